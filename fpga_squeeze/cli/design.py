@@ -1,0 +1,139 @@
+"""The verbs that make and look at designs: quantize, generate, golden, estimate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import api
+from ..errors import FpgaSqueezeError
+from . import options as opt
+from .output import print_estimate, print_json, say, steps
+
+DIALECTS = ("vitis", "bambu")
+
+
+@click.command()
+@click.argument("model")
+@opt.output_file
+@opt.quantizing
+def quantize(model: str, output: str, **given: Any) -> None:
+    """Quantise a float MODEL to integers and write it as QDQ ONNX."""
+    options = opt.quantize_options(given)
+    with steps() as on_step:
+        done = api.quantize(model, output, options, on_step)
+    widths = sorted({conv.weight_bits for conv in done.model.convs})
+    say(
+        f"wrote {done.path}: {len(done.model.layers)} layers, weights of {', '.join(map(str, widths))} bits, "
+        f"input uint8 pixels {done.model.input.shape}, logits * 2^-{done.model.output.frac}"
+    )
+    for note in done.model.notes:
+        say(f"note: {note}")
+    for reason in done.inexact:
+        say(f"note: float32 runners may round differently: {reason}")
+
+
+@click.command()
+@opt.model
+@click.option("-o", "--output", metavar="DIR", help="Project folder; hls_out/<model name> if left out.")
+@opt.lanes
+@opt.device
+@opt.clock
+@opt.quantizing
+@click.option(
+    "--hls-dialect", default="vitis", show_default=True, help="Spelling of the pragmas: vitis or bambu."
+)
+@opt.foldings
+@click.option("--force", is_flag=True, help="Replace a folder that is no project of ours.")
+def generate(
+    model: str | None,
+    output: str | None,
+    lanes: int | None,
+    device: str | None,
+    clock_mhz: float | None,
+    hls_dialect: str,
+    foldings: tuple[str, ...],
+    force: bool,
+    **given: Any,
+) -> None:
+    """Write a project: HLS C++, RTL, quantised model, test images.
+
+    MODEL is float or QDQ ONNX; the embedded digits model if left out.
+    """
+    if hls_dialect not in DIALECTS:
+        raise FpgaSqueezeError(f"--hls-dialect {hls_dialect}: there are {', '.join(DIALECTS)}")
+    options = opt.quantize_options(given)
+    with steps() as on_step:
+        project = api.generate(
+            model,
+            output,
+            lanes=lanes,
+            device=device,
+            clock_mhz=clock_mhz,
+            options=options,
+            foldings=opt.folding_options(foldings),
+            dialect=hls_dialect,
+            force=force,
+            on_step=on_step,
+        )
+    numbers = project.estimate()
+    say(
+        f"wrote {project.path}: {len(project.plan.kernels)} kernels, {numbers.lanes} lanes, "
+        f"{numbers.bram36:g} RAMB36, {numbers.cycles_per_frame:,} cycles per frame, "
+        f"{numbers.fps:,.0f} frames per second at {numbers.clock_mhz:g} MHz"
+    )
+    say(f"test images: {len(project.images)}, {project.manifest.source.images}")
+    for note in project.manifest.notes:
+        say(f"note: {note}")
+    say(f"next: fpga-squeeze csim {project.path}")
+
+
+@click.command()
+@opt.target
+@opt.images
+@opt.output_file
+@opt.quantizing
+def golden(target: str | None, images: str | None, output: str, **given: Any) -> None:
+    """Write the integers that every kernel must give: one array per kernel, logits and logits_frac."""
+    options = opt.quantize_options(given)
+    with steps() as on_step:
+        values = api.golden(target, images, output, options=options, on_step=on_step)
+    size = sum(v.size for v in values.values())
+    say(f"wrote {output}: {len(values['logits'])} frames, {len(values) - 1} kernels, {size:,} integers")
+
+
+@click.command()
+@opt.target
+@opt.device
+@opt.lanes
+@opt.clock
+@opt.quantizing
+@opt.foldings
+@opt.as_json
+def estimate(
+    target: str | None,
+    device: str | None,
+    lanes: int | None,
+    clock_mhz: float | None,
+    foldings: tuple[str, ...],
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Memories, DSPs, cycles and frames per second, and whether the device holds the design."""
+    options = opt.quantize_options(given)
+    with steps() as on_step:
+        numbers = api.estimate(
+            target,
+            lanes=lanes,
+            device=device,
+            clock_mhz=clock_mhz,
+            options=options,
+            foldings=opt.folding_options(foldings),
+            on_step=on_step,
+        )
+    if as_json:
+        print_json(numbers.to_json())
+    else:
+        print_estimate(numbers)
+    return int(numbers.fits is False)

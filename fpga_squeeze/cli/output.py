@@ -1,0 +1,155 @@
+"""What the verbs print: tables on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from ..api import CosimRun, Run
+from ..estimate import Estimate
+
+WIDTH = 110
+
+
+def show(table: Table) -> None:
+    """Print a table under its title: as wide as the terminal, or WIDTH columns and no trailing blanks in a file."""
+    say(str(table.title))
+    table.title = None
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    plain = Console(width=WIDTH, highlight=False, color_system=None)
+    with plain.capture() as text:
+        plain.print(table)
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))
+
+
+def say(text: str) -> None:
+    """A line for the user on stdout."""
+    print(text)
+
+
+def print_json(value: Mapping[str, object]) -> None:
+    print(json.dumps(value, indent=2))
+
+
+@contextlib.contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Progress on stderr: a live line on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda text: print(f"  {text}", file=sys.stderr, flush=True)
+        return
+    with Console(stderr=True).status("starting") as status:
+        yield lambda text: status.update(text)
+
+
+def new_table(title: str, columns: Mapping[str, str]) -> Table:
+    """A table with ``columns``: header and alignment."""
+    table = Table(title=title, box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, side in columns.items():
+        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=True)
+    return table
+
+
+def print_run(run: Run) -> None:
+    """One row per kernel, the verdict, and the cycles of a cosimulation."""
+    what = "HLS C++ against golden" if run.kind == "csim" else "RTL against golden"
+    result = run.comparison
+    frames = f"{result.frames} frame{'s' if result.frames != 1 else ''}"
+    table = new_table(
+        f"{run.kind}: {what}, {frames}", {"kernel": "left", "values compared": "right", "mismatches": "right"}
+    )
+    for kernel in result.kernels:
+        style = "red" if kernel.mismatches else None
+        table.add_row(kernel.name, f"{kernel.values_compared:,}", f"{kernel.mismatches:,}", style=style)
+    table.add_section()
+    table.add_row("total", f"{result.values_compared:,}", f"{result.mismatches:,}", style="bold")
+    show(table)
+    if isinstance(run, CosimRun):
+        _print_cycles(run)
+    if result.first:
+        say(str(result.first))
+    if run.equal:
+        say(f"{run.kind}: all {result.values_compared:,} values equal")
+    else:
+        say(f"{run.kind}: {result.mismatches:,} of {result.values_compared:,} values differ")
+
+
+def _print_cycles(run: CosimRun) -> None:
+    cycles = run.cycles
+    stalled = f", with random stalls (seed {cycles.stalls})" if cycles.stalls else ""
+    table = new_table(f"cycles{stalled}", {"": "left", "planned": "right", "measured": "right"})
+    rows = (
+        ("cycles per frame", cycles.planned_cycles_per_frame, cycles.cycles_per_frame),
+        ("latency, cycles", cycles.planned_latency_cycles, cycles.latency_cycles),
+    )
+    for name, planned, measured in rows:
+        table.add_row(name, f"{planned:,}", "-" if measured is None else f"{measured:,}")
+    show(table)
+    if cycles.error:
+        say(f"the simulation stopped: {cycles.error}")
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def print_estimate(numbers: Estimate) -> None:
+    """A row per kernel, the totals, and what the device has."""
+    on = f" on {numbers.device} ({numbers.part})" if numbers.device else ""
+    columns = {"kernel": "left", "kind": "left", "k,r,c": "left"}
+    columns |= dict.fromkeys(
+        ("lanes", "DSP", "weight\nbits", "RAMB36", "RAMB18", "LUTRAM\nbits", "cycles", "lanes\nused"), "right"
+    )
+    table = new_table(f"estimate{on} at {numbers.clock_mhz:g} MHz", columns)
+    for k in numbers.kernels:
+        folding = ",".join(map(str, k.folding)) if k.folding else ""
+        cells = [k.lanes, k.dsp, k.weight_bits, k.ramb36, k.ramb18, k.lutram_bits, k.cycles]
+        table.add_row(
+            k.name, k.kind, folding, *(f"{v:,}" if v else "" for v in cells), _percent(k.lane_efficiency)
+        )
+    table.add_section()
+    totals = [
+        numbers.lanes,
+        numbers.dsp,
+        numbers.weight_bits,
+        numbers.ramb36,
+        numbers.ramb18,
+        numbers.lutram_bits,
+    ]
+    sums = [f"{v:,}" for v in (*totals, numbers.cycles_per_frame)]
+    table.add_row("total", "", "", *sums, _percent(numbers.lane_efficiency), style="bold")
+    if numbers.available:
+        have = numbers.available
+        table.add_row(
+            "device",
+            "",
+            "",
+            "",
+            f"{have['dsp']:,}",
+            "",
+            f"{have['ramb36']:,}",
+            "",
+            f"{have['lutram_bits']:,}",
+            "",
+            "",
+        )
+    show(table)
+    say(
+        f"{numbers.fps:,.1f} frames per second ({numbers.cycles_per_frame:,} cycles per frame), latency "
+        f"{numbers.latency_cycles:,} cycles = {numbers.latency_ms:.3f} ms"
+    )
+    say(
+        f"block RAM: {numbers.bram36:g} RAMB36 (two RAMB18 are one); weights fill {_percent(numbers.weight_efficiency)} "
+        f"of theirs; distributed RAM: {numbers.lutram_luts:,} LUTs"
+    )
+    if numbers.fits:
+        say(f"fits {numbers.device}")
+    for shortage in numbers.short:
+        say(f"does not fit {numbers.device}: {shortage}")

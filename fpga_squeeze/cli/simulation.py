@@ -1,0 +1,62 @@
+"""The verbs that prove designs: csim, cosim, compare."""
+
+from __future__ import annotations
+
+import click
+
+from .. import api
+from . import options as opt
+from .output import print_json, print_run, steps
+
+
+def _report(run: api.Run, as_json: bool) -> int:
+    """Print a run; the exit code."""
+    if as_json:
+        print_json(run.to_json())
+    else:
+        print_run(run)
+    return int(not run.equal)
+
+
+@click.command()
+@opt.project
+@opt.images
+@opt.frames
+@opt.as_json
+def csim(project: str, images: str | None, frames: int | None, as_json: bool) -> int:
+    """Compile the HLS C++ with g++, run it, compare every kernel with golden."""
+    with steps() as on_step:
+        run = api.csim(project, images, frames, on_step)
+    return _report(run, as_json)
+
+
+@click.command()
+@opt.project
+@opt.images
+@opt.frames
+@click.option("--stalls", type=int, default=0, metavar="SEED", help="Stall both sides at random; 0: never.")
+@opt.as_json
+def cosim(project: str, images: str | None, frames: int | None, stalls: int, as_json: bool) -> int:
+    """Build the RTL with Verilator, stream frames through it, compare every kernel with golden, count cycles."""
+    with steps() as on_step:
+        run = api.cosim(project, images, frames, stalls, on_step)
+    return _report(run, as_json)
+
+
+@click.command()
+@opt.project
+@opt.as_json
+def compare(project: str, as_json: bool) -> int:
+    """Compare the outputs of the last csim and cosim with a fresh golden run."""
+    with steps() as on_step:
+        runs = api.compare(project, on_step)
+    if as_json:
+        totals: dict[str, object] = {
+            "values_compared": sum(run.comparison.values_compared for run in runs),
+            "mismatches": sum(run.mismatches for run in runs),
+        }
+        print_json(totals | {run.kind: run.to_json() for run in runs})
+    else:
+        for run in runs:
+            print_run(run)
+    return int(not all(run.equal for run in runs))

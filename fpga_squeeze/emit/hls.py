@@ -1,0 +1,374 @@
+"""HLS C++ from a plan: parameters, weights and wiring; the kernels themselves are the headers in templates/hls."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import FpgaSqueezeError
+from ..fixed_point import int_range
+from ..graph import QConv, TensorType
+from ..paths import resource_dir
+from ..planning.memory import Memory
+from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan, Stage
+from .contents import left_bits, table_words, weight_words
+from .render import write
+
+Context = dict[str, Any]
+Constants = dict[str, int | bool]
+
+DIALECTS = ("vitis", "bambu")
+DEFAULT_PART = "xc7z020clg400-1"
+MAX_WORD_BITS = 1 << 15
+"""Widest integer of the vendor's ap_int."""
+
+_ROM_LINE = 100
+_ROW_BITS = 10
+"""Parameter memories are stacked from arrays of 1,024 words (see planning/memory.py)."""
+
+
+def _lines(words: list[int], width: int) -> list[str]:
+    """Words as hexadecimal constants, as many on a line as fit."""
+    digits = (width + 3) // 4
+    per_line = max(1, _ROM_LINE // (digits + 4))
+    texts = [f"0x{word:0{digits}x}" for word in words]
+    return [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
+
+
+def _memory(memory: Memory, words: list[int]) -> Context:
+    """A parameter memory as columns of arrays, one array per block RAM."""
+    columns: dict[int, Context] = {}
+    for tile in memory.tiles:
+        index = len(columns) if tile.bit not in columns else columns[tile.bit]["index"]
+        column = columns.setdefault(
+            tile.bit, {"index": index, "bit": tile.bit, "width": tile.width, "tiles": []}
+        )
+        mask = (1 << tile.width) - 1
+        held = [(word >> tile.bit) & mask for word in words[tile.row : tile.row + tile.depth]]
+        column["tiles"].append(
+            {
+                "name": f"{memory.name}_c{index}_r{len(column['tiles'])}",
+                "depth": tile.depth,
+                "lines": _lines(held, tile.width),
+            }
+        )
+    return {
+        "columns": list(columns.values()),
+        "width": memory.width,
+        "last": memory.depth - 1,
+        "stacked": any(len(column["tiles"]) > 1 for column in columns.values()),
+        "row_bits": _ROW_BITS,
+        "row_mask": (1 << _ROW_BITS) - 1,
+    }
+
+
+def _limits(tensor: TensorType, relu: bool) -> tuple[int, int]:
+    low, high = int_range(tensor.bits, tensor.signed)
+    return (0 if relu else low), high
+
+
+def _describe(tensor: TensorType) -> str:
+    return f"{tensor.shape}, {'signed' if tensor.signed else 'unsigned'} {tensor.bits} bits, 2^{-tensor.frac}"
+
+
+def _buffer(
+    name: str,
+    role: str,
+    array: str,
+    tensor: TensorType,
+    lines: LineBuffer,
+    engine: EnginePlan,
+    in_rows: int,
+    conv: QConv,
+) -> Context:
+    """A row buffer of an engine whose window is that of ``conv``."""
+    rows, stride, top = engine.folding.rows, conv.stride, conv.pads[0]
+    above = -top
+    place = above % lines.span
+    pads = [int(v) for v in conv.pad_value]
+    return {
+        "name": name,
+        "role": role,
+        "array": array,
+        "block": lines.memory.block,
+        "pad_values": pads if any(pads) else [],
+        "text": f"{array}: rows of {_describe(tensor)}; {lines.slots} slots of {lines.span} rows",
+        "constants": {
+            "CHANNELS": tensor.shape.channels,
+            "HEIGHT": tensor.shape.height,
+            "WIDTH": tensor.shape.width,
+            "BITS": tensor.bits,
+            "SIGNED": tensor.signed,
+            "IN_ROWS": in_rows,
+            "ROWS": rows,
+            "STRIDE": stride,
+            "SLOTS": lines.slots,
+            "KERNEL": conv.kernel,
+            "PAD_TOP": top,
+            "PAD_LEFT": conv.pads[1],
+            "PHASES": engine.folding.phases,
+            "LANES": engine.lanes_per_row,
+            "GROUPS": engine.groups,
+            "TOP_SLOT": (above // lines.span) % lines.slots,
+            "TOP_BANK": place // stride,
+            "TOP_SUB": place % stride,
+        },
+    }
+
+
+def _last_channels(stage: Stage, channels: int) -> int:
+    """Output channels of the last group of a stage."""
+    return len(stage.conv.bias) - (stage.outs - 1) * channels
+
+
+def _engine(engine: EnginePlan) -> Context:
+    folding, lines = engine.folding, engine.lines
+    first, last = engine.stages[0], engine.stages[-1]
+    source, height = engine.input.type, engine.input.type.shape.height
+    pixels = [s.conv.input for s in engine.stages]
+    signed = any(t.signed for t in pixels)
+    x_bits = max(t.bits + int(signed and not t.signed) for t in pixels)
+    squeezed = first.conv.output if engine.is_fire else engine.output.type
+    low_s, high_s = _limits(first.conv.output, first.conv.relu)
+    low, high = _limits(last.conv.output, last.conv.relu)
+    work = engine.work_cycles // engine.groups
+    words = lines.span * source.shape.channels
+    constants: Constants = {
+        "NEED_FIRST": lines.gate_first,
+        "NEED_SECOND": height if engine.groups <= 2 else min(lines.gate_first + lines.span, height),
+        "FREE_FIRST": lines.free_first,
+        "FREE_STOP": lines.free_stop,
+        "FREE_LAST": lines.free_last,
+        "READ_EVERY": max(1, work // words),
+        "WORK": engine.work_cycles,
+        "KERNEL": last.conv.kernel,
+        "GROUPS": engine.groups,
+        "ROWS": folding.rows,
+        "LAST_ROWS": engine.last_rows,
+        "PHASES": folding.phases,
+        "CHANNELS_C": folding.channels,
+        "LANES": engine.lanes_per_row,
+        "TERMS": max(s.terms for s in engine.stages),
+        "W_BITS": engine.weight_bits,
+        "X_BITS": x_bits,
+        "X_SIGNED": signed,
+        "ACC_BITS": engine.acc_bits,
+        "BIAS_BITS": engine.bias_bits,
+        "LEFT_BITS": left_bits(engine),
+        "LEFT_MAX": engine.left_max,
+        "RIGHT": engine.right,
+        "Y_BITS": max(squeezed.bits, engine.output.type.bits),
+        "LOW": low,
+        "HIGH": high,
+        "LOW_S": low_s,
+        "HIGH_S": high_s,
+        "PARTS": engine.parts,
+        "UNITS": engine.units,
+        "OUT_WIDTH": engine.output.type.shape.width,
+        "OUT_BITS": engine.output.type.bits,
+        "WORD_BITS": engine.word_bits,
+        "WEIGHT_WORDS": engine.weights.depth,
+        "TABLE_ENTRIES": engine.table.depth,
+    }
+    buffers = [
+        _buffer(
+            f"{engine.name}_lines", "Lines", "lines", source, lines, engine, engine.input.rows, first.conv
+        )
+    ]
+    if engine.squeezed is not None:
+        squeeze, expand1, expand3 = engine.stages
+        constants |= {
+            "S_OUTS": squeeze.outs,
+            "S_LAST": _last_channels(squeeze, folding.channels),
+            "A_OUTS": expand1.outs,
+            "A_LAST": _last_channels(expand1, folding.channels),
+            "B_OUTS": expand3.outs,
+            "B_LAST": _last_channels(expand3, folding.channels),
+            "MAX_OUTS": max(s.outs for s in engine.stages),
+            "S_WORDS": engine.segments[0].words,
+        }
+        middle = squeeze.conv.output
+        buffers.append(
+            _buffer(
+                f"{engine.name}_squeezed",
+                "Squeezed",
+                "squeezed",
+                middle,
+                engine.squeezed,
+                engine,
+                folding.rows,
+                expand3.conv,
+            )
+        )
+    else:
+        constants |= {"OUTS": first.outs, "LAST_CHANNELS": _last_channels(first, folding.channels)}
+    weights = _memory(engine.weights, weight_words(engine)) | {
+        "text": f"{engine.weights.depth} words of {engine.word_bits} bits, units of {folding.channels} x "
+        f"{engine.weight_bits} bits in the order of use."
+    }
+    return {
+        "template": "engine",
+        "include": "fsq_fire_engine.hpp" if engine.is_fire else "fsq_conv_engine.hpp",
+        "function": "fire_engine" if engine.is_fire else "conv_engine",
+        "title": f"{'Fire' if engine.is_fire else 'Convolution'} engine {engine.name}, folding k,r,c = {folding}: "
+        f"{engine.lanes} lanes.",
+        "constants": constants,
+        "buffers": buffers,
+        "weights": weights,
+        "table": _memory(engine.table, table_words(engine)),
+    }
+
+
+def _flags(rows: Iterable[bool]) -> list[int]:
+    return [int(flag) for flag in rows]
+
+
+def _pool(pool: PoolPlan) -> Context:
+    source = pool.input.type
+    return {
+        "template": "max_pool",
+        "title": f"Max pool {pool.name}, {pool.layer.kernel}x{pool.layer.kernel}, stride {pool.layer.stride}.",
+        "constants": {
+            "CHANNELS": source.shape.channels,
+            "HEIGHT": source.shape.height,
+            "WIDTH": source.shape.width,
+            "OUT_WIDTH": pool.output.type.shape.width,
+            "BITS": source.bits,
+            "SIGNED": source.signed,
+            "IN_ROWS": pool.input.rows,
+            "KERNEL": pool.layer.kernel,
+            "STRIDE": pool.layer.stride,
+            "PAD_LEFT": pool.layer.pads[1],
+            "LOWEST": source.range[0],
+            "EXTRA": pool.extra,
+        },
+        "have": _flags(pool.have_rows),
+        "start": _flags(pool.start_rows),
+        "emit": _flags(pool.emit_rows),
+        "block": pool.kept.block,
+    }
+
+
+def _average(pool: AveragePlan) -> Context:
+    source, out = pool.input.type, pool.output.type
+    low, high = out.range
+    return {
+        "template": "avg_pool",
+        "title": f"Global average pool {pool.name} over {pool.layer.count} pixels.",
+        "constants": {
+            "CHANNELS": source.shape.channels,
+            "HEIGHT": source.shape.height,
+            "WIDTH": source.shape.width,
+            "BITS": source.bits,
+            "SIGNED": source.signed,
+            "IN_ROWS": pool.input.rows,
+            "ADD": pool.add,
+            "STEPS": pool.steps,
+            "SUM_BITS": pool.sum_bits,
+            "COUNT": pool.layer.count,
+            "EXTRA": pool.layer.extra_frac,
+            "QUOTIENT": pool.quotient_bits,
+            "OUT_BITS": out.bits,
+            "LOW": low,
+            "HIGH": high,
+        },
+    }
+
+
+def _input(plan: InputPlan) -> Context:
+    shape = plan.output.type.shape
+    return {
+        "template": "input",
+        "title": f"Line gatherer {plan.name}, {plan.bytes_per_cycle} bytes per turn.",
+        "constants": {
+            "CHANNELS": shape.channels,
+            "HEIGHT": shape.height,
+            "WIDTH": shape.width,
+            "BYTES": plan.bytes_per_cycle,
+        },
+    }
+
+
+def _kernel(kernel: KernelPlan) -> Context:
+    if isinstance(kernel, InputPlan):
+        return _input(kernel)
+    if isinstance(kernel, PoolPlan):
+        return _pool(kernel)
+    if isinstance(kernel, AveragePlan):
+        return _average(kernel)
+    return _engine(kernel)
+
+
+def _widest(plan: Plan) -> int:
+    """Bits of the widest integer of the C++: a row word, or the buffer of a weight gearbox."""
+    words = [k.output.word_bits for k in plan.kernels] + [e.word_bits + e.unit_bits for e in plan.engines]
+    widest = max(words)
+    if widest > MAX_WORD_BITS:
+        raise FpgaSqueezeError(
+            f"HLS C++ holds integers of at most {MAX_WORD_BITS} bits; this design needs {widest}: "
+            "use a smaller image or fewer channels at once"
+        )
+    return -(-widest // 1024) * 1024
+
+
+def emit_hls(
+    plan: Plan,
+    folder: Path,
+    header: Context,
+    dialect: str = "vitis",
+    part: str = DEFAULT_PART,
+    clock_mhz: float = 100.0,
+) -> None:
+    """Write the HLS C++ of ``plan`` into ``folder``: kernels, top level, tool script, and a test bench in ``tb/``.
+
+    ``header`` has ``line`` and ``plan``, which stand at the head of every generated file. ``dialect`` is the HLS tool
+    that is to read it: ``vitis`` or ``bambu``. Raises FpgaSqueezeError for another one.
+    """
+    if dialect not in DIALECTS:
+        raise FpgaSqueezeError(f"unknown HLS dialect {dialect}; choose {' or '.join(DIALECTS)}")
+    max_bits = _widest(plan)
+    source = resource_dir("templates") / "hls"
+    (folder / "tb").mkdir(parents=True, exist_ok=True)
+    for file in sorted(source.glob("*.hpp")):
+        if not file.name.startswith("fsq_pragmas_"):
+            shutil.copyfile(file, folder / file.name)
+    shutil.copyfile(source / f"fsq_pragmas_{dialect}.hpp", folder / "fsq_pragmas.hpp")
+    shutil.copyfile(resource_dir("sim") / "csim_main.cpp", folder / "tb" / "csim_main.cpp")
+
+    kernels: list[Context] = []
+    for kernel in plan.kernels:
+        context = _kernel(kernel) | {
+            "name": kernel.name,
+            "source": kernels[-1]["name"] if kernels else "",
+            "word_bits": kernel.output.word_bits,
+            "words": kernel.output.words,
+            "depth": kernel.output.depth,
+            "stream": _describe(kernel.output.type),
+        }
+        kernels.append(context)
+        write(
+            folder / f"{kernel.name}.cpp",
+            f"hls/{context['template']}.cpp.j2",
+            {"header": header, "kernel": context},
+        )
+    shape, output = plan.model.input.shape, plan.kernels[-1].output.type
+    top: Context = {
+        "header": header,
+        "kernels": kernels,
+        "frame_beats": -(-shape.channels * shape.height * shape.width // 8),
+        "classes": output.shape.channels,
+        "logit_bits": output.bits,
+        "logit_signed": str(output.signed).lower(),
+        "max_bits": max_bits,
+        "part": part,
+        "period_ns": f"{1000 / clock_mhz:.3f}",
+        "files": [f"{k['name']}.cpp" for k in kernels] + ["fsq_top.cpp"],
+    }
+    write(folder / "fsq_widths.hpp", "hls/fsq_widths.hpp.j2", top)
+    write(folder / "fsq_top.hpp", "hls/fsq_top.hpp.j2", top)
+    write(folder / "fsq_top.cpp", "hls/fsq_top.cpp.j2", top)
+    write(folder / "tb" / "fsq_streams.hpp", "hls/fsq_streams.hpp.j2", top)
+    if dialect == "vitis":
+        write(folder / "run_hls.tcl", "hls/run_hls.tcl.j2", top)

@@ -1,0 +1,70 @@
+"""Bits and rounding: the ground floor of the numeric contract.
+
+Every value in the accelerator is ``integer * 2**-frac``. This module holds the three operations that touch
+bits below the binary point (requantisation, exact average, saturation) and nothing else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+
+def int_range(bits: int, signed: bool) -> tuple[int, int]:
+    """Smallest and largest integer of a ``bits`` wide two's complement or unsigned field."""
+    if signed:
+        return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    return 0, (1 << bits) - 1
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Bits of the narrowest two's complement field that holds every integer of ``[low, high]``."""
+    return max(int(low < 0) and (-low - 1).bit_length(), int(high > 0) and high.bit_length()) + 1
+
+
+def round_half_even_shift(value: npt.ArrayLike, shift: npt.ArrayLike) -> IntArray:
+    """``round_half_even(value * 2**-shift)`` on int64, exactly; a negative ``shift`` is a left shift.
+
+    ``value`` and ``shift`` broadcast. The caller keeps ``|value| * 2**max(-shift, 0)`` below 2**62.
+    """
+    v = np.asarray(value, dtype=np.int64)
+    s = np.asarray(shift, dtype=np.int64)
+    # A right shift beyond 62 always rounds |value| < 2**62 to zero; 62 gives the same answer without
+    # overflow.
+    right = np.clip(s, 0, 62)
+    left = np.clip(-s, 0, 62)
+    quotient = v >> right
+    remainder = v - (quotient << right)
+    half = np.where(right > 0, np.int64(1) << np.maximum(right - 1, 0), np.int64(1))
+    up = (remainder > half) | ((remainder == half) & ((quotient & 1) == 1))
+    return np.asarray(np.where(right > 0, quotient + up, v << left), dtype=np.int64)
+
+
+def saturate(value: npt.ArrayLike, bits: int, signed: bool) -> IntArray:
+    """Clip int64 ``value`` into a ``bits`` wide field."""
+    low, high = int_range(bits, signed)
+    return np.clip(np.asarray(value, dtype=np.int64), low, high)
+
+
+def requantise(value: npt.ArrayLike, shift: npt.ArrayLike, bits: int, signed: bool) -> IntArray:
+    """``saturate(round_half_even(value * 2**-shift))``: the one rule by which an accumulator becomes an
+    activation."""
+    return saturate(round_half_even_shift(value, shift), bits, signed)
+
+
+def divide_half_even(total: npt.ArrayLike, count: int, extra_frac: int = 0) -> IntArray:
+    """``round_half_even(total * 2**extra_frac / count)`` on int64, exactly: the global average pool.
+
+    Symmetric under negation, so hardware divides the magnitude and restores the sign.
+    """
+    if count < 1 or extra_frac < 0:
+        raise ValueError(
+            f"divide_half_even needs count >= 1 and extra_frac >= 0, got {count} and {extra_frac}"
+        )
+    t = np.asarray(total, dtype=np.int64)
+    magnitude = np.abs(t) << extra_frac
+    quotient, remainder = np.divmod(magnitude, count)
+    up = (2 * remainder > count) | ((2 * remainder == count) & ((quotient & 1) == 1))
+    return np.asarray(np.sign(t) * (quotient + up), dtype=np.int64)

@@ -1,0 +1,154 @@
+"""Search for the folding: the lane budget is spent so that the slowest engine is as fast as it can be."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from ..errors import DoesNotFitError, FpgaSqueezeError
+from ..graph import QConv, QFire, QLayer, QMaxPool, QModel
+from .kernels import (
+    ceil_div,
+    emits_one_row_per_group,
+    engine_cost,
+    plan_average,
+    plan_engine,
+    plan_input,
+    plan_pool,
+)
+from .plan import Folding, KernelPlan, Plan, Stream
+
+MAX_ROWS = 4
+MAX_CHANNELS = 32
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A folding with its cost."""
+
+    lanes: int
+    cycles: int
+    folding: Folding
+
+
+def pareto(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
+    """Foldings of an engine that no other beats in both lanes and cycles, by rising lanes.
+
+    ``follower`` is the kernel after it: a max pool takes only row groups that complete one output row at most.
+    """
+    out = layer.output.shape
+    widest = max(conv.weight.shape[0] for conv in (layer.convs if isinstance(layer, QFire) else (layer,)))
+    phases, seen = [], set()
+    for k in range(1, out.width + 1):
+        if ceil_div(out.width, k) not in seen:
+            seen.add(ceil_div(out.width, k))
+            phases.append(k)
+    rows = [
+        r
+        for r in range(1, min(MAX_ROWS, out.height) + 1)
+        if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
+    ]
+    choices = []
+    for k in phases:
+        for r in rows:
+            for c in range(1, min(MAX_CHANNELS, widest) + 1):
+                folding = Folding(k, r, c)
+                lanes, cycles = engine_cost(layer, folding)
+                choices.append(Choice(lanes, cycles, folding))
+    # fewer lanes, then fewer cycles, then the simpler folding
+    choices.sort(key=lambda v: (v.lanes, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
+    best: list[Choice] = []
+    for choice in choices:
+        if not best or choice.cycles < best[-1].cycles:
+            best.append(choice)
+    return best
+
+
+def choose_foldings(model: QModel, budget: int) -> list[Folding]:
+    """One folding per engine, in network order, with at most ``budget`` lanes in all.
+
+    Raises DoesNotFitError when even one lane per engine is more than the budget.
+    """
+    layers = list(model.layers)
+    fronts = [
+        pareto(layer, layers[i + 1] if i + 1 < len(layers) else None)
+        for i, layer in enumerate(layers)
+        if isinstance(layer, QConv | QFire)
+    ]
+    least = sum(front[0].lanes for front in fronts)
+    if least > budget:
+        raise DoesNotFitError(
+            f"{model.name}: {len(fronts)} engines need at least {least} lanes, the budget is {budget}; short by {least - budget}"
+        )
+    # For a target of cycles each engine takes its cheapest folding that reaches it; the least reachable target wins.
+    targets = sorted({choice.cycles for front in fronts for choice in front})
+
+    def pick(target: int) -> list[Choice] | None:
+        out = []
+        for front in fronts:
+            fitting = [c for c in front if c.cycles <= target]
+            if not fitting:
+                return None
+            out.append(fitting[0])
+        return out if sum(c.lanes for c in out) <= budget else None
+
+    index = bisect_left(range(len(targets)), True, key=lambda i: pick(targets[i]) is not None)
+    chosen = pick(targets[min(index, len(targets) - 1)])
+    if chosen is None:
+        raise DoesNotFitError(f"{model.name}: no folding fits {budget} lanes")
+    return [c.folding for c in chosen]
+
+
+def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None = None) -> Plan:
+    """Plan every kernel of ``model`` for the given foldings (one per engine, in network order)."""
+    engines = [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
+    if len(foldings) != len(engines):
+        raise FpgaSqueezeError(f"{len(foldings)} foldings for {len(engines)} engines")
+    for folding, layer in zip(foldings, engines, strict=True):
+        shape = layer.output.shape
+        if not (
+            1 <= folding.phases <= shape.width and 1 <= folding.rows <= shape.height and folding.channels >= 1
+        ):
+            raise FpgaSqueezeError(
+                f"{layer.name}: folding k,r,c = {folding} does not suit an output of {shape}"
+            )
+    slowest = max(engine_cost(layer, folding)[1] for layer, folding in zip(engines, foldings, strict=True))
+
+    gather = next(
+        (p for b in (1, 2, 4) if (p := plan_input(model.input, b)).work_cycles < slowest),
+        plan_input(model.input, 8),
+    )
+    kernels: list[KernelPlan] = [gather]
+    source: Stream = gather.output
+    queue = list(foldings)
+    for i, layer in enumerate(model.layers):
+        kernel: KernelPlan
+        if isinstance(layer, QConv | QFire):
+            follower = model.layers[i + 1] if i + 1 < len(model.layers) else None
+            folding = queue.pop(0)
+            if isinstance(follower, QMaxPool) and not emits_one_row_per_group(follower, folding.rows):
+                raise FpgaSqueezeError(
+                    f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; use fewer rows"
+                )
+            kernel = plan_engine(layer, folding, source)
+        elif isinstance(layer, QMaxPool):
+            kernel = plan_pool(layer, source)
+        else:
+            width = layer.input.shape.width
+            options = (plan_average(layer, source, add) for add in range(1, width + 1))
+            kernel = next((p for p in options if p.work_cycles < slowest), plan_average(layer, source, width))
+        kernels.append(kernel)
+        source = kernel.output
+    budget = (
+        lane_budget
+        if lane_budget is not None
+        else sum(engine_cost(v, f)[0] for v, f in zip(engines, foldings, strict=True))
+    )
+    return Plan(model, tuple(kernels), budget)
+
+
+def plan_for_lanes(model: QModel, budget: int) -> Plan:
+    """The fastest plan with at most ``budget`` lanes."""
+    if budget < 1:
+        raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
+    return build_plan(model, choose_foldings(model, budget), budget)

@@ -1,0 +1,299 @@
+"""The plan: every kernel of the accelerator with its folding, streams, memories and exact work.
+
+Golden tensors, HLS C++, RTL and the estimate are all written from these objects; none of them recomputes a size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
+from .memory import Memory
+
+WEIGHT_QUEUE = 4
+"""Words between a weight memory and its gearbox (fsq_weight_stream)."""
+
+
+@dataclass(frozen=True)
+class Folding:
+    """How an engine is folded onto lanes.
+
+    phases (k)    passes per output row; a pass computes every k-th pixel, pixel x in lane x div k
+    rows (r)      output rows at once
+    channels (c)  output channels at once, c weights per cycle
+    """
+
+    phases: int
+    rows: int
+    channels: int
+
+    def __str__(self) -> str:
+        return f"{self.phases},{self.rows},{self.channels}"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Row words between two kernels: all pixels of one row of one channel.
+
+    Words come in groups of ``rows`` rows (the last group of a frame may have fewer): all channels of a group in order,
+    and for each channel its rows.  ``depth`` is the depth of the FIFO, in words.
+    """
+
+    name: str
+    type: TensorType
+    rows: int
+    depth: int
+
+    @property
+    def word_bits(self) -> int:
+        return self.type.shape.width * self.type.bits
+
+    @property
+    def words(self) -> int:
+        """Words per frame."""
+        return self.type.shape.channels * self.type.shape.height
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(f"{self.name}_fifo", "fifo", self.depth, self.word_bits, self.depth * self.word_bits)
+
+    def order(self) -> Iterator[tuple[int, int]]:
+        """(channel, row) of every word of a frame, in order."""
+        shape = self.type.shape
+        for first in range(0, shape.height, self.rows):
+            for channel in range(shape.channels):
+                for row in range(first, min(first + self.rows, shape.height)):
+                    yield channel, row
+
+
+@dataclass(frozen=True)
+class LineBuffer:
+    """Row buffer of an engine: ``folding.rows`` banks of ``slots * stride`` rows each.
+
+    slots        row slots of ``span`` = rows * stride input rows
+    frame_slots  slots that a frame fills
+    free_first, free_stop, free_last   groups in ``[free_first, free_stop)`` give one slot back, the last ``free_last``
+    gate_first   input rows that the first row group needs
+    """
+
+    memory: Memory
+    span: int
+    slots: int
+    frame_slots: int
+    free_first: int
+    free_stop: int
+    free_last: int
+    gate_first: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A convolution as an engine runs it: ``outs`` groups of output channels, ``terms`` products per sum."""
+
+    conv: QConv
+    outs: int
+    terms: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of the weight memory: ``words`` words that start at a word, ``pad`` unused bits at the end."""
+
+    words: int
+    pad: int
+    stages: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """Line gatherer: AXI4-Stream beats of 64 bits to row words, ``bytes_per_cycle`` bytes a cycle."""
+
+    name: str
+    output: Stream
+    bytes_per_cycle: int
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return (self.output.memory,)
+
+    @property
+    def dsp(self) -> int:
+        return 0
+
+    @property
+    def work_cycles(self) -> int:
+        """Cycles per frame when neither side waits."""
+        shape = self.output.type.shape
+        row = -(-shape.width * shape.channels // self.bytes_per_cycle) + shape.channels + 1
+        return shape.height * row
+
+
+@dataclass(frozen=True)
+class EnginePlan:
+    """A convolution or Fire engine: ``folding.phases`` passes over ``lanes_per_row`` lanes, rows and channels at once."""
+
+    name: str
+    layer: QConv | QFire
+    folding: Folding
+    input: Stream
+    output: Stream
+    stages: tuple[Stage, ...]
+    lanes_per_row: int
+    groups: int
+    last_rows: int
+    parts: int
+    units: int
+    acc_bits: int
+    bias_bits: int
+    left_max: int
+    right: int
+    lines: LineBuffer
+    squeezed: LineBuffer | None
+    segments: tuple[Segment, ...]
+    weight_bits: int
+    word_bits: int
+    weights: Memory
+    table: Memory
+    replay: Memory | None
+
+    @property
+    def is_fire(self) -> bool:
+        return isinstance(self.layer, QFire)
+
+    @property
+    def lanes(self) -> int:
+        """Multipliers: one product per lane and cycle."""
+        return self.lanes_per_row * self.folding.rows * self.folding.channels
+
+    @property
+    def dsp(self) -> int:
+        return self.lanes
+
+    @property
+    def unit_bits(self) -> int:
+        """Bits of weights read per cycle."""
+        return self.folding.channels * self.weight_bits
+
+    @property
+    def beats(self) -> int:
+        """Cycles in which the sums of a pass are requantised."""
+        return self.folding.channels * self.folding.rows * self.parts
+
+    @property
+    def queue(self) -> Memory:
+        """Words of the weight memory on their way to the gearbox: they hide the two cycles of a block-RAM read."""
+        return Memory(
+            f"{self.name}_queue", "fifo", WEIGHT_QUEUE, self.word_bits, WEIGHT_QUEUE * self.word_bits
+        )
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        rows = [self.lines.memory] + ([self.squeezed.memory] if self.squeezed else [])
+        replay = [self.replay] if self.replay else []
+        return (self.weights, self.table, self.queue, *rows, *replay, self.output.memory)
+
+    @property
+    def work_cycles(self) -> int:
+        """Cycles per frame of the lanes when nothing waits: a pass costs max(terms, beats)."""
+        return self.groups * self.folding.phases * sum(s.outs * max(s.terms, self.beats) for s in self.stages)
+
+    @property
+    def macs(self) -> int:
+        """Useful multiplications per frame."""
+        total = 0
+        for stage in self.stages:
+            shape = stage.conv.output.shape
+            total += shape.channels * shape.height * shape.width * stage.terms
+        return total
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """Max pool kernel; per input row: is a window open above it, does it open one, does it complete one."""
+
+    name: str
+    layer: QMaxPool
+    input: Stream
+    output: Stream
+    have_rows: tuple[bool, ...]
+    start_rows: tuple[bool, ...]
+    emit_rows: tuple[bool, ...]
+    extra: bool
+    kept: Memory
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return (self.kept, self.output.memory)
+
+    @property
+    def dsp(self) -> int:
+        return 0
+
+    @property
+    def work_cycles(self) -> int:
+        return 2 * (self.input.words + (self.input.type.shape.channels if self.extra else 0))
+
+
+@dataclass(frozen=True)
+class AveragePlan:
+    """Global average pool: ``add`` pixels a cycle, then a serial division of ``quotient_bits`` steps per channel."""
+
+    name: str
+    layer: QGlobalAvgPool
+    input: Stream
+    output: Stream
+    add: int
+    sum_bits: int
+    quotient_bits: int
+    sums: Memory
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return (self.sums, self.output.memory)
+
+    @property
+    def dsp(self) -> int:
+        return 0
+
+    @property
+    def steps(self) -> int:
+        """Cycles in which the pixels of a word are added."""
+        return -(-self.input.type.shape.width // self.add)
+
+    @property
+    def work_cycles(self) -> int:
+        return self.input.words * (self.steps + 2) + self.input.type.shape.channels * (self.quotient_bits + 1)
+
+
+KernelPlan = InputPlan | EnginePlan | PoolPlan | AveragePlan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole accelerator: a chain of kernels. ``kernels[0]`` gathers lines, the last one sends the logits."""
+
+    model: QModel
+    kernels: tuple[KernelPlan, ...]
+    lane_budget: int
+
+    @property
+    def engines(self) -> list[EnginePlan]:
+        return [k for k in self.kernels if isinstance(k, EnginePlan)]
+
+    @property
+    def lanes(self) -> int:
+        return sum(e.lanes for e in self.engines)
+
+    @property
+    def dsp(self) -> int:
+        return sum(k.dsp for k in self.kernels)
+
+    @property
+    def macs(self) -> int:
+        return sum(e.macs for e in self.engines)
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of all weights, without any padding."""
+        return sum(e.weights.payload_bits for e in self.engines)

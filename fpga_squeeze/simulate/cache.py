@@ -1,0 +1,43 @@
+"""Whether a built file is still good: a key over everything it was made from, kept beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def content_key(paths: Iterable[Path], *extra: str) -> str:
+    """Key over the names and contents of files, and over any further texts (flags, versions of tools)."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        data = path.read_bytes()
+        digest.update(f"{path.name}\0{len(data)}\0".encode())
+        digest.update(data)
+    for text in extra:
+        digest.update(f"{len(text)}\0{text}".encode())
+    return digest.hexdigest()
+
+
+def _stamp(target: Path) -> Path:
+    return target.with_name(target.name + ".key")
+
+
+def is_fresh(target: Path, key: str) -> bool:
+    """Whether ``target`` exists and was made for ``key``."""
+    stamp = _stamp(target)
+    return target.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == key
+
+
+def mark_fresh(target: Path, key: str) -> None:
+    """Note that ``target`` was made for ``key``."""
+    _stamp(target).write_text(key, encoding="ascii")
+
+
+def cache_dir() -> Path:
+    """Folder for objects that every design shares: ``$FSQ_CACHE``, else the user's cache folder."""
+    if chosen := os.environ.get("FSQ_CACHE"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "fpga-squeeze"

@@ -1,0 +1,121 @@
+"""C simulation: compile the emitted HLS C++ with the C++ compiler of the machine, run frames through it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FpgaSqueezeError
+from ..fixed_point import IntArray
+from ..planning.plan import Plan, Stream
+from .cache import content_key, is_fresh, mark_fresh
+from .tools import compile_objects, find_compiler, find_hls_headers, first_error, link
+from .words import tensor_to_words, write_beats
+
+OPTIMISE = ("-O2", "-ftree-vectorize")
+UNDERRUN = "read while empty"
+"""What the HLS headers say on standard output when a kernel reads a word that was never written."""
+
+
+def csim_flags(hls_folder: Path, native: bool = True) -> list[str]:
+    """Compiler flags of a C simulation; raises FpgaSqueezeError where the HLS headers are missing."""
+    flags = ["-std=c++14", "-Wall", "-Wextra", "-DFSQ_CSIM"]
+    if native:
+        flags.append("-DFSQ_CSIM_NATIVE")
+    return [*flags, "-isystem", str(find_hls_headers()), "-I", str(hls_folder), "-I", str(hls_folder / "tb")]
+
+
+def build_csim(
+    hls_folder: Path,
+    build_folder: Path,
+    on_step: Callable[[str], None] | None = None,
+    *,
+    optimise: tuple[str, ...] = OPTIMISE,
+    native: bool = True,
+) -> Path:
+    """Compile and link the HLS C++ of ``hls_folder``; returns the program. Sources that did not change are not rebuilt.
+
+    ``native`` computes with native integers that wrap to their width instead of the vendor's integer classes: the
+    same values, about ten times as fast. ``on_step`` gets the name of each compiled file.
+    """
+    sources = [*sorted(hls_folder.glob("*.cpp")), hls_folder / "tb" / "csim_main.cpp"]
+    if len(sources) < 2 or not sources[-1].is_file():
+        raise FpgaSqueezeError(
+            f"{hls_folder}: no HLS C++ of fpga-squeeze is there; generate the project first"
+        )
+    compiler = find_compiler()
+    flags = [*optimise, *csim_flags(hls_folder, native)]
+    headers = [*hls_folder.glob("*.hpp"), *(hls_folder / "tb").glob("*.hpp")]
+    common = content_key(headers, compiler, *flags)
+    build_folder.mkdir(parents=True, exist_ok=True)
+
+    objects = [build_folder / f"{source.stem}.o" for source in sources]
+    keys = [content_key([source], common) for source in sources]
+    stale = [(s, o, k) for s, o, k in zip(sources, objects, keys, strict=True) if not is_fresh(o, k)]
+    compile_objects(compiler, [source for source, _, _ in stale], flags, build_folder, on_step)
+    for _, target, key in stale:
+        mark_fresh(target, key)
+    program = build_folder / "csim"
+    key = content_key([], *keys)
+    if not is_fresh(program, key):
+        link(compiler, objects, [], program)
+        mark_fresh(program, key)
+    return program
+
+
+def run_csim_program(
+    program: Path, images: npt.NDArray[np.uint8], out_folder: Path, timeout: float | None = None
+) -> None:
+    """Run images [N, H, W, C] through a built simulation.
+
+    Leaves one file of words per kernel and ``logits.bin`` (int32) in ``out_folder``. Raises FpgaSqueezeError where the
+    program fails, does not end within ``timeout`` seconds, or a kernel reads a word that was never written.
+    """
+    out_folder.mkdir(parents=True, exist_ok=True)
+    beats = out_folder / "images.beats"
+    write_beats(images, beats)
+    command = [str(program), str(beats), str(len(images)), str(out_folder)]
+    try:
+        done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise FpgaSqueezeError(f"csim: the program did not end within {timeout:g} s") from error
+    except OSError as error:
+        raise FpgaSqueezeError(f"csim: {program} does not start: {error.strerror}") from error
+    if done.returncode < 0:
+        raise FpgaSqueezeError(f"csim: the program was stopped by signal {-done.returncode}")
+    if done.returncode:
+        raise FpgaSqueezeError(f"csim: {first_error(done.stderr)}")
+    if UNDERRUN in done.stdout:
+        raise FpgaSqueezeError(
+            "csim: a kernel read a word that was never written; in hardware it would wait forever"
+        )
+
+
+def write_test_data(
+    plan: Plan, tensors: Mapping[str, IntArray], images: npt.NDArray[np.uint8], folder: Path
+) -> None:
+    """Write what the emitted test bench reads and compares: ``images.bin`` and, per kernel and for the logits, its words.
+
+    ``tensors`` are the arrays of :func:`fpga_squeeze.golden.run`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_beats(images, folder / "images.bin")
+    for kernel in plan.kernels:
+        tensor = (
+            tensors[kernel.name] if kernel.name in tensors else images.transpose(0, 3, 1, 2).astype(np.int64)
+        )
+        (folder / f"{kernel.name}.bin").write_bytes(
+            encode_words(tensor_to_words(tensor, kernel.output), kernel.output)
+        )
+    (folder / "logits.bin").write_bytes(tensors["logits"].astype("<i4").tobytes())
+
+
+def encode_words(pixels: IntArray, stream: Stream) -> bytes:
+    """Pixels [words, width] as words of a stream, each ceil(word_bits / 8) little-endian bytes."""
+    bits = stream.type.bits
+    planes = ((pixels[:, :, None] >> np.arange(bits)) & 1).astype(np.uint8)
+    return np.packbits(planes.reshape(len(pixels), -1), axis=1, bitorder="little").tobytes()

@@ -1,0 +1,138 @@
+// Convolution engine: row words in, row words out; one weight per output channel and term from a sequential memory.
+//
+// One turn of the loop is one cycle: it requantises a beat of the finished pass, issues a term of the running pass, and
+// stores a word of the rows to come. A pass is one sum for one phase of one group of output channels; order of work:
+// row groups, output channel groups, phases, terms. Weights are read in phase 0 and replayed for the other phases.
+//
+// Words are read one every READ_EVERY turns: spread over the row group before the one that needs them, so that the
+// producer keeps its own pace. Where the rows of the running group are not there yet, every turn reads one.
+//
+// P gives: Lines (see fsq_lines.hpp), NEED_FIRST (input rows of the first row group), FREE_FIRST, FREE_STOP, FREE_LAST
+// (row groups that give a slot back), READ_EVERY, WORK (turns per frame), KERNEL, GROUPS, ROWS, LAST_ROWS, PHASES,
+// CHANNELS_C, OUTS (channel groups), LAST_CHANNELS (channels of the last one), LANES, TERMS; W_BITS, X_BITS, X_SIGNED,
+// ACC_BITS, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS, LOW, HIGH, LOW_S, HIGH_S; PARTS, UNITS; OUT_WIDTH, OUT_BITS;
+// WORD_BITS, WEIGHT_WORDS, weight_word(), TABLE_ENTRIES, table_word().
+#ifndef FSQ_CONV_ENGINE_HPP
+#define FSQ_CONV_ENGINE_HPP
+
+#include "fsq_drain.hpp"
+#include "fsq_lines.hpp"
+#include "fsq_weights.hpp"
+
+namespace fsq {
+
+template <class P>
+void conv_engine(row_memory<typename P::Lines>& lines, hls::stream<row_word<typename P::Lines> >& in,
+                 hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
+    typedef typename P::Lines L;
+    typedef Drain<P> D;
+
+    RowWriter<L> writer;
+    RowWindow<L> window;
+    WeightStream<P> stream;
+    Terms<P> terms;
+    Pass<P> pass;
+    D drain;
+    acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES] = {};
+    shadow_of<P> shadow = {};
+    words_of<P> words = {};
+    sint<P::W_BITS> weights[P::CHANNELS_C] = {};
+    sint<P::W_BITS> replay[P::PHASES > 1 ? P::TERMS : 1][P::CHANNELS_C] = {};
+    FSQ_REGISTERS(acc)
+    FSQ_REGISTERS(shadow)
+    FSQ_REGISTERS(words)
+    FSQ_REGISTERS(weights)
+    FSQ_ROW_WORDS(replay, 2)
+    FSQ_RAM_LUT(replay)
+
+    upto<P::GROUPS> group = 0;
+    upto<P::OUTS> out_group = 0;
+    upto<P::READ_EVERY> wait = 0;
+    upto<L::HEIGHT> need = P::NEED_FIRST;  // rows of the running group, and of the next
+    upto<L::HEIGHT> need_next = P::NEED_SECOND;
+
+    while (group != P::GROUPS || drain.busy()) {
+        FSQ_TRIPCOUNT(P::WORK)
+        FSQ_PIPELINE(1)
+        const bool rows_ok = group != P::GROUPS && writer.rows_in >= need;
+        const bool read = writer.rows_in < need_next && !writer.blocked() && (!rows_ok || wait == 0);
+
+        // ---- a beat of the finished pass
+        const bool drained = !drain.busy() || drain.last_beat();
+        if (drain.busy()) {
+            uint<P::Y_BITS> word[P::OUT_WIDTH] = {};
+            FSQ_REGISTERS(word)
+            upto<P::CHANNELS_C> channel = 0;
+            upto<P::ROWS> row = 0;
+            if (drain_beat<P>(drain, shadow, words, word, channel, row)) {
+                out.write(pack<P::OUT_WIDTH, P::OUT_BITS>(word));
+            }
+        }
+
+        // ---- a term of the running pass; its last one waits for the registers of the drain
+        const bool last = terms.last(L::CHANNELS, P::KERNEL);
+        if (rows_ok && (!last || drained)) {
+            if (pass.phase == 0) {
+                stream.take(weights);
+            }
+            if (P::PHASES > 1) {
+                const int place = P::PHASES > 1 ? static_cast<int>(terms.term) : 0;
+                FSQ_UNROLL_ABOVE
+                for (int c = 0; c < P::CHANNELS_C; ++c) {
+                    FSQ_UNROLL_INSIDE
+                    if (pass.phase == 0) replay[place][c] = weights[c];
+                    else weights[c] = replay[place][c];
+                }
+            }
+            operand_of<P> pixels[P::ROWS][P::LANES];
+            FSQ_REGISTERS(pixels)
+            const upto<P::PHASES * L::STRIDE + P::KERNEL> offset = pass.phase * L::STRIDE + terms.kx;
+            read_pixels<L>(lines, window, terms.channel, offset, pixels);
+            multiply_add<P>(weights, pixels, terms.first(), acc);
+
+            if (terms.window_end(P::KERNEL)) window.to_top();
+            else if (terms.row_end(P::KERNEL)) window.next_row();
+            terms.next(L::CHANNELS, P::KERNEL);
+            if (last) {
+                const bool out_last = out_group == P::OUTS - 1;
+                pass.channels = out_last ? P::LAST_CHANNELS : P::CHANNELS_C;
+                pass.rows = group == P::GROUPS - 1 ? P::LAST_ROWS : P::ROWS;
+                load_drain<P>(drain, pass, acc, shadow);
+                if (pass.phase != P::PHASES - 1) {
+                    pass.phase = pass.phase + 1;
+                } else {
+                    pass.phase = 0;
+                    if (!out_last) {
+                        out_group = out_group + 1;
+                        pass.base = pass.base + P::CHANNELS_C;
+                    } else {  // next row group
+                        out_group = 0;
+                        pass.base = 0;
+                        stream.restart(0);
+                        window.next_group();
+                        if (group == P::GROUPS - 1) writer.free_slots = writer.free_slots + P::FREE_LAST;
+                        else if (group >= P::FREE_FIRST && group < P::FREE_STOP) writer.free_slots = writer.free_slots + 1;
+                        group = group + 1;
+                        need = need_next;
+                        if (group >= P::GROUPS - 2 || need_next + L::ROWS * L::STRIDE >= L::HEIGHT) need_next = L::HEIGHT;
+                        else need_next = need_next + L::ROWS * L::STRIDE;
+                    }
+                }
+            }
+        }
+
+        // ---- a word of the rows to come
+        if (read) {
+            pixel_of<L> pixels[L::WIDTH];
+            FSQ_REGISTERS(pixels)
+            unpack<L::WIDTH, L::BITS>(in.read(), pixels);
+            writer.claim();
+            writer.put(lines, pixels);
+        }
+        if (read) wait = P::READ_EVERY - 1;
+        else if (wait != 0) wait = wait - 1;
+    }
+}
+
+}  // namespace fsq
+#endif

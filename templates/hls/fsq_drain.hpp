@@ -1,0 +1,165 @@
+// Takes the sums of a pass, requantises them beat by beat while the next pass runs, and assembles row words.
+//
+// Beats go through the channels of the group, the rows, and the PARTS of a row; UNITS requantisers work per beat. A row
+// word is complete with the last part of the last phase.
+#ifndef FSQ_DRAIN_HPP
+#define FSQ_DRAIN_HPP
+
+#include "fsq_lanes.hpp"
+
+namespace fsq {
+
+// y = saturate(round_half_even((acc + bias) * 2^-shift)). The table gives left = RIGHT - shift: the sum moves left by it
+// and then right by the constant RIGHT.
+template <class P>
+inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>& bias,
+                                  const uint<P::LEFT_BITS>& left, int low, int high) {
+    FSQ_INLINE
+    const int SUM = largest(P::ACC_BITS, P::BIAS_BITS) + 1;
+    const int T = SUM + P::LEFT_MAX;
+    const bool ROUNDS = P::RIGHT > 0 && P::RIGHT < T;
+    const int R = ROUNDS ? P::RIGHT : 1;
+    typedef sint<largest(T, P::Y_BITS) + 2> wide;
+    const sint<SUM> sum = sint<SUM>(acc) + sint<SUM>(bias);
+    const wide t = wide(sum) << left;
+    wide y = t;
+    if (ROUNDS) {
+        // half and more rounds up; exactly half only to an even value
+        const wide floor = t >> R;
+        const wide one = 1;
+        const wide below = t & wide((one << (R - 1)) - one);
+        const bool half = wide((t >> (R - 1)) & one) != 0;
+        const bool odd = wide(floor & one) != 0;
+        y = floor + wide(half && (below != 0 || odd) ? 1 : 0);
+    } else if (P::RIGHT > 0) {
+        y = 0;  // everything lies below half
+    }
+    if (y < low) y = low;
+    if (y > high) y = high;
+    return uint<P::Y_BITS>(y);
+}
+
+// What a pass is, kept beside its sums.
+template <class P> struct Pass {
+    bool squeeze = false;             // its words go to the squeezed rows of a Fire engine
+    bool group_end = false;           // last pass of its stage in this row group
+    upto<P::PHASES> phase = 0;
+    upto<P::TABLE_ENTRIES> base = 0;  // its first channel in the table
+    upto<P::CHANNELS_C> channels = 0; // its channels that exist
+    upto<P::ROWS> rows = 0;           // its rows that exist
+};
+
+template <class P> struct Drain {
+    static constexpr int BEATS = P::CHANNELS_C * P::ROWS * P::PARTS;
+    static constexpr int WORDS = P::PHASES > 1 ? P::CHANNELS_C * P::ROWS : 1;  // words that wait for further phases
+
+    Pass<P> pass;
+    upto<BEATS> beat = BEATS;  // BEATS: idle
+    upto<P::CHANNELS_C> channel = 0;
+    upto<P::ROWS> row = 0;
+    upto<P::PARTS> part = 0;
+    upto<P::CHANNELS_C * P::ROWS> index = 0;
+
+    bool busy() const { return beat != BEATS; }
+    bool last_beat() const { return beat == BEATS - 1; }
+};
+
+template <class P> using shadow_of = acc_of<P>[Drain<P>::BEATS][P::UNITS];
+template <class P> using words_of = uint<P::Y_BITS>[Drain<P>::WORDS][P::OUT_WIDTH];
+
+// Moves the sums of a finished pass to the shadow registers, in the order of the beats.
+template <class P>
+inline void load_drain(Drain<P>& drain, const Pass<P>& pass, const acc_of<P> (&acc)[P::CHANNELS_C][P::ROWS][P::LANES],
+                       shadow_of<P>& shadow) {
+    FSQ_INLINE
+    drain.pass = pass;
+    drain.beat = 0;
+    drain.channel = 0;
+    drain.row = 0;
+    drain.part = 0;
+    drain.index = 0;
+    FSQ_UNROLL_ABOVE
+    for (int c = 0; c < P::CHANNELS_C; ++c) {
+        FSQ_UNROLL_INSIDE
+        FSQ_UNROLL_ABOVE
+        for (int r = 0; r < P::ROWS; ++r) {
+            FSQ_UNROLL_INSIDE
+            FSQ_UNROLL_ABOVE
+            for (int l = 0; l < P::LANES; ++l) {
+                FSQ_UNROLL_INSIDE
+                shadow[(c * P::ROWS + r) * P::PARTS + l / P::UNITS][l % P::UNITS] = acc[c][r][l];
+            }
+        }
+    }
+}
+
+// One beat. Returns true where it completes a row word: word[] of channel and row, as they stand before the step.
+template <class P>
+inline bool drain_beat(Drain<P>& drain, const shadow_of<P>& shadow, words_of<P>& words, uint<P::Y_BITS> (&word)[P::OUT_WIDTH],
+                       upto<P::CHANNELS_C>& channel, upto<P::ROWS>& row) {
+    FSQ_INLINE
+    typedef uint<P::BIAS_BITS + P::LEFT_BITS> entry_t;
+    const entry_t entry = P::table_word(drain.pass.base + drain.channel);
+    const sint<P::BIAS_BITS> bias = sint<P::BIAS_BITS>(entry);
+    const uint<P::LEFT_BITS> left = uint<P::LEFT_BITS>(entry >> P::BIAS_BITS);
+    const int low = drain.pass.squeeze ? P::LOW_S : P::LOW;
+    const int high = drain.pass.squeeze ? P::HIGH_S : P::HIGH;
+
+    uint<P::Y_BITS> y[P::UNITS];
+    FSQ_REGISTERS(y)
+    FSQ_UNROLL_ABOVE
+    for (int u = 0; u < P::UNITS; ++u) {
+        FSQ_UNROLL_INSIDE
+        y[u] = requantise<P>(shadow[drain.beat][u], bias, left, low, high);
+    }
+
+    // pixel x belongs to lane x / PHASES in phase x mod PHASES
+    const int slot = P::PHASES > 1 ? static_cast<int>(drain.index) : 0;
+    FSQ_UNROLL_ABOVE
+    for (int part = 0; part < P::PARTS; ++part) {
+        FSQ_UNROLL_INSIDE
+        FSQ_UNROLL_ABOVE
+        for (int phase = 0; phase < P::PHASES; ++phase) {
+            FSQ_UNROLL_INSIDE
+            if (drain.part == part && drain.pass.phase == phase) {
+                FSQ_UNROLL_ABOVE
+                for (int u = 0; u < P::UNITS; ++u) {
+                    FSQ_UNROLL_INSIDE
+                    const int lane = part * P::UNITS + u;
+                    const int x = lane * P::PHASES + phase;
+                    if (lane < P::LANES && x < P::OUT_WIDTH) words[slot][x] = y[u];
+                }
+            }
+        }
+    }
+    const bool row_end = drain.part == P::PARTS - 1;
+    const bool send = row_end && drain.pass.phase == P::PHASES - 1 && drain.channel < drain.pass.channels &&
+                      drain.row < drain.pass.rows;
+    channel = drain.channel;
+    row = drain.row;
+    if (send) {
+        FSQ_UNROLL_ABOVE
+        for (int x = 0; x < P::OUT_WIDTH; ++x) {
+            FSQ_UNROLL_INSIDE
+            word[x] = words[slot][x];
+        }
+    }
+
+    drain.beat = drain.beat + 1;
+    if (!row_end) {
+        drain.part = drain.part + 1;
+    } else {
+        drain.part = 0;
+        drain.index = drain.index + 1;
+        if (drain.row != P::ROWS - 1) {
+            drain.row = drain.row + 1;
+        } else {
+            drain.row = 0;
+            drain.channel = drain.channel + 1;
+        }
+    }
+    return send;
+}
+
+}  // namespace fsq
+#endif

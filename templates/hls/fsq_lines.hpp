@@ -1,0 +1,176 @@
+// Row buffer of an engine: takes row words, keeps the rows a window needs, gives every lane its pixel.
+//
+// Rows are spread over ROWS banks so that ROWS output rows read at once: row y lies in bank (y / STRIDE) mod ROWS, in
+// slot (y / (ROWS * STRIDE)) mod SLOTS; a slot holds STRIDE rows of every bank. Places are stepped, never divided.
+// Words arrive in groups of IN_ROWS rows: all channels of the group, and for each channel its rows.
+//
+// A buffer's description B gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, IN_ROWS, ROWS, STRIDE, SLOTS, KERNEL,
+// PAD_TOP, PAD_LEFT, PHASES, LANES, GROUPS, the place TOP_SLOT, TOP_BANK, TOP_SUB of row -PAD_TOP, and
+// pad_value(channel), the pixel outside the image.
+#ifndef FSQ_LINES_HPP
+#define FSQ_LINES_HPP
+
+#include "fsq_types.hpp"
+
+namespace fsq {
+
+template <class B> using pixel_of = integer<B::BITS, B::SIGNED>;
+template <class B> using row_memory = pixel_of<B>[B::ROWS][B::SLOTS * B::STRIDE][B::CHANNELS][B::WIDTH];
+template <class B> using row_word = ap_uint<B::WIDTH * B::BITS>;
+// Row numbers: from above the image to below the last window.
+template <class B>
+using row_number = sint<1 + bits_of((B::GROUPS + 2) * B::ROWS * B::STRIDE + B::KERNEL + B::PAD_TOP + B::HEIGHT)>;
+
+template <class B> struct RowPlace {
+    upto<B::SLOTS> slot;
+    upto<B::ROWS> bank;
+    upto<B::STRIDE> sub;
+
+    void next_slot() {
+        FSQ_INLINE
+        if (slot == B::SLOTS - 1) slot = 0;
+        else slot = slot + 1;
+    }
+    void next_row() {
+        FSQ_INLINE
+        if (sub != B::STRIDE - 1) {
+            sub = sub + 1;
+        } else {
+            sub = 0;
+            if (bank != B::ROWS - 1) {
+                bank = bank + 1;
+            } else {
+                bank = 0;
+                next_slot();
+            }
+        }
+    }
+};
+
+// Where the next word goes, and how many slots are free.
+template <class B> struct RowWriter {
+    RowPlace<B> place = {0, 0, 0};
+    RowPlace<B> first = {0, 0, 0};  // of the arriving group
+    upto<B::CHANNELS> channel = 0;
+    upto<B::IN_ROWS> row = 0;       // within the group
+    upto<B::HEIGHT> y = 0;
+    upto<B::HEIGHT> y_first = 0;
+    upto<B::SLOTS> free_slots = B::SLOTS;
+    upto<B::HEIGHT> rows_in = 0;    // complete rows
+
+    bool opens_slot() const { return channel == 0 && place.sub == 0 && place.bank == 0; }
+    bool blocked() const { return opens_slot() && free_slots == 0; }
+
+    // Takes the slot that the next word opens, if it opens one. The slot comes back through free_slots.
+    void claim() {
+        FSQ_INLINE
+        if (opens_slot()) free_slots = free_slots - 1;
+    }
+
+    // Stores a row of one channel.
+    template <class PIXEL> void put(row_memory<B>& lines, const PIXEL (&pixels)[B::WIDTH]) {
+        FSQ_INLINE
+        FSQ_UNROLL_ABOVE
+        for (int x = 0; x < B::WIDTH; ++x) {
+            FSQ_UNROLL_INSIDE
+            lines[place.bank][place.slot * B::STRIDE + place.sub][channel][x] = pixel_of<B>(pixels[x]);
+        }
+        const bool last_channel = channel == B::CHANNELS - 1;
+        const bool last_row = row == B::IN_ROWS - 1 || y == B::HEIGHT - 1;
+        if (last_channel) rows_in = rows_in + 1;
+        if (!last_row) {
+            row = row + 1;
+            y = y + 1;
+            place.next_row();
+        } else if (!last_channel) {
+            row = 0;
+            channel = channel + 1;
+            y = y_first;
+            place = first;
+        } else {
+            row = 0;
+            channel = 0;
+            y = y + 1;
+            place.next_row();
+            y_first = y;
+            first = place;
+        }
+    }
+};
+
+// The window of a row group, and the row of it that the current term reads.
+template <class B> struct RowWindow {
+    RowPlace<B> top = {B::TOP_SLOT, B::TOP_BANK, B::TOP_SUB};
+    row_number<B> y_top = -B::PAD_TOP;
+    RowPlace<B> place = {B::TOP_SLOT, B::TOP_BANK, B::TOP_SUB};
+    row_number<B> y = -B::PAD_TOP;
+
+    void to_top() {
+        FSQ_INLINE
+        place = top;
+        y = y_top;
+    }
+    void next_row() {
+        FSQ_INLINE
+        place.next_row();
+        y = y + 1;
+    }
+    void next_group() {
+        FSQ_INLINE
+        top.next_slot();
+        y_top = y_top + B::ROWS * B::STRIDE;
+        to_top();
+    }
+};
+
+// Every lane chooses its pixel: lane l of a row stands at x = (l * PHASES + phase) * STRIDE + kx - PAD_LEFT, and
+// offset = phase * STRIDE + kx. Each lane has a choice among as many pixels as there are offsets.
+template <class B, class OFFSET, class CHANNEL, class OPERAND>
+inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, CHANNEL channel, OFFSET offset,
+                        OPERAND (&pixels)[B::ROWS][B::LANES]) {
+    FSQ_INLINE
+    const int OFFSETS = (B::PHASES - 1) * B::STRIDE + B::KERNEL;
+    OPERAND chosen[B::ROWS][B::LANES];
+    FSQ_REGISTERS(chosen)
+    const OPERAND pad = OPERAND(B::pad_value(channel));
+    const RowPlace<B>& place = window.place;
+    FSQ_UNROLL_ABOVE
+    for (int bank = 0; bank < B::ROWS; ++bank) {
+        FSQ_UNROLL_INSIDE
+        // banks before the window's first one hold rows of the next slot
+        const bool wrapped = bank < place.bank;
+        RowPlace<B> here = place;
+        if (wrapped) here.next_slot();
+        const int row = bank - static_cast<int>(place.bank) + (wrapped ? B::ROWS : 0);
+        const row_number<B> y = window.y + row * B::STRIDE;
+        const bool inside = y >= 0 && y < B::HEIGHT;
+        const int line = here.slot * B::STRIDE + here.sub;
+        FSQ_UNROLL_ABOVE
+        for (int n = 0; n < OFFSETS; ++n) {
+            FSQ_UNROLL_INSIDE
+            if (offset == n) {
+                FSQ_UNROLL_ABOVE
+                for (int l = 0; l < B::LANES; ++l) {
+                    FSQ_UNROLL_INSIDE
+                    const int x = l * B::PHASES * B::STRIDE + n - B::PAD_LEFT;
+                    const bool in_row = x >= 0 && x < B::WIDTH;
+                    chosen[bank][l] = inside && in_row ? OPERAND(lines[bank][line][channel][in_row ? x : 0]) : pad;
+                }
+            }
+        }
+    }
+    FSQ_UNROLL_ABOVE
+    for (int r = 0; r < B::ROWS; ++r) {
+        FSQ_UNROLL_INSIDE
+        const int sum = static_cast<int>(place.bank) + r;
+        const int bank = sum < B::ROWS ? sum : sum - B::ROWS;
+        FSQ_UNROLL_ABOVE
+        for (int l = 0; l < B::LANES; ++l) {
+            FSQ_UNROLL_INSIDE
+            pixels[r][l] = chosen[bank][l];
+        }
+    }
+}
+
+}  // namespace fsq
+#endif

@@ -1,0 +1,210 @@
+// Takes the sums of a pass, requantises them in BEATS cycles, and assembles row words.
+//
+// Beats go through the channels of the group, the rows, and the PARTS of a row; a row word is complete with the last
+// part of the last phase. A word leaves eleven cycles after the last term of its pass was issued, plus its beat; five
+// of them lie in the lanes, six here. Words that do not exist (past the last channel or row) are not sent.
+module fsq_drain #(
+    parameter CHANNELS  = 1,
+    parameter ROWS      = 1,
+    parameter LANES     = 8,
+    parameter PARTS     = 1,   // beats per row
+    parameter UNITS     = 8,   // requantisers: ceil(LANES / PARTS)
+    parameter PHASES    = 1,
+    parameter WIDTH     = 8,   // pixels of a row
+    parameter ACC_BITS  = 24,
+    parameter BIAS_BITS = 24,
+    parameter LEFT_MAX  = 0,
+    parameter LEFT_W    = 1,
+    parameter RIGHT     = 0,
+    parameter OUT_BITS  = 8,
+    parameter LIMIT_W   = 10,
+    parameter LOW_S     = 0,   // limits of the squeeze's outputs
+    parameter HIGH_S    = 255,
+    parameter LOW       = 0,   // limits of the engine's outputs
+    parameter HIGH      = 255,
+    parameter P_W       = 1,
+    parameter OUT_W     = 1,
+    parameter C_W       = 1,
+    parameter R_W       = 1
+) (
+    input  logic                                    clk,
+    input  logic                                    rst_n,
+    input  logic                                    done_i,
+    input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,
+    // the pass, with done_i
+    input  logic                                    squeeze_i,
+    input  logic [                         P_W-1:0] phase_i,
+    input  logic [                       OUT_W-1:0] base_i,
+    input  logic [                         C_W-1:0] channels_i,
+    input  logic [                         R_W-1:0] rows_i,
+    // bias and shift of a channel, one cycle after its number
+    output logic [                       OUT_W-1:0] table_addr_o,
+    input  logic [            BIAS_BITS+LEFT_W-1:0] table_data_i,
+    // finished row words
+    output logic                                    push_o,
+    output logic                                    push_squeeze_o,
+    output logic [              WIDTH*OUT_BITS-1:0] word_o
+);
+  localparam BEATS = CHANNELS * ROWS * PARTS;
+  localparam TW = $clog2(BEATS + 1);
+  localparam FW = (PARTS > 1) ? $clog2(PARTS) : 1;
+  localparam ENTRY = UNITS * ACC_BITS;
+  localparam LATENCY = 5;  // head of the shadow registers to the requantised values
+  genvar j, f, u;
+
+  // ---- sums in the order of the beats
+  logic [BEATS*ENTRY-1:0] loaded, shadow_q;
+  generate
+    for (j = 0; j < CHANNELS * ROWS; j = j + 1) begin : gen_row
+      for (f = 0; f < PARTS; f = f + 1) begin : gen_part
+        for (u = 0; u < UNITS; u = u + 1) begin : gen_unit
+          if (f * UNITS + u < LANES) begin : gen_used
+            assign loaded[((j*PARTS+f)*UNITS+u)*ACC_BITS+:ACC_BITS] =
+                acc_i[(j*LANES+f*UNITS+u)*ACC_BITS+:ACC_BITS];
+          end else begin : gen_idle
+            assign loaded[((j*PARTS+f)*UNITS+u)*ACC_BITS+:ACC_BITS] = '0;
+          end
+        end
+      end
+    end
+  endgenerate
+
+  logic [TW-1:0] left_q;  // beats to go
+  logic [C_W-1:0] chan_q, chans_q;
+  logic [R_W-1:0] row_q, rows_q;
+  logic [FW-1:0] part_q;
+  logic [OUT_W-1:0] base_q;
+  logic [P_W-1:0] phase_q;
+  logic squeeze_q, beat, row_end, chan_end;
+
+  assign beat         = left_q != '0;
+  assign row_end      = part_q == FW'(PARTS - 1);
+  assign chan_end     = row_end && (row_q == R_W'(ROWS - 1));
+  assign table_addr_o = base_q + OUT_W'(chan_q);
+
+  always_ff @(posedge clk) begin
+    if (done_i) begin
+      shadow_q  <= loaded;
+      chan_q    <= '0;
+      row_q     <= '0;
+      part_q    <= '0;
+      base_q    <= base_i;
+      phase_q   <= phase_i;
+      chans_q   <= channels_i;
+      rows_q    <= rows_i;
+      squeeze_q <= squeeze_i;
+    end else if (beat) begin
+      shadow_q <= shadow_q >> ENTRY;
+      part_q   <= row_end ? '0 : part_q + 1'b1;
+      if (row_end) row_q <= chan_end ? '0 : row_q + 1'b1;
+      if (chan_end) chan_q <= chan_q + 1'b1;
+    end
+  end
+  always_ff @(posedge clk) begin
+    if (!rst_n) left_q <= '0;
+    else if (done_i) left_q <= TW'(BEATS);
+    else if (beat) left_q <= left_q - 1'b1;
+  end
+
+  // ---- the requantisers
+  logic [ENTRY-1:0] head_q;
+  logic [UNITS*OUT_BITS-1:0] y;
+  logic signed [LIMIT_W-1:0] low, high;
+  always_ff @(posedge clk) head_q <= shadow_q[ENTRY-1:0];
+
+  generate
+    for (u = 0; u < UNITS; u = u + 1) begin : gen_requant
+      fsq_requant #(
+          .ACC_BITS (ACC_BITS),
+          .BIAS_BITS(BIAS_BITS),
+          .LEFT_MAX (LEFT_MAX),
+          .LEFT_W   (LEFT_W),
+          .RIGHT    (RIGHT),
+          .OUT_BITS (OUT_BITS),
+          .LIMIT_W  (LIMIT_W)
+      ) u_requant (
+          .clk,
+          .acc_i (head_q[u*ACC_BITS+:ACC_BITS]),
+          .bias_i(table_data_i[BIAS_BITS-1:0]),
+          .left_i(table_data_i[BIAS_BITS+LEFT_W-1:BIAS_BITS]),
+          .low_i (low),
+          .high_i(high),
+          .y_o   (y[u*OUT_BITS+:OUT_BITS])
+      );
+    end
+  endgenerate
+
+  // ---- what travels beside them: is there a beat, does it end a word, where does it belong
+  localparam IDX_W = $clog2(CHANNELS * ROWS + 1);
+  logic [LATENCY-1:0] beat_p, send_p, squeeze_p;
+  logic [LATENCY*FW-1:0] part_p;
+  logic [LATENCY*P_W-1:0] phase_p;
+  logic [LATENCY*IDX_W-1:0] index_p;
+  logic [IDX_W-1:0] index_q;
+  logic send;
+  assign send = beat && row_end && (phase_q == P_W'(PHASES - 1)) && (chan_q < chans_q) && (row_q < rows_q);
+  always_ff @(posedge clk) begin
+    if (done_i) index_q <= '0;
+    else if (beat && row_end) index_q <= index_q + 1'b1;
+  end
+  always_ff @(posedge clk) begin
+    part_p    <= {part_p[(LATENCY-1)*FW-1:0], part_q};
+    phase_p   <= {phase_p[(LATENCY-1)*P_W-1:0], phase_q};
+    index_p   <= {index_p[(LATENCY-1)*IDX_W-1:0], index_q};
+    squeeze_p <= {squeeze_p[LATENCY-2:0], squeeze_q};
+    if (!rst_n) begin
+      beat_p <= '0;
+      send_p <= '0;
+    end else begin
+      beat_p <= {beat_p[LATENCY-2:0], beat};
+      send_p <= {send_p[LATENCY-2:0], send};
+    end
+  end
+  // the limits are compared one cycle before the values leave
+  assign low  = squeeze_p[LATENCY-2] ? LIMIT_W'(LOW_S) : LIMIT_W'(LOW);
+  assign high = squeeze_p[LATENCY-2] ? LIMIT_W'(HIGH_S) : LIMIT_W'(HIGH);
+
+  // ---- row words: pixel x belongs to lane x / PHASES in phase x mod PHASES
+  localparam WORD = WIDTH * OUT_BITS;
+  localparam WORDS = (PHASES > 1) ? CHANNELS * ROWS : 1;  // words that wait for further phases
+  logic [FW-1:0] part;
+  logic [P_W-1:0] phase;
+  logic [IDX_W-1:0] index;
+  assign part  = part_p[LATENCY*FW-1-:FW];
+  assign phase = phase_p[LATENCY*P_W-1-:P_W];
+  assign index = (PHASES > 1) ? index_p[LATENCY*IDX_W-1-:IDX_W] : '0;
+
+  generate
+    if (PHASES == 1 && PARTS == 1) begin : gen_whole
+      assign word_o = y[WORD-1:0];
+      logic unused_whole;
+      assign unused_whole = &{1'b0, part, phase, index, beat_p[LATENCY-1]};
+    end else begin : gen_assemble
+      logic [WORDS*WORD-1:0] word_q;
+      logic [WORD-1:0] kept, word;
+      integer w;
+      always_comb begin
+        kept = '0;
+        for (w = 0; w < WORDS; w = w + 1) if (index == IDX_W'(w)) kept = word_q[w*WORD+:WORD];
+      end
+      for (u = 0; u < WIDTH; u = u + 1) begin : gen_pixel
+        localparam LANE = u / PHASES;
+        assign word[u*OUT_BITS+:OUT_BITS] =
+            (phase == P_W'(u % PHASES) && part == FW'(LANE / UNITS)) ? y[(LANE % UNITS)*OUT_BITS+:OUT_BITS]
+                                                                      : kept[u*OUT_BITS+:OUT_BITS];
+      end
+      for (j = 0; j < WORDS; j = j + 1) begin : gen_word
+        always_ff @(posedge clk) if (beat_p[LATENCY-1] && index == IDX_W'(j)) word_q[j*WORD+:WORD] <= word;
+      end
+      assign word_o = word;
+    end
+  endgenerate
+  assign push_o         = send_p[LATENCY-1];
+  assign push_squeeze_o = squeeze_p[LATENCY-1];
+
+`ifdef VERILATOR
+  always_ff @(posedge clk) begin
+    if (rst_n && done_i && left_q != '0 && left_q != TW'(1)) $fatal(1, "fsq_drain %m: sums arrive before the last ones left");
+  end
+`endif
+endmodule

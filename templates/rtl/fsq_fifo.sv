@@ -1,0 +1,56 @@
+// Stream FIFO between two kernels, with reservation.
+//
+// A producer whose pipeline cannot stop reserves room for its words before it starts them and pushes them later;
+// a producer that can wait reserves and pushes in the same cycle. One word in, one word out per cycle.
+module fsq_fifo #(
+    parameter WIDTH   = 8,  // bits of a word
+    parameter DEPTH   = 4,  // words
+    parameter COUNT_W = 3   // bits that hold 0..DEPTH
+) (
+    input  logic               clk,
+    input  logic               rst_n,
+    input  logic [COUNT_W-1:0] reserve_i,  // words reserved in this cycle, at most free_o
+    output logic [COUNT_W-1:0] free_o,     // words that are neither stored nor reserved
+    input  logic               push_i,     // a reserved word arrives
+    input  logic [  WIDTH-1:0] data_i,
+    output logic               valid_o,
+    input  logic               ready_i,
+    output logic [  WIDTH-1:0] data_o
+);
+  localparam AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
+
+  (* ram_style = "distributed" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
+  logic [     AW-1:0] wr_q, rd_q;
+  logic [COUNT_W-1:0] count_q, free_q;
+  logic pop;
+
+  assign valid_o = count_q != '0;
+  assign pop     = valid_o & ready_i;
+  assign data_o  = mem[rd_q];
+  assign free_o  = free_q;
+
+  always_ff @(posedge clk) begin
+    if (push_i) mem[wr_q] <= data_i;
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      wr_q    <= '0;
+      rd_q    <= '0;
+      count_q <= '0;
+      free_q  <= COUNT_W'(DEPTH);
+    end else begin
+      if (push_i) wr_q <= (wr_q == AW'(DEPTH - 1)) ? '0 : wr_q + 1'b1;
+      if (pop) rd_q <= (rd_q == AW'(DEPTH - 1)) ? '0 : rd_q + 1'b1;
+      count_q <= count_q + COUNT_W'(push_i) - COUNT_W'(pop);
+      free_q  <= free_q - reserve_i + COUNT_W'(pop);
+    end
+  end
+
+`ifdef VERILATOR
+  always_ff @(posedge clk) begin
+    if (rst_n && reserve_i > free_q) $fatal(1, "fsq_fifo %m: reservation beyond the free words");
+    if (rst_n && push_i && count_q == COUNT_W'(DEPTH)) $fatal(1, "fsq_fifo %m: overflow");
+  end
+`endif
+endmodule

@@ -1,0 +1,110 @@
+// Line gatherer: AXI4-Stream beats of 8 bytes (pixels interleaved, row after row, the frame padded to whole beats) into
+// one row word per channel.
+//
+// Moves up to BYTES bytes per cycle into a row, then sends its CHANNELS words, one per cycle.
+module fsq_input #(
+    parameter CHANNELS = 3,
+    parameter HEIGHT   = 8,
+    parameter WIDTH    = 8,
+    parameter BYTES    = 1,    // 1, 2, 4 or 8
+    parameter DEPTH    = 4,
+    parameter COUNT_W  = 3
+) (
+    input  logic               clk,
+    input  logic               rst_n,
+    input  logic               s_valid_i,
+    output logic               s_ready_o,
+    input  logic [       63:0] s_data_i,
+    input  logic               s_last_i,
+    output logic               frame_error_o,  // TLAST stood elsewhere than on the last beat of a frame; stays set
+    output logic               out_valid_o,
+    input  logic               out_ready_i,
+    output logic [WIDTH*8-1:0] out_data_o
+);
+  localparam ROW = WIDTH * CHANNELS;  // bytes of a row
+  localparam BEATS = (HEIGHT * ROW + 7) / 8;
+  localparam RW = $clog2(ROW + 1);
+  localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
+  localparam CW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
+  localparam NW = (BEATS > 1) ? $clog2(BEATS) : 1;
+
+  logic [63:0] beat_q;
+  logic [3:0] left_q, most, step;  // bytes in the beat; bytes moved in this cycle
+  logic [RW-1:0] rest_q;  // bytes that the row still wants
+  logic [HW-1:0] y_q;
+  logic [CW-1:0] ch_q;
+  logic [NW-1:0] beat_count_q;
+  logic send_q, error_q, row_end, frame_end, accept, push, last_beat;
+  logic [COUNT_W-1:0] free;
+  logic [ROW*8-1:0] row_q;
+  logic [CHANNELS-1:0][WIDTH*8-1:0] words;
+
+  assign most      = (left_q < 4'(BYTES)) ? left_q : 4'(BYTES);
+  assign step      = send_q ? '0 : ((RW + 4)'(rest_q) < (RW + 4)'(most) ? 4'(rest_q) : most);
+  assign row_end   = !send_q && (RW + 4)'(step) == (RW + 4)'(rest_q);
+  assign frame_end = row_end && y_q == HW'(HEIGHT - 1);
+  assign s_ready_o = !send_q && left_q == step;
+  assign accept    = s_valid_i & s_ready_o;
+  assign push      = send_q && free != '0;
+  assign last_beat = beat_count_q == NW'(BEATS - 1);
+  assign frame_error_o = error_q;
+
+  always_ff @(posedge clk) begin
+    row_q <= (ROW * 8)'({beat_q[BYTES*8-1:0], row_q} >> {step, 3'b000});
+    if (accept) beat_q <= s_data_i;
+    else beat_q <= beat_q >> {step, 3'b000};
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      left_q       <= '0;
+      rest_q       <= RW'(ROW);
+      y_q          <= '0;
+      ch_q         <= '0;
+      send_q       <= 1'b0;
+      beat_count_q <= '0;
+      error_q      <= 1'b0;
+    end else begin
+      if (accept) left_q <= 4'd8;
+      else left_q <= frame_end ? '0 : left_q - step;
+      if (accept) begin
+        beat_count_q <= last_beat ? '0 : beat_count_q + 1'b1;
+        if (s_last_i != last_beat) error_q <= 1'b1;
+      end
+      if (row_end) begin
+        rest_q <= RW'(ROW);
+        y_q    <= (y_q == HW'(HEIGHT - 1)) ? '0 : y_q + 1'b1;
+        send_q <= 1'b1;
+      end else rest_q <= rest_q - RW'(step);
+      if (push) begin
+        ch_q <= (ch_q == CW'(CHANNELS - 1)) ? '0 : ch_q + 1'b1;
+        if (ch_q == CW'(CHANNELS - 1)) send_q <= 1'b0;
+      end
+    end
+  end
+
+  genvar c, x;
+  generate
+    for (c = 0; c < CHANNELS; c = c + 1) begin : gen_channel
+      for (x = 0; x < WIDTH; x = x + 1) begin : gen_pixel
+        assign words[c][x*8+:8] = row_q[(x*CHANNELS+c)*8+:8];
+      end
+    end
+  endgenerate
+
+  fsq_fifo #(
+      .WIDTH  (WIDTH * 8),
+      .DEPTH  (DEPTH),
+      .COUNT_W(COUNT_W)
+  ) u_out (
+      .clk,
+      .rst_n,
+      .reserve_i(COUNT_W'(push)),
+      .free_o   (free),
+      .push_i   (push),
+      .data_i   (words[ch_q]),
+      .valid_o  (out_valid_o),
+      .ready_i  (out_ready_i),
+      .data_o   (out_data_o)
+  );
+endmodule

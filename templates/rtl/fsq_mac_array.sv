@@ -1,0 +1,100 @@
+// The lanes of an engine: CHANNELS weights times ROWS x LANES pixels per cycle, and the way of the weights to them.
+//
+// Timing, counted from the cycle t in which the sequencer issues a term: weight taken at t, pixels on pixels_i at t+2,
+// product at t+4, sum at t+5. Weights of phase 0 are kept and replayed for the other phases of the row.
+module fsq_mac_array #(
+    parameter CHANNELS = 1,
+    parameter ROWS     = 1,
+    parameter LANES    = 8,
+    parameter PHASES   = 1,
+    parameter X_BITS   = 8,
+    parameter X_SIGNED = 0,
+    parameter W_BITS   = 8,
+    parameter ACC_BITS = 24,
+    parameter TERMS    = 9,  // most terms of a pass
+    parameter N_W      = 4
+) (
+    input  logic                                    clk,
+    input  logic                                    rst_n,
+    input  logic                                    issue_i,
+    input  logic                                    first_i,
+    input  logic                                    last_i,
+    input  logic                                    replay_i,  // not phase 0: weights come from the replay memory
+    input  logic [                         N_W-1:0] term_i,
+    input  logic [             CHANNELS*W_BITS-1:0] weights_i,
+    input  logic [           ROWS*LANES*X_BITS-1:0] pixels_i,
+    output logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_o,     // channel, then row, then lane
+    output logic                                    done_o     // the sums of a pass stand on acc_o
+);
+  localparam UW = CHANNELS * W_BITS;
+
+  logic [UW-1:0] weights, w_q1, w_q2, w_q3;
+  logic [ROWS*LANES*X_BITS-1:0] pixels_q;
+  logic [4:0] issue_q, first_q, last_q;
+
+  generate
+    if (PHASES > 1) begin : gen_replay
+      logic [UW-1:0] kept;
+      fsq_ram_lut #(
+          .WIDTH (UW),
+          .DEPTH (TERMS),
+          .ADDR_W(N_W)
+      ) u_replay (
+          .clk,
+          .we_i   (issue_i & ~replay_i),
+          .waddr_i(term_i),
+          .wdata_i(weights_i),
+          .raddr_i(term_i),
+          .rdata_o(kept)
+      );
+      assign weights = replay_i ? kept : weights_i;
+    end else begin : gen_direct
+      assign weights = weights_i;
+      logic unused_direct;
+      assign unused_direct = &{1'b0, replay_i, term_i};
+    end
+  endgenerate
+
+  always_ff @(posedge clk) begin
+    w_q1     <= weights;
+    w_q2     <= w_q1;
+    w_q3     <= w_q2;
+    pixels_q <= pixels_i;
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      issue_q <= '0;
+      first_q <= '0;
+      last_q  <= '0;
+    end else begin
+      issue_q <= {issue_q[3:0], issue_i};
+      first_q <= {first_q[3:0], issue_i & first_i};
+      last_q  <= {last_q[3:0], issue_i & last_i};
+    end
+  end
+  assign done_o = last_q[4];
+  logic unused_q;
+  assign unused_q = &{1'b0, issue_q[4], first_q[4]};
+
+  genvar c, p;
+  generate
+    for (c = 0; c < CHANNELS; c = c + 1) begin : gen_channel
+      for (p = 0; p < ROWS * LANES; p = p + 1) begin : gen_lane
+        fsq_mac_lane #(
+            .X_BITS  (X_BITS),
+            .X_SIGNED(X_SIGNED),
+            .W_BITS  (W_BITS),
+            .ACC_BITS(ACC_BITS)
+        ) u_lane (
+            .clk,
+            .x_i        (pixels_q[p*X_BITS+:X_BITS]),
+            .w_i        (w_q3[c*W_BITS+:W_BITS]),
+            .acc_en_i   (issue_q[3]),
+            .acc_first_i(first_q[3]),
+            .acc_o      (acc_o[(c*ROWS*LANES+p)*ACC_BITS+:ACC_BITS])
+        );
+      end
+    end
+  endgenerate
+endmodule

@@ -1,0 +1,41 @@
+// One lane: a multiplier and an accumulator, one DSP48 slice.
+module fsq_mac_lane #(
+    parameter X_BITS   = 8,
+    parameter X_SIGNED = 0,
+    parameter W_BITS   = 8,
+    parameter ACC_BITS = 24
+) (
+    input  logic                clk,
+    input  logic [  X_BITS-1:0] x_i,
+    input  logic [  W_BITS-1:0] w_i,
+    input  logic                acc_en_i,     // the product register holds a term of the sum
+    input  logic                acc_first_i,  // it is the first term
+    output logic [ACC_BITS-1:0] acc_o
+);
+  localparam XS = X_BITS + 1;
+  localparam PW = XS + W_BITS;
+
+  logic signed [XS-1:0] x;
+  logic signed [W_BITS-1:0] w;
+  logic signed [PW-1:0] product_q;
+  logic signed [ACC_BITS-1:0] acc_q, term;
+
+  assign x = {(X_SIGNED != 0) & x_i[X_BITS-1], x_i};
+  assign w = w_i;
+  // The accumulator's bound covers every single product, so that a narrower sum only drops copies of the sign.
+  generate
+    if (ACC_BITS >= PW) begin : gen_extend
+      assign term = ACC_BITS'(product_q);
+    end else begin : gen_trim
+      assign term = product_q[ACC_BITS-1:0];
+      logic unused_ok;
+      assign unused_ok = &{1'b0, product_q[PW-1:ACC_BITS]};
+    end
+  endgenerate
+
+  always_ff @(posedge clk) begin
+    product_q <= x * w;
+    if (acc_en_i) acc_q <= acc_first_i ? term : acc_q + term;
+  end
+  assign acc_o = acc_q;
+endmodule

@@ -1,0 +1,19 @@
+// One block-RAM tile of a parameter memory: initialised from a file, one registered read per cycle.
+module fsq_rom #(
+    parameter WIDTH     = 36,
+    parameter DEPTH     = 1024,
+    parameter ADDR_W    = 10,
+    parameter INIT_FILE = ""
+) (
+    input  logic              clk,
+    input  logic              en_i,
+    input  logic [ADDR_W-1:0] addr_i,
+    output logic [ WIDTH-1:0] data_o
+);
+  (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
+  initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+
+  logic [WIDTH-1:0] data_q;
+  always_ff @(posedge clk) if (en_i) data_q <= mem[addr_i];
+  assign data_o = data_q;
+endmodule

@@ -1,0 +1,79 @@
+// Where the reader of a row buffer stands: first row of the current group, its slot, and the slots it gives back.
+//
+// The window of the next group may still reach PAD_TOP rows up, so that the first groups give nothing back and the
+// last one gives back all that is left of the frame.
+module fsq_row_cursor #(
+    parameter GROUPS      = 1,
+    parameter SPAN        = 1,  // input rows from one group to the next
+    parameter SLOTS       = 2,
+    parameter FRAME_SLOTS = 1,  // slots of a frame
+    parameter FREE_FIRST  = 0,  // first group that gives a slot back
+    parameter FREE_STOP   = 0,  // first group that no longer does
+    parameter FREE_LAST   = 1,  // slots the last group gives back
+    parameter Y_W         = 5,
+    parameter SLOT_W      = 1
+) (
+    input  logic              clk,
+    input  logic              rst_n,
+    input  logic              group_end_i,
+    output logic [SLOT_W-1:0] slot_o,
+    output logic [   Y_W-1:0] row_o,
+    output logic [SLOT_W-1:0] release_o  // three cycles after the group's last term: its reads are over
+);
+  localparam GW = (GROUPS > 1) ? $clog2(GROUPS) + 1 : 1;
+  localparam STEP = FRAME_SLOTS % SLOTS;  // slot of the next frame, seen from this one
+
+  logic [GW-1:0] group_q;
+  logic [SLOT_W-1:0] slot_q, frame_q, frame_n, release_n, release_q1, release_q2, release_q3;
+  logic [Y_W-1:0] row_q;
+  logic [SLOT_W:0] frame_sum;
+  logic last, frees;
+
+  assign last      = group_q == GW'(GROUPS - 1);
+  assign frame_sum = (SLOT_W + 1)'(frame_q) + (SLOT_W + 1)'(STEP);
+  assign frame_n   = (frame_sum >= (SLOT_W + 1)'(SLOTS)) ? SLOT_W'(frame_sum - (SLOT_W + 1)'(SLOTS))
+                                                         : SLOT_W'(frame_sum);
+
+  generate
+    if (FREE_STOP <= FREE_FIRST) begin : gen_never
+      assign frees = 1'b0;
+    end else if (FREE_FIRST == 0) begin : gen_early
+      assign frees = group_q <= GW'(FREE_STOP - 1);
+    end else begin : gen_window
+      assign frees = group_q >= GW'(FREE_FIRST) && group_q <= GW'(FREE_STOP - 1);
+    end
+  endgenerate
+
+  always_comb begin
+    release_n = '0;
+    if (group_end_i) begin
+      if (last) release_n = SLOT_W'(FREE_LAST);
+      else if (frees) release_n = SLOT_W'(1);
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      group_q    <= '0;
+      slot_q     <= '0;
+      frame_q    <= '0;
+      row_q      <= '0;
+      release_q1 <= '0;
+      release_q2 <= '0;
+      release_q3 <= '0;
+    end else begin
+      release_q1 <= release_n;
+      release_q2 <= release_q1;
+      release_q3 <= release_q2;
+      if (group_end_i) begin
+        group_q <= last ? '0 : group_q + 1'b1;
+        row_q   <= last ? '0 : row_q + Y_W'(SPAN);
+        frame_q <= last ? frame_n : frame_q;
+        slot_q  <= last ? frame_n : ((slot_q == SLOT_W'(SLOTS - 1)) ? '0 : slot_q + 1'b1);
+      end
+    end
+  end
+  assign slot_o    = slot_q;
+  assign row_o     = row_q;
+  assign release_o = release_q3;
+endmodule

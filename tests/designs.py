@@ -1,0 +1,65 @@
+"""Designs for the simulation tests: random foldings, and a design on disk that can be broken on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from fpga_squeeze import golden
+from fpga_squeeze.emit.rtl import emit_rtl
+from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel
+from fpga_squeeze.planning.folding import build_plan
+from fpga_squeeze.planning.kernels import emits_one_row_per_group
+from fpga_squeeze.planning.plan import Folding, Plan
+from fpga_squeeze.simulate.compare import Comparison, compare_run
+from fpga_squeeze.simulate.cosim import CosimTiming, build_cosim, run_cosim_program
+
+HEADER = {"line": "A design of the test suite.", "plan": "Random folding."}
+
+
+def random_foldings(rng: np.random.Generator, model: QModel, most: int = 4) -> list[Folding]:
+    """Any folding that every engine of ``model`` allows, up to ``most`` in each direction."""
+    foldings = []
+    for i, layer in enumerate(model.layers):
+        if not isinstance(layer, QConv | QFire):
+            continue
+        shape, follower = layer.output.shape, model.layers[i + 1]
+        rows = [
+            r
+            for r in range(1, min(most, shape.height) + 1)
+            if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
+        ]
+        k = int(rng.integers(1, min(most, shape.width) + 1))
+        foldings.append(Folding(k, int(rng.choice(rows)), int(rng.integers(1, most + 1))))
+    return foldings
+
+
+@dataclass
+class RtlDesign:
+    """RTL on disk with the plan it came from; ``simulate`` builds it anew where its files changed."""
+
+    plan: Plan
+    rtl: Path
+    build: Path
+
+    @staticmethod
+    def emit(model: QModel, foldings: list[Folding], folder: Path) -> RtlDesign:
+        plan = build_plan(model, foldings)
+        emit_rtl(plan, folder / "rtl", HEADER)
+        return RtlDesign(plan, folder / "rtl", folder / "build")
+
+    def simulate(
+        self, images: np.ndarray, stalls: int = 0, quiet_cycles: int = 200_000
+    ) -> tuple[Comparison, CosimTiming]:
+        program = build_cosim(self.rtl, self.build)
+        out = self.build.parent / f"run{stalls}"
+        timing = run_cosim_program(program, self.rtl, self.plan, images, out, stalls, quiet_cycles)
+        return compare_run(self.plan, out, golden.run(self.plan.model, images), images), timing
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text in a file of the design; the text must be there."""
+        path = self.rtl / name
+        text = path.read_text()
+        assert old in text, f"{name} does not contain {old!r}"
+        path.write_text(text.replace(old, new, 1))

@@ -1,0 +1,398 @@
+"""Everything that cannot be represented is refused in one line that names the file, the node and the
+reason."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnx_builder import Net, find, initializer, set_attr, set_initializer
+from test_frontend import I8, U8, QNet, foreign
+
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.frontend import read_model
+
+
+def refused(path: Path, pattern: str) -> str:
+    """The message with which ``path`` is refused: one line that starts with the file and matches
+    ``pattern``."""
+    with pytest.raises(FpgaSqueezeError) as caught:
+        read_model(path)
+    text = str(caught.value)
+    assert "\n" not in text and len(text) < 400, text
+    assert str(path) in text, text
+    assert re.search(pattern, text), text
+    return text
+
+
+@pytest.fixture
+def proto() -> onnx.ModelProto:
+    net = Net()
+    return net.model(net.squeezenet())
+
+
+def save(proto: onnx.ModelProto, tmp_path: Path) -> Path:
+    onnx.save(proto, tmp_path / "bad.onnx")
+    return tmp_path / "bad.onnx"
+
+
+# ------------------------------------------------------------------------------------------------- the file
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    refused(tmp_path / "none.onnx", "no such file")
+
+
+def test_folder(tmp_path: Path) -> None:
+    refused(tmp_path, "is a folder")
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").touch()
+    refused(tmp_path / "a.onnx", "the file is empty")
+
+
+@pytest.mark.parametrize(
+    "data", [b"hello world, this is text\n" * 9, b"\x89PNG\r\n\x1a\n" + bytes(99), b"\x00" * 64]
+)
+def test_not_onnx(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.onnx").write_bytes(data)
+    refused(tmp_path / "a.onnx", "not an ONNX file")
+
+
+def test_truncated_anywhere(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    data = proto.SerializeToString()
+    path = tmp_path / "a.onnx"
+    for cut in [*range(1, 60), *range(60, len(data), 211), len(data) - 1]:
+        path.write_bytes(data[:cut])
+        refused(path, ":")
+
+
+def test_flipped_bytes_never_crash(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    data = proto.SerializeToString()
+    path = tmp_path / "a.onnx"
+    seed = int(np.random.SeedSequence().generate_state(1)[0])
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    for _ in range(150):
+        bent = bytearray(data)
+        for at in rng.integers(0, len(data), 3):
+            bent[at] = rng.integers(256)
+        path.write_bytes(bytes(bent))
+        try:
+            read_model(path)  # a changed weight is still a model
+        except FpgaSqueezeError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_no_permission(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    path = save(proto, tmp_path)
+    path.chmod(0)
+    refused(path, "no permission")
+
+
+def test_initializer_too_short(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    tensor = proto.graph.initializer[0]
+    tensor.raw_data = tensor.raw_data[:-4]
+    refused(save(proto, tmp_path), f"initializer {tensor.name} is damaged")
+
+
+# ------------------------------------------------------------------------------------------------ the input
+
+
+@pytest.mark.parametrize(
+    "shape,pattern",
+    [
+        ([2, 3, 17, 15], "fixed batch of 2"),
+        ([1, 3, "H", "W"], r"shape \[1, 3, H, W\].*must be fixed"),
+        ([1, 3, None, 15], "must be fixed"),
+        ([1, 3, 17], "one image"),
+        ([1, 128], "one image"),
+        ([1, 4, 17, 15], "4 channels"),
+    ],
+)
+def test_inputs(tmp_path: Path, shape: list[Any], pattern: str) -> None:
+    net = Net()
+    refused(net.save(tmp_path / "n.onnx", net.squeezenet(), shape=shape), f"input image.*{pattern}")
+
+
+def test_input_type(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.STRING
+    refused(save(proto, tmp_path), "no float or uint8")
+
+
+def test_two_inputs_and_two_outputs(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    proto.graph.output.append(
+        helper.make_tensor_value_info(find(proto, "pool1").output[0], TensorProto.FLOAT, None)
+    )
+    refused(save(proto, tmp_path), "2 outputs .*leave only the logits")
+    proto.graph.output.pop()
+    proto.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
+    refused(save(proto, tmp_path), "2 inputs")
+
+
+def test_image_too_small(tmp_path: Path) -> None:
+    net = Net(size=(4, 4))
+    refused(net.save(tmp_path / "n.onnx", net.squeezenet()), "node pool1 .*leaves nothing")
+
+
+# ------------------------------------------------------------------------------------------------ the nodes
+
+
+@pytest.mark.parametrize(
+    "node,attrs,pattern",
+    [
+        ("conv1", {"dilations": [2, 2]}, r"node conv1 \(Conv\): has dilations"),
+        ("conv1", {"strides": [3, 3]}, "has stride 3"),
+        ("conv1", {"strides": [1, 2]}, r"strides \[1, 2\]"),
+        ("conv1", {"group": 3}, "3 groups"),
+        ("conv1", {"kernel_shape": [5, 5]}, "kernel_shape"),
+        ("conv1", {"pads": [-1, 0, 0, 0]}, "pads"),
+        ("conv1", {"pads": [9, 9, 9, 9]}, "padded by 9"),
+        ("conv1", {"auto_pad": "SOME"}, "auto_pad SOME"),
+        ("pool1", {"kernel_shape": [5, 5]}, r"node pool1 \(MaxPool\): pools 5x5 with stride 2"),
+        ("pool1", {"kernel_shape": [3, 2]}, "kernel_shape"),
+        ("pool1", {"dilations": [2, 2]}, "dilations"),
+        ("pool1", {"pads": [3, 3, 3, 3]}, "padded by 3"),
+        ("fire2/concat", {"axis": 2}, r"node fire2/concat \(Concat\): joins along axis 2"),
+        ("fire2/expand3x3", {"pads": [0, 0, 0, 0]}, "node fire2/expand3x3 .*keeps the map's size"),
+        ("fire2/expand1x1", {"strides": [2, 2]}, "node fire2/expand1x1 .*keeps the map's size"),
+        ("fire2/squeeze1x1", {"pads": [1, 1, 1, 1]}, "node fire2/squeeze1x1 .*squeeze must be 1x1"),
+    ],
+)
+def test_geometry(
+    tmp_path: Path, proto: onnx.ModelProto, node: str, attrs: dict[str, Any], pattern: str
+) -> None:
+    refused(save(set_attr(proto, node, **attrs), tmp_path), pattern)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("index", [1, 2])
+def test_nan_and_infinity(tmp_path: Path, proto: onnx.ModelProto, value: float, index: int) -> None:
+    name = find(proto, "fire3/expand3x3").input[index]
+    weight = initializer(proto, name).copy()
+    weight.reshape(-1)[3] = value
+    what = "weights" if index == 1 else "bias"
+    refused(
+        save(set_initializer(proto, name, weight), tmp_path),
+        f"fire3/expand3x3 .*its {what} hold NaN or infinity",
+    )
+
+
+def test_missing_weights(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    find(proto, "conv10").input[1] = "nowhere"
+    refused(save(proto, tmp_path), r"node conv10 \(Conv\): its weights \(nowhere\) is missing")
+
+
+def test_weights_of_another_size(tmp_path: Path, proto: onnx.ModelProto) -> None:
+    name = find(proto, "conv10").input[1]
+    refused(
+        save(set_initializer(proto, name, np.zeros((5, 9, 1, 1), np.float32)), tmp_path), "9 input channels"
+    )
+    refused(save(set_initializer(proto, name, np.zeros((5, 7, 5, 5), np.float32)), tmp_path), "5x5 kernel")
+    refused(save(set_initializer(proto, name, np.zeros((5, 7, 1, 3), np.float32)), tmp_path), "1x3 kernel")
+    refused(save(set_initializer(proto, name, np.zeros((5, 7, 1), np.float32)), tmp_path), "two-dimensional")
+
+
+def single(tmp_path: Path, add: Callable[[Net, str], str], size: tuple[int, int] = (8, 8)) -> Path:
+    net = Net(size=size)
+    return net.save(tmp_path / "n.onnx", add(net, net.conv("image", 4, 3, 3, "stem")))
+
+
+@pytest.mark.parametrize(
+    "op,advice",
+    [
+        ("BatchNormalization", "fold it"),
+        ("LeakyRelu", "only Relu"),
+        ("Sigmoid", "only Relu"),
+        ("Gemm", "fully connected"),
+        ("Transpose", "N, C, H, W"),
+        ("HardSwish", "SqueezeNet is made of"),
+    ],
+)
+def test_unsupported_operators_are_named(tmp_path: Path, op: str, advice: str) -> None:
+    path = single(tmp_path, lambda n, x: n.node("GlobalAveragePool", [n.node(op, [x], "odd one")]))
+    refused(path, rf"node odd one \({op}\): this operator is not supported here; .*{advice}")
+
+
+def test_bypass_is_named(tmp_path: Path) -> None:
+    def add(n: Net, x: str) -> str:
+        return n.node("GlobalAveragePool", [n.node("Add", [x, n.fire(x, 4, 2, 2, 2)], "bypass")])
+
+    refused(single(tmp_path, add), r"node bypass \(Add\).*bypass connections")
+
+
+def test_preprocessing_in_the_graph_is_named(tmp_path: Path) -> None:
+    net = Net()
+    x = net.node("Div", ["image", net.const(255.0)], "scale")
+    refused(net.save(tmp_path / "n.onnx", net.conv(x, 4, 3, 3)), r"node scale \(Div\).*--mean and --std")
+
+
+@pytest.mark.parametrize(
+    "add,pattern",
+    [
+        (
+            lambda n, x: n.node("AveragePool", [x], "avg", kernel_shape=[2, 2]),
+            "node avg .*use the whole map",
+        ),
+        (lambda n, x: n.node("ReduceMean", [x], "avg", axes=[1]), "node avg .*reduces axes"),
+        (
+            lambda n, x: n.node("ReduceSum", [x, n.const([2, 3], dtype=np.int64)], "sum"),
+            r"node sum \(ReduceSum\): sums the map; .*divide by 36",
+        ),
+        (lambda n, x: n.node("Flatten", [x], "flat"), "node flat .*before the global average pool"),
+        (lambda n, x: n.relu(x), "ends in a 4x6x6 map"),
+    ],
+)
+def test_ends(tmp_path: Path, add: Callable[[Net, str], str], pattern: str) -> None:
+    refused(single(tmp_path, add), pattern)
+
+
+def test_relu6(tmp_path: Path) -> None:
+    def add(n: Net, x: str) -> str:
+        return n.node("GlobalAveragePool", [n.node("Clip", [x, n.const(0.0), n.const(6.0)], "relu6")])
+
+    refused(single(tmp_path, add), r"node relu6 \(Clip\): clips to 0..6")
+
+
+@pytest.mark.parametrize(
+    "make,pattern",
+    [
+        (lambda n, x: ([0, 0, 1, 1, 0, 0, 1, 1], 1.0), "pads with 1"),
+        (lambda n, x: ([0, 1, 0, 0, 0, 0, 0, 0], 0.0), "pads images or channels"),
+        (lambda n, x: ([0, 0, -1, 0, 0, 0, 0, 0], 0.0), "two values of 0 or more"),
+        (lambda n, x: ([0, 0, 1, 1, 0, 0, 1, 1], 0.0), "may be negative"),
+    ],
+)
+def test_pads(tmp_path: Path, make: Callable[..., Any], pattern: str) -> None:
+    def add(n: Net, x: str) -> str:
+        pads, value = make(n, x)
+        x = n.node("Pad", [x, n.const(pads, dtype=np.int64), n.const(value)], "border")
+        x = n.node("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2])
+        return n.node("GlobalAveragePool", [n.conv(x, 3, 4, 1)])
+
+    refused(single(tmp_path, add), pattern)
+
+
+@pytest.mark.parametrize(
+    "kernels,pattern",
+    [((1, 1), "joins 1x1 and 1x1"), ((3, 3), "joins 3x3 and 3x3"), ((1, 3, 1), "branches into 3")],
+)
+def test_modules_that_are_no_fire(tmp_path: Path, kernels: tuple[int, ...], pattern: str) -> None:
+    def add(n: Net, x: str) -> str:
+        y = n.conv(x, 2, 4, 1)
+        parts = [n.conv(y, 3, 2, k, f"branch{i}", pads=[k // 2] * 4) for i, k in enumerate(kernels)]
+        return n.node("GlobalAveragePool", [n.node("Concat", parts, "join", axis=1)])
+
+    refused(single(tmp_path, add), pattern)
+
+
+def test_swapped_concat_without_a_consumer(tmp_path: Path) -> None:
+    path = single(
+        tmp_path, lambda n, x: n.node("GlobalAveragePool", [n.fire(x, 4, 2, 2, 3, "fire2", swap=True)])
+    )
+    refused(path, "fire2/concat .*3x3 before 1x1")
+
+
+# ---------------------------------------------------------------------------------------------------- QDQ
+
+
+@pytest.mark.parametrize(
+    "change,pattern",
+    [
+        (
+            {"branch_frac": 0},
+            r"\(Concat\): its branches are quantised differently \(uint8 \* 2\^-1 and uint8 \* 2\^0\)",
+        ),
+        ({"stem_frac": -3}, r"\(MaxPool\): changes the integer type"),
+        ({"extra": -3}, r"\(GlobalAveragePool\): drops bits"),
+    ],
+)
+def test_types_that_do_not_fit(tmp_path: Path, change: dict[str, int], pattern: str) -> None:
+    refused(foreign(tmp_path / "f.onnx", **change), pattern)
+
+
+def quantised(tmp_path: Path, **change: Any) -> Path:
+    net = QNet(size=(4, 4))
+    if change.get("plain_weights"):
+        y = net.conv("image", 4, 3, 1, "stem")
+    else:
+        y, _ = net.qconv("image", 4, 3, 1, "stem")
+    scale, zero = net.const(change.get("scale", 64.0)), net.const(*change.get("zero", (0, "", np.uint8)))
+    if not change.get("unquantised"):
+        y = net.node("QuantizeLinear", [net.relu(y), scale, zero], "q")
+        back = net.const(change.get("back", 64.0)) if "back" in change else scale
+        y = net.node("DequantizeLinear", [y, back, zero], "dq")
+    y, _ = net.qconv(y, 3, 4, 1, "last", -6)
+    y = net.pair(y, -9, I8)
+    return net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [y]))
+
+
+@pytest.mark.parametrize(
+    "change,pattern",
+    [
+        ({"scale": 0.1}, r"node q \(QuantizeLinear\): its scale 0.1 is not a power of two"),
+        ({"scale": np.nan}, "not a power of two"),
+        ({"scale": -64.0}, "not a power of two"),
+        ({"zero": (128, "", np.uint8)}, r"node q \(QuantizeLinear\): its zero point is not 0"),
+        ({"back": 32.0}, r"node dq \(DequantizeLinear\): its scale or zero point differs"),
+        ({"unquantised": True}, r"node stem \(Conv\): its output is not quantised"),
+        ({"plain_weights": True}, r"node stem \(Conv\): its weights are not quantised"),
+    ],
+)
+def test_quantisation_that_is_not_ours(tmp_path: Path, change: dict[str, Any], pattern: str) -> None:
+    refused(quantised(tmp_path, **change), pattern)
+
+
+@pytest.mark.parametrize("frac,pattern", [(3, ""), (2, "quantises again, with another type")])
+def test_quantised_behind_the_average(tmp_path: Path, frac: int, pattern: str) -> None:
+    net = QNet(size=(4, 4))
+    y, _ = net.qconv("image", 4, 3, 1, "stem")
+    y = net.pair(net.node("GlobalAveragePool", [net.pair(y, 2, I8)]), 3, I8)
+    y = net.pair(net.node("Softmax", [net.pair(net.node("Flatten", [y]), frac, I8)]), 7, I8)
+    path = net.save(tmp_path / "n.onnx", y)
+    if pattern:
+        refused(path, pattern)
+    else:
+        assert read_model(path).layers[-1].output.frac == 3  # type: ignore[union-attr]
+
+
+def test_signed_input(tmp_path: Path) -> None:
+    net = QNet(size=(4, 4))
+    y, _ = net.qconv(net.pair("image", 0, I8), 4, 3, 1, "stem")
+    path = net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [net.pair(y, -6, U8)]))
+    refused(path, r"QuantizeLinear.*raw uint8 pixels")
+
+
+def test_clip_between_widths(tmp_path: Path) -> None:
+    net = QNet(size=(4, 4))
+    y, _ = net.qconv("image", 4, 3, 1, "stem")
+    y = net.pair(net.node("Clip", [y, net.const(0.0), net.const(40 * 64.0)], "clip"), -6, U8)
+    path = net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [y]))
+    refused(path, r"node clip \(Clip\): leaves the integers 0..40, no whole field of bits")
+
+
+def test_bias_between_integers(tmp_path: Path) -> None:
+    net = QNet(size=(4, 4))
+    y, _ = net.qconv("image", 4, 3, 1, "stem", -3)
+    path = net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [net.pair(y, -6, U8)]))
+    proto = onnx.load(path)
+    name = find(proto, "stem").input[2]
+    onnx.save(set_initializer(proto, name, np.full(4, 0.3, np.float32)), path)
+    refused(path, r"node stem \(Conv\): its bias is no integer")
+
+
+def test_damaged_metadata(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "f.onnx")
+    proto = onnx.load(path)
+    helper.set_model_props(proto, {"fpga_squeeze": '{"name": 1}'})
+    onnx.save(proto, path)
+    refused(path, "metadata entry fpga_squeeze is damaged")

@@ -1,0 +1,244 @@
+"""Post-training quantisation: accuracy, folding of preprocessing, choice of binary points, odd channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from model_equality import differences
+from onnx_builder import Net
+
+from fpga_squeeze import golden
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.fixed_point import int_range
+from fpga_squeeze.frontend import read_model
+from fpga_squeeze.graph import Conv, Fire, FloatModel, GlobalAvgPool, Preprocess, QConv, QFire, QModel, Shape
+from fpga_squeeze.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
+from fpga_squeeze.oracle import ort_integers
+from fpga_squeeze.qdq import inexact, write_qdq
+from fpga_squeeze.quantize import PRESETS, float_logits, fold_preprocess, quantize
+
+
+def digits_float() -> FloatModel:
+    model = read_model(embedded_model_path())
+    assert isinstance(model, FloatModel)
+    return model
+
+
+def small(tmp_path: Path, **options: int) -> FloatModel:
+    """A random float SqueezeNet for 17x15 RGB images."""
+    net = Net(**options)
+    model = read_model(net.save(tmp_path / "net.onnx", net.squeezenet()))
+    assert isinstance(model, FloatModel)
+    return model
+
+
+def photos(n: int, shape: Shape, seed: int = 0) -> np.ndarray:
+    """Smooth random images: neighbouring pixels resemble each other, channels differ in brightness."""
+    rng = np.random.default_rng(seed)
+    noise = rng.uniform(0, 255, (n, shape.height + 4, shape.width + 4, shape.channels))
+    smooth = np.mean([noise[:, i : i + shape.height, i : i + shape.width] for i in range(5)], axis=0)
+    bright = np.clip(smooth + rng.uniform(-60, 60, (n, 1, 1, shape.channels)), 0, 255)
+    return bright.astype(np.uint8)
+
+
+def real_logits(model: QModel, images: np.ndarray) -> np.ndarray:
+    return np.ldexp(golden.run(model, images, keep=False)["logits"].astype(float), -model.output.frac)
+
+
+def error(model: FloatModel, q: QModel, images: np.ndarray, preprocess: Preprocess) -> float:
+    """Root mean square difference of the logits, relative to their spread."""
+    want = float_logits(model, images, preprocess)
+    return float(np.sqrt(np.mean((real_logits(q, images) - want) ** 2)) / want.std())
+
+
+def test_digits_keep_their_accuracy() -> None:
+    model = digits_float()
+    images, labels = embedded_accuracy_set()
+    q = quantize(model, embedded_calibration())
+    in_float = (float_logits(model, images).argmax(1) == labels).mean()
+    in_integers = (golden.run(q, images, keep=False)["logits"].argmax(1) == labels).mean()
+    print(f"float {in_float:.4f}, int8 {in_integers:.4f} on {len(labels)} images")
+    assert in_float >= 0.97 and in_integers >= in_float - 0.01
+
+
+def test_deterministic_and_steps() -> None:
+    model, images, steps = digits_float(), embedded_calibration()[:8], []
+    a = quantize(model, images, on_step=steps.append)
+    assert not differences(a, quantize(model, images))
+    assert steps == [layer.name for layer in model.layers]
+
+
+def test_types_follow_the_contract() -> None:
+    q = quantize(digits_float(), embedded_calibration()[:8])
+    assert (q.input.bits, q.input.signed, q.input.frac) == (8, False, 0)
+    at = q.input
+    for layer in q.layers:
+        assert (layer.input.bits, layer.input.signed, layer.input.frac) == (at.bits, at.signed, at.frac)
+        at = layer.output
+        if isinstance(layer, QFire):
+            types = {(c.output.bits, c.output.signed, c.output.frac) for c in layer.convs[1:]}
+            assert types == {(layer.output.bits, layer.output.signed, layer.output.frac)}
+    for conv in q.convs:
+        assert conv.relu == (not conv.output.signed)
+        assert conv.output.bits == (16 if conv is q.convs[-1] else 8)
+        assert conv.acc_magnitude < golden.FLOAT32_EXACT
+    assert (q.output.bits, q.output.signed) == (16, q.convs[-1].output.signed)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets(tmp_path: Path, name: str) -> None:
+    model = small(tmp_path, seed=11)
+    first = model.layers[0]
+    assert isinstance(first, Conv)
+    # conv1 of a network made for normalised pixels expects larger weights than one for 0..255.
+    scale = 60.0 if name == "torchvision" else 1.0
+    model = replace(model, layers=(replace(first, weight=first.weight * scale), *model.layers[1:]))
+    images = photos(24, model.input_shape)
+    q = quantize(model, images[:16], PRESETS[name])
+    assert error(model, q, images[:16], PRESETS[name]) < 0.1
+    out, want = golden.run(q, images[16:], inner=True), ort_integers(q, images[16:])
+    assert all(np.array_equal(out[key], want[key]) for key in want)
+    write_qdq(q, tmp_path / "q.onnx")
+    assert not differences(q, read_model(tmp_path / "q.onnx"))
+    conv1 = q.layers[0]
+    assert isinstance(conv1, QConv)
+    pads = {"none": [0, 0, 0], "caffe": [123, 117, 104], "torchvision": [124, 116, 104]}[name]
+    assert conv1.pad_value.tolist() == pads
+    assert bool(q.notes) == (name == "torchvision")
+    if q.notes:
+        assert "conv1: pads with pixels [124, 116, 104], the mean (123.675, 116.28, 103.53)" in q.notes[0]
+
+
+def test_folding_is_exact_without_padding() -> None:
+    rng = np.random.default_rng(3)
+    conv = Conv("conv1", rng.normal(size=(4, 3, 3, 3)), rng.normal(size=4), 2, (0, 0, 0, 0), True)
+    model = FloatModel("m", Shape(3, 9, 8), (conv, GlobalAvgPool("pool")))
+    images = photos(4, model.input_shape)
+    for preprocess in (
+        PRESETS["caffe"],
+        PRESETS["torchvision"],
+        Preprocess((3.0, 4.0, 5.5), (2.0, 3.0, 4.0), True),
+    ):
+        folded, pad_value, notes = fold_preprocess(model, preprocess)
+        want = float_logits(model, images, preprocess)
+        np.testing.assert_allclose(float_logits(folded, images), want, rtol=1e-4, atol=1e-3)
+        assert not pad_value.any() and not notes
+
+
+def test_bgr_order_matters(tmp_path: Path) -> None:
+    model = small(tmp_path, seed=12)
+    images = photos(8, model.input_shape)
+    q = quantize(model, images, PRESETS["caffe"])
+    swapped = quantize(model, images, replace(PRESETS["caffe"], bgr=False))
+    assert error(model, q, images, PRESETS["caffe"]) < 0.1 < error(model, swapped, images, PRESETS["caffe"])
+
+
+@pytest.mark.parametrize("weight_bits,activation_bits", [(2, 8), (4, 8), (8, 4), (5, 6), (8, 2)])
+def test_widths(tmp_path: Path, weight_bits: int, activation_bits: int) -> None:
+    q = quantize(digits_float(), embedded_calibration()[:6], PRESETS["none"], weight_bits, activation_bits)
+    for conv in q.convs:
+        low, high = int_range(weight_bits, True)
+        assert conv.weight_bits == weight_bits and low <= conv.weight.min() and conv.weight.max() <= high
+    assert {c.output.bits for c in q.convs[:-1]} == {activation_bits}
+    write_qdq(q, tmp_path / "q.onnx")
+    assert not differences(q, read_model(tmp_path / "q.onnx"))
+
+
+def activation_error(real: np.ndarray, frac: int) -> float:
+    return float(
+        ((np.clip(np.rint(np.ldexp(real, frac)), 0, 255) - np.ldexp(real, frac)) ** 2).sum() / 4.0**frac
+    )
+
+
+def test_activation_point_has_the_least_squared_error() -> None:
+    images = embedded_calibration()[:8]
+    conv = quantize(digits_float(), images).layers[0]
+    assert isinstance(conv, QConv)
+    real = []
+    for image in images:
+        acc = golden.conv_accumulate(image.transpose(2, 0, 1).astype(np.float32), conv).astype(np.float64)
+        real.append(
+            np.maximum(
+                np.ldexp(acc, -(conv.input.frac + conv.weight_frac)[:, None, None].astype(np.int32)), 0
+            )
+        )
+    errors = {
+        f: activation_error(np.stack(real), f) for f in range(conv.output.frac - 4, conv.output.frac + 5)
+    }
+    assert min(errors, key=errors.__getitem__) == conv.output.frac
+
+
+def test_odd_channels(tmp_path: Path) -> None:
+    """All-zero channels, tiny weights beside large ones, large biases: defined, exact and close to float."""
+    model = small(tmp_path, seed=13)
+    layers = list(model.layers)
+    conv, fire = layers[0], layers[2]
+    assert isinstance(conv, Conv) and isinstance(fire, Fire)
+    weight, bias = conv.weight.copy(), conv.bias.copy()
+    weight[0], bias[0] = 0, 37.0
+    weight[1], bias[1] = 0, -5.0
+    weight[2], bias[2] = weight[2] * 1e-9, 12.5
+    weight[3], bias[3] = weight[3] * 1e-3, 1e-3
+    layers[0] = replace(conv, weight=weight, bias=bias)
+    dead = replace(fire.expand1x1, weight=fire.expand1x1.weight * 0)
+    layers[2] = replace(fire, expand1x1=dead)
+    model = replace(model, layers=tuple(layers))
+    images = photos(12, model.input_shape)
+    q = quantize(model, images)
+    assert not inexact(q)
+    assert error(model, q, images, PRESETS["none"]) < 0.1
+    out, want = golden.run(q, images, inner=True), ort_integers(q, images)
+    assert all(np.array_equal(out[key], want[key]) for key in want)
+    for layer in q.convs:
+        assert layer.shift.max() - layer.shift.min() <= 12 and layer.shift.min() >= -2
+    for channel, value in ((0, 37.0), (1, 0.0), (2, 12.5)):
+        step = 2.0 ** -q.layers[0].output.frac
+        assert np.all(np.abs(out["conv1"][:, channel] * step - value) <= step)
+
+
+def test_everything_zero() -> None:
+    conv = Conv("conv1", np.zeros((3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), True)
+    model = FloatModel("zero", Shape(1, 6, 6), (conv, GlobalAvgPool("pool")))
+    q = quantize(model, np.zeros((2, 6, 6, 1), dtype=np.uint8))
+    assert not golden.run(q, np.full((1, 6, 6, 1), 255, dtype=np.uint8))["logits"].any()
+
+
+def test_long_average_narrows_the_last_convolution() -> None:
+    rng = np.random.default_rng(0)
+    conv = Conv("conv1", rng.normal(size=(3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), False)
+    model = FloatModel("large", Shape(1, 40, 40), (conv, GlobalAvgPool("pool")))
+    q = quantize(model, photos(3, model.input_shape))
+    assert 10 <= q.output.bits < 16 and not inexact(q)
+    assert q.output == replace(q.convs[-1].output, shape=Shape(3, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "images,options,pattern",
+    [
+        (np.zeros((0, 17, 15, 3), np.uint8), {}, "no calibration images"),
+        (np.zeros((2, 15, 17, 3), np.uint8), {}, r"wants uint8 \[N, 17, 15, 3\]"),
+        (np.zeros((2, 17, 15, 3), np.float32), {}, "images are float32"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"weight_bits": 9}, "9 weight bits"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"activation_bits": 1}, "1 activation bits"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(mean=(1.0, 2.0))}, "--mean"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(std=(0.0,))}, "--std .*positive"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(mean=(float("nan"),))}, "--mean"),
+    ],
+)
+def test_refusals(tmp_path: Path, images: np.ndarray, options: dict[str, object], pattern: str) -> None:
+    with pytest.raises(FpgaSqueezeError, match=pattern):
+        quantize(small(tmp_path), images, **options)  # type: ignore[arg-type]
+
+
+def test_bgr_needs_three_channels() -> None:
+    with pytest.raises(FpgaSqueezeError, match="--bgr"):
+        quantize(digits_float(), embedded_calibration()[:2], Preprocess(bgr=True))
+
+
+def test_export_into_nowhere(tmp_path: Path) -> None:
+    q = quantize(digits_float(), embedded_calibration()[:2])
+    with pytest.raises(FpgaSqueezeError, match="cannot be written"):
+        write_qdq(q, tmp_path / "no" / "such" / "q.onnx")
