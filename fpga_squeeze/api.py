@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,10 +28,11 @@ from .fixed_point import IntArray
 from .graph import FloatModel, Preprocess, QModel
 from .images import ImageArray, embedded_calibration, embedded_images, embedded_model_path, load_images
 from .planning.devices import DEFAULT_DEVICE, Device, find_device
-from .planning.folding import build_plan, choose_foldings
+from .planning.folding import build_plan, choose_foldings, tune_buffers
 from .planning.plan import Folding, Plan
 from .planning.timing import schedule
 from .project import Labels, Project, Source, create_project, load_project, read_images
+from .reference import PRESETS
 from .simulate.compare import Comparison, compare_run
 
 OnStep = Callable[[str], None]
@@ -48,7 +48,7 @@ class QuantizeOptions:
     """How a float model becomes integers. ``calibration`` None: the embedded images, for the embedded model only."""
 
     calibration: str | Path | None = None
-    preprocess: Preprocess = Preprocess()
+    preprocess: Preprocess = PRESETS["none"]
     weight_bits: int = 8
     activation_bits: int = 8
 
@@ -214,7 +214,7 @@ def make_plan(
         raise FpgaSqueezeError(f"--folding {unknown[0]}: no such engine; there are {', '.join(names)}")
     chosen = choose_foldings(model, budget)
     chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
-    return build_plan(model, chosen, budget)
+    return tune_buffers(build_plan(model, chosen, budget))
 
 
 def _device(name: str | None, lanes: int | None) -> Device | None:

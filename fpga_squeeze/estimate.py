@@ -1,4 +1,4 @@
-"""What a plan costs and how fast it runs: memories, DSPs and cycles, per kernel and in total, and whether a device holds it.
+"""What a plan costs and how fast it runs: memories, DSPs and cycles, and whether a device holds it.
 
 Every number is read from the plan's own memories, lanes and schedule.
 """
@@ -65,7 +65,8 @@ class Shortage:
         return self.needed - self.available
 
     def __str__(self) -> str:
-        return f"{self.resource}: needs {self.needed:,g}, the device has {self.available:,g}, short by {self.missing:,g}"
+        have, missing = f"{self.available:,g}", f"{self.missing:,g}"
+        return f"{self.resource}: needs {self.needed:,g}, the device has {have}, short by {missing}"
 
 
 @dataclass(frozen=True)

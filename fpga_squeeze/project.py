@@ -110,20 +110,20 @@ class Project:
     @property
     def hls(self) -> Path:
         """Folder of the HLS C++."""
-        return self.path / "hls"
+        return self.path.resolve() / "hls"
 
     @property
     def rtl(self) -> Path:
         """Folder of the SystemVerilog."""
-        return self.path / "rtl"
+        return self.path.resolve() / "rtl"
 
     def build(self, kind: str) -> Path:
         """Folder in which the simulation ``kind`` (csim or cosim) is compiled."""
-        return self.path / "build" / kind
+        return self.path.resolve() / "build" / kind
 
     def run(self, kind: str) -> Path:
         """Folder of the last run of ``kind``: its images and the words it recorded."""
-        return self.path / "run" / kind
+        return self.path.resolve() / "run" / kind
 
     @property
     def device(self) -> Device | None:
@@ -137,14 +137,16 @@ class Project:
 
 
 def parse_folding(text: str) -> Folding:
-    """``k,r,c`` as a Folding; raises FpgaSqueezeError."""
+    """``k,r,c`` or ``k,r,c,spare`` as a Folding; raises FpgaSqueezeError."""
     try:
-        k, r, c = (int(part) for part in text.split(","))
+        numbers = [int(part) for part in text.split(",")]
+        if len(numbers) not in (3, 4):
+            raise ValueError
     except ValueError as error:
         raise FpgaSqueezeError(
-            f"folding {text!r}: give three whole numbers k,r,c, for example 2,1,4"
+            f"folding {text!r}: give three whole numbers k,r,c, for example 2,1,4 (a fourth: spare row groups)"
         ) from error
-    return Folding(k, r, c)
+    return Folding(*numbers)
 
 
 def is_project(path: Path) -> bool:

@@ -2,7 +2,8 @@
 //
 // Usage: csim IMAGES FRAMES OUT_DIR [EXPECTED_DIR]
 //   IMAGES        file of 64-bit beats, frame after frame
-//   EXPECTED_DIR  files as this program writes them; it then compares its own with them
+//   EXPECTED_DIR  files as this program writes them; it then compares its own with them. Streams are seen where the C++
+//                 runs; in a C/RTL cosimulation only the logits are there to compare.
 // Writes one file of little-endian words per stream and logits.bin (int32) into OUT_DIR. Exit code 0; 1 where a file
 // differs from the expected one; 2 on a file that cannot be read or written; 3 where a frame does not end as it should.
 #include <cstdint>
@@ -28,6 +29,7 @@ const Stream streams[] = {FSQ_STREAMS(FSQ_ROW)};
 const int stream_count = sizeof(streams) / sizeof(streams[0]);
 
 std::vector<std::FILE*> files;
+bool tapped = false;
 std::string error;
 
 void fail(const std::string& text) {
@@ -69,6 +71,7 @@ void fsq_tap_word(int index, int bits, const unsigned long long* limbs) {
 }
 
 void fsq_tap_count(int index, unsigned long long words) {
+    tapped = true;
     if (words != streams[index].words && error.empty()) {
         error = std::string("stream ") + streams[index].name + " carries " + std::to_string(words) + " words, not " +
                 std::to_string(streams[index].words);
@@ -126,7 +129,7 @@ int main(int argc, char** argv) {
     }
     if (argc == 5) {
         bool same = true;
-        for (int i = 0; i < stream_count; ++i) same = equal(streams[i].name, out, argv[4]) && same;
+        for (int i = 0; tapped && i < stream_count; ++i) same = equal(streams[i].name, out, argv[4]) && same;
         same = equal("logits", out, argv[4]) && same;
         std::printf("%s\n", same ? "PASS" : "FAIL");
         return same ? 0 : 1;

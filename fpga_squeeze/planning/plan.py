@@ -22,14 +22,17 @@ class Folding:
     phases (k)    passes per output row; a pass computes every k-th pixel, pixel x in lane x div k
     rows (r)      output rows at once
     channels (c)  output channels at once, c weights per cycle
+    spare         groups of input rows that the line buffer holds beyond those a window needs: they let the producer
+                  run on while the engine works, and take up its unevenness
     """
 
     phases: int
     rows: int
     channels: int
+    spare: int = 1
 
     def __str__(self) -> str:
-        return f"{self.phases},{self.rows},{self.channels}"
+        return f"{self.phases},{self.rows},{self.channels}" + (f",{self.spare}" if self.spare != 1 else "")
 
 
 @dataclass(frozen=True)

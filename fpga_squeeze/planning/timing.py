@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .kernels import DRAIN_LATENCY
 from .plan import AveragePlan, EnginePlan, InputPlan, Plan, PoolPlan, Stream
 
-DRAIN_LATENCY = 11  # fsq_mac_array and fsq_drain: last term issued -> its first beat's word is pushed
 RELEASE_LATENCY = 4  # fsq_row_cursor and fsq_line_buffer: last term issued -> the slot can be taken
 VISIBLE = 1  # a pushed word, a popped place and a finished row are seen one cycle later
 

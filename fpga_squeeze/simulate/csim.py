@@ -16,17 +16,21 @@ from .cache import content_key, is_fresh, mark_fresh
 from .tools import compile_objects, find_compiler, find_hls_headers, first_error, link
 from .words import tensor_to_words, write_beats
 
-OPTIMISE = ("-O2", "-ftree-vectorize")
+OPTIMISE = ("-O2",)
 UNDERRUN = "read while empty"
 """What the HLS headers say on standard output when a kernel reads a word that was never written."""
 
 
 def csim_flags(hls_folder: Path, native: bool = True) -> list[str]:
     """Compiler flags of a C simulation; raises FpgaSqueezeError where the HLS headers are missing."""
+    return [*_options(native), "-I", str(hls_folder), "-I", str(hls_folder / "tb")]
+
+
+def _options(native: bool) -> list[str]:
     flags = ["-std=c++14", "-Wall", "-Wextra", "-DFSQ_CSIM"]
     if native:
         flags.append("-DFSQ_CSIM_NATIVE")
-    return [*flags, "-isystem", str(find_hls_headers()), "-I", str(hls_folder), "-I", str(hls_folder / "tb")]
+    return [*flags, "-isystem", str(find_hls_headers())]
 
 
 def build_csim(
@@ -50,7 +54,8 @@ def build_csim(
     compiler = find_compiler()
     flags = [*optimise, *csim_flags(hls_folder, native)]
     headers = [*hls_folder.glob("*.hpp"), *(hls_folder / "tb").glob("*.hpp")]
-    common = content_key(headers, compiler, *flags)
+    # the folder itself does not count: a copied design is not built again
+    common = content_key(headers, compiler, *optimise, *_options(native))
     build_folder.mkdir(parents=True, exist_ok=True)
 
     objects = [build_folder / f"{source.stem}.o" for source in sources]
@@ -98,9 +103,9 @@ def run_csim_program(
 def write_test_data(
     plan: Plan, tensors: Mapping[str, IntArray], images: npt.NDArray[np.uint8], folder: Path
 ) -> None:
-    """Write what the emitted test bench reads and compares: ``images.bin`` and, per kernel and for the logits, its words.
+    """Write what the emitted test bench reads and compares.
 
-    ``tensors`` are the arrays of :func:`fpga_squeeze.golden.run`.
+    That is ``images.bin`` and a file of words per kernel and for the logits. ``tensors`` are the arrays of :func:`fpga_squeeze.golden.run`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_beats(images, folder / "images.bin")

@@ -130,7 +130,7 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
                         OPERAND (&pixels)[B::ROWS][B::LANES]) {
     FSQ_INLINE
     const int OFFSETS = (B::PHASES - 1) * B::STRIDE + B::KERNEL;
-    OPERAND chosen[B::ROWS][B::LANES];
+    OPERAND chosen[B::ROWS][B::LANES] = {};
     FSQ_REGISTERS(chosen)
     const OPERAND pad = OPERAND(B::pad_value(channel));
     const RowPlace<B>& place = window.place;

@@ -1,0 +1,78 @@
+"""Building and running the C simulation of a plan, and counting where it differs from golden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_squeeze import golden
+from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel
+from fpga_squeeze.planning.folding import build_plan
+from fpga_squeeze.planning.kernels import emits_one_row_per_group
+from fpga_squeeze.planning.plan import Folding, Plan
+from fpga_squeeze.simulate.csim import build_csim, run_csim_program
+from fpga_squeeze.simulate.words import decode_words, words_to_tensor
+
+HEADER: dict[str, object] = {"line": "Made by a test.", "plan": "A random plan."}
+FAST_BUILD = ("-O0", "-Werror")
+
+
+def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:
+    """A folding per engine, k, r and c often above 1, that the engine's follower accepts."""
+    out = []
+    for i, layer in enumerate(model.layers):
+        if not isinstance(layer, QConv | QFire):
+            continue
+        shape, follower = layer.output.shape, model.layers[i + 1]
+        rows = [
+            r
+            for r in range(1, min(4, shape.height) + 1)
+            if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
+        ]
+        phases = int(rng.integers(1, shape.width + 1)) if rng.random() < 0.7 else 1
+        out.append(Folding(phases, int(rng.choice(rows)), int(rng.integers(1, 6))))
+    return out
+
+
+def random_plan(rng: np.random.Generator, model: QModel) -> Plan:
+    """A plan of ``model`` with random foldings."""
+    return build_plan(model, random_foldings(rng, model))
+
+
+def golden_tensors(plan: Plan, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
+    """What every stream of the plan must carry: golden's tensors and, for the line gatherer, the pixels."""
+    return golden.run(plan.model, images) | {"image": images.transpose(0, 3, 1, 2).astype(np.int64)}
+
+
+def mismatches(plan: Plan, images: npt.NDArray[np.uint8], out_folder: Path) -> dict[str, int]:
+    """Values that differ from golden, per kernel and for the logits; every kernel is compared element by element."""
+    want = golden_tensors(plan, images)
+    found = {}
+    for kernel in plan.kernels:
+        raw = (out_folder / f"{kernel.name}.bin").read_bytes()
+        got = words_to_tensor(decode_words(raw, kernel.output), kernel.output, len(images))
+        assert got.shape == want[kernel.name].shape
+        found[kernel.name] = int((got != want[kernel.name]).sum())
+    logits = np.frombuffer((out_folder / "logits.bin").read_bytes(), "<i4").reshape(len(images), -1)
+    found["logits"] = int((logits != want["logits"]).sum())
+    return found
+
+
+def simulate(
+    plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, dialect: str = "vitis", native: bool = True
+) -> dict[str, int]:
+    """Emit, build and run ``plan``; returns the mismatches per kernel."""
+    emit_hls(plan, folder / "hls", HEADER, dialect)
+    return run_emitted(plan, images, folder, native=native)
+
+
+def run_emitted(
+    plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, native: bool = True
+) -> dict[str, int]:
+    """Build and run the HLS C++ that lies in ``folder``/hls; returns the mismatches per kernel."""
+    program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD, native=native)
+    run_csim_program(program, images, folder / "out", timeout=120)
+    return mismatches(plan, images, folder / "out")

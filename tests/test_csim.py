@@ -1,0 +1,312 @@
+"""The emitted HLS C++, compiled and run, equals golden in every value of every kernel; broken designs do not."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from csim_helpers import FAST_BUILD, HEADER, golden_tensors, random_plan, run_emitted, simulate
+from random_models import random_images, random_qmodel
+
+from fpga_squeeze.emit.hls import DIALECTS, emit_hls
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.frontend import read_model
+from fpga_squeeze.graph import FloatModel, QConv, QFire
+from fpga_squeeze.images import embedded_calibration, embedded_images, embedded_model_path
+from fpga_squeeze.planning.folding import build_plan, plan_for_lanes
+from fpga_squeeze.planning.plan import Folding, Plan
+from fpga_squeeze.quantize import quantize
+from fpga_squeeze.simulate import tools
+from fpga_squeeze.simulate.csim import build_csim, csim_flags, encode_words, run_csim_program, write_test_data
+from fpga_squeeze.simulate.words import decode_words
+
+Images = npt.NDArray[np.uint8]
+
+
+def have_tools() -> str:
+    """Why no C simulation can be built here; empty where it can."""
+    try:
+        tools.find_compiler()
+        tools.find_hls_headers()
+    except FpgaSqueezeError as error:
+        return str(error)
+    return ""
+
+
+MISSING = have_tools()
+needs_tools = pytest.mark.skipif(bool(MISSING), reason=MISSING or "-")
+
+
+def random_case(seed: int) -> tuple[Plan, Images]:
+    """A random model with random foldings, and three frames for it."""
+    rng = np.random.default_rng(seed)
+    model = random_qmodel(rng, signed_probability=0.3)
+    return random_plan(rng, model), random_images(rng, model, 3)
+
+
+def check_equal(found: dict[str, int], plan: Plan) -> None:
+    """Every kernel and the logits were compared, and nothing differs."""
+    assert found == {k.name: 0 for k in plan.kernels} | {"logits": 0}
+
+
+# ------------------------------------------------------------------------------------------- equal to golden
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [4, 5, 7, 10, 12])
+def test_random_models(seed: int, tmp_path: Path) -> None:
+    plan, images = random_case(seed)
+    assert any(e.folding.phases > 1 for e in plan.engines)
+    assert any(e.folding.rows > 1 for e in plan.engines)
+    assert any(e.folding.channels > 1 for e in plan.engines)
+    check_equal(simulate(plan, images, tmp_path), plan)
+
+
+@needs_tools
+@pytest.mark.slow
+def test_fresh_random_model(tmp_path: Path) -> None:
+    seed = int(np.random.SeedSequence().generate_state(1)[0])
+    print(f"seed {seed}")
+    plan, images = random_case(seed)
+    check_equal(simulate(plan, images, tmp_path), plan)
+
+
+@needs_tools
+def test_digits(tmp_path: Path) -> None:
+    model = read_model(embedded_model_path())
+    assert isinstance(model, FloatModel)
+    images = embedded_images()[0][:8]
+    plan = plan_for_lanes(quantize(model, embedded_calibration()[:32]), 64)
+    check_equal(simulate(plan, images, tmp_path), plan)
+
+
+@needs_tools
+@pytest.mark.slow
+def test_vendor_integers_give_the_same(tmp_path: Path) -> None:
+    """The native integers that make the simulation fast stand in for ap_int: run once with ap_int itself."""
+    plan, images = random_case(10)
+    check_equal(simulate(plan, images, tmp_path, dialect="bambu", native=False), plan)
+
+
+@needs_tools
+@pytest.mark.slow
+def test_deep_weight_memory(tmp_path: Path) -> None:
+    """A parameter memory that is stacked from several block RAMs and several columns wide."""
+    rng = np.random.default_rng(8)
+    model = random_qmodel(rng, min_size=5, max_size=6, max_fires=1, max_channels=60, weight_bits=(8,))
+    engines = [v for v in model.layers if isinstance(v, QConv | QFire)]
+    plan = build_plan(model, [Folding(1, 1, 5)] * len(engines))
+    tiles = [t for e in plan.engines for t in e.weights.tiles]
+    assert any(t.row for t in tiles) and any(t.bit for t in tiles)
+    check_equal(simulate(plan, random_images(rng, model, 2), tmp_path), plan)
+
+
+# ----------------------------------------------------------------------------------- broken designs are caught
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Images, Path]:
+    """A small design that is right, already built."""
+    if MISSING:
+        pytest.skip(MISSING)
+    rng = np.random.default_rng(21)
+    model = random_qmodel(rng, min_size=8, max_size=9, max_fires=1, weight_bits=(8,), activation_bits=8)
+    plan = random_plan(rng, model)
+    images = random_images(rng, model, 2)
+    folder = tmp_path_factory.mktemp("small")
+    check_equal(simulate(plan, images, folder), plan)
+    return plan, images, folder
+
+
+def broken(small: tuple[Plan, Images, Path], folder: Path, file: str, change: Callable[[str], str]) -> int:
+    """Mismatches of the small design with one file changed."""
+    plan, images, source = small
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    path = folder / "hls" / file
+    before = path.read_text()
+    path.write_text(change(before))
+    assert path.read_text() != before
+    return sum(run_emitted(plan, images, folder).values())
+
+
+def flip(array: str, index: int, bit: int) -> Callable[[str], str]:
+    """Flips one bit of one word of a constant array."""
+
+    def change(text: str) -> str:
+        start = text.index("{", text.index(f" {array}["))
+        word = [m for m in re.finditer(r"0x([0-9a-f]+)", text) if m.start() > start][index]
+        value = int(word[1], 16) ^ (1 << bit)
+        return f"{text[: word.start()]}0x{value:0{len(word[1])}x}{text[word.end() :]}"
+
+    return change
+
+
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert text.count(old) == 1
+        return text.replace(old, new)
+
+    return change
+
+
+@pytest.mark.slow
+def test_flipped_weight_bit(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
+    assert broken(small, tmp_path, "conv10.cpp", flip("conv10_weights_c0_r0", 0, 6)) > 0
+
+
+@pytest.mark.slow
+def test_wrong_shift(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
+    engine = small[0].engines[-1]
+    assert broken(small, tmp_path, "conv10.cpp", flip("conv10_table_c0_r0", 0, engine.bias_bits)) > 0
+
+
+@pytest.mark.slow
+def test_wrong_neighbour(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
+    change = replaced("+ n - B::PAD_LEFT;", "+ (n == 2 ? 1 : n) - B::PAD_LEFT;")
+    assert broken(small, tmp_path, "fsq_lines.hpp", change) > 0
+
+
+@pytest.mark.slow
+def test_dropped_word(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
+    change = replaced(
+        "            if (drain_beat<P>(", "            static int count = 0;\n            if (drain_beat<P>("
+    )
+    drop = replaced("                out.write(pack<", "                if (++count != 3) out.write(pack<")
+    with pytest.raises(FpgaSqueezeError, match=r"stream conv\d+ carries \d+ words, not \d+"):
+        broken(small, tmp_path, "fsq_conv_engine.hpp", lambda text: drop(change(text)))
+
+
+# ------------------------------------------------------------------------------------------- build and harness
+
+
+@pytest.mark.slow
+def test_unchanged_design_is_not_rebuilt(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
+    shutil.copytree(small[2], tmp_path, dirs_exist_ok=True)
+    steps: list[str] = []
+    build = tmp_path / "build"
+    build_csim(tmp_path / "hls", build, steps.append, optimise=FAST_BUILD)
+    assert steps == []
+    path = tmp_path / "hls" / "conv10.cpp"
+    path.write_text(path.read_text() + "\n")
+    build_csim(tmp_path / "hls", build, steps.append, optimise=FAST_BUILD)
+    assert steps == ["conv10.cpp"]
+
+
+@pytest.mark.slow
+def test_bench_checks_itself(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
+    plan, images, folder = small
+    write_test_data(plan, golden_tensors(plan, images), images, tmp_path)
+    command = [
+        str(folder / "build" / "csim"),
+        str(tmp_path / "images.bin"),
+        "2",
+        str(folder / "out"),
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.split()[-1]) == (0, "PASS")
+    data = bytearray((tmp_path / "conv1.bin").read_bytes())
+    data[0] ^= 1
+    (tmp_path / "conv1.bin").write_bytes(data)
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.split()[-1]) == (1, "FAIL")
+
+
+def test_program_that_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(FpgaSqueezeError, match="does not start"):
+        run_csim_program(tmp_path / "none", np.zeros((1, 2, 2, 1), np.uint8), tmp_path / "out")
+
+
+def test_folder_without_design(tmp_path: Path) -> None:
+    with pytest.raises(FpgaSqueezeError, match="generate the project first"):
+        build_csim(tmp_path, tmp_path / "build")
+
+
+def test_words_encode_and_decode() -> None:
+    plan, _ = random_case(1)
+    for kernel in plan.kernels:
+        low, high = kernel.output.type.range
+        pixels = np.random.default_rng(0).integers(low, high + 1, (7, kernel.output.type.shape.width))
+        assert np.array_equal(decode_words(encode_words(pixels, kernel.output), kernel.output), pixels)
+
+
+# ------------------------------------------------------------------------------------------ the text that is emitted
+
+
+def code(path: Path) -> str:
+    """The text of a C++ file without its comments."""
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+
+
+FORBIDDEN = re.compile(
+    r"\b(new|delete|malloc|calloc|free|virtual|throw|try|catch|typeid|dynamic_cast|goto)\b|std::"
+)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_synthesisable_subset(dialect: str, tmp_path: Path) -> None:
+    plan, _ = random_case(4)
+    emit_hls(plan, tmp_path, HEADER, dialect)
+    files = sorted([*tmp_path.glob("*.cpp"), *tmp_path.glob("*.hpp")])
+    assert {f"{k.name}.cpp" for k in plan.kernels} < {f.name for f in files}
+    for file in files:
+        text = code(file)
+        assert not FORBIDDEN.search(text), file.name
+        assert set(re.findall(r"#include <(.*)>", text)) <= {"ap_int.h", "hls_stream.h", "ap_axi_sdata.h"}, (
+            file.name
+        )
+        if file.name != "fsq_pragmas.hpp":
+            assert "#pragma" not in text and "_Pragma" not in text and "HLS " not in text, file.name
+        if file.suffix == ".cpp":
+            assert HEADER["line"] in file.read_text()
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("native", [True, False])
+def test_compiles_clean(dialect: str, native: bool, tmp_path: Path) -> None:
+    """Optimised, because warnings about uninitialised values come with the optimiser."""
+    plan, _ = random_case(11)
+    emit_hls(plan, tmp_path, HEADER, dialect)
+    flags = ["-O2", "-Werror", *csim_flags(tmp_path, native)]
+    sources = [tmp_path / n for n in ("conv1.cpp", "fire2.cpp", "pool10.cpp", "image.cpp", "fsq_top.cpp")]
+    tools.compile_objects(
+        tools.find_compiler(), [*sources, tmp_path / "tb" / "csim_main.cpp"], flags, tmp_path / "o"
+    )
+
+
+@needs_tools
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_synthesis_view_parses(dialect: str, tmp_path: Path) -> None:
+    """What an HLS tool reads, pragmas and all, is valid C++ for an ordinary compiler, too."""
+    plan, _ = random_case(11)
+    emit_hls(plan, tmp_path, HEADER, dialect)
+    flags = [
+        "-std=c++14",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-unknown-pragmas",
+        "-isystem",
+        str(tools.find_hls_headers()),
+    ]
+    for name in ("fire2.cpp", "fsq_top.cpp"):
+        command = [tools.find_compiler(), *flags, "-E", str(tmp_path / name)]
+        text = subprocess.run(command, text=True, capture_output=True, check=True).stdout
+        assert "#pragma HLS" in text and "fsq_tap(" not in text
+        command[-2] = "-fsyntax-only"
+        subprocess.run(command, capture_output=True, check=True)
+
+
+def test_unknown_dialect(tmp_path: Path) -> None:
+    plan, _ = random_case(4)
+    with pytest.raises(FpgaSqueezeError, match="unknown HLS dialect catapult; choose vitis or bambu"):
+        emit_hls(plan, tmp_path, HEADER, "catapult")

@@ -1,0 +1,185 @@
+"""Folding search, memories, the layout of weights, and the schedule."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from designs import random_foldings
+from fpga_squeeze.emit.contents import table_entries, weight_words
+from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
+from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel, Shape, TensorType
+from fpga_squeeze.planning.folding import build_plan, choose_foldings, pareto, plan_for_lanes
+from fpga_squeeze.planning.kernels import engine_cost, plan_pool, pool_rows
+from fpga_squeeze.planning.memory import ram_tiles, rom_tiles, row_memory
+from fpga_squeeze.planning.plan import Folding, Stream
+from fpga_squeeze.planning.timing import schedule, simulate
+from fpga_squeeze.weight_stream import conv_units, pack_segment, unpack_segment
+from hypothesis import given
+from hypothesis import strategies as st
+from random_models import random_qmodel
+
+
+def _model(seed: int) -> QModel:
+    return random_qmodel(np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cost_is_the_plan(seed: int) -> None:
+    """The search and the plan agree on lanes and cycles, and the plan keeps the budget."""
+    model = _model(seed)
+    foldings = random_foldings(np.random.default_rng(seed), model)
+    plan = build_plan(model, foldings)
+    for engine, folding in zip(plan.engines, foldings, strict=True):
+        assert engine_cost(engine.layer, folding) == (engine.lanes, engine.work_cycles)
+    for budget in (20, 60, 200):
+        assert plan_for_lanes(model, budget).lanes <= budget
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_search_finds_the_best(seed: int) -> None:
+    """No choice of foldings within the budget has a faster slowest engine (all of them are tried)."""
+    model = _model(seed)
+    layers = list(model.layers)
+    fronts = [
+        pareto(layer, layers[i + 1])[:6] for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)
+    ]
+    budget = sum(front[len(front) // 2].lanes for front in fronts)
+    best = min(
+        max(c.cycles for c in combination)
+        for combination in product(*fronts)
+        if sum(c.lanes for c in combination) <= budget
+    )
+    assert max(e.work_cycles for e in plan_for_lanes(model, budget).engines) <= best
+
+
+def test_budget_too_small() -> None:
+    model = _model(0)
+    engines = sum(isinstance(layer, QConv | QFire) for layer in model.layers)
+    assert len(choose_foldings(model, engines)) == engines
+    with pytest.raises(
+        DoesNotFitError, match=f"need at least {engines} lanes, the budget is {engines - 1}; short by 1"
+    ):
+        plan_for_lanes(model, engines - 1)
+    with pytest.raises(FpgaSqueezeError, match="no budget"):
+        plan_for_lanes(model, 0)
+
+
+def test_folding_that_does_not_suit() -> None:
+    model = _model(1)
+    foldings = random_foldings(np.random.default_rng(0), model)
+    with pytest.raises(FpgaSqueezeError, match="does not suit"):
+        build_plan(model, [Folding(999, 1, 1), *foldings[1:]])
+    with pytest.raises(FpgaSqueezeError, match="foldings for"):
+        build_plan(model, foldings[1:])
+
+
+def test_pool_of_another_shape_is_refused() -> None:
+    source = TensorType(Shape(4, 8, 8), 8, False, 0)
+    pool = QMaxPool("pool9", 3, 1, (0, 0, 0, 0), False, source, TensorType(Shape(4, 6, 6), 8, False, 0))
+    with pytest.raises(FpgaSqueezeError, match="pool9: max pool 3x3 stride 1"):
+        plan_pool(pool, Stream("x", source, 1, 4))
+
+
+@given(
+    st.integers(2, 40), st.integers(1, 4), st.booleans(), st.booleans(), st.integers(0, 3), st.integers(0, 3)
+)
+def test_pool_tables(height: int, stride: int, wide: bool, ceil: bool, top: int, bottom: int) -> None:
+    """The tables of the pool kernel give, for random rows, the maximum of every window."""
+    kernel = stride + wide
+    top, bottom = min(top, kernel - 1), min(bottom, kernel - 1)
+    span = height + top + bottom - kernel
+    if span < 0:
+        return
+    out = (span + (stride - 1 if ceil else 0)) // stride + 1
+    if ceil and (out - 1) * stride >= height + top:
+        out -= 1
+    source = TensorType(Shape(1, height, 1), 8, False, 0)
+    pool = QMaxPool(
+        "p", kernel, stride, (top, 0, bottom, 0), ceil, source, TensorType(Shape(1, out, 1), 8, False, 0)
+    )
+    have, start, emit, extra = pool_rows(pool)
+    rows = np.random.default_rng(height).integers(0, 256, height)
+    kept, sent = 0, []
+    for y, row in enumerate(rows):
+        both = max(kept, row) if have[y] else row
+        if emit[y]:
+            sent.append(both)
+        kept = row if start[y] else both
+    if extra:
+        sent.append(kept)
+    windows = [rows[max(0, y * stride - top) : y * stride - top + kernel] for y in range(out)]
+    assert sent == [w.max() for w in windows]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parameter_memories_hold_the_model(seed: int) -> None:
+    """Words and tables, taken apart again, give every weight, bias and shift of every layer."""
+    model = _model(seed)
+    plan = build_plan(model, random_foldings(np.random.default_rng(seed), model))
+    for engine in plan.engines:
+        words, c = weight_words(engine), engine.folding.channels
+        assert len(words) == engine.weights.depth
+        entries = table_entries(engine)
+        assert len(entries) == engine.table.depth
+        for segment in engine.segments:
+            units = sum(engine.stages[s].outs * engine.stages[s].terms for s in segment.stages)
+            part, words = words[: segment.words], words[segment.words :]
+            flat = unpack_segment(part, units, c, engine.weight_bits, engine.word_bits)
+            for s in segment.stages:
+                stage = engine.stages[s]
+                count = stage.outs * stage.terms
+                assert np.array_equal(flat[:count], conv_units(stage.conv.weight, c))
+                flat = flat[count:]
+                bias = [b for b, _ in entries[: len(stage.conv.bias)]]
+                shift = [engine.right - left for _, left in entries[: len(stage.conv.bias)]]
+                assert bias == stage.conv.bias.tolist() and shift == stage.conv.shift.tolist()
+                entries = entries[stage.outs * c :]
+
+
+@given(st.integers(2, 8), st.integers(1, 9), st.integers(1, 60), st.integers(0, 1 << 30))
+def test_pack_and_unpack(bits: int, channels: int, count: int, seed: int) -> None:
+    units = np.random.default_rng(seed).integers(-(1 << (bits - 1)), 1 << (bits - 1), (count, channels))
+    word = 36 * -(-channels * bits // 36)
+    words = pack_segment(units, bits, word)
+    assert all(0 <= w < 1 << word for w in words)
+    assert len(words) == -(-count * channels * bits // word)
+    assert np.array_equal(unpack_segment(words, count, channels, bits, word), units)
+
+
+def test_pack_refuses_a_wide_weight() -> None:
+    with pytest.raises(ValueError, match="does not fit 4"):
+        pack_segment(np.array([[8]]), 4, 36)
+
+
+@given(st.integers(1, 5000), st.integers(1, 300))
+def test_tiles_cover_a_rom(depth: int, width: int) -> None:
+    """Every bit lies in exactly one tile, and no tile is larger than its block."""
+    for tiles in (rom_tiles(depth, width), ram_tiles(depth, width)):
+        assert sum(t.depth * t.width for t in tiles) == depth * width
+        for t in tiles:
+            assert t.depth * t.width <= (36864 if t.kind == "RAMB36" else 18432)
+            assert t.row + t.depth <= depth and t.bit + t.width <= width
+
+
+def test_shallow_rows_go_to_distributed_ram() -> None:
+    assert row_memory("a", 16, 440).lutram_bits == 16 * 440
+    assert row_memory("b", 512, 72).ramb36 == 1
+    assert row_memory("c", 512, 36, copies=2).ramb18 == 2
+
+
+def test_stream_order_names_every_word_once() -> None:
+    stream = Stream("s", TensorType(Shape(3, 7, 5), 8, False, 0), 2, 4)
+    order = list(stream.order())
+    assert order[:6] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert len(set(order)) == len(order) == stream.words
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_schedule_is_steady_and_no_faster_than_the_work(seed: int) -> None:
+    plan = plan_for_lanes(_model(seed), 50)
+    steady = schedule(plan)
+    assert len(set(steady.intervals[-2:])) == 1
+    assert steady.cycles_per_frame >= max(e.work_cycles for e in plan.engines)
+    assert simulate(plan, 2).outputs == steady.outputs[:2]
