@@ -214,7 +214,9 @@ def make_plan(
         raise FpgaSqueezeError(f"--folding {unknown[0]}: no such engine; there are {', '.join(names)}")
     chosen = choose_foldings(model, budget)
     chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
-    return tune_buffers(build_plan(model, chosen, budget))
+    plan = build_plan(model, chosen, budget)
+    # spare rows given by hand stay as they are
+    return plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan)
 
 
 def _device(name: str | None, lanes: int | None) -> Device | None:

@@ -14,4 +14,6 @@ def resource_dir(name: str) -> Path:
     for root in (_PACKAGE / "_resources", _PACKAGE.parent):
         if (root / name).is_dir():
             return root / name
-    raise FpgaSqueezeError(f"folder {name}/ of fpga-squeeze is missing beside {_PACKAGE}; install the package again")
+    raise FpgaSqueezeError(
+        f"folder {name}/ of fpga-squeeze is missing beside {_PACKAGE}; install the package again"
+    )

@@ -29,7 +29,9 @@ def pack_segment(units: IntArray, bits: int, word_bits: int) -> list[int]:
     if units.size and (units.min() < -(1 << (bits - 1)) or units.max() >= 1 << (bits - 1)):
         raise ValueError(f"a weight does not fit {bits} signed bits")
     fields = (units.reshape(-1) & ((1 << bits) - 1)).astype(np.uint64)
-    planes = ((fields[:, None] >> np.arange(bits, dtype=np.uint64)) & np.uint64(1)).astype(np.uint8).reshape(-1)
+    planes = (
+        ((fields[:, None] >> np.arange(bits, dtype=np.uint64)) & np.uint64(1)).astype(np.uint8).reshape(-1)
+    )
     words = -(-planes.size // word_bits)
     padded = np.zeros(words * word_bits, dtype=np.uint8)
     padded[: planes.size] = planes
@@ -41,6 +43,9 @@ def unpack_segment(words: list[int], count: int, channels: int, bits: int, word_
     """The inverse of :func:`pack_segment`: ``count`` units of ``channels`` weights -> int64 [count, channels]."""
     size = (word_bits + 7) // 8
     raw = np.frombuffer(b"".join(w.to_bytes(size, "little") for w in words), dtype=np.uint8).reshape(-1, size)
-    planes = np.unpackbits(raw, axis=1, bitorder="little")[:, :word_bits].reshape(-1)[: count * channels * bits]
-    fields = (planes.reshape(-1, bits).astype(np.int64) << np.arange(bits)).sum(axis=1)
-    return (fields - ((fields >> (bits - 1)) << bits)).reshape(count, channels)
+    planes = np.unpackbits(raw, axis=1, bitorder="little")[:, :word_bits].reshape(-1)[
+        : count * channels * bits
+    ]
+    fields: IntArray = (planes.reshape(-1, bits).astype(np.int64) << np.arange(bits)).sum(axis=1)
+    signed: IntArray = fields - ((fields >> (bits - 1)) << bits)
+    return signed.reshape(count, channels)

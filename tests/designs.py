@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from fpga_squeeze import golden
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
+from random_models import random_images, random_qmodel
+
 from fpga_squeeze import golden
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.graph import FloatModel, Preprocess
@@ -18,7 +20,6 @@ from fpga_squeeze.planning.plan import Folding
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.quantize import quantize
 from fpga_squeeze.simulate.compare import compare_run
-from random_models import random_images, random_qmodel
 
 FRAMES = 3
 # new networks at every run; FSQ_SEED=n repeats one that failed

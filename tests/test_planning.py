@@ -7,6 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 from designs import random_foldings
+from hypothesis import given
+from hypothesis import strategies as st
+from random_models import random_qmodel
+
 from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
 from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel, Shape, TensorType
@@ -16,9 +20,6 @@ from fpga_squeeze.planning.memory import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.planning.plan import Folding, Stream
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.weight_stream import conv_units, pack_segment, unpack_segment
-from hypothesis import given
-from hypothesis import strategies as st
-from random_models import random_qmodel
 
 
 def _model(seed: int) -> QModel:

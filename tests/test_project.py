@@ -168,10 +168,11 @@ def test_damaged_images(copy: Path) -> None:
 
 def test_folding_by_hand(tmp_path: Path) -> None:
     project = api.generate(output=tmp_path / "p", lanes=64, foldings={"fire2": Folding(4, 2, 3)})
-    assert load_project(tmp_path / "p").plan.engines[1].folding == Folding(4, 2, 3)
-    assert project.manifest.foldings["fire2"] == "4,2,3"
+    folding = load_project(tmp_path / "p").plan.engines[1].folding
+    assert (folding.phases, folding.rows, folding.channels) == (4, 2, 3)
+    assert project.manifest.foldings["fire2"] == str(folding)
     with pytest.raises(FpgaSqueezeError, match="no such engine"):
         api.generate(output=tmp_path / "q", foldings={"fire99": Folding(1, 1, 1)})
-    for text in ("1,2", "a,b,c", "", "1,2,3,4"):
+    for text in ("1,2", "a,b,c", "", "1,2,3,4,5"):
         with pytest.raises(FpgaSqueezeError, match="k,r,c"):
             parse_folding(text)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from designs import HEADER
+from yosys import find_yosys, map_design
+
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.graph import FloatModel, Preprocess
@@ -15,7 +17,6 @@ from fpga_squeeze.paths import resource_dir
 from fpga_squeeze.planning.folding import plan_for_lanes
 from fpga_squeeze.quantize import quantize
 from fpga_squeeze.simulate.tools import find_verilator
-from yosys import find_yosys, map_design
 
 RTL = resource_dir("templates") / "rtl"
 MODULES = sorted(p.stem for p in RTL.glob("*.sv"))

@@ -212,8 +212,8 @@ def _engine(engine: EnginePlan) -> Context:
         "template": "engine",
         "include": "fsq_fire_engine.hpp" if engine.is_fire else "fsq_conv_engine.hpp",
         "function": "fire_engine" if engine.is_fire else "conv_engine",
-        "title": f"{'Fire' if engine.is_fire else 'Convolution'} engine {engine.name}, folding k,r,c = {folding}: "
-        f"{engine.lanes} lanes.",
+        "title": f"{'Fire' if engine.is_fire else 'Convolution'} engine {engine.name}, folding k,r,c = "
+        f"{folding.phases},{folding.rows},{folding.channels}: {engine.lanes} lanes.",
         "constants": constants,
         "buffers": buffers,
         "weights": weights,

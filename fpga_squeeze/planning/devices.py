@@ -1,7 +1,7 @@
 """Devices a plan can be made for: what they hold, and where those numbers come from.
 
-Block RAM, DSP, UltraRAM and LUT counts are those of the family overviews named per entry. LUTs usable as memory are four
-per SLICEM (UG474, tables of CLB resources); for UltraScale+ the number that Vivado's utilisation report lists as
+Block RAM, DSP, UltraRAM and LUT counts are those of the family overviews named per entry. LUTs usable as memory are
+four per SLICEM (UG474, tables of CLB resources); for UltraScale+ the number that Vivado's utilisation report lists as
 available "LUT as Memory".
 """
 

@@ -81,7 +81,8 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
     least = sum(front[0].lanes for front in fronts)
     if least > budget:
         raise DoesNotFitError(
-            f"{model.name}: {len(fronts)} engines need at least {least} lanes, the budget is {budget}; short by {least - budget}"
+            f"{model.name}: {len(fronts)} engines need at least {least} lanes, the budget is {budget}; "
+            f"short by {least - budget}"
         )
     # For a target of cycles each engine takes its cheapest folding that reaches it; the least reachable target wins.
     targets = sorted({choice.cycles for front in fronts for choice in front})
@@ -107,13 +108,12 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
     engines = [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
     if len(foldings) != len(engines):
         raise FpgaSqueezeError(f"{len(foldings)} foldings for {len(engines)} engines")
-    for folding, layer in zip(foldings, engines, strict=True):
-        shape = layer.output.shape
-        if not (
-            1 <= folding.phases <= shape.width and 1 <= folding.rows <= shape.height and folding.channels >= 1
-        ):
+    for folding, engine in zip(foldings, engines, strict=True):
+        shape = engine.output.shape
+        suits = 1 <= folding.phases <= shape.width and 1 <= folding.rows <= shape.height
+        if not suits or folding.channels < 1 or folding.spare < 0:
             raise FpgaSqueezeError(
-                f"{layer.name}: folding k,r,c = {folding} does not suit an output of {shape}"
+                f"{engine.name}: folding k,r,c = {folding} does not suit an output of {shape}"
             )
     slowest = max(engine_cost(layer, folding)[1] for layer, folding in zip(engines, foldings, strict=True))
 
@@ -159,7 +159,7 @@ def tune_buffers(plan: Plan) -> Plan:
     """Give line buffers the spare rows that keep the slowest engine busy, and no more.
 
     Kernels that take turns unevenly (a Fire module reads two rows at the start of a frame, a pool sends every other
-    row) make each other wait where a buffer is short. Judged by the exact schedule; the largest buffers are tried first.
+    row) make each other wait where a buffer is short. Judged by the exact schedule; the largest buffer is tried first.
     """
 
     def respared(spares: list[int]) -> Plan:

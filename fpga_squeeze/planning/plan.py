@@ -134,7 +134,7 @@ class InputPlan:
 
 @dataclass(frozen=True)
 class EnginePlan:
-    """A convolution or Fire engine: ``folding.phases`` passes over ``lanes_per_row`` lanes, rows and channels at once."""
+    """A convolution or Fire engine: a row takes ``folding.phases`` passes over ``lanes_per_row`` lanes."""
 
     name: str
     layer: QConv | QFire

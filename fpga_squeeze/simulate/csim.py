@@ -105,7 +105,8 @@ def write_test_data(
 ) -> None:
     """Write what the emitted test bench reads and compares.
 
-    That is ``images.bin`` and a file of words per kernel and for the logits. ``tensors`` are the arrays of :func:`fpga_squeeze.golden.run`.
+    That is ``images.bin`` and a file of words per kernel and for the logits. ``tensors`` are the arrays of
+    :func:`fpga_squeeze.golden.run`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_beats(images, folder / "images.bin")

@@ -22,7 +22,7 @@ def decode_words(raw: bytes, stream: Stream) -> IntArray:
         kind = np.dtype(f"{'<i' if stream.type.signed else '<u'}{bits // 8}")
         return words.view(kind).astype(np.int64)
     planes = np.unpackbits(words, axis=1, bitorder="little")[:, : width * bits].reshape(count, width, bits)
-    pixels = (planes.astype(np.int64) << np.arange(bits)).sum(axis=2)
+    pixels: IntArray = (planes.astype(np.int64) << np.arange(bits)).sum(axis=2)
     if stream.type.signed:
         pixels -= (pixels >> (bits - 1)) << bits
     return pixels
