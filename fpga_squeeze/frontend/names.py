@@ -113,7 +113,10 @@ RESERVED = frozenset(
         "library",
         "use",
         "top",
+        "image",
         "pixels",
+        "report",
+        "csim_main",
         "config",
         "include",
         "main",
@@ -160,7 +163,7 @@ class Namer:
         base = re.sub(r"__+", "_", re.sub(r"[^A-Za-z0-9]", "_", wanted)).strip("_") or fallback
         if not base[0].isalpha():
             base = f"{re.sub(r'[^a-z]', '', fallback)}_{base}"
-        if base.lower() in RESERVED:
+        if base.lower() in RESERVED or base.lower().startswith("fsq_"):
             base += "_layer"
         name, count = base, 1
         while any((name + s).lower() in self._taken for s in ("", *suffixes)):
