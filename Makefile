@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SIM := $(VENV)/.with-sim
 TEST := $(VENV)/.with-test
 
-.PHONY: demo test lint wheel clean compiler
+.PHONY: demo test lint bench wheel clean compiler
 .DEFAULT_GOAL := demo
 
 # The whole way on the embedded model: generate, csim, cosim, compare, estimate, one table at the end.
@@ -19,6 +19,12 @@ lint: $(TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Figures, not tests: what the planner reaches at full size, and whole frames through csim and cosim.
+bench: $(TEST) compiler
+	$(BIN)/python -m bench.planner
+	$(BIN)/python -m bench.cosim --version 1.1 --size 224 --lanes 900
+	$(BIN)/python -m bench.cosim --version 1.0 --size 227 --lanes 900
 
 wheel: $(TEST)
 	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .

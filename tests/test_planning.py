@@ -14,7 +14,7 @@ from random_models import random_qmodel
 from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
 from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel, Shape, TensorType
-from fpga_squeeze.planning.folding import build_plan, choose_foldings, pareto, plan_for_lanes
+from fpga_squeeze.planning.folding import all_choices, build_plan, choose_foldings, pareto, plan_for_lanes
 from fpga_squeeze.planning.kernels import engine_cost, plan_pool, pool_rows
 from fpga_squeeze.planning.memory import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.planning.plan import Folding, Stream
@@ -44,7 +44,9 @@ def test_search_finds_the_best(seed: int) -> None:
     model = _model(seed)
     layers = list(model.layers)
     fronts = [
-        pareto(layer, layers[i + 1])[:6] for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)
+        pareto(all_choices(layer, layers[i + 1]))[:6]
+        for i, layer in enumerate(layers)
+        if isinstance(layer, QConv | QFire)
     ]
     budget = sum(front[len(front) // 2].lanes for front in fronts)
     best = min(

@@ -11,6 +11,7 @@ from .kernels import (
     ceil_div,
     emits_one_row_per_group,
     engine_cost,
+    parameter_memory,
     plan_average,
     plan_engine,
     plan_input,
@@ -32,8 +33,8 @@ class Choice:
     folding: Folding
 
 
-def pareto(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
-    """Foldings of an engine that no other beats in both lanes and cycles, by rising lanes.
+def all_choices(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
+    """Every folding of an engine, by rising lanes, then cycles, then the simpler one first.
 
     ``follower`` is the kernel after it: a max pool takes only row groups that complete one output row at most.
     """
@@ -56,8 +57,12 @@ def pareto(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
                 folding = Folding(k, r, c)
                 lanes, cycles = engine_cost(layer, folding)
                 choices.append(Choice(lanes, cycles, folding))
-    # fewer lanes, then fewer cycles, then the simpler folding
     choices.sort(key=lambda v: (v.lanes, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
+    return choices
+
+
+def pareto(choices: list[Choice]) -> list[Choice]:
+    """The choices that no other beats in both lanes and cycles, by rising lanes."""
     best: list[Choice] = []
     for choice in choices:
         if not best or choice.cycles < best[-1].cycles:
@@ -73,11 +78,9 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
     if budget < 1:
         raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
     layers = list(model.layers)
-    fronts = [
-        pareto(layer, layers[i + 1] if i + 1 < len(layers) else None)
-        for i, layer in enumerate(layers)
-        if isinstance(layer, QConv | QFire)
-    ]
+    engines = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)]
+    every = [all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None) for i, layer in engines]
+    fronts = [pareto(choices) for choices in every]
     least = sum(front[0].lanes for front in fronts)
     if least > budget:
         raise DoesNotFitError(
@@ -97,10 +100,42 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
         return out if sum(c.lanes for c in out) <= budget else None
 
     index = bisect_left(range(len(targets)), True, key=lambda i: pick(targets[i]) is not None)
-    chosen = pick(targets[min(index, len(targets) - 1)])
+    target = targets[min(index, len(targets) - 1)]
+    chosen = pick(target)
     if chosen is None:
         raise DoesNotFitError(f"{model.name}: no folding fits {budget} lanes")
-    return [c.folding for c in chosen]
+    fast = [[c for c in choices if c.cycles <= target] for choices in every]
+    return _save_memory([layer for _, layer in engines], fast, budget)
+
+
+def _save_memory(layers: list[QConv | QFire], fast: list[list[Choice]], budget: int) -> list[Folding]:
+    """Among foldings that are fast enough, those whose parameter memories waste least.
+
+    Every engine first keeps to its fewest lanes; lanes that are left over go where one lane saves most block RAM.
+    """
+    memory = [
+        {c.folding: parameter_memory(layer, c.folding) for c in choices}
+        for layer, choices in zip(layers, fast, strict=True)
+    ]
+
+    def best(engine: int, lanes: int) -> Choice:
+        return min(
+            (c for c in fast[engine] if c.lanes <= lanes), key=lambda c: (memory[engine][c.folding], c.lanes)
+        )
+
+    chosen = [best(i, min(c.lanes for c in choices)) for i, choices in enumerate(fast)]
+    while True:
+        spare = budget - sum(c.lanes for c in chosen)
+        offers = []
+        for i, now in enumerate(chosen):
+            offer = best(i, now.lanes + spare)
+            saved = memory[i][now.folding][0] - memory[i][offer.folding][0]
+            if saved > 0:
+                offers.append((saved / max(1, offer.lanes - now.lanes), i, offer))
+        if not offers:
+            return [c.folding for c in chosen]
+        _, i, offer = max(offers, key=lambda o: o[:2])
+        chosen[i] = offer
 
 
 def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None = None) -> Plan:

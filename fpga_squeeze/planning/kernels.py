@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..errors import FpgaSqueezeError
 from ..fixed_point import signed_bits
 from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, TensorType
-from .memory import Memory, rom_tiles, row_memory
+from .memory import Memory, rom_tiles, row_memory, tile_bits
 from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Segment, Stage, Stream
 
 DRAIN_LATENCY = 11
@@ -49,6 +49,35 @@ def engine_cost(layer: QConv | QFire, folding: Folding) -> tuple[int, int]:
     )
     cycles = ceil_div(out.height, folding.rows) * folding.phases * passes
     return lanes_per_row * folding.rows * folding.channels, cycles
+
+
+def weight_segments(stages: Sequence[Stage], channels: int, bits: int) -> tuple[int, tuple[Segment, ...]]:
+    """(bits of a memory word, segments) of the weights: the squeeze apart from what follows it in a Fire module."""
+    unit = channels * bits
+    word = 36 * ceil_div(unit, 36)
+    segments = []
+    for members in ((0,), (1, 2)) if len(stages) == 3 else ((0,),):
+        size = sum(stages[m].outs * stages[m].terms for m in members) * unit
+        segments.append(Segment(ceil_div(size, word), -size % word, members))
+    return word, tuple(segments)
+
+
+def engine_stages(layer: QConv | QFire, channels: int) -> tuple[Stage, ...]:
+    """The stages of an engine with ``channels`` output channels at once."""
+    return tuple(
+        Stage(conv, ceil_div(conv.weight.shape[0], channels), int(conv.weight[0].size))
+        for conv in layer_convs(layer)
+    )
+
+
+def parameter_memory(layer: QConv | QFire, folding: Folding) -> tuple[int, int]:
+    """(bits of block RAM for the weights, bits of the replay memory) of an engine."""
+    stages = engine_stages(layer, folding.channels)
+    bits = max(conv.weight_bits for conv in layer_convs(layer))
+    word, segments = weight_segments(stages, folding.channels, bits)
+    blocks = tile_bits(rom_tiles(sum(s.words for s in segments), word))
+    replay = max(s.terms for s in stages) * folding.channels * bits if folding.phases > 1 else 0
+    return blocks, replay
 
 
 def plan_lines(
@@ -121,18 +150,21 @@ def plan_squeezed(name: str, fire: QFire, folding: Folding) -> LineBuffer:
     )
 
 
-def fifo_depth(stages: Sequence[Stage], folding: Folding, beats: int) -> int:
-    """Depth of an engine's output FIFO at which a receiver that takes every word never makes it wait.
+def fifo_depth(stages: Sequence[Stage], folding: Folding, parts: int) -> int:
+    """Least depth of an engine's output FIFO at which a receiver that takes every word never makes it wait.
 
-    Words are reserved when their pass starts and free again DRAIN_LATENCY + beats + 2 cycles after its last term; in
-    that time further passes start. ``stages`` are those that feed the FIFO.
+    The words of a pass are reserved when its last phase starts. One is free again two cycles after it was pushed, and
+    it is pushed DRAIN_LATENCY cycles and its beats after the last term. A pass therefore finds words of earlier passes
+    still there. ``stages`` are those that feed the FIFO; ``parts`` are the beats of a row.
     """
-    passes = 1
+    words = folding.channels * folding.rows
+    depth = words
     for stage in stages:
-        length = max(stage.terms, beats)
-        held = length + DRAIN_LATENCY + beats + 2
-        passes = max(passes, ceil_div(held, length * folding.phases))
-    return folding.channels * folding.rows * passes
+        length = max(stage.terms, words * parts)
+        freed = [length - 1 + DRAIN_LATENCY + (word + 1) * parts - 1 + 2 for word in range(words)]
+        lags = range(length * folding.phases, freed[-1], length * folding.phases)
+        depth = max(depth, words + sum(time > lag for lag in lags for time in freed))
+    return depth
 
 
 def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> EnginePlan:
@@ -144,15 +176,11 @@ def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> Engin
     lanes_per_row = ceil_div(out.width, folding.phases)
     parts = drain_parts(layer, folding, lanes_per_row)
     c, r = folding.channels, folding.rows
-    stages = tuple(Stage(v, ceil_div(v.weight.shape[0], c), int(v.weight[0].size)) for v in convs)
+    stages = engine_stages(layer, c)
 
     bits = max(v.weight_bits for v in convs)
     unit = c * bits
-    word = 36 * ceil_div(unit, 36)
-    segments = []
-    for members in ((0,), (1, 2)) if len(stages) == 3 else ((0,),):
-        size = sum(stages[m].outs * stages[m].terms for m in members) * unit
-        segments.append(Segment(ceil_div(size, word), -size % word, members))
+    word, segments = weight_segments(stages, c, bits)
     depth = sum(s.words for s in segments)
     payload = sum(v.weight.size for v in convs) * bits
     weights = Memory(f"{layer.name}_weights", "weights", depth, word, payload, rom_tiles(depth, word))
@@ -195,7 +223,7 @@ def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> Engin
         layer=layer,
         folding=folding,
         input=source,
-        output=Stream(layer.name, layer.output, r, fifo_depth(stages[-2:], folding, c * r * parts)),
+        output=Stream(layer.name, layer.output, r, fifo_depth(stages[-2:], folding, parts)),
         stages=stages,
         lanes_per_row=lanes_per_row,
         groups=ceil_div(out.height, r),
@@ -208,7 +236,7 @@ def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> Engin
         right=right,
         lines=lines,
         squeezed=plan_squeezed(layer.name, layer, folding) if isinstance(layer, QFire) else None,
-        segments=tuple(segments),
+        segments=segments,
         weight_bits=bits,
         word_bits=word,
         weights=weights,

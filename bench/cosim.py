@@ -1,0 +1,82 @@
+"""Whole frames through the RTL and the HLS C++ at full size.
+
+For example ``python -m bench.cosim --version 1.1 --size 224 --lanes 900``.
+
+Prints build time, simulation time per frame, peak memory, values compared, and cycles planned and measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fpga_squeeze import golden
+from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.rtl import emit_rtl
+from fpga_squeeze.planning.folding import plan_for_lanes
+from fpga_squeeze.planning.timing import simulate
+from fpga_squeeze.simulate.compare import compare_run
+from fpga_squeeze.simulate.cosim import build_cosim, run_cosim_program
+from fpga_squeeze.simulate.csim import build_csim, run_csim_program
+
+from .networks import squeezenet
+
+
+def main() -> None:
+    """Build, run and compare; exit code 1 where anything differs."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", choices=("1.0", "1.1"), default="1.1")
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--lanes", type=int, default=900)
+    parser.add_argument("--frames", type=int, default=1)
+    options = parser.parse_args()
+    model = squeezenet(options.version, options.size)
+    images = np.random.default_rng(1).integers(
+        0, 256, (options.frames, options.size, options.size, 3), dtype=np.uint8
+    )
+    plan = plan_for_lanes(model, options.lanes)
+    planned = simulate(plan, options.frames)
+    reference = golden.run(model, images)
+    header = {"line": f"Benchmark of {model.name}.", "plan": f"{plan.lanes} lanes."}
+    wrong = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        emit_rtl(plan, folder / "rtl", header)
+        start = time.perf_counter()
+        program = build_cosim(folder / "rtl", folder / "build_rtl")
+        built = time.perf_counter()
+        timing = run_cosim_program(program, folder / "rtl", plan, images, folder / "run_rtl")
+        done = time.perf_counter()
+        result = compare_run(plan, folder / "run_rtl", reference, images)
+        ends = tuple(end - timing.first_beat for end in timing.frame_ends)
+        wrong += result.mismatches + (ends != planned.outputs)
+        print(
+            f"cosim {model.name}, {plan.lanes} lanes: build {built - start:.1f} s, "
+            f"{(done - built) / len(images):.1f} s a frame"
+        )
+        print(f"  {result.values_compared:,} values compared, {result.mismatches} mismatches")
+        print(f"  last logit of every frame, planned {planned.outputs}, measured {ends}")
+        emit_hls(plan, folder / "hls", header)
+        start = time.perf_counter()
+        program = build_csim(folder / "hls", folder / "build_hls")
+        built = time.perf_counter()
+        run_csim_program(program, images, folder / "run_hls")
+        done = time.perf_counter()
+        result = compare_run(plan, folder / "run_hls", reference, images)
+        wrong += result.mismatches
+        print(f"csim: build {built - start:.1f} s, {(done - built) / len(images):.1f} s a frame")
+        print(f"  {result.values_compared:,} values compared, {result.mismatches} mismatches")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"largest process started: {peak:,.0f} MiB")
+    raise SystemExit(wrong > 0)
+
+
+if __name__ == "__main__":
+    main()
