@@ -1,11 +1,12 @@
 // Dialect of Vitis HLS: every pragma, every port declaration and the types at the ports.
 //
 // The kernels use these names only. FSQ_CSIM is defined where the sources are compiled by an ordinary C++ compiler
-// for C simulation: pragmas vanish then, because they mean nothing to it.
+// for C simulation: pragmas vanish then, and under g++ (unless FSQ_PRAGMAS keeps them), because they mean nothing to
+// it; the tool's own front end is clang.
 #ifndef FSQ_PRAGMAS_HPP
 #define FSQ_PRAGMAS_HPP
 
-#ifdef FSQ_CSIM
+#if defined(FSQ_CSIM) || (defined(__GNUC__) && !defined(__clang__) && !defined(FSQ_PRAGMAS))
 #define FSQ_PRAGMA(text)
 #else
 #define FSQ_PRAGMA_TEXT(text) _Pragma(#text)
