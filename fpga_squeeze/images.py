@@ -49,6 +49,7 @@ def list_images(path: str | Path, shape: Shape) -> list[str]:
     with _readable(Path(path)):
         if _is_npy(Path(path)):
             return _npy_names(Path(path), _open_npy(Path(path), shape))
+        Path(path).stat()  # a single file is not opened below
         names = [name for name, _ in _entries(Path(path))]
     if not names:
         raise FpgaSqueezeError(f"{path}: holds no images ({', '.join(SUFFIXES)}); give {KINDS}")
