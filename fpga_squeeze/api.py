@@ -14,8 +14,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,36 +24,41 @@ from . import golden as golden_model
 from .errors import DoesNotFitError, FpgaSqueezeError
 from .estimate import Estimate
 from .estimate import estimate as estimate_plan
+from .evaluate import Evaluation, Score, evaluate
 from .fixed_point import IntArray
-from .graph import FloatModel, Preprocess, QModel
-from .images import ImageArray, embedded_calibration, embedded_images, embedded_model_path, load_images
+from .graph import FloatModel, QModel
+from .images import ImageArray, load_images
 from .planning.devices import DEFAULT_DEVICE, Device, find_device
 from .planning.folding import build_plan, choose_foldings, tune_buffers
 from .planning.plan import Folding, Plan
 from .planning.timing import schedule
-from .project import Labels, Project, Source, create_project, load_project, read_images
-from .reference import PRESETS
+from .project import Project, create_project, load_project, read_images
 from .simulate.compare import Comparison, compare_run
+from .sources import DEFAULTS, OnStep, QuantizeOptions, Target, load, quantized
 
-OnStep = Callable[[str], None]
-Target = str | Path | None
+__all__ = [
+    "Cycles",
+    "CosimRun",
+    "DEFAULTS",
+    "Evaluation",
+    "OnStep",
+    "Quantized",
+    "QuantizeOptions",
+    "Run",
+    "Score",
+    "Target",
+    "compare",
+    "cosim",
+    "csim",
+    "estimate",
+    "evaluate",
+    "generate",
+    "golden",
+    "make_plan",
+    "quantize",
+]
+
 DEFAULT_FOLDER = Path("hls_out")
-CALIBRATION_KEPT = 16
-"""Calibration images that become the test images of a project whose model brings none."""
-RANDOM_KEPT = 4
-
-
-@dataclass(frozen=True)
-class QuantizeOptions:
-    """How a float model becomes integers. ``calibration`` None: the embedded images, for the embedded model only."""
-
-    calibration: str | Path | None = None
-    preprocess: Preprocess = PRESETS["none"]
-    weight_bits: int = 8
-    activation_bits: int = 8
-
-
-DEFAULTS = QuantizeOptions()
 
 
 @dataclass(frozen=True)
@@ -118,89 +123,6 @@ class CosimRun(Run):
         return super().to_json() | asdict(self.cycles)
 
 
-# ------------------------------------------------------------------------------------------------ models
-
-
-@dataclass(frozen=True, eq=False)
-class _Loaded:
-    """An integer model with what is known about it."""
-
-    model: QModel
-    source: Source
-    images: ImageArray
-    labels: Labels | None
-
-
-def is_embedded(model: Target) -> bool:
-    """Whether ``model`` means the model shipped with the package."""
-    if model is None:
-        return True
-    path = Path(model)
-    return path.is_file() and path.samefile(embedded_model_path())
-
-
-def _read(model: Target) -> FloatModel | QModel:
-    from .frontend import read_model
-
-    return read_model(embedded_model_path() if model is None else model)
-
-
-def _calibration(model: Target, source: FloatModel, options: QuantizeOptions) -> ImageArray:
-    if options.calibration is not None:
-        return load_images(options.calibration, source.input_shape)[0]
-    if is_embedded(model):
-        return embedded_calibration()
-    raise FpgaSqueezeError(
-        f"{model}: is a float model and needs images to be quantised with; "
-        "give --calibration IMAGES, or a model that is quantised already"
-    )
-
-
-def _quantized(
-    model: Target, options: QuantizeOptions, on_step: OnStep | None
-) -> tuple[QModel, ImageArray | None]:
-    """The integer model, and the images it was calibrated on (None: it was quantised before)."""
-    source = _read(model)
-    if isinstance(source, QModel):
-        if replace(options, calibration=None) != DEFAULTS:
-            raise FpgaSqueezeError(
-                f"{model}: is quantised already; its preprocessing and widths cannot be changed any more"
-            )
-        return source, None
-    from .quantize import quantize as quantize_model
-
-    images = _calibration(model, source, options)
-    if on_step:
-        on_step(f"quantise {source.name} on {len(images)} images")
-    return quantize_model(
-        source,
-        images,
-        options.preprocess,
-        weight_bits=options.weight_bits,
-        activation_bits=options.activation_bits,
-    ), images
-
-
-def _random_images(model: QModel) -> ImageArray:
-    shape = model.input.shape
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 256, (RANDOM_KEPT, shape.height, shape.width, shape.channels), dtype=np.uint8)
-
-
-def _load(model: Target, options: QuantizeOptions, on_step: OnStep | None) -> _Loaded:
-    quantized, calibration = _quantized(model, options, on_step)
-    path = embedded_model_path() if model is None else Path(model)
-    if is_embedded(model):
-        images, labels = embedded_images()
-        return _Loaded(quantized, Source.of_file(path, "held out from training"), images, labels)
-    if calibration is None and options.calibration is not None:
-        calibration = load_images(options.calibration, quantized.input.shape, CALIBRATION_KEPT)[0]
-    if calibration is not None:
-        source = Source.of_file(path, "the first calibration images")
-        return _Loaded(quantized, source, calibration[:CALIBRATION_KEPT], None)
-    return _Loaded(quantized, Source.of_file(path, "random pixels (seed 0)"), _random_images(quantized), None)
-
-
 def make_plan(
     model: QModel, lanes: int | None, device: Device | None, foldings: Mapping[str, Folding] | None = None
 ) -> Plan:
@@ -237,7 +159,10 @@ def _clock(clock_mhz: float | None, device: Device | None) -> float:
 
 
 def quantize(
-    model: Target, output: str | Path, options: QuantizeOptions = DEFAULTS, on_step: OnStep | None = None
+    model: Target | FloatModel,
+    output: str | Path,
+    options: QuantizeOptions = DEFAULTS,
+    on_step: OnStep | None = None,
 ) -> Quantized:
     """Quantise a float ``model`` and write it as QDQ ONNX to ``output``."""
     from .qdq import write_qdq
@@ -245,12 +170,12 @@ def quantize(
     path = Path(output)
     if path.is_dir():
         raise FpgaSqueezeError(f"{path}: is a folder; give a file name such as {path / 'q.onnx'}")
-    quantized, calibration = _quantized(model, options, on_step)
+    integers, calibration = quantized(model, options, on_step)
     if calibration is None:
         raise FpgaSqueezeError(f"{model}: is quantised already")
     if on_step:
         on_step(f"write {path}")
-    return Quantized(path, quantized, tuple(write_qdq(quantized, path)))
+    return Quantized(path, integers, tuple(write_qdq(integers, path)))
 
 
 def generate(
@@ -272,7 +197,7 @@ def generate(
     """
     target = _device(device, lanes)
     clock = _clock(clock_mhz, target)
-    loaded = _load(model, options, on_step)
+    loaded = load(model, options, on_step)
     plan = make_plan(loaded.model, lanes, target, foldings)
     if on_step:
         on_step(f"plan {plan.lanes} lanes for {target.name if target else f'a budget of {lanes}'}")
@@ -326,7 +251,7 @@ def estimate(
         return estimate_plan(plan, at, clock, schedule(plan))
     at = _device(device, lanes)
     clock = _clock(clock_mhz, at)
-    model, _ = _quantized(target, options, on_step)
+    model, _ = quantized(target, options, on_step)
     plan = make_plan(model, lanes, at, foldings)
     return estimate_plan(plan, at, clock, schedule(plan))
 
@@ -347,7 +272,7 @@ def golden(
         project = load_project(target)
         model, pixels = project.model, project.images
     else:
-        loaded = _load(target, options, on_step)
+        loaded = load(target, options, on_step)
         model, pixels = loaded.model, loaded.images
     if images is not None:
         pixels, _ = load_images(images, model.input.shape)

@@ -319,13 +319,14 @@ class Preprocess:
 @dataclass(frozen=True, eq=False)
 class QModel:
     """An integer network: ``layers`` applied in order to raw uint8 pixels of type ``input``; ends in the
-    logits."""
+    logits. ``calibration`` names the images it was quantised on, where they are known."""
 
     name: str
     input: TensorType
     layers: tuple[QLayer, ...]
     preprocess: Preprocess = field(default_factory=Preprocess)
     notes: tuple[str, ...] = ()
+    calibration: tuple[str, ...] = ()
 
     @property
     def output(self) -> TensorType:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,37 +22,75 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".t
 KINDS = "an image file, a folder or zip of images, or a .npy of uint8 [N, H, W, C]"
 
 
-def load_images(path: str | Path, shape: Shape, limit: int | None = None) -> tuple[ImageArray, list[str]]:
+def load_images(
+    path: str | Path, shape: Shape, limit: int | None = None, keep: Collection[str] | None = None
+) -> tuple[ImageArray, list[str]]:
     """Images for a model whose input is ``shape``: (uint8 [N, H, W, C], their names), sorted by name.
 
     ``path`` is one image file, a folder, a zip, or a .npy; RGB where the model has 3 channels, grey where it
-    has 1. With ``limit`` no more than that many are decoded. Raises FpgaSqueezeError, naming the file, where
-    there is no image, one that cannot be decoded, or one of another size.
+    has 1. With ``limit`` no more than that many are decoded, with ``keep`` only those so named. Raises
+    FpgaSqueezeError, naming the file, where there is no image, one that cannot be decoded, or one of another
+    size.
     """
+    if limit is not None and limit < 1:
+        raise FpgaSqueezeError(f"{path}: asked for {limit} images; ask for at least one")
+    arrays: list[ImageArray] = []
+    names: list[str] = []
+    for name, image in islice(iter_images(path, shape, keep), limit):
+        arrays.append(image)
+        names.append(name)
+    if not arrays:
+        raise FpgaSqueezeError(f"{path}: holds no images ({', '.join(SUFFIXES)}); give {KINDS}")
+    return np.stack(arrays), names
+
+
+def list_images(path: str | Path, shape: Shape) -> list[str]:
+    """The names :func:`load_images` gives to the images at ``path``, without decoding any."""
+    with _readable(Path(path)):
+        if _is_npy(Path(path)):
+            return _npy_names(Path(path), _open_npy(Path(path), shape))
+        Path(path).stat()  # a single file is not opened below
+        names = [name for name, _ in _entries(Path(path))]
+    if not names:
+        raise FpgaSqueezeError(f"{path}: holds no images ({', '.join(SUFFIXES)}); give {KINDS}")
+    return names
+
+
+def iter_images(
+    path: str | Path, shape: Shape, keep: Collection[str] | None = None
+) -> Iterator[tuple[str, ImageArray]]:
+    """(name, uint8 [H, W, C]) of one image after the other, as :func:`load_images` reads them."""
     path = Path(path)
     if shape.channels not in (1, 3):
         raise FpgaSqueezeError(f"{path}: images have 1 or 3 channels, the model wants {shape.channels}")
-    if limit is not None and limit < 1:
-        raise FpgaSqueezeError(f"{path}: asked for {limit} images; ask for at least one")
-    try:
-        if path.suffix.lower() == ".npy" and not path.is_dir():
-            return _from_npy(path, shape, limit)
-        arrays: list[ImageArray] = []
-        names: list[str] = []
+    wanted = None if keep is None else frozenset(keep)
+    with _readable(path):
+        if _is_npy(path):
+            array = _open_npy(path, shape)
+            for name, image in zip(_npy_names(path, array), array, strict=True):
+                if wanted is None or name in wanted:
+                    yield name, np.array(image)
+            return
         for name, open_file in _entries(path):
-            if limit is not None and len(arrays) >= limit:
-                break
-            arrays.append(_decode(f"{path}: {name}" if name != path.name else str(path), open_file, shape))
-            names.append(name)
+            if wanted is None or name in wanted:
+                yield name, _decode(f"{path}: {name}" if name != path.name else str(path), open_file, shape)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while ``path`` is read into one line."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise FpgaSqueezeError(f"{path}: no such file or folder; give {KINDS}") from error
     except PermissionError as error:
         raise FpgaSqueezeError(f"{path}: no permission to read it") from error
     except (OSError, zipfile.BadZipFile) as error:
         raise FpgaSqueezeError(f"{path}: cannot be read ({error}); give {KINDS}") from error
-    if not arrays:
-        raise FpgaSqueezeError(f"{path}: holds no images ({', '.join(SUFFIXES)}); give {KINDS}")
-    return np.stack(arrays), names
+
+
+def _is_npy(path: Path) -> bool:
+    return path.suffix.lower() == ".npy" and not path.is_dir()
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
@@ -95,7 +135,8 @@ def _decode(name: str, open_file: Callable[[], BinaryIO], shape: Shape) -> Image
     return pixels.reshape(shape.height, shape.width, shape.channels)
 
 
-def _from_npy(path: Path, shape: Shape, limit: int | None) -> tuple[ImageArray, list[str]]:
+def _open_npy(path: Path, shape: Shape) -> ImageArray:
+    """The array in ``path``, mapped into memory."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -110,8 +151,11 @@ def _from_npy(path: Path, shape: Shape, limit: int | None) -> tuple[ImageArray, 
         )
     if not len(array):
         raise FpgaSqueezeError(f"{path}: holds no images; give at least one")
-    images = np.array(array[:limit])
-    return images, [f"{path.stem}[{i}]" for i in range(len(images))]
+    return np.asarray(array)
+
+
+def _npy_names(path: Path, array: ImageArray) -> list[str]:
+    return [f"{path.stem}[{i}]" for i in range(len(array))]
 
 
 # ------------------------------------------------------------------------------------- what the package ships

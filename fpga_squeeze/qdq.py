@@ -203,6 +203,7 @@ def to_qdq(model: QModel) -> onnx.ModelProto:
         "std": list(pre.std),
         "bgr": pre.bgr,
         "notes": list(model.notes),
+        "calibration": list(model.calibration),
         "exact_in_float32": not reasons,
         "inexact": reasons,
     }

@@ -46,6 +46,15 @@ def channel_statistics(
     return out[0], out[1], order[::-1].copy() if preprocess.bgr else order
 
 
+def network_input(
+    image: npt.NDArray[np.uint8], mean: FloatArray, std: FloatArray, order: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """What the float network eats of one image [H, W, C], float32 [C, H, W]; the numbers are those of
+    :func:`channel_statistics`."""
+    pixels = image.transpose(2, 0, 1)[order]
+    return ((pixels - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
+
+
 def conv_float(x: npt.NDArray[np.float32], conv: Conv, shape: Shape) -> npt.NDArray[np.float32]:
     """One map [I, H, W] through a convolution and its ReLU, in float32."""
     out = conv.output_shape(shape)
@@ -71,8 +80,7 @@ def float_logits(
     mean, std, order = channel_statistics(preprocess, model.input_shape.channels)
     out = []
     for image in images:
-        pixels = image.transpose(2, 0, 1)[order]
-        x = ((pixels - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
+        x = network_input(image, mean, std, order)
         shape = model.input_shape
         for layer, after in zip(model.layers, model.shapes(), strict=True):
             if isinstance(layer, Conv):

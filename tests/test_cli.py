@@ -71,7 +71,7 @@ def net(tmp_path: Path) -> onnx.ModelProto:
 
 def test_version_and_help(capsys: Capture) -> None:
     assert works(capsys, "--version") == f"fpga-squeeze {__version__}\n"
-    for verb in ("quantize", "generate", "csim", "cosim", "compare", "golden", "estimate"):
+    for verb in ("quantize", "generate", "csim", "cosim", "compare", "evaluate", "golden", "estimate"):
         assert verb in works(capsys, "--help")
         assert "--" in works(capsys, verb, "--help")
     assert main([]) == 2

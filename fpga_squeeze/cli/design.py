@@ -9,7 +9,7 @@ import click
 from .. import api
 from ..errors import FpgaSqueezeError
 from . import options as opt
-from .output import print_estimate, print_json, say, steps
+from .output import print_estimate, print_json, say, steps, tell_calibration
 
 DIALECTS = ("vitis", "bambu")
 
@@ -28,6 +28,7 @@ def quantize(model: str, output: str, **given: Any) -> None:
         f"wrote {done.path}: {len(done.model.layers)} layers, weights of {', '.join(map(str, widths))} bits, "
         f"input uint8 pixels {done.model.input.shape}, logits * 2^-{done.model.output.frac}"
     )
+    tell_calibration(options, done.model)
     for note in done.model.notes:
         say(f"note: {note}")
     for reason in done.inexact:
@@ -84,6 +85,7 @@ def generate(
         f"{numbers.fps:,.0f} frames per second at {numbers.clock_mhz:g} MHz"
     )
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
+    tell_calibration(options, project.model)
     for note in project.manifest.notes:
         say(f"note: {note}")
     say(f"next: fpga-squeeze csim {project.path}")

@@ -50,6 +50,15 @@ project = click.argument("project", metavar="DIR")
 
 _QUANTIZE = (
     click.option("--calibration", metavar="IMAGES", help=f"Images to quantise a float model with: {IMAGES}."),
+    click.option(
+        "--calibration-count",
+        type=int,
+        metavar="N",
+        help="Use N of these images, chosen at random by --seed.",
+    ),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, metavar="S", help="Seed of --calibration-count."
+    ),
     click.option("--preprocess", metavar="NAME", help="none (default), caffe or torchvision."),
     click.option(
         "--mean",
@@ -111,7 +120,14 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
     pre = PRESETS[name or "none"]
     if own:
         pre = Preprocess(_numbers("--mean", given["mean"]), _numbers("--std", given["std"]), given["bgr"])
-    return QuantizeOptions(given["calibration"], pre, given["weight_bits"], given["activation_bits"])
+    return QuantizeOptions(
+        given["calibration"],
+        pre,
+        given["weight_bits"],
+        given["activation_bits"],
+        given["calibration_count"],
+        given["seed"],
+    )
 
 
 def folding_options(given: Sequence[str]) -> dict[str, Folding]:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..api import CosimRun, Run
+from ..api import CosimRun, Evaluation, QuantizeOptions, Run
 from ..estimate import Estimate
+from ..graph import QModel
 
 WIDTH = 110
+PLAIN_LINES = 10
 
 
 def show(table: Table) -> None:
@@ -47,6 +50,60 @@ def steps() -> Iterator[Callable[[str], None]]:
         return
     with Console(stderr=True).status("starting") as status:
         yield lambda text: status.update(text)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
+    """(on_step, on_progress) on stderr: a bar on a terminal, elsewhere a plain line every tenth of the way."""
+    if not sys.stderr.isatty():
+        told = 0
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            if done * PLAIN_LINES // total > told:
+                told = done * PLAIN_LINES // total
+                print(f"  {done} of {total} frames", file=sys.stderr, flush=True)
+
+        yield lambda text: print(f"  {text}", file=sys.stderr, flush=True), tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield (
+            lambda text: bar.update(task, description=text),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def tell_calibration(options: QuantizeOptions, model: QModel) -> None:
+    """Which images were drawn, where some were: the first and last of them, and where all names stand."""
+    names = model.calibration
+    if options.calibration_count is None or not names:
+        return
+    some = list(names) if len(names) <= 4 else [*names[:2], "...", names[-1]]
+    say(
+        f"calibrated on {len(names)} images drawn with seed {options.seed}: {', '.join(some)} "
+        "(all names are in the model's metadata)"
+    )
+
+
+def print_evaluation(result: Evaluation) -> None:
+    """One row for golden, one for float, in percent and counts, and the agreement."""
+    columns = dict.fromkeys(("top-1", "top-5", "same top-1 as float", "frames per second"), "right")
+    table = new_table(f"evaluate: {result.frames:,} images", {"": "left"} | columns)
+
+    def share(count: int | None) -> str:
+        return "" if count is None else f"{100 * count / result.frames:.2f} % ({count:,})"
+
+    for score, agreed in ((result.float_score, None), (result.golden_score, result.agreement_count)):
+        if score:
+            speed = f"{score.frames_per_second:,.1f}"
+            table.add_row(
+                score.runner, share(score.top1_count), share(score.top5_count), share(agreed), speed
+            )
+    show(table)
+    if result.excluded:
+        say(f"left out: {result.excluded} of the {result.calibration} images it was calibrated on")
 
 
 def new_table(title: str, columns: Mapping[str, str]) -> Table:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ..graph import FloatModel, QModel
+from ..graph import FloatModel, QModel, Shape
 
 
 def read_model(path: str | Path) -> FloatModel | QModel:
@@ -16,3 +18,10 @@ def read_model(path: str | Path) -> FloatModel | QModel:
     from .onnx_model import read_onnx  # imported here: onnx takes a while to load
 
     return read_onnx(path)
+
+
+def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | None = None) -> FloatModel:
+    """The float network of a ``torch.nn.Module`` shaped as a SqueezeNet; see :mod:`.torch_model`."""
+    from .torch_model import read_torch as read
+
+    return read(module, input_shape, dynamo)

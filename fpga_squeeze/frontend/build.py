@@ -29,6 +29,7 @@ class OwnMetadata:
     std: tuple[float, ...] = ()
     bgr: bool = False
     notes: tuple[str, ...] = ()
+    calibration: tuple[str, ...] = ()
 
 
 def own_metadata(graph: OnnxGraph) -> OwnMetadata:
@@ -45,6 +46,7 @@ def own_metadata(graph: OnnxGraph) -> OwnMetadata:
             tuple(float(v) for v in data["std"]),
             bool(data["bgr"]),
             tuple(str(v) for v in data["notes"]),
+            tuple(str(v) for v in data.get("calibration", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         graph.fail(

@@ -52,6 +52,7 @@ def build_quantised(graph: OnnxGraph, shape: Shape, input_scale: Scale | None, s
         tuple(layers),
         Preprocess(own.mean, own.std, own.bgr),
         tuple(notes),
+        own.calibration,
     )
 
 
