@@ -1,4 +1,4 @@
-"""Search for the folding: the lane budget is spent so that the slowest engine is as fast as it can be."""
+"""Search for the folding: the budget of DSP slices is spent so that the slowest engine is as fast as it can be."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from .kernels import (
     ceil_div,
     emits_one_row_per_group,
     engine_cost,
+    engine_packing,
     plan_average,
     plan_engine,
     plan_input,
     plan_pool,
 )
+from .packing import ONE_PRODUCT, Multipliers
 from .plan import Folding, KernelPlan, Plan, Stream
 from .timing import schedule
 
@@ -27,17 +29,19 @@ MAX_CHANNELS = 32
 class Choice:
     """A folding with its cost."""
 
-    lanes: int
+    dsp: int
     cycles: int
     folding: Folding
 
 
-def pareto(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
-    """Foldings of an engine that no other beats in both lanes and cycles, by rising lanes.
+def pareto(
+    layer: QConv | QFire, follower: QLayer | None, multipliers: Multipliers = ONE_PRODUCT
+) -> list[Choice]:
+    """Foldings of an engine that no other beats in both DSP slices and cycles, by rising slices.
 
     ``follower`` is the kernel after it: a max pool takes only row groups that complete one output row at most.
     """
-    out = layer.output.shape
+    out, packing = layer.output.shape, engine_packing(layer, multipliers)
     widest = max(conv.weight.shape[0] for conv in (layer.convs if isinstance(layer, QFire) else (layer,)))
     phases, seen = [], set()
     for k in range(1, out.width + 1):
@@ -54,10 +58,9 @@ def pareto(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
         for r in rows:
             for c in range(1, min(MAX_CHANNELS, widest) + 1):
                 folding = Folding(k, r, c)
-                lanes, cycles = engine_cost(layer, folding)
-                choices.append(Choice(lanes, cycles, folding))
-    # fewer lanes, then fewer cycles, then the simpler folding
-    choices.sort(key=lambda v: (v.lanes, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
+                choices.append(Choice(*engine_cost(layer, folding, packing), folding))
+    # fewer slices, then fewer cycles, then the simpler folding
+    choices.sort(key=lambda v: (v.dsp, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
     best: list[Choice] = []
     for choice in choices:
         if not best or choice.cycles < best[-1].cycles:
@@ -65,20 +68,20 @@ def pareto(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
     return best
 
 
-def choose_foldings(model: QModel, budget: int) -> list[Folding]:
-    """One folding per engine, in network order, with at most ``budget`` lanes in all.
+def choose_foldings(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> list[Folding]:
+    """One folding per engine, in network order, with at most ``budget`` DSP slices in all.
 
-    Raises DoesNotFitError when even one lane per engine is more than the budget.
+    With one product per slice a slice is a lane. Raises DoesNotFitError when even one lane per engine is more than the budget.
     """
     if budget < 1:
         raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
     layers = list(model.layers)
     fronts = [
-        pareto(layer, layers[i + 1] if i + 1 < len(layers) else None)
+        pareto(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers)
         for i, layer in enumerate(layers)
         if isinstance(layer, QConv | QFire)
     ]
-    least = sum(front[0].lanes for front in fronts)
+    least = sum(front[0].dsp for front in fronts)
     if least > budget:
         raise DoesNotFitError(
             f"{model.name}: {len(fronts)} engines need at least {least} lanes, the budget is {budget}; "
@@ -94,7 +97,7 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
             if not fitting:
                 return None
             out.append(fitting[0])
-        return out if sum(c.lanes for c in out) <= budget else None
+        return out if sum(c.dsp for c in out) <= budget else None
 
     index = bisect_left(range(len(targets)), True, key=lambda i: pick(targets[i]) is not None)
     chosen = pick(targets[min(index, len(targets) - 1)])
@@ -103,7 +106,12 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
     return [c.folding for c in chosen]
 
 
-def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None = None) -> Plan:
+def build_plan(
+    model: QModel,
+    foldings: list[Folding],
+    lane_budget: int | None = None,
+    multipliers: Multipliers = ONE_PRODUCT,
+) -> Plan:
     """Plan every kernel of ``model`` for the given foldings (one per engine, in network order)."""
     engines = [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
     if len(foldings) != len(engines):
@@ -115,7 +123,11 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
             raise FpgaSqueezeError(
                 f"{engine.name}: folding k,r,c = {folding} does not suit an output of {shape}"
             )
-    slowest = max(engine_cost(layer, folding)[1] for layer, folding in zip(engines, foldings, strict=True))
+    costs = [
+        engine_cost(layer, folding, engine_packing(layer, multipliers))
+        for layer, folding in zip(engines, foldings, strict=True)
+    ]
+    slowest = max(cycles for _, cycles in costs)
 
     gather = next(
         (p for b in (1, 2, 4) if (p := plan_input(model.input, b)).work_cycles < slowest),
@@ -133,7 +145,7 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
                 raise FpgaSqueezeError(
                     f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; use fewer rows"
                 )
-            kernel = plan_engine(layer, folding, source)
+            kernel = plan_engine(layer, folding, source, multipliers)
         elif isinstance(layer, QMaxPool):
             kernel = plan_pool(layer, source)
         else:
@@ -142,17 +154,15 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
             kernel = next((p for p in options if p.work_cycles < slowest), plan_average(layer, source, width))
         kernels.append(kernel)
         source = kernel.output
-    budget = (
-        lane_budget
-        if lane_budget is not None
-        else sum(engine_cost(v, f)[0] for v, f in zip(engines, foldings, strict=True))
+    budget = lane_budget if lane_budget is not None else sum(dsp for dsp, _ in costs)
+    return Plan(model, tuple(kernels), budget, multipliers)
+
+
+def plan_for_lanes(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> Plan:
+    """The fastest plan with at most ``budget`` DSP slices: so many lanes, or about twice as many with two products."""
+    return tune_buffers(
+        build_plan(model, choose_foldings(model, budget, multipliers), budget, multipliers)
     )
-    return Plan(model, tuple(kernels), budget)
-
-
-def plan_for_lanes(model: QModel, budget: int) -> Plan:
-    """The fastest plan with at most ``budget`` lanes."""
-    return tune_buffers(build_plan(model, choose_foldings(model, budget), budget))
 
 
 def tune_buffers(plan: Plan) -> Plan:
@@ -164,7 +174,7 @@ def tune_buffers(plan: Plan) -> Plan:
 
     def respared(spares: list[int]) -> Plan:
         foldings = [replace(e.folding, spare=s) for e, s in zip(plan.engines, spares, strict=True)]
-        return build_plan(plan.model, foldings, plan.lane_budget)
+        return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers)
 
     def interval(candidate: Plan) -> int:
         return schedule(candidate).cycles_per_frame
