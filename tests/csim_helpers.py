@@ -38,9 +38,7 @@ def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:
     return out
 
 
-def random_plan(
-    rng: np.random.Generator, model: QModel, multipliers: Multipliers = ONE_PRODUCT
-) -> Plan:
+def random_plan(rng: np.random.Generator, model: QModel, multipliers: Multipliers = ONE_PRODUCT) -> Plan:
     """A plan of ``model`` with random foldings."""
     return build_plan(model, random_foldings(rng, model), multipliers=multipliers)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..graph import QConv, QFire, QLayer, QMaxPool, QModel
+from .devices import DEFAULT_DEVICE, Device, find_device
 from .kernels import (
     ceil_div,
     emits_one_row_per_group,
@@ -71,7 +73,8 @@ def pareto(
 def choose_foldings(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> list[Folding]:
     """One folding per engine, in network order, with at most ``budget`` DSP slices in all.
 
-    With one product per slice a slice is a lane. Raises DoesNotFitError when even one lane per engine is more than the budget.
+    With one product per slice a slice is a lane. Raises DoesNotFitError when even one lane per engine is more than the
+    budget.
     """
     if budget < 1:
         raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
@@ -160,9 +163,31 @@ def build_plan(
 
 def plan_for_lanes(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> Plan:
     """The fastest plan with at most ``budget`` DSP slices: so many lanes, or about twice as many with two products."""
-    return tune_buffers(
-        build_plan(model, choose_foldings(model, budget, multipliers), budget, multipliers)
-    )
+    return tune_buffers(build_plan(model, choose_foldings(model, budget, multipliers), budget, multipliers))
+
+
+def make_plan(
+    model: QModel,
+    lanes: int | None,
+    device: Device | None,
+    foldings: Mapping[str, Folding] | None = None,
+    products_per_dsp: int | None = None,
+) -> Plan:
+    """The fastest plan for ``lanes``, else for the DSPs of ``device``; ``foldings`` overrides engines by name.
+
+    ``lanes`` is a number of DSP slices: each is one lane, or two with ``products_per_dsp`` 2 (None: 1).
+    """
+    multipliers = Multipliers.of(products_per_dsp, device)
+    budget = lanes if lanes is not None else (device or find_device(DEFAULT_DEVICE)).dsp
+    names = [layer.name for layer in model.layers if hasattr(layer, "convs") or hasattr(layer, "weight")]
+    unknown = [name for name in foldings or {} if name not in names]
+    if unknown:
+        raise FpgaSqueezeError(f"--folding {unknown[0]}: no such engine; there are {', '.join(names)}")
+    chosen = choose_foldings(model, budget, multipliers)
+    chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
+    plan = build_plan(model, chosen, budget, multipliers)
+    # spare rows given by hand stay as they are
+    return plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan)
 
 
 def tune_buffers(plan: Plan) -> Plan:

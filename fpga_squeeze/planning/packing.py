@@ -6,12 +6,12 @@ A slice multiplies ``x1 * 2**n + x0`` by one weight and accumulates ``P = S1 * 2
     S0 = C * 2**n + L          S1 = (P >> n) - C
 
 ``C`` is counted. Where no product is larger than half of the low field, ``|w * x0| <= 2**(n-1)``, adding it leads from
-one half of the field to the other at most; so ``C`` has grown by one exactly when the top bit of ``L`` falls from 1 to 0
-under a weight >= 0, and shrunk by one exactly when it rises from 0 to 1 under a negative one.
+one half of the field to the other at most; so ``C`` has grown by one exactly when the top bit of ``L`` falls from 1 to
+0 under a weight >= 0, and shrunk by one exactly when it rises from 0 to 1 under a negative one.
 
 What that asks for:
 
-- unsigned pixels: a product then has the sign of its weight, and the two pixels are packed by placing them side by side;
+- unsigned pixels: a product then has the sign of its weight, and the pixels are packed by placing them side by side;
 - ``weight_bits + pixel_bits <= n``: the bound on products, 2**(weight_bits-1) * (2**pixel_bits - 1) <= 2**(n-1);
 - ``n + pixel_bits + 1 <= port``: the packed pixels fit the wide input of the multiplier. The widest n is taken, 24 -
   pixel_bits in a DSP48E1 (25 x 18 bits, UG479) and 26 - pixel_bits in a DSP48E2 (27 x 18 bits, UG579): 16 and 18 for
@@ -52,10 +52,13 @@ class Multipliers:
             raise FpgaSqueezeError(f"unknown DSP slice {self.slice}; there are {', '.join(WIDE_PORT)}")
 
     @classmethod
-    def of(cls, products: int, device: Device | None) -> Multipliers:
-        """For a device; without one, for the DSP48E1, whose packing a DSP48E2 holds as well."""
+    def of(cls, products: int | None, device: Device | None) -> Multipliers:
+        """``products`` (None: 1) per slice of a device; without one, for the DSP48E1.
+
+        A DSP48E2 holds what is packed for a DSP48E1, and both take the same engines up to 8 x 8 bits.
+        """
         plus = device is not None and device.family == "zynq-ultrascale+"
-        return cls(products, "DSP48E2" if plus else "DSP48E1")
+        return cls(1 if products is None else products, "DSP48E2" if plus else "DSP48E1")
 
 
 ONE_PRODUCT = Multipliers()
