@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,17 @@ from hypothesis import strategies as st
 from random_models import random_qmodel
 
 from fpga_squeeze import api, load_project
+from fpga_squeeze.cli import main
+from fpga_squeeze.cli.output import print_estimate
 from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.estimate import estimate
 from fpga_squeeze.graph import QModel
 from fpga_squeeze.paths import resource_dir
 from fpga_squeeze.planning.devices import find_device
 from fpga_squeeze.planning.folding import build_plan, choose_foldings, plan_for_lanes
 from fpga_squeeze.planning.kernels import engine_cost, engine_packing
 from fpga_squeeze.planning.packing import ACCUMULATOR, WIDE_PORT, Multipliers, pack
+from fpga_squeeze.planning.timing import schedule
 from fpga_squeeze.simulate.tools import compile_objects, find_compiler, find_verilator, link
 
 TWO = Multipliers(2)
@@ -251,7 +256,7 @@ def test_widths_that_do_not_allow_it() -> None:
         Multipliers(3)
 
 
-def test_signed_layers_fall_back_and_say_so() -> None:
+def test_signed_layers_fall_back_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     model = random_qmodel(np.random.default_rng(2), signed_probability=1.0)
     foldings = choose_foldings(model, 40, TWO)
     plan = build_plan(model, foldings, 40, TWO)
@@ -260,12 +265,31 @@ def test_signed_layers_fall_back_and_say_so() -> None:
     assert [(e.products_per_dsp, e.dsp == e.lanes, e.packing.reason) for e in rest] == [
         (1, True, "its pixels are signed")
     ] * len(rest)
+    numbers = estimate(plan, None, 100.0, schedule(plan))
+    assert [k.products_reason for k in numbers.kernels if k.lanes] == ["", *(e.packing.reason for e in rest)]
+    print_estimate(numbers)
+    out = capsys.readouterr().out
+    assert f"2 products per DSP: {plan.lanes} lanes in {plan.dsp} DSP slices" in out
+    for engine in rest:
+        assert f"one product per DSP in {engine.name}: its pixels are signed" in out
 
 
 def test_device_chooses_the_slice() -> None:
     assert Multipliers.of(2, find_device("ZU9EG")).slice == "DSP48E2"
     assert Multipliers.of(2, find_device("XC7Z045")).slice == "DSP48E1"
     assert Multipliers.of(None, None) == Multipliers(1, "DSP48E1")
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "p")
+    assert main(["generate", "-o", folder, "--lanes", "16", "--products-per-dsp", "2"]) == 0
+    plan = load_project(folder).plan
+    assert f"{plan.lanes} lanes in {plan.dsp} DSP slices" in capsys.readouterr().out
+    assert main(["estimate", folder, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["products_per_dsp"], data["lanes"], data["dsp"]) == (2, plan.lanes, plan.dsp)
+    assert main(["estimate", "--lanes", "16", "--products-per-dsp", "3"]) == 2
+    assert "3 products per DSP: give 1 or 2" in capsys.readouterr().err
 
 
 def test_project_rebuilds_the_plan(tmp_path: Path) -> None:
