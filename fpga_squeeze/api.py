@@ -29,8 +29,8 @@ from .fixed_point import IntArray
 from .graph import FloatModel, QModel
 from .images import ImageArray, load_images
 from .planning.devices import DEFAULT_DEVICE, Device, find_device
-from .planning.folding import build_plan, choose_foldings, tune_buffers
-from .planning.plan import Folding, Plan
+from .planning.folding import make_plan
+from .planning.plan import Folding
 from .planning.timing import schedule
 from .project import Project, create_project, load_project, read_images
 from .simulate.compare import Comparison, compare_run
@@ -123,24 +123,6 @@ class CosimRun(Run):
         return super().to_json() | asdict(self.cycles)
 
 
-def make_plan(
-    model: QModel, lanes: int | None, device: Device | None, foldings: Mapping[str, Folding] | None = None
-) -> Plan:
-    """The fastest plan for ``lanes``, else for the DSPs of ``device``; ``foldings`` overrides engines by name."""
-    budget = lanes if lanes is not None else (device or find_device(DEFAULT_DEVICE)).dsp
-    if budget < 1:
-        raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
-    names = [layer.name for layer in model.layers if hasattr(layer, "convs") or hasattr(layer, "weight")]
-    unknown = [name for name in foldings or {} if name not in names]
-    if unknown:
-        raise FpgaSqueezeError(f"--folding {unknown[0]}: no such engine; there are {', '.join(names)}")
-    chosen = choose_foldings(model, budget)
-    chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
-    plan = build_plan(model, chosen, budget)
-    # spare rows given by hand stay as they are
-    return plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan)
-
-
 def _device(name: str | None, lanes: int | None) -> Device | None:
     """The device named, else the default one unless a lane budget alone was given."""
     if name is not None:
@@ -187,6 +169,7 @@ def generate(
     clock_mhz: float | None = None,
     options: QuantizeOptions = DEFAULTS,
     foldings: Mapping[str, Folding] | None = None,
+    products_per_dsp: int | None = None,
     dialect: str = "vitis",
     force: bool = False,
     on_step: OnStep | None = None,
@@ -198,7 +181,7 @@ def generate(
     target = _device(device, lanes)
     clock = _clock(clock_mhz, target)
     loaded = load(model, options, on_step)
-    plan = make_plan(loaded.model, lanes, target, foldings)
+    plan = make_plan(loaded.model, lanes, target, foldings, products_per_dsp)
     if on_step:
         on_step(f"plan {plan.lanes} lanes for {target.name if target else f'a budget of {lanes}'}")
     if target:
@@ -230,12 +213,13 @@ def estimate(
     clock_mhz: float | None = None,
     options: QuantizeOptions = DEFAULTS,
     foldings: Mapping[str, Folding] | None = None,
+    products_per_dsp: int | None = None,
     on_step: OnStep | None = None,
 ) -> Estimate:
     """Cost and speed of a project's own plan, or of the best plan for a model, on a device.
 
-    For a project, ``device`` and ``clock_mhz`` only change what its plan is held against; ``lanes`` or ``foldings``
-    make a new plan for its model.
+    For a project, ``device`` and ``clock_mhz`` only change what its plan is held against; ``lanes``, ``foldings``
+    or ``products_per_dsp`` make a new plan for its model. ``products_per_dsp`` None: the project's own, else 1.
     """
     if target is not None and Path(target).is_dir():
         project = load_project(target)
@@ -246,13 +230,15 @@ def estimate(
             else _clock(clock_mhz, at)
         )
         plan = project.plan
-        if lanes is not None or foldings:
-            plan = make_plan(project.model, lanes if lanes is not None else plan.lane_budget, at, foldings)
+        if lanes is not None or foldings or products_per_dsp is not None:
+            budget = lanes if lanes is not None else plan.lane_budget
+            products = products_per_dsp if products_per_dsp is not None else plan.products_per_dsp
+            plan = make_plan(project.model, budget, at, foldings, products)
         return estimate_plan(plan, at, clock, schedule(plan))
     at = _device(device, lanes)
     clock = _clock(clock_mhz, at)
     model, _ = quantized(target, options, on_step)
-    plan = make_plan(model, lanes, at, foldings)
+    plan = make_plan(model, lanes, at, foldings, products_per_dsp)
     return estimate_plan(plan, at, clock, schedule(plan))
 
 

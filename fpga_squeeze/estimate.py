@@ -32,6 +32,7 @@ class KernelEstimate:
 
     kind                    input, conv, fire, max_pool or average_pool
     folding                 (k, r, c) of an engine
+    products_per_dsp        1 or 2 for an engine; products_reason tells why there is one where two were asked for
     cycles                  cycles per frame in which the kernel is at work
     lane_efficiency         useful products / (lanes * cycles), for engines
     weight_capacity_bits    bits of the block RAMs that hold the weights
@@ -42,6 +43,8 @@ class KernelEstimate:
     folding: tuple[int, int, int] | None
     lanes: int
     dsp: int
+    products_per_dsp: int
+    products_reason: str
     weight_bits: int
     weight_capacity_bits: int
     ramb36: int
@@ -78,6 +81,8 @@ class Estimate:
     lane_efficiency      useful products / (lanes * cycles_per_frame)
     weight_efficiency    weight bits / bits of the block RAMs that hold them
     bram36               block RAM in units of RAMB36: two RAMB18 make one
+    lane_budget          DSP slices for lanes that the plan may use
+    products_per_dsp     products per slice and cycle that were asked for
     fits                 None where no device was given
     """
 
@@ -85,6 +90,7 @@ class Estimate:
     part: str | None
     clock_mhz: float
     lane_budget: int
+    products_per_dsp: int
     lanes: int
     ramb36: int
     ramb18: int
@@ -124,6 +130,7 @@ class Estimate:
             "part",
             "clock_mhz",
             "lane_budget",
+            "products_per_dsp",
             "lanes",
             "lutram_luts",
             "lane_efficiency",
@@ -165,6 +172,8 @@ def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:
         folding=(folding.phases, folding.rows, folding.channels) if folding else None,
         lanes=engine.lanes if engine else 0,
         dsp=kernel.dsp,
+        products_per_dsp=engine.products_per_dsp if engine else 0,
+        products_reason=engine.packing.reason if engine else "",
         weight_bits=engine.weights.payload_bits if engine else 0,
         weight_capacity_bits=tile_bits(engine.weights.tiles) if engine else 0,
         ramb36=sum(m.ramb36 for m in kernel.memories),
@@ -208,6 +217,7 @@ def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Sche
         part=device.part if device else None,
         clock_mhz=clock_mhz,
         lane_budget=plan.lane_budget,
+        products_per_dsp=plan.products_per_dsp,
         lanes=plan.lanes,
         ramb36=sum(k.ramb36 for k in kernels),
         ramb18=sum(k.ramb18 for k in kernels),

@@ -12,6 +12,7 @@ from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel
 from fpga_squeeze.planning.folding import build_plan
 from fpga_squeeze.planning.kernels import emits_one_row_per_group
+from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding, Plan
 from fpga_squeeze.simulate.csim import build_csim, run_csim_program
 from fpga_squeeze.simulate.words import decode_words, words_to_tensor
@@ -37,9 +38,9 @@ def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:
     return out
 
 
-def random_plan(rng: np.random.Generator, model: QModel) -> Plan:
+def random_plan(rng: np.random.Generator, model: QModel, multipliers: Multipliers = ONE_PRODUCT) -> Plan:
     """A plan of ``model`` with random foldings."""
-    return build_plan(model, random_foldings(rng, model))
+    return build_plan(model, random_foldings(rng, model), multipliers=multipliers)
 
 
 def golden_tensors(plan: Plan, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:

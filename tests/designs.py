@@ -12,6 +12,7 @@ from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel
 from fpga_squeeze.planning.folding import build_plan
 from fpga_squeeze.planning.kernels import emits_one_row_per_group
+from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding, Plan
 from fpga_squeeze.simulate.compare import Comparison, compare_run
 from fpga_squeeze.simulate.cosim import CosimTiming, build_cosim, run_cosim_program
@@ -45,8 +46,10 @@ class RtlDesign:
     build: Path
 
     @staticmethod
-    def emit(model: QModel, foldings: list[Folding], folder: Path) -> RtlDesign:
-        plan = build_plan(model, foldings)
+    def emit(
+        model: QModel, foldings: list[Folding], folder: Path, multipliers: Multipliers = ONE_PRODUCT
+    ) -> RtlDesign:
+        plan = build_plan(model, foldings, multipliers=multipliers)
         emit_rtl(plan, folder / "rtl", HEADER)
         return RtlDesign(plan, folder / "rtl", folder / "build")
 

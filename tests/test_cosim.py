@@ -16,6 +16,7 @@ from fpga_squeeze.frontend import read_model
 from fpga_squeeze.graph import FloatModel, Preprocess
 from fpga_squeeze.images import embedded_calibration, embedded_images, embedded_model_path
 from fpga_squeeze.planning.folding import plan_for_lanes
+from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.quantize import quantize
@@ -26,13 +27,13 @@ FRAMES = 3
 SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))
 
 
-def _check(seed: int, folder: Path, most: int = 4) -> None:
+def _check(seed: int, folder: Path, most: int = 4, multipliers: Multipliers = ONE_PRODUCT) -> None:
     rng = np.random.default_rng(seed)
     model = random_qmodel(rng)
     foldings = random_foldings(rng, model, most)
-    design = RtlDesign.emit(model, foldings, folder)
+    design = RtlDesign.emit(model, foldings, folder, multipliers)
     images = random_images(rng, model, FRAMES)
-    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}"
+    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {multipliers}"
     comparison, timing = design.simulate(images)
     assert timing.error is None, f"{told}: {timing.error}"
     assert comparison.equal, f"{told}: {comparison.first}"
@@ -58,7 +59,19 @@ def test_random_networks(number: int, tmp_path: Path) -> None:
     _check(SEED + number, tmp_path)
 
 
-def _small_design(folder: Path, foldings: Folding) -> tuple[RtlDesign, np.ndarray]:
+def test_small_network_with_two_products_per_dsp(tmp_path: Path) -> None:
+    _check(SEED + 100, tmp_path, multipliers=Multipliers(2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(101, 109))
+def test_random_networks_with_two_products_per_dsp(number: int, tmp_path: Path) -> None:
+    _check(SEED + number, tmp_path, multipliers=Multipliers(2, "DSP48E2" if number % 2 else "DSP48E1"))
+
+
+def _small_design(
+    folder: Path, foldings: Folding, multipliers: Multipliers = ONE_PRODUCT
+) -> tuple[RtlDesign, np.ndarray]:
     """A network with a pool and a Fire module, the same at every run, with one folding everywhere."""
     for seed in range(1000):
         rng = np.random.default_rng(seed)
@@ -67,7 +80,7 @@ def _small_design(folder: Path, foldings: Folding) -> tuple[RtlDesign, np.ndarra
         if "QMaxPool" in names and model.convs[0].kernel == 3 and model.convs[0].weight_bits >= 6:
             engines = [n for n in names if n in ("QConv", "QFire")]
             try:
-                design = RtlDesign.emit(model, [foldings] * len(engines), folder)
+                design = RtlDesign.emit(model, [foldings] * len(engines), folder, multipliers)
             except Exception:  # a folding the network does not allow: take the next one
                 continue
             return design, random_images(rng, model, 2)
@@ -97,7 +110,17 @@ def _wrong_table_row(design: RtlDesign) -> None:
     )
 
 
+def _no_wraps(design: RtlDesign) -> None:
+    # a negative weight no longer counts the low sum below zero
+    design.edit(
+        "fsq_mac_pair.sv",
+        "assign down  = ~top_q & top & negative_i;",
+        "assign down  = ~top_q & top & negative_i & 1'b0;",
+    )
+
+
 BREAKS = {
+    "wraps of a pair": (_no_wraps, "conv1"),
     "neighbour of a lane": (_wrong_neighbour, "conv1"),
     "dropped word": (_drop_word, "pool1"),
     "channel of the table": (_wrong_table_row, "conv1"),
@@ -107,7 +130,7 @@ BREAKS = {
 @pytest.mark.parametrize("what", BREAKS)
 def test_broken_design_is_caught(what: str, tmp_path: Path) -> None:
     breaks, kernel = BREAKS[what]
-    design, images = _small_design(tmp_path, Folding(2, 1, 2))
+    design, images = _small_design(tmp_path, Folding(2, 1, 2), Multipliers(2))
     before, timing = design.simulate(images)
     assert before.equal and timing.error is None
     breaks(design)

@@ -20,6 +20,7 @@ from fpga_squeeze.frontend import read_model
 from fpga_squeeze.graph import FloatModel, QConv, QFire
 from fpga_squeeze.images import embedded_calibration, embedded_images, embedded_model_path
 from fpga_squeeze.planning.folding import build_plan, plan_for_lanes
+from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding, Plan
 from fpga_squeeze.quantize import quantize
 from fpga_squeeze.simulate import tools
@@ -43,11 +44,11 @@ MISSING = have_tools()
 needs_tools = pytest.mark.skipif(bool(MISSING), reason=MISSING or "-")
 
 
-def random_case(seed: int) -> tuple[Plan, Images]:
+def random_case(seed: int, multipliers: Multipliers = ONE_PRODUCT) -> tuple[Plan, Images]:
     """A random model with random foldings, and three frames for it."""
     rng = np.random.default_rng(seed)
     model = random_qmodel(rng, signed_probability=0.3)
-    return random_plan(rng, model), random_images(rng, model, 3)
+    return random_plan(rng, model, multipliers), random_images(rng, model, 3)
 
 
 def check_equal(found: dict[str, int], plan: Plan) -> None:
@@ -76,6 +77,23 @@ def test_fresh_random_model(tmp_path: Path) -> None:
     print(f"seed {seed}")
     plan, images = random_case(seed)
     check_equal(simulate(plan, images, tmp_path), plan)
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "dsp_slice"), [(4, "DSP48E1"), (7, "DSP48E2"), (12, "DSP48E1")])
+def test_random_models_with_two_products_per_dsp(seed: int, dsp_slice: str, tmp_path: Path) -> None:
+    plan, images = random_case(seed, Multipliers(2, dsp_slice))
+    assert any(e.products_per_dsp == 2 for e in plan.engines)
+    check_equal(simulate(plan, images, tmp_path), plan)
+
+
+@needs_tools
+@pytest.mark.slow
+def test_vendor_integers_pack_two_products(tmp_path: Path) -> None:
+    plan, images = random_case(10, Multipliers(2))
+    assert any(e.products_per_dsp == 2 for e in plan.engines)
+    check_equal(simulate(plan, images, tmp_path, dialect="bambu", native=False), plan)
 
 
 @needs_tools

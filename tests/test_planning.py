@@ -33,7 +33,7 @@ def test_cost_is_the_plan(seed: int) -> None:
     foldings = random_foldings(np.random.default_rng(seed), model)
     plan = build_plan(model, foldings)
     for engine, folding in zip(plan.engines, foldings, strict=True):
-        assert engine_cost(engine.layer, folding) == (engine.lanes, engine.work_cycles)
+        assert engine_cost(engine.layer, folding, engine.packing) == (engine.lanes, engine.work_cycles)
     for budget in (20, 60, 200):
         assert plan_for_lanes(model, budget).lanes <= budget
 
@@ -48,11 +48,11 @@ def test_search_finds_the_best(seed: int) -> None:
         for i, layer in enumerate(layers)
         if isinstance(layer, QConv | QFire)
     ]
-    budget = sum(front[len(front) // 2].lanes for front in fronts)
+    budget = sum(front[len(front) // 2].dsp for front in fronts)
     best = min(
         max(c.cycles for c in combination)
         for combination in product(*fronts)
-        if sum(c.lanes for c in combination) <= budget
+        if sum(c.dsp for c in combination) <= budget
     )
     assert max(e.work_cycles for e in plan_for_lanes(model, budget).engines) <= best
 

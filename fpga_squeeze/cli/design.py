@@ -46,6 +46,7 @@ def quantize(model: str, output: str, **given: Any) -> None:
     "--hls-dialect", default="vitis", show_default=True, help="Spelling of the pragmas: vitis or bambu."
 )
 @opt.foldings
+@opt.products_per_dsp
 @click.option("--force", is_flag=True, help="Replace a folder that is no project of ours.")
 def generate(
     model: str | None,
@@ -55,6 +56,7 @@ def generate(
     clock_mhz: float | None,
     hls_dialect: str,
     foldings: tuple[str, ...],
+    products_per_dsp: int | None,
     force: bool,
     **given: Any,
 ) -> None:
@@ -74,13 +76,15 @@ def generate(
             clock_mhz=clock_mhz,
             options=options,
             foldings=opt.folding_options(foldings),
+            products_per_dsp=products_per_dsp,
             dialect=hls_dialect,
             force=force,
             on_step=on_step,
         )
     numbers = project.estimate()
+    dsp = f" in {numbers.dsp} DSP slices" if numbers.dsp != numbers.lanes else ""
     say(
-        f"wrote {project.path}: {len(project.plan.kernels)} kernels, {numbers.lanes} lanes, "
+        f"wrote {project.path}: {len(project.plan.kernels)} kernels, {numbers.lanes} lanes{dsp}, "
         f"{numbers.bram36:g} RAMB36, {numbers.cycles_per_frame:,} cycles per frame, "
         f"{numbers.fps:,.0f} frames per second at {numbers.clock_mhz:g} MHz"
     )
@@ -112,6 +116,7 @@ def golden(target: str | None, images: str | None, output: str, **given: Any) ->
 @opt.clock
 @opt.quantizing
 @opt.foldings
+@opt.products_per_dsp
 @opt.as_json
 def estimate(
     target: str | None,
@@ -119,6 +124,7 @@ def estimate(
     lanes: int | None,
     clock_mhz: float | None,
     foldings: tuple[str, ...],
+    products_per_dsp: int | None,
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -132,6 +138,7 @@ def estimate(
             clock_mhz=clock_mhz,
             options=options,
             foldings=opt.folding_options(foldings),
+            products_per_dsp=products_per_dsp,
             on_step=on_step,
         )
     if as_json:

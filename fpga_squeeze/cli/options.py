@@ -21,9 +21,15 @@ NUMBER_LISTS = ("--mean", "--std")
 _NUMBERS = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?(,[-+.\deE]+)*,?")
 IMAGES = "one image, a folder, a zip, or .npy uint8 [N, H, W, C] (RGB where C = 3)"
 
-lanes = click.option("--lanes", type=int, metavar="N", help="Multipliers to spend.")
+lanes = click.option("--lanes", type=int, metavar="N", help="DSP slices to spend on lanes.")
 device = click.option(
     "--device", metavar="NAME", help="Device or board to plan for; XC7Z020 without --lanes."
+)
+products_per_dsp = click.option(
+    "--products-per-dsp",
+    type=int,
+    metavar="1|2",
+    help="Products of a DSP slice per cycle; 2 packs two pixels that share a weight, where widths allow it.",
 )
 clock = click.option(
     "--clock-mhz",

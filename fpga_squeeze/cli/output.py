@@ -206,6 +206,12 @@ def print_estimate(numbers: Estimate) -> None:
         f"block RAM: {numbers.bram36:g} RAMB36 (two RAMB18 are one); weights fill "
         f"{_percent(numbers.weight_efficiency)} of theirs; distributed RAM: {numbers.lutram_luts:,} LUTs"
     )
+    if numbers.products_per_dsp > 1:
+        say(
+            f"{numbers.products_per_dsp} products per DSP: {numbers.lanes:,} lanes in {numbers.dsp:,} DSP slices"
+        )
+        for k in filter(lambda k: k.products_reason, numbers.kernels):
+            say(f"one product per DSP in {k.name}: {k.products_reason}")
     if numbers.fits:
         say(f"fits {numbers.device}")
     for shortage in numbers.short:

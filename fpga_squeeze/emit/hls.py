@@ -127,9 +127,7 @@ def _engine(engine: EnginePlan) -> Context:
     folding, lines = engine.folding, engine.lines
     first, last = engine.stages[0], engine.stages[-1]
     source, height = engine.input.type, engine.input.type.shape.height
-    pixels = [s.conv.input for s in engine.stages]
-    signed = any(t.signed for t in pixels)
-    x_bits = max(t.bits + int(signed and not t.signed) for t in pixels)
+    x_bits, x_signed = engine.operand
     squeezed = first.conv.output if engine.is_fire else engine.output.type
     low_s, high_s = _limits(first.conv.output, first.conv.relu)
     low, high = _limits(last.conv.output, last.conv.relu)
@@ -153,8 +151,9 @@ def _engine(engine: EnginePlan) -> Context:
         "TERMS": max(s.terms for s in engine.stages),
         "W_BITS": engine.weight_bits,
         "X_BITS": x_bits,
-        "X_SIGNED": signed,
+        "X_SIGNED": x_signed,
         "ACC_BITS": engine.acc_bits,
+        "PAIR_SHIFT": engine.packing.shift,
         "BIAS_BITS": engine.bias_bits,
         "LEFT_BITS": left_bits(engine),
         "LEFT_MAX": engine.left_max,
@@ -213,7 +212,7 @@ def _engine(engine: EnginePlan) -> Context:
         "include": "fsq_fire_engine.hpp" if engine.is_fire else "fsq_conv_engine.hpp",
         "function": "fire_engine" if engine.is_fire else "conv_engine",
         "title": f"{'Fire' if engine.is_fire else 'Convolution'} engine {engine.name}, folding k,r,c = "
-        f"{folding.phases},{folding.rows},{folding.channels}: {engine.lanes} lanes.",
+        f"{folding.phases},{folding.rows},{folding.channels}: {engine.lanes} lanes in {engine.dsp} DSP slices.",
         "constants": constants,
         "buffers": buffers,
         "weights": weights,

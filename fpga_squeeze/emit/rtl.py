@@ -81,6 +81,7 @@ def _engine_common(engine: EnginePlan) -> Parameters:
         "TERMS": max(s.terms for s in engine.stages),
         "W_BITS": engine.weight_bits,
         "ACC_BITS": engine.acc_bits,
+        "PAIR_SHIFT": engine.packing.shift,
         "BIAS_BITS": engine.bias_bits,
         "LEFT_MAX": engine.left_max,
         "LEFT_W": left_bits(engine),
@@ -145,9 +146,7 @@ def _fire_parameters(engine: EnginePlan) -> Parameters:
     low_s, high_s = _limits(middle, squeeze.conv.relu)
     common = _engine_common(engine)
     common["WIDTH"] = common.pop("_width")
-    # an unsigned pixel among signed lanes needs one bit more
-    signed = source.signed or middle.signed
-    wide = max(t.bits + int(signed and not t.signed) for t in (source, middle))
+    x_bits, x_signed = engine.operand
     height = source.shape.height
     return common | {
         "HEIGHT": height,
@@ -162,8 +161,8 @@ def _fire_parameters(engine: EnginePlan) -> Parameters:
         "A_OUTS": expand1.outs,
         "B_CHANNELS": len(expand3.conv.bias),
         "B_OUTS": expand3.outs,
-        "X_BITS": wide,
-        "X_SIGNED": int(signed),
+        "X_BITS": x_bits,
+        "X_SIGNED": int(x_signed),
         "Y_BITS": max(middle.bits, engine.output.type.bits),
         "LOW_S": low_s,
         "HIGH_S": high_s,

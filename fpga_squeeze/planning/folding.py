@@ -1,22 +1,26 @@
-"""Search for the folding: the lane budget is spent so that the slowest engine is as fast as it can be."""
+"""Search for the folding: the budget of DSP slices is spent so that the slowest engine is as fast as it can be."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..graph import QConv, QFire, QLayer, QMaxPool, QModel
+from .devices import DEFAULT_DEVICE, Device, find_device
 from .kernels import (
     ceil_div,
     emits_one_row_per_group,
     engine_cost,
+    engine_packing,
     parameter_memory,
     plan_average,
     plan_engine,
     plan_input,
     plan_pool,
 )
+from .packing import ONE_PRODUCT, Multipliers
 from .plan import Folding, KernelPlan, Plan, Stream
 from .timing import schedule
 
@@ -28,17 +32,19 @@ MAX_CHANNELS = 32
 class Choice:
     """A folding with its cost."""
 
-    lanes: int
+    dsp: int
     cycles: int
     folding: Folding
 
 
-def all_choices(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
-    """Every folding of an engine, by rising lanes, then cycles, then the simpler one first.
+def all_choices(
+    layer: QConv | QFire, follower: QLayer | None, multipliers: Multipliers = ONE_PRODUCT
+) -> list[Choice]:
+    """Every folding of an engine, by rising DSP slices, then cycles, then the simpler one first.
 
     ``follower`` is the kernel after it: a max pool takes only row groups that complete one output row at most.
     """
-    out = layer.output.shape
+    out, packing = layer.output.shape, engine_packing(layer, multipliers)
     widest = max(conv.weight.shape[0] for conv in (layer.convs if isinstance(layer, QFire) else (layer,)))
     phases, seen = [], set()
     for k in range(1, out.width + 1):
@@ -55,14 +61,13 @@ def all_choices(layer: QConv | QFire, follower: QLayer | None) -> list[Choice]:
         for r in rows:
             for c in range(1, min(MAX_CHANNELS, widest) + 1):
                 folding = Folding(k, r, c)
-                lanes, cycles = engine_cost(layer, folding)
-                choices.append(Choice(lanes, cycles, folding))
-    choices.sort(key=lambda v: (v.lanes, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
+                choices.append(Choice(*engine_cost(layer, folding, packing), folding))
+    choices.sort(key=lambda v: (v.dsp, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
     return choices
 
 
 def pareto(choices: list[Choice]) -> list[Choice]:
-    """The choices that no other beats in both lanes and cycles, by rising lanes."""
+    """The choices that no other beats in both DSP slices and cycles, by rising slices."""
     best: list[Choice] = []
     for choice in choices:
         if not best or choice.cycles < best[-1].cycles:
@@ -70,18 +75,22 @@ def pareto(choices: list[Choice]) -> list[Choice]:
     return best
 
 
-def choose_foldings(model: QModel, budget: int) -> list[Folding]:
-    """One folding per engine, in network order, with at most ``budget`` lanes in all.
+def choose_foldings(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> list[Folding]:
+    """One folding per engine, in network order, with at most ``budget`` DSP slices in all.
 
-    Raises DoesNotFitError when even one lane per engine is more than the budget.
+    With one product per slice a slice is a lane. Raises DoesNotFitError when even one lane per engine is more than the
+    budget.
     """
     if budget < 1:
         raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
     layers = list(model.layers)
     engines = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)]
-    every = [all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None) for i, layer in engines]
+    every = [
+        all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers)
+        for i, layer in engines
+    ]
     fronts = [pareto(choices) for choices in every]
-    least = sum(front[0].lanes for front in fronts)
+    least = sum(front[0].dsp for front in fronts)
     if least > budget:
         raise DoesNotFitError(
             f"{model.name}: {len(fronts)} engines need at least {least} lanes, the budget is {budget}; "
@@ -97,7 +106,7 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
             if not fitting:
                 return None
             out.append(fitting[0])
-        return out if sum(c.lanes for c in out) <= budget else None
+        return out if sum(c.dsp for c in out) <= budget else None
 
     index = bisect_left(range(len(targets)), True, key=lambda i: pick(targets[i]) is not None)
     target = targets[min(index, len(targets) - 1)]
@@ -111,34 +120,39 @@ def choose_foldings(model: QModel, budget: int) -> list[Folding]:
 def _save_memory(layers: list[QConv | QFire], fast: list[list[Choice]], budget: int) -> list[Folding]:
     """Among foldings that are fast enough, those whose parameter memories waste least.
 
-    Every engine first keeps to its fewest lanes; lanes that are left over go where one lane saves most block RAM.
+    Every engine first keeps to its fewest DSP slices; those left over go where one slice saves most block RAM.
     """
     memory = [
         {c.folding: parameter_memory(layer, c.folding) for c in choices}
         for layer, choices in zip(layers, fast, strict=True)
     ]
 
-    def best(engine: int, lanes: int) -> Choice:
+    def best(engine: int, dsp: int) -> Choice:
         return min(
-            (c for c in fast[engine] if c.lanes <= lanes), key=lambda c: (memory[engine][c.folding], c.lanes)
+            (c for c in fast[engine] if c.dsp <= dsp), key=lambda c: (memory[engine][c.folding], c.dsp)
         )
 
-    chosen = [best(i, min(c.lanes for c in choices)) for i, choices in enumerate(fast)]
+    chosen = [best(i, min(c.dsp for c in choices)) for i, choices in enumerate(fast)]
     while True:
-        spare = budget - sum(c.lanes for c in chosen)
+        spare = budget - sum(c.dsp for c in chosen)
         offers = []
         for i, now in enumerate(chosen):
-            offer = best(i, now.lanes + spare)
+            offer = best(i, now.dsp + spare)
             saved = memory[i][now.folding][0] - memory[i][offer.folding][0]
             if saved > 0:
-                offers.append((saved / max(1, offer.lanes - now.lanes), i, offer))
+                offers.append((saved / max(1, offer.dsp - now.dsp), i, offer))
         if not offers:
             return [c.folding for c in chosen]
         _, i, offer = max(offers, key=lambda o: o[:2])
         chosen[i] = offer
 
 
-def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None = None) -> Plan:
+def build_plan(
+    model: QModel,
+    foldings: list[Folding],
+    lane_budget: int | None = None,
+    multipliers: Multipliers = ONE_PRODUCT,
+) -> Plan:
     """Plan every kernel of ``model`` for the given foldings (one per engine, in network order)."""
     engines = [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
     if len(foldings) != len(engines):
@@ -150,7 +164,11 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
             raise FpgaSqueezeError(
                 f"{engine.name}: folding k,r,c = {folding} does not suit an output of {shape}"
             )
-    slowest = max(engine_cost(layer, folding)[1] for layer, folding in zip(engines, foldings, strict=True))
+    costs = [
+        engine_cost(layer, folding, engine_packing(layer, multipliers))
+        for layer, folding in zip(engines, foldings, strict=True)
+    ]
+    slowest = max(cycles for _, cycles in costs)
 
     gather = next(
         (p for b in (1, 2, 4) if (p := plan_input(model.input, b)).work_cycles < slowest),
@@ -168,7 +186,7 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
                 raise FpgaSqueezeError(
                     f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; use fewer rows"
                 )
-            kernel = plan_engine(layer, folding, source)
+            kernel = plan_engine(layer, folding, source, multipliers)
         elif isinstance(layer, QMaxPool):
             kernel = plan_pool(layer, source)
         else:
@@ -177,17 +195,37 @@ def build_plan(model: QModel, foldings: list[Folding], lane_budget: int | None =
             kernel = next((p for p in options if p.work_cycles < slowest), plan_average(layer, source, width))
         kernels.append(kernel)
         source = kernel.output
-    budget = (
-        lane_budget
-        if lane_budget is not None
-        else sum(engine_cost(v, f)[0] for v, f in zip(engines, foldings, strict=True))
-    )
-    return Plan(model, tuple(kernels), budget)
+    budget = lane_budget if lane_budget is not None else sum(dsp for dsp, _ in costs)
+    return Plan(model, tuple(kernels), budget, multipliers)
 
 
-def plan_for_lanes(model: QModel, budget: int) -> Plan:
-    """The fastest plan with at most ``budget`` lanes."""
-    return tune_buffers(build_plan(model, choose_foldings(model, budget), budget))
+def plan_for_lanes(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> Plan:
+    """The fastest plan with at most ``budget`` DSP slices: so many lanes, or about twice as many with two products."""
+    return tune_buffers(build_plan(model, choose_foldings(model, budget, multipliers), budget, multipliers))
+
+
+def make_plan(
+    model: QModel,
+    lanes: int | None,
+    device: Device | None,
+    foldings: Mapping[str, Folding] | None = None,
+    products_per_dsp: int | None = None,
+) -> Plan:
+    """The fastest plan for ``lanes``, else for the DSPs of ``device``; ``foldings`` overrides engines by name.
+
+    ``lanes`` is a number of DSP slices: each is one lane, or two with ``products_per_dsp`` 2 (None: 1).
+    """
+    multipliers = Multipliers.of(products_per_dsp, device)
+    budget = lanes if lanes is not None else (device or find_device(DEFAULT_DEVICE)).dsp
+    names = [layer.name for layer in model.layers if hasattr(layer, "convs") or hasattr(layer, "weight")]
+    unknown = [name for name in foldings or {} if name not in names]
+    if unknown:
+        raise FpgaSqueezeError(f"--folding {unknown[0]}: no such engine; there are {', '.join(names)}")
+    chosen = choose_foldings(model, budget, multipliers)
+    chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
+    plan = build_plan(model, chosen, budget, multipliers)
+    # spare rows given by hand stay as they are
+    return plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan)
 
 
 def tune_buffers(plan: Plan) -> Plan:
@@ -199,7 +237,7 @@ def tune_buffers(plan: Plan) -> Plan:
 
     def respared(spares: list[int]) -> Plan:
         foldings = [replace(e.folding, spare=s) for e, s in zip(plan.engines, spares, strict=True)]
-        return build_plan(plan.model, foldings, plan.lane_budget)
+        return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers)
 
     def interval(candidate: Plan) -> int:
         return schedule(candidate).cycles_per_frame

@@ -8,6 +8,7 @@ from ..errors import FpgaSqueezeError
 from ..fixed_point import signed_bits
 from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, TensorType
 from .memory import Memory, rom_tiles, row_memory, tile_bits
+from .packing import ONE_PRODUCT, Multipliers, Packing, pack
 from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Segment, Stage, Stream
 
 DRAIN_LATENCY = 11
@@ -38,8 +39,13 @@ def drain_parts(layer: QConv | QFire, folding: Folding, lanes_per_row: int) -> i
     return max(1, min(lanes_per_row, shortest // (folding.channels * folding.rows)))
 
 
-def engine_cost(layer: QConv | QFire, folding: Folding) -> tuple[int, int]:
-    """(lanes, cycles per frame) of an engine; equal to ``lanes`` and ``work_cycles`` of its plan."""
+def engine_packing(layer: QConv | QFire, multipliers: Multipliers) -> Packing:
+    """How the lanes of an engine use their DSP slices."""
+    return pack(layer_convs(layer), multipliers)
+
+
+def engine_cost(layer: QConv | QFire, folding: Folding, packing: Packing) -> tuple[int, int]:
+    """(DSP slices, cycles per frame) of an engine; equal to ``dsp`` and ``work_cycles`` of its plan."""
     out = layer.output.shape
     lanes_per_row = ceil_div(out.width, folding.phases)
     beats = folding.channels * folding.rows * drain_parts(layer, folding, lanes_per_row)
@@ -48,7 +54,7 @@ def engine_cost(layer: QConv | QFire, folding: Folding) -> tuple[int, int]:
         for conv in layer_convs(layer)
     )
     cycles = ceil_div(out.height, folding.rows) * folding.phases * passes
-    return lanes_per_row * folding.rows * folding.channels, cycles
+    return packing.dsp(lanes_per_row * folding.rows, folding.channels), cycles
 
 
 def weight_segments(stages: Sequence[Stage], channels: int, bits: int) -> tuple[int, tuple[Segment, ...]]:
@@ -167,7 +173,9 @@ def fifo_depth(stages: Sequence[Stage], folding: Folding, parts: int) -> int:
     return depth
 
 
-def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> EnginePlan:
+def plan_engine(
+    layer: QConv | QFire, folding: Folding, source: Stream, multipliers: Multipliers = ONE_PRODUCT
+) -> EnginePlan:
     """Plan a convolution or Fire engine for a folding; raises FpgaSqueezeError for what the engine cannot do."""
     convs = layer_convs(layer)
     out = layer.output.shape
@@ -242,6 +250,7 @@ def plan_engine(layer: QConv | QFire, folding: Folding, source: Stream) -> Engin
         weights=weights,
         table=table,
         replay=replay,
+        packing=engine_packing(layer, multipliers),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
 from .memory import Memory
+from .packing import ONE_PRODUCT, Multipliers, Packing, operand_type
 
 WEIGHT_QUEUE = 4
 """Words between a weight memory and its gearbox (fsq_weight_stream)."""
@@ -159,6 +160,7 @@ class EnginePlan:
     weights: Memory
     table: Memory
     replay: Memory | None
+    packing: Packing = Packing()
 
     @property
     def is_fire(self) -> bool:
@@ -166,12 +168,22 @@ class EnginePlan:
 
     @property
     def lanes(self) -> int:
-        """Multipliers: one product per lane and cycle."""
+        """Products per cycle."""
         return self.lanes_per_row * self.folding.rows * self.folding.channels
 
     @property
+    def products_per_dsp(self) -> int:
+        return self.packing.products
+
+    @property
     def dsp(self) -> int:
-        return self.lanes
+        """DSP slices of the lanes."""
+        return self.packing.dsp(self.lanes_per_row * self.folding.rows, self.folding.channels)
+
+    @property
+    def operand(self) -> tuple[int, bool]:
+        """(bits, signed) of the pixels at the lanes."""
+        return operand_type([stage.conv for stage in self.stages])
 
     @property
     def unit_bits(self) -> int:
@@ -274,11 +286,20 @@ KernelPlan = InputPlan | EnginePlan | PoolPlan | AveragePlan
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole accelerator: a chain of kernels. ``kernels[0]`` gathers lines, the last one sends the logits."""
+    """The whole accelerator: a chain of kernels. ``kernels[0]`` gathers lines, the last one sends the logits.
+
+    lane_budget   DSP slices that the lanes may use; each does ``multipliers.products`` products where widths allow it
+    """
 
     model: QModel
     kernels: tuple[KernelPlan, ...]
     lane_budget: int
+    multipliers: Multipliers = ONE_PRODUCT
+
+    @property
+    def products_per_dsp(self) -> int:
+        """Products per DSP slice that were asked for; an engine may fall back to one."""
+        return self.multipliers.products
 
     @property
     def engines(self) -> list[EnginePlan]:

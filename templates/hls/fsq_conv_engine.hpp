@@ -10,7 +10,7 @@
 // P gives: Lines (see fsq_lines.hpp), NEED_FIRST (input rows of the first row group), FREE_FIRST, FREE_STOP, FREE_LAST
 // (row groups that give a slot back), READ_EVERY, WORK (turns per frame), KERNEL, GROUPS, ROWS, LAST_ROWS, PHASES,
 // CHANNELS_C, OUTS (channel groups), LAST_CHANNELS (channels of the last one), LANES, TERMS; W_BITS, X_BITS, X_SIGNED,
-// ACC_BITS, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS, LOW, HIGH, LOW_S, HIGH_S; PARTS, UNITS; OUT_WIDTH, OUT_BITS;
+// ACC_BITS, PAIR_SHIFT, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS, LOW, HIGH, LOW_S, HIGH_S; PARTS, UNITS; OUT_WIDTH, OUT_BITS;
 // WORD_BITS, WEIGHT_WORDS, weight_word(), TABLE_ENTRIES, table_word().
 #ifndef FSQ_CONV_ENGINE_HPP
 #define FSQ_CONV_ENGINE_HPP
@@ -34,11 +34,15 @@ void conv_engine(row_memory<typename P::Lines>& lines, hls::stream<row_word<type
     Pass<P> pass;
     D drain;
     acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES] = {};
+    pair_sums_of<P> pair_sums = {};
+    pair_wraps_of<P> pair_wraps = {};
     shadow_of<P> shadow = {};
     words_of<P> words = {};
     sint<P::W_BITS> weights[P::CHANNELS_C] = {};
     sint<P::W_BITS> replay[P::PHASES > 1 ? P::TERMS : 1][P::CHANNELS_C] = {};
     FSQ_REGISTERS(acc)
+    FSQ_REGISTERS(pair_sums)
+    FSQ_REGISTERS(pair_wraps)
     FSQ_REGISTERS(shadow)
     FSQ_REGISTERS(words)
     FSQ_REGISTERS(weights)
@@ -88,7 +92,7 @@ void conv_engine(row_memory<typename P::Lines>& lines, hls::stream<row_word<type
             FSQ_REGISTERS(pixels)
             const upto<P::PHASES * L::STRIDE + P::KERNEL> offset = pass.phase * L::STRIDE + terms.kx;
             read_pixels<L>(lines, window, terms.channel, offset, pixels);
-            multiply_add<P>(weights, pixels, terms.first(), acc);
+            multiply_add<P>(weights, pixels, terms.first(), acc, pair_sums, pair_wraps);
 
             if (terms.window_end(P::KERNEL)) window.to_top();
             else if (terms.row_end(P::KERNEL)) window.next_row();

@@ -36,11 +36,15 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
     Pass<P> pass;
     Drain<P> drain;
     acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES] = {};
+    pair_sums_of<P> pair_sums = {};
+    pair_wraps_of<P> pair_wraps = {};
     shadow_of<P> shadow = {};
     words_of<P> words = {};
     sint<P::W_BITS> weights[P::CHANNELS_C] = {};
     sint<P::W_BITS> replay[P::PHASES > 1 ? P::TERMS : 1][P::CHANNELS_C] = {};
     FSQ_REGISTERS(acc)
+    FSQ_REGISTERS(pair_sums)
+    FSQ_REGISTERS(pair_wraps)
     FSQ_REGISTERS(shadow)
     FSQ_REGISTERS(words)
     FSQ_REGISTERS(weights)
@@ -123,7 +127,7 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
                 const upto<P::PHASES + 2> offset = pass.phase + (wide ? static_cast<int>(terms.kx) : 1);
                 read_pixels<Q>(squeezed, squeezed_window, terms.channel, offset, pixels);
             }
-            multiply_add<P>(weights, pixels, terms.first(), acc);
+            multiply_add<P>(weights, pixels, terms.first(), acc, pair_sums, pair_wraps);
 
             if (wide) {
                 if (terms.window_end(3)) squeezed_window.to_top();

@@ -37,6 +37,7 @@ module fsq_conv_engine #(
     // numbers
     parameter W_BITS      = 8,
     parameter ACC_BITS    = 24,
+    parameter PAIR_SHIFT  = 0,   // not 0: two lanes share a DSP, their pixels so many bits apart
     parameter BIAS_BITS   = 24,
     parameter LEFT_MAX    = 0,
     parameter LEFT_W      = 1,
@@ -248,6 +249,7 @@ module fsq_conv_engine #(
       .X_SIGNED(IN_SIGNED),
       .W_BITS  (W_BITS),
       .ACC_BITS(ACC_BITS),
+      .PAIR_SHIFT(PAIR_SHIFT),
       .TERMS   (TERMS),
       .N_W     (N_W)
   ) u_lanes (

@@ -11,6 +11,7 @@ module fsq_mac_array #(
     parameter X_SIGNED = 0,
     parameter W_BITS   = 8,
     parameter ACC_BITS = 24,
+    parameter PAIR_SHIFT = 0,  // not 0: two lanes share a DSP, their pixels so many bits apart
     parameter TERMS    = 9,  // most terms of a pass
     parameter N_W      = 4
 ) (
@@ -77,10 +78,36 @@ module fsq_mac_array #(
   logic unused_q;
   assign unused_q = &{1'b0, issue_q[4], first_q[4]};
 
+  // two pixels of a channel share a weight; the last one of an odd number is alone
+  localparam PAIRS = (PAIR_SHIFT != 0) ? ROWS * LANES / 2 : 0;
   genvar c, p;
   generate
     for (c = 0; c < CHANNELS; c = c + 1) begin : gen_channel
-      for (p = 0; p < ROWS * LANES; p = p + 1) begin : gen_lane
+      if (PAIRS != 0) begin : gen_pairs
+        // sign of the weight in the product register, and of the term added last
+        logic sign_q, negative_q;
+        always_ff @(posedge clk) begin
+          sign_q <= w_q3[(c+1)*W_BITS-1];
+          if (issue_q[3]) negative_q <= sign_q;
+        end
+        for (p = 0; p < PAIRS; p = p + 1) begin : gen_pair
+          fsq_mac_pair #(
+              .X_BITS  (X_BITS),
+              .W_BITS  (W_BITS),
+              .ACC_BITS(ACC_BITS),
+              .SHIFT   (PAIR_SHIFT)
+          ) u_pair (
+              .clk,
+              .x_i        (pixels_q[2*p*X_BITS+:2*X_BITS]),
+              .w_i        (w_q3[c*W_BITS+:W_BITS]),
+              .acc_en_i   (issue_q[3]),
+              .acc_first_i(first_q[3]),
+              .negative_i (negative_q),
+              .acc_o      (acc_o[(c*ROWS*LANES+2*p)*ACC_BITS+:2*ACC_BITS])
+          );
+        end
+      end
+      for (p = 2 * PAIRS; p < ROWS * LANES; p = p + 1) begin : gen_lane
         fsq_mac_lane #(
             .X_BITS  (X_BITS),
             .X_SIGNED(X_SIGNED),

@@ -1,0 +1,90 @@
+// Two lanes in one DSP48 slice: two pixels that share a weight, packed SHIFT bits apart, and both of their sums.
+//
+// The slice accumulates P = sum of w * (x1 * 2^n + x0) = S1 * 2^n + S0 with n = SHIFT. Modulo 2^n that is S0: with
+// C = floor(S0 / 2^n) and L = P[n-1:0],
+//
+//   S0 = C * 2^n + L      S1 = (P >> n) - C
+//
+// hold exactly, whatever the signs. Pixels are unsigned and no product is larger than half of the field:
+// |w * x0| <= 2^(W_BITS-1) * (2^X_BITS - 1) < 2^(n-1), that is W_BITS + X_BITS <= n. So a step leads from one half of
+// the field to the other at most, and the top bit of L tells of every wrap:
+//
+//   w >= 0, top bit 1 -> 0:  C + 1      w < 0, top bit 0 -> 1:  C - 1
+//
+// C starts at 0 with S0 = 0. It is counted modulo 2^(ACC_BITS-n), which is enough because S0 fits ACC_BITS bits; where
+// ACC_BITS <= n its only values are 0 and -1, the sign of L, and nothing is counted. (P >> n) is kept modulo
+// 2^ACC_BITS, because S1 fits ACC_BITS bits, too.
+//
+// The packed pixels take n + X_BITS + 1 bits of the wide input port: n = 16 for 8-bit pixels in a DSP48E1 (25 x 18
+// bits, UG479), n = 18 in a DSP48E2 (27 x 18 bits, UG579). Both have an accumulator of 48 bits >= n + ACC_BITS. Sums
+// stand on acc_o in the same cycle as those of fsq_mac_lane.
+module fsq_mac_pair #(
+    parameter X_BITS   = 8,
+    parameter W_BITS   = 8,
+    parameter ACC_BITS = 24,
+    parameter SHIFT    = 16
+) (
+    input  logic                  clk,
+    input  logic [  2*X_BITS-1:0] x_i,          // x1 in the high half, x0 in the low one
+    input  logic [    W_BITS-1:0] w_i,
+    input  logic                  acc_en_i,     // the product register holds a term of the sums
+    input  logic                  acc_first_i,  // it is the first term
+    input  logic                  negative_i,   // the term added last had a negative weight
+    output logic [2*ACC_BITS-1:0] acc_o         // S1 in the high half, S0 in the low one
+);
+  localparam XS = SHIFT + X_BITS + 1;
+  localparam PW = XS + W_BITS;
+  localparam SUM = SHIFT + ACC_BITS;
+
+  logic signed [XS-1:0] x;
+  logic signed [W_BITS-1:0] w;
+  logic signed [PW-1:0] product_q;
+  logic signed [SUM-1:0] sum_q, start, term;
+  logic [ACC_BITS-1:0] wraps, low, high;  // C, S0, S1
+
+  assign x = {1'b0, x_i[2*X_BITS-1:X_BITS], {(SHIFT - X_BITS) {1'b0}}, x_i[X_BITS-1:0]};
+  assign w = w_i;
+  generate
+    if (SUM >= PW) begin : gen_extend
+      assign term = SUM'(product_q);
+    end else begin : gen_trim
+      assign term = product_q[SUM-1:0];
+      logic unused_ok;
+      assign unused_ok = &{1'b0, product_q[PW-1:SUM]};
+    end
+  endgenerate
+
+  // the choice in front of the adder, not behind it: so the slice does it, and its accumulator is used
+  assign start = acc_first_i ? '0 : sum_q;
+  always_ff @(posedge clk) begin
+    product_q <= x * w;
+    if (acc_en_i) sum_q <= start + term;
+  end
+
+  generate
+    if (ACC_BITS > SHIFT) begin : gen_count
+      localparam C_BITS = ACC_BITS - SHIFT;
+      logic top, top_q, up, down;
+      logic [C_BITS-1:0] count_q, count;
+      assign top   = sum_q[SHIFT-1];
+      assign up    = top_q & ~top & ~negative_i;
+      assign down  = ~top_q & top & negative_i;
+      assign count = count_q + {{(C_BITS - 1) {down}}, up | down};
+      always_ff @(posedge clk) begin
+        if (acc_en_i) begin
+          top_q   <= top & ~acc_first_i;
+          count_q <= acc_first_i ? '0 : count;
+        end
+      end
+      assign wraps = {{SHIFT{count[C_BITS-1]}}, count};
+      assign low   = {count, sum_q[SHIFT-1:0]};
+    end else begin : gen_sign
+      assign wraps = {ACC_BITS{sum_q[SHIFT-1]}};
+      assign low   = sum_q[ACC_BITS-1:0];
+      logic unused_sign;
+      assign unused_sign = &{1'b0, negative_i, sum_q[SHIFT-1:0]};
+    end
+  endgenerate
+  assign high  = sum_q[SUM-1:SHIFT] - wraps;
+  assign acc_o = {high, low};
+endmodule

@@ -1,0 +1,304 @@
+"""Two products per DSP: the arithmetic, the RTL of a pair, and what the plan makes of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from designs import random_foldings
+from hypothesis import given
+from hypothesis import strategies as st
+from random_models import random_qmodel
+
+from fpga_squeeze import api, load_project
+from fpga_squeeze.cli import main
+from fpga_squeeze.cli.output import print_estimate
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.estimate import estimate
+from fpga_squeeze.graph import QModel
+from fpga_squeeze.paths import resource_dir
+from fpga_squeeze.planning.devices import find_device
+from fpga_squeeze.planning.folding import build_plan, choose_foldings, plan_for_lanes
+from fpga_squeeze.planning.kernels import engine_cost, engine_packing
+from fpga_squeeze.planning.packing import ACCUMULATOR, WIDE_PORT, Multipliers, pack
+from fpga_squeeze.planning.timing import schedule
+from fpga_squeeze.simulate.tools import compile_objects, find_compiler, find_verilator, link
+
+TWO = Multipliers(2)
+Terms = npt.NDArray[np.int64]
+"""Weight, x1, x0 per term."""
+
+
+def _model(seed: int) -> QModel:
+    return random_qmodel(np.random.default_rng(seed))
+
+
+def _wrapped(value: int, bits: int) -> int:
+    """The low ``bits`` of a value as a signed integer."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def _pair(terms: list[tuple[int, int, int]], shift: int, acc_bits: int) -> tuple[int, int]:
+    """What a slice and its counter do, register by register, in registers of their true widths."""
+    total = count = 0
+    for weight, x1, x0 in terms:
+        after = _wrapped(total + weight * ((x1 << shift) | x0), shift + acc_bits)
+        fell = (total >> (shift - 1)) & 1 and not (after >> (shift - 1)) & 1
+        rose = not (total >> (shift - 1)) & 1 and (after >> (shift - 1)) & 1
+        count += int(bool(fell and weight >= 0)) - int(bool(rose and weight < 0))
+        total = after
+    if acc_bits > shift:
+        count = _wrapped(count, acc_bits - shift)
+    else:
+        count = -((total >> (shift - 1)) & 1)
+    low = total & ((1 << shift) - 1)
+    return _wrapped((total >> shift) - count, acc_bits), _wrapped((count << shift) + low, acc_bits)
+
+
+@st.composite
+def _sequences(draw: st.DrawFn) -> tuple[list[tuple[int, int, int]], int]:
+    """Terms, many of them extreme, and a shift that the rules allow for their widths."""
+    x_bits, w_bits = draw(st.integers(1, 8)), draw(st.integers(2, 8))
+    shift = WIDE_PORT[draw(st.sampled_from(sorted(WIDE_PORT)))] - 1 - x_bits
+    if draw(st.booleans()):
+        shift = x_bits + w_bits  # the narrowest that the rules allow
+    weight = st.sampled_from((-(1 << (w_bits - 1)), (1 << (w_bits - 1)) - 1, -1, 0)) | st.integers(
+        -(1 << (w_bits - 1)), (1 << (w_bits - 1)) - 1
+    )
+    pixel = st.sampled_from((0, (1 << x_bits) - 1)) | st.integers(0, (1 << x_bits) - 1)
+    block = st.tuples(st.tuples(weight, pixel, pixel), st.integers(1, 120))
+    blocks = draw(st.lists(block, min_size=1, max_size=12))
+    return [term for term, times in blocks for _ in range(times)], shift
+
+
+def _bits(values: list[int]) -> int:
+    """Bits of a signed field that holds all ``values``."""
+    return max(v.bit_length() if v >= 0 else (-v - 1).bit_length() for v in values) + 1
+
+
+@given(_sequences(), st.integers(0, 3))
+def test_pair_gives_both_sums(case: tuple[list[tuple[int, int, int]], int], spare: int) -> None:
+    terms, shift = case
+    s1, s0 = sum(w * a for w, a, _ in terms), sum(w * b for w, _, b in terms)
+    acc_bits = _bits([s1, s0]) + spare  # only the final sums have to fit
+    assert _pair(terms, shift, acc_bits) == (s1, s0)
+
+
+@pytest.mark.parametrize("terms", [1, 2, 700, 4608])
+@pytest.mark.parametrize("weight", [-128, -127, -1, 0, 1, 127])
+@pytest.mark.parametrize("pixels", [(0, 0), (255, 0), (0, 255), (255, 255)])
+def test_extremes(terms: int, weight: int, pixels: tuple[int, int]) -> None:
+    sums = tuple(weight * x * terms for x in pixels)
+    for shift in (16, 18):
+        assert _pair([(weight, *pixels)] * terms, shift, _bits(list(sums))) == sums
+
+
+def test_a_field_too_narrow_fails() -> None:
+    """The bound is needed: with 15 bits the product 128 * 255 is more than half of the field."""
+    assert _pair([(-128, 0, 255)] * 3, 15, 24) != (0, -128 * 255 * 3)
+
+
+# ------------------------------------------------------------------------------------------------- the RTL
+
+
+def _build(folder: Path, x_bits: int, w_bits: int, acc_bits: int, shift: int, source: str) -> Path:
+    """The bench around one parameterisation of fsq_mac_pair."""
+    folder.mkdir(parents=True)
+    (folder / "fsq_mac_pair.sv").write_text(source)
+    parameters = {"X_BITS": x_bits, "W_BITS": w_bits, "ACC_BITS": acc_bits, "SHIFT": shift}
+    verilator = find_verilator()
+    done = verilator.run(
+        ["--cc", "-Wall", "--no-timing", *(f"-G{k}={v}" for k, v in parameters.items()), "fsq_mac_pair.sv"],
+        folder,
+    )
+    assert done.returncode == 0, done.stderr
+    include = verilator.include_dir()
+    sources = [*sorted((folder / "obj_dir").glob("*.cpp")), Path(__file__).with_name("pair_bench.cpp")]
+    sources += [include / "verilated.cpp", include / "verilated_threads.cpp"]
+    flags = ["-std=gnu++17", "-O1", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{folder / 'obj_dir'}"]
+    objects = compile_objects(find_compiler(), sources, flags, folder / "objects")
+    link(find_compiler(), objects, ("-pthread",), folder / "bench")
+    return folder / "bench"
+
+
+def _terms(rng: np.random.Generator, x_bits: int, w_bits: int) -> Terms:
+    """One sequence of up to 700 terms: random, or made of extremes."""
+    length = int(rng.integers(1, 701)) if rng.random() < 0.5 else int(rng.integers(1, 20))
+    low, high, top = -(1 << (w_bits - 1)), (1 << (w_bits - 1)) - 1, (1 << x_bits) - 1
+    kind = rng.integers(4)
+    if kind == 0:
+        weight = rng.integers(low, high + 1, length)
+    elif kind == 1:
+        weight = np.full(length, rng.choice((low, high)))
+    else:
+        weight = np.where(rng.random(length) < rng.random(), low, high)
+    x = rng.integers(0, top + 1, (length, 2)) if kind != 2 else rng.choice((0, top), (length, 2))
+    if rng.random() < 0.3:
+        x[:] = top
+    return np.column_stack((weight, x))
+
+
+def _longest(terms: Terms, acc_bits: int) -> Terms:
+    """The longest beginning of a sequence whose sums fit their field; sums on the way may leave it."""
+    sums = np.cumsum(terms[:, :1] * terms[:, 1:], axis=0)
+    limit = 1 << (acc_bits - 1)
+    return terms[: np.flatnonzero(((sums >= -limit) & (sums < limit)).all(axis=1))[-1] + 1]
+
+
+def _run(program: Path, cases: list[Terms], x_bits: int, w_bits: int, acc_bits: int) -> Terms:
+    """Both sums [N, 2] that the RTL gives for every sequence; gaps stand between terms at random."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for terms in cases:
+        flags = np.ones(len(terms), dtype=np.int64)
+        flags[0] += 2
+        flags[-1] += 4
+        block = np.column_stack((terms, flags))
+        gaps = np.sort(rng.integers(0, len(terms), len(terms) // 8))
+        filler = np.column_stack(
+            (terms[rng.integers(0, len(terms), len(gaps))], np.zeros(len(gaps), np.int64))
+        )
+        rows.append(np.insert(block, gaps, filler, axis=0))
+    np.concatenate(rows).astype("<i4").tofile(program.parent / "terms.bin")
+    command = [str(program), "terms.bin", "sums.bin", str(x_bits), str(w_bits)]
+    subprocess.run(command, cwd=program.parent, check=True)
+    raw = np.fromfile(program.parent / "sums.bin", dtype="<u8").astype(object)
+    return np.array([[_wrapped(v >> acc_bits, acc_bits), _wrapped(v, acc_bits)] for v in raw], dtype=np.int64)
+
+
+def _exact(cases: list[Terms]) -> Terms:
+    return np.array([(terms[:, :1] * terms[:, 1:]).sum(axis=0) for terms in cases])
+
+
+SOURCE = (resource_dir("templates") / "rtl" / "fsq_mac_pair.sv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("x_bits", "w_bits", "acc_bits", "shift"),
+    [(8, 8, 26, 16), (8, 8, 26, 18), (8, 8, 17, 16), (4, 4, 18, 20), (8, 5, 16, 16), (2, 8, 20, 22)],
+)
+def test_rtl_pair_gives_both_sums(
+    x_bits: int, w_bits: int, acc_bits: int, shift: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(x_bits * 1000 + w_bits * 100 + acc_bits)
+    program = _build(tmp_path / "pair", x_bits, w_bits, acc_bits, shift, SOURCE)
+    cases = [_longest(_terms(rng, x_bits, w_bits), acc_bits) for _ in range(3500)]
+    got = _run(program, cases, x_bits, w_bits, acc_bits)
+    assert got.shape == (len(cases), 2)
+    assert np.array_equal(got, _exact(cases))
+
+
+@pytest.mark.slow
+def test_rtl_pair_without_a_counter_fails(tmp_path: Path) -> None:
+    broken = SOURCE.replace(
+        "assign down  = ~top_q & top & negative_i;", "assign down  = ~top_q & top & 1'b0;"
+    )
+    assert broken != SOURCE
+    broken = broken.replace(
+        "logic top, top_q", "logic unused;\n      assign unused = negative_i;\n      logic top, top_q"
+    )
+    program = _build(tmp_path / "pair", 8, 8, 26, 16, broken)
+    cases = [np.array([[-128, 255, 255]] * n) for n in (1, 2, 3, 700)]
+    assert not np.array_equal(_run(program, cases, 8, 8, 26), _exact(cases))
+
+
+# ------------------------------------------------------------------------------------------------ the plan
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cost_is_the_plan(seed: int) -> None:
+    """The search and the plan agree on DSP slices; odd lanes have a slice of their own."""
+    model = _model(seed)
+    foldings = random_foldings(np.random.default_rng(seed), model)
+    plan, single = build_plan(model, foldings, multipliers=TWO), build_plan(model, foldings)
+    assert plan.products_per_dsp == 2 and single.products_per_dsp == 1
+    for engine, one, folding in zip(plan.engines, single.engines, foldings, strict=True):
+        packing = engine_packing(engine.layer, TWO)
+        assert engine_cost(engine.layer, folding, packing) == (engine.dsp, engine.work_cycles)
+        assert engine.lanes == one.lanes == one.dsp
+        assert engine.work_cycles == one.work_cycles
+        pixels = engine.lanes_per_row * folding.rows
+        assert engine.products_per_dsp == 2 and engine.dsp == folding.channels * ((pixels + 1) // 2)
+    assert plan.lane_budget == plan.dsp
+
+
+@pytest.mark.parametrize("budget", [16, 24, 40, 60])
+def test_two_products_nearly_double_the_lanes(budget: int) -> None:
+    model = _model(3)
+    one, two = plan_for_lanes(model, budget), plan_for_lanes(model, budget, TWO)
+    assert one.dsp <= budget and two.dsp <= budget
+    assert two.lanes <= 2 * two.dsp
+    slowest = [max(e.work_cycles for e in plan.engines) for plan in (one, two)]
+    assert slowest[1] < slowest[0]
+
+
+def test_widths_that_do_not_allow_it() -> None:
+    conv = _model(0).convs[0]
+    assert pack([conv], Multipliers(1)).reason == ""
+    wide = replace(conv, weight_bits=8, input=replace(conv.input, bits=8, signed=False))
+    assert (pack([wide], TWO).shift, pack([wide], Multipliers(2, "DSP48E2")).shift) == (16, 18)
+    wider = replace(wide, weight_bits=9)
+    assert pack([wider], TWO).products == 1
+    assert "9 x 8 bits do not fit the field of 16 bits" in pack([wider], TWO).reason
+    assert pack([wider], Multipliers(2, "DSP48E2")).products == 2
+    signed = replace(wide, input=replace(wide.input, signed=True))
+    assert pack([signed], TWO).reason == "its pixels are signed"
+    huge = replace(wide, bias=np.full_like(wide.bias, 1 << 34))
+    assert f"accumulator of {ACCUMULATOR} bits" in pack([huge], TWO).reason
+    with pytest.raises(FpgaSqueezeError, match="3 products per DSP: give 1 or 2"):
+        Multipliers(3)
+
+
+def test_signed_layers_fall_back_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    model = random_qmodel(np.random.default_rng(2), signed_probability=1.0)
+    foldings = choose_foldings(model, 40, TWO)
+    plan = build_plan(model, foldings, 40, TWO)
+    first, *rest = plan.engines
+    assert first.products_per_dsp == 2
+    assert [(e.products_per_dsp, e.dsp == e.lanes, e.packing.reason) for e in rest] == [
+        (1, True, "its pixels are signed")
+    ] * len(rest)
+    numbers = estimate(plan, None, 100.0, schedule(plan))
+    assert [k.products_reason for k in numbers.kernels if k.lanes] == ["", *(e.packing.reason for e in rest)]
+    print_estimate(numbers)
+    out = capsys.readouterr().out
+    assert f"2 products per DSP: {plan.lanes} lanes in {plan.dsp} DSP slices" in out
+    for engine in rest:
+        assert f"one product per DSP in {engine.name}: its pixels are signed" in out
+
+
+def test_device_chooses_the_slice() -> None:
+    assert Multipliers.of(2, find_device("ZU9EG")).slice == "DSP48E2"
+    assert Multipliers.of(2, find_device("XC7Z045")).slice == "DSP48E1"
+    assert Multipliers.of(None, None) == Multipliers(1, "DSP48E1")
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "p")
+    assert main(["generate", "-o", folder, "--lanes", "16", "--products-per-dsp", "2"]) == 0
+    plan = load_project(folder).plan
+    assert f"{plan.lanes} lanes in {plan.dsp} DSP slices" in capsys.readouterr().out
+    assert main(["estimate", folder, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["products_per_dsp"], data["lanes"], data["dsp"]) == (2, plan.lanes, plan.dsp)
+    assert main(["estimate", "--lanes", "16", "--products-per-dsp", "3"]) == 2
+    assert "3 products per DSP: give 1 or 2" in capsys.readouterr().err
+
+
+def test_project_rebuilds_the_plan(tmp_path: Path) -> None:
+    made = api.generate(output=tmp_path / "p", lanes=40, products_per_dsp=2)
+    again = load_project(tmp_path / "p")
+    assert again.plan.multipliers == made.plan.multipliers == TWO
+    assert [e.packing for e in again.plan.engines] == [e.packing for e in made.plan.engines]
+    numbers = api.estimate(tmp_path / "p")
+    assert numbers.products_per_dsp == 2
+    assert numbers.dsp <= 40 < numbers.lanes
+    assert api.estimate(tmp_path / "p", products_per_dsp=1).dsp <= 40
+    assert api.estimate(tmp_path / "p", lanes=20).products_per_dsp == 2
