@@ -178,6 +178,7 @@ def _quantized(
         options.preprocess,
         weight_bits=options.weight_bits,
         activation_bits=options.activation_bits,
+        on_step=on_step,
     ), images
 
 
