@@ -20,12 +20,6 @@ SAMPLES = 256
 """Positions per image at which a tensor is looked at."""
 CLIPPING = np.exp2(-np.arange(28) / 8)
 """Clipping points tried for a whole tensor, relative to its largest value."""
-BALANCE = 0.5
-"""Exponent between one step for the whole tensor (0) and one per channel that just holds its peak (1).
-
-Finer steps for weak channels cost their consumer's weights range, and clip images more excited than those
-calibrated on: half way loses least.
-"""
 WIDEST = 16.0
 """No channel's step differs from the tensor's by more than this."""
 
@@ -35,12 +29,14 @@ def equalise(
     images: list[FloatMap],
     pad_value: npt.NDArray[np.int64],
     bits: int,
+    balance: float,
     on_step: Callable[[str], None] | None = None,
 ) -> FloatModel:
     """``model`` with every inner channel rescaled so that ``bits`` unsigned bits of step 1 suit ``images``.
 
     The function of the network is unchanged. ``pad_value`` stands outside the image in the first
-    convolution. Outputs of the last convolution keep their scale, one that is averaged and so on included.
+    convolution, ``balance`` is that of :class:`fpga_squeeze.method.Method`. Outputs of the last convolution
+    keep their scale.
     """
     layers = list(model.layers)
     last = max((i for i, layer in enumerate(layers) if isinstance(layer, Conv | Fire)), default=-1)
@@ -56,16 +52,22 @@ def equalise(
                 layers[i] = rescaled(layer, into, None)
                 break
             maps = [conv_float(x, layer, shape, pads) for x in maps]
-            steps = _consumed_steps(layers, i, maps, layer.output_shape(shape), bits - (not layer.relu))
+            steps = _consumed_steps(
+                layers, i, maps, layer.output_shape(shape), bits - (not layer.relu), balance
+            )
             layers[i], into = rescaled(layer, into, steps), steps
         else:
             squeezed = [conv_float(x, layer.squeeze, shape, pads) for x in maps]
             inner = layer.squeeze.output_shape(shape)
-            middle = channel_steps(squeezed, bits - (not layer.squeeze.relu))
+            middle = channel_steps(squeezed, bits - (not layer.squeeze.relu), balance)
             maps = [np.concatenate([conv_float(x, c, inner) for c in layer.convs[1:]]) for x in squeezed]
             after = layer.output_shape(shape)
             wide = bits - (not layer.expand1x1.relu)
-            steps = np.ones(after.channels) if i == last else _consumed_steps(layers, i, maps, after, wide)
+            steps = (
+                np.ones(after.channels)
+                if i == last
+                else _consumed_steps(layers, i, maps, after, wide, balance)
+            )
             ones = len(layer.expand1x1.bias)
             layers[i] = replace(
                 layer,
@@ -90,8 +92,11 @@ def rescaled(conv: Conv, into: FloatArray, out: FloatArray | None) -> Conv:
     return replace(conv, weight=weight, bias=bias)
 
 
-def channel_steps(maps: list[FloatMap], bits: int) -> FloatArray:
-    """A positive step per channel [C]: between the tensor's best common step and each channel's own."""
+def channel_steps(maps: list[FloatMap], bits: int, balance: float) -> FloatArray:
+    """A positive step per channel [C]: between the tensor's best common step and each channel's own.
+
+    ``balance`` says how far: 0 is the common one, 1 the step at which the channel's peak just fits.
+    """
     top = (1 << bits) - 1
     flat = [x.reshape(x.shape[0], -1) for x in maps]
     peak = np.max([np.abs(x).max(axis=1) for x in flat], axis=0).astype(np.float64)
@@ -102,14 +107,18 @@ def channel_steps(maps: list[FloatMap], bits: int) -> FloatArray:
     errors = [_error(seen, np.float32(step), top) for step in candidates]
     common = candidates[int(np.argmin(errors))]
     own = np.where(peak > 0, peak / top, common)
-    return np.asarray(common * np.clip(own / common, 1 / WIDEST, WIDEST) ** BALANCE)
+    return np.asarray(common * np.clip(own / common, 1 / WIDEST, WIDEST) ** balance)
 
 
-def _consumed_steps(layers: list[Layer], i: int, maps: list[FloatMap], shape: Shape, bits: int) -> FloatArray:
+def _consumed_steps(
+    layers: list[Layer], i: int, maps: list[FloatMap], shape: Shape, bits: int, balance: float
+) -> FloatArray:
     """Steps of layer ``i``'s output as its consumer sees it: behind a max pool, where one follows."""
     after = layers[i + 1]
     return channel_steps(
-        [pool_float(x, after, shape) for x in maps] if isinstance(after, MaxPool) else maps, bits
+        [pool_float(x, after, shape) for x in maps] if isinstance(after, MaxPool) else maps,
+        bits,
+        balance,
     )
 
 

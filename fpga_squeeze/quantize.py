@@ -34,6 +34,7 @@ from .graph import (
     Shape,
     TensorType,
 )
+from .method import DEFAULT, Method
 from .reference import (
     PRESETS,
     FloatMap,
@@ -62,6 +63,7 @@ def quantize(
     weight_bits: int = 8,
     activation_bits: int = 8,
     on_step: Callable[[str], None] | None = None,
+    method: Method = DEFAULT,
 ) -> QModel:
     """Quantise ``model`` to the numeric contract, calibrated on uint8 ``images`` [N, H, W, C].
 
@@ -79,8 +81,9 @@ def quantize(
     source = TensorType(model.input_shape, 8, False, 0)
     maps = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
     real = [x.astype(np.float32) for x in maps]
-    model = equalise(model, real, pad_value, activation_bits, on_step)
-    work = _Work(maps, real, weight_bits, activation_bits, pad_value)
+    if method.balance is not None:
+        model = equalise(model, real, pad_value, activation_bits, method.balance, on_step)
+    work = _Work(maps, real, weight_bits, activation_bits, pad_value, method)
     layers: list[QLayer] = []
     at, shapes = source, model.shapes()
     last = max((i for i, layer in enumerate(model.layers) if isinstance(layer, Conv | Fire)), default=-1)
@@ -159,9 +162,11 @@ class _Work:
         weight_bits: int,
         activation_bits: int,
         pad_value: IntArray,
+        method: Method,
     ) -> None:
         self.maps: list[npt.NDArray[np.integer]] = list(maps)
         self.real = real
+        self.method = method
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.pad_value: IntArray | None = pad_value
 
@@ -172,7 +177,9 @@ class _Work:
         if self.pad_value is not None:
             pad_value, self.pad_value = self.pad_value, None
         output = TensorType(shape, self.activation_bits, not conv.relu, 0)
-        return quantise_weights(conv, self.weight_bits, pad_value, source, output, self.maps, self.real)
+        return quantise_weights(
+            conv, self.weight_bits, pad_value, source, output, self.maps, self.real, self.method
+        )
 
     def _set_frac(self, convs: list[QConv], wide: bool = False) -> list[QConv]:
         """Give ``convs`` the one output binary point of least squared error over the images."""

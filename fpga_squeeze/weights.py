@@ -12,6 +12,7 @@ from . import golden
 from .fixed_point import int_range
 from .golden import FLOAT32_EXACT
 from .graph import Conv, FloatArray, QConv, TensorType
+from .method import DEFAULT, Method
 from .reference import FloatMap
 from .rounding import descend, fitted, make_target, nearest, with_feedback
 
@@ -23,8 +24,6 @@ FRAC_CANDIDATES = 2
 FRAC_SPREAD = 6
 """A channel's binary point lies at most this far beyond the layer's median: finer weights would not be
 seen."""
-CORRECTION = 0.5
-"""How much of the errors that the inputs already carry the weights try to make up for: all (1) fits noise."""
 BIAS_LIMIT = FLOAT32_EXACT // 4
 
 
@@ -79,6 +78,7 @@ def quantise_weights(
     output: TensorType,
     maps: list[npt.NDArray[np.integer]],
     float_maps: list[FloatMap],
+    method: Method = DEFAULT,
 ) -> QConv:
     """The convolution with integer weights and bias for an input of type ``source``.
 
@@ -101,8 +101,9 @@ def quantise_weights(
     )
     seen = input_statistics(maps, float_maps, draft)
     weight = conv.weight.reshape(channels, -1)
-    target = make_target(weight, seen.gram, seen.gram + CORRECTION * (seen.cross - seen.gram))
-    fit = fitted(target)
+    correction = method.correction if method.learned else 0.0
+    target = make_target(weight, seen.gram, seen.gram + correction * (seen.cross - seen.gram))
+    fit = fitted(target) if correction else weight
     base = _coarsest(fit, bits)
     median = int(np.median(base[weight.any(axis=1)])) if weight.any() else 0
     best = np.full(channels, np.inf)
@@ -110,13 +111,17 @@ def quantise_weights(
     for step in range(FRAC_CANDIDATES):
         frac = np.minimum(base + step, median + FRAC_SPREAD)
         frac = _within_reach(fit, conv.bias, frac, source, bits)
-        for q in (nearest(weight, frac, bits), with_feedback(target, fit, frac, bits)):
+        candidates = [nearest(weight, frac, bits)]
+        if method.learned:
+            candidates.append(with_feedback(target, fit, frac, bits))
+        for q in candidates:
             error = target.error(np.ldexp(q, -frac[:, None]))
             better = (error < best) & _exact(q, conv.bias, frac, source)
             best[better], fracs[better], ints[better] = error[better], frac[better], q[better]
-    moved = descend(target, ints, fracs, bits)
-    kept = _exact(moved, conv.bias, fracs, source)
-    ints[kept] = moved[kept]
+    if method.learned:
+        moved = descend(target, ints, fracs, bits)
+        kept = _exact(moved, conv.bias, fracs, source)
+        ints[kept] = moved[kept]
     real_bias = conv.bias + weight @ seen.float_mean - np.ldexp(ints, -fracs[:, None]) @ seen.mean
     bias = np.rint(np.ldexp(real_bias, (source.frac + fracs).astype(np.int32)))
     bias = np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)

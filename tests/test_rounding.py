@@ -90,7 +90,7 @@ def test_equalisation_leaves_the_function_unchanged(seed: int, relu: bool) -> No
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (3, 11, 10, 3), dtype=np.uint8)
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
-    scaled = equalise(model, maps, np.zeros(3, dtype=np.int64), 8)
+    scaled = equalise(model, maps, np.zeros(3, dtype=np.int64), 8, 0.5)
     want = float_logits(model, images)
     np.testing.assert_allclose(float_logits(scaled, images), want, rtol=1e-3, atol=1e-5 * np.abs(want).max())
     assert not np.allclose(scaled.layers[0].weight, model.layers[0].weight)  # type: ignore[union-attr]
@@ -101,10 +101,10 @@ def test_steps_follow_the_peaks() -> None:
     x = np.maximum(rng.normal(size=(5, 16, 16)), 0).astype(np.float32)
     x[1] *= 0.25
     x[2] = 0
-    steps = channel_steps([x], 8)
+    steps = channel_steps([x], 8, 0.5)
     assert np.all(steps > 0) and steps[1] < 0.75 * steps[0]
-    assert np.array_equal(channel_steps([x * 0], 8), np.ones(5))
-    np.testing.assert_allclose(channel_steps([x * 4], 8), 4 * steps, rtol=1e-5)
+    assert np.array_equal(channel_steps([x * 0], 8, 0.5), np.ones(5))
+    np.testing.assert_allclose(channel_steps([x * 4], 8, 0.5), 4 * steps, rtol=1e-5)
 
 
 def test_a_channel_may_be_scaled_away() -> None:
