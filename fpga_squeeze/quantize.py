@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import golden
+from .equalise import equalise
 from .errors import FpgaSqueezeError
 from .fixed_point import IntArray, int_range
 from .golden import FLOAT32_EXACT, FloatInts
@@ -33,7 +34,16 @@ from .graph import (
     Shape,
     TensorType,
 )
-from .reference import PRESETS, channel_statistics, check_size, float_logits
+from .method import DEFAULT, Method
+from .reference import (
+    PRESETS,
+    FloatMap,
+    channel_statistics,
+    check_size,
+    conv_float,
+    float_logits,
+    pool_float,
+)
 from .weights import quantise_weights
 
 __all__ = ["PRESETS", "fold_preprocess", "float_logits", "quantize"]
@@ -53,6 +63,7 @@ def quantize(
     weight_bits: int = 8,
     activation_bits: int = 8,
     on_step: Callable[[str], None] | None = None,
+    method: Method = DEFAULT,
 ) -> QModel:
     """Quantise ``model`` to the numeric contract, calibrated on uint8 ``images`` [N, H, W, C].
 
@@ -69,7 +80,10 @@ def quantize(
     model, pad_value, notes = fold_preprocess(model, preprocess)
     source = TensorType(model.input_shape, 8, False, 0)
     maps = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
-    work = _Work(maps, weight_bits, activation_bits, pad_value)
+    real = [x.astype(np.float32) for x in maps]
+    if method.balance is not None:
+        model = equalise(model, real, pad_value, activation_bits, method.balance, on_step)
+    work = _Work(maps, real, weight_bits, activation_bits, pad_value, method)
     layers: list[QLayer] = []
     at, shapes = source, model.shapes()
     last = max((i for i, layer in enumerate(model.layers) if isinstance(layer, Conv | Fire)), default=-1)
@@ -139,12 +153,20 @@ def _wide_bits(model: FloatModel, conv: Conv) -> int:
 
 
 class _Work:
-    """Carries the calibration images' integers from layer to layer."""
+    """Carries the calibration images from layer to layer: their integers, and the float network's values."""
 
     def __init__(
-        self, maps: list[npt.NDArray[np.uint8]], weight_bits: int, activation_bits: int, pad_value: IntArray
+        self,
+        maps: list[npt.NDArray[np.uint8]],
+        real: list[FloatMap],
+        weight_bits: int,
+        activation_bits: int,
+        pad_value: IntArray,
+        method: Method,
     ) -> None:
         self.maps: list[npt.NDArray[np.integer]] = list(maps)
+        self.real = real
+        self.method = method
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.pad_value: IntArray | None = pad_value
 
@@ -155,7 +177,9 @@ class _Work:
         if self.pad_value is not None:
             pad_value, self.pad_value = self.pad_value, None
         output = TensorType(shape, self.activation_bits, not conv.relu, 0)
-        return quantise_weights(conv, self.weight_bits, pad_value, source, output, self.maps)
+        return quantise_weights(
+            conv, self.weight_bits, pad_value, source, output, self.maps, self.real, self.method
+        )
 
     def _set_frac(self, convs: list[QConv], wide: bool = False) -> list[QConv]:
         """Give ``convs`` the one output binary point of least squared error over the images."""
@@ -175,16 +199,19 @@ class _Work:
         return [_idle_channels(replace(c, output=replace(c.output, frac=frac))) for c in convs]
 
     def conv(self, conv: Conv, source: TensorType, wide: int | None) -> QConv:
+        outside = self.pad_value
         q = self._weights(conv, source)
         if wide:
             q = replace(q, output=replace(q.output, bits=wide))
         (q,) = self._set_frac([q], wide is not None)
         self.apply(q)
+        self.real = [conv_float(x, conv, source.shape, outside) for x in self.real]
         return q
 
     def fire(self, fire: Fire, source: TensorType) -> QFire:
         squeeze = self.conv(fire.squeeze, source, None)
-        branches = [self._weights(conv, squeeze.output) for conv in (fire.expand1x1, fire.expand3x3)]
+        expands = (fire.expand1x1, fire.expand3x3)
+        branches = [self._weights(conv, squeeze.output) for conv in expands]
         if branches[0].relu != branches[1].relu:
             raise FpgaSqueezeError(
                 f"{fire.name}: ReLU follows one expand branch only; give it to both or none"
@@ -192,6 +219,9 @@ class _Work:
         one, three = self._set_frac(branches)
         out = replace(one.output, shape=fire.output_shape(source.shape))
         q = QFire(fire.name, squeeze, one, three, out)
+        self.real = [
+            np.concatenate([conv_float(x, c, squeeze.output.shape) for c in expands]) for x in self.real
+        ]
         self.maps = [
             np.concatenate([_compact(golden.conv_forward(_float(x), c), c.output) for c in (one, three)])
             for x in self.maps
@@ -202,6 +232,7 @@ class _Work:
         out = replace(source, shape=shape)
         q = QMaxPool(pool.name, pool.kernel, pool.stride, pool.pads, pool.ceil, source, out)
         self.apply(q)
+        self.real = [pool_float(x, pool, source.shape) for x in self.real]
         return q
 
     def apply(self, layer: QLayer) -> None:

@@ -46,6 +46,10 @@ def channel_statistics(
     return out[0], out[1], order[::-1].copy() if preprocess.bgr else order
 
 
+FloatMap = npt.NDArray[np.float32]
+"""A feature map [C, H, W] of the float network."""
+
+
 def network_input(
     image: npt.NDArray[np.uint8], mean: FloatArray, std: FloatArray, order: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
@@ -55,15 +59,25 @@ def network_input(
     return ((pixels - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
 
 
-def conv_float(x: npt.NDArray[np.float32], conv: Conv, shape: Shape) -> npt.NDArray[np.float32]:
-    """One map [I, H, W] through a convolution and its ReLU, in float32."""
+def conv_float(x: FloatMap, conv: Conv, shape: Shape, pad_value: npt.ArrayLike | None = None) -> FloatMap:
+    """One map [I, H, W] through a convolution and its ReLU, in float32.
+
+    ``pad_value`` [I] stands outside the map, zero where it is not given.
+    """
     out = conv.output_shape(shape)
-    columns = patches(x, conv.kernel, conv.stride, conv.pads, out, np.zeros(shape.channels))
+    outside = np.zeros(shape.channels) if pad_value is None else pad_value
+    columns = patches(x, conv.kernel, conv.stride, conv.pads, out, outside)
     y = conv.weight.reshape(out.channels, -1).astype(np.float32) @ columns
     y += conv.bias.astype(np.float32)[:, None]
     if conv.relu:
         np.maximum(y, 0, out=y)
     return np.asarray(y.reshape(out.channels, out.height, out.width), dtype=np.float32)
+
+
+def pool_float(x: FloatMap, pool: MaxPool, shape: Shape) -> FloatMap:
+    """One map [C, H, W] through max pooling."""
+    out = pool.output_shape(shape)
+    return np.asarray(max_pool(x, pool.kernel, pool.stride, pool.pads, out, -np.inf), dtype=np.float32)
 
 
 def float_logits(
@@ -92,7 +106,7 @@ def float_logits(
                     [conv_float(squeezed, c, inner) for c in (layer.expand1x1, layer.expand3x3)]
                 )
             elif isinstance(layer, MaxPool):
-                x = max_pool(x, layer.kernel, layer.stride, layer.pads, after, -np.inf).astype(np.float32)
+                x = pool_float(x, layer, shape)
             else:
                 x = x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32)
             shape = after

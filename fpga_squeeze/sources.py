@@ -138,6 +138,7 @@ def quantized(
         options.preprocess,
         weight_bits=options.weight_bits,
         activation_bits=options.activation_bits,
+        on_step=on_step,
     )
     return replace(done, calibration=tuple(names)), images
 

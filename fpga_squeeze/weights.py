@@ -3,6 +3,8 @@ leaves."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,11 +12,14 @@ from . import golden
 from .fixed_point import int_range
 from .golden import FLOAT32_EXACT
 from .graph import Conv, FloatArray, QConv, TensorType
+from .method import DEFAULT, Method
+from .reference import FloatMap
+from .rounding import descend, fitted, make_target, nearest, with_feedback
 
 GRAM_COLUMNS = 256
 """Patches per image that weigh the error: with inputs of 8 bits their products still sum exactly in
 float32."""
-FRAC_CANDIDATES = 4
+FRAC_CANDIDATES = 2
 """Binary points tried per channel: from the one that saturates no weight to this many steps finer."""
 FRAC_SPREAD = 6
 """A channel's binary point lies at most this far beyond the layer's median: finer weights would not be
@@ -22,20 +27,47 @@ seen."""
 BIAS_LIMIT = FLOAT32_EXACT // 4
 
 
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Second moments of the patches a convolution multiplies, P = I * K * K, in real units.
+
+    gram    covariance of the quantised patches [P, P]
+    cross   covariance of the float network's patches with them [P, P]
+    mean, float_mean   of the quantised and of the float patches [P]
+    """
+
+    gram: FloatArray
+    cross: FloatArray
+    mean: FloatArray
+    float_mean: FloatArray
+
+
 def input_statistics(
-    maps: list[npt.NDArray[np.integer]], conv: QConv
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(Gram matrix [P, P], mean [P]) of the integer patches the convolution multiplies, P = I * K * K."""
+    maps: list[npt.NDArray[np.integer]], float_maps: list[FloatMap], conv: QConv
+) -> Statistics:
+    """Statistics of ``conv``'s patches over the same images in integers and in float."""
     size = conv.weight[0].size
-    gram, total, count = np.zeros((size, size)), np.zeros(size), 0
-    for x in maps:
+    gram, cross = np.zeros((size, size)), np.zeros((size, size))
+    mean, float_mean, count = np.zeros(size), np.zeros(size), 0
+    for x, real in zip(maps, float_maps, strict=True):
         columns = golden.conv_columns(x.astype(np.float32), conv)
+        wanted = golden.conv_columns(real, conv)
         step = -(-columns.shape[1] // GRAM_COLUMNS)
         columns = np.ascontiguousarray(columns[:, ::step])
+        wanted = np.ascontiguousarray(wanted[:, ::step])
         gram += columns @ columns.T
-        total += columns.sum(axis=1, dtype=np.float64)
+        cross += wanted @ columns.T
+        mean += columns.sum(axis=1, dtype=np.float64)
+        float_mean += wanted.sum(axis=1, dtype=np.float64)
         count += columns.shape[1]
-    return gram / count, total / count
+    scale = 2.0**-conv.input.frac
+    mean, float_mean = mean * (scale / count), float_mean / count
+    return Statistics(
+        gram * (scale * scale / count) - np.outer(mean, mean),
+        cross * (scale / count) - np.outer(float_mean, mean),
+        mean,
+        float_mean,
+    )
 
 
 def quantise_weights(
@@ -45,11 +77,13 @@ def quantise_weights(
     source: TensorType,
     output: TensorType,
     maps: list[npt.NDArray[np.integer]],
+    float_maps: list[FloatMap],
+    method: Method = DEFAULT,
 ) -> QConv:
     """The convolution with integer weights and bias for an input of type ``source``.
 
-    Each channel takes the binary point that leaves the least squared error in its sums over ``maps``; the
-    mean of what is left goes into the bias. ``output.frac`` stays as given.
+    Weights and binary points are those that come closest, over ``maps``, to the sums the float network has
+    over ``float_maps``; the mean of what is left goes into the bias. ``output.frac`` stays as given.
     """
     channels = conv.weight.shape[0]
     draft = QConv(
@@ -63,39 +97,40 @@ def quantise_weights(
         conv.relu,
         pad_value,
         source,
-        TensorType(output.shape, output.bits, output.signed, source.frac),
+        replace(output, frac=source.frac),
     )
-    gram, mean = input_statistics(maps, draft)
+    seen = input_statistics(maps, float_maps, draft)
     weight = conv.weight.reshape(channels, -1)
-    base = _coarsest(weight, bits)
-    real_bias = conv.bias
+    correction = method.correction if method.learned else 0.0
+    target = make_target(weight, seen.gram, seen.gram + correction * (seen.cross - seen.gram))
+    fit = fitted(target) if correction else weight
+    base = _coarsest(fit, bits)
+    median = int(np.median(base[weight.any(axis=1)])) if weight.any() else 0
     best = np.full(channels, np.inf)
     fracs, ints = base.copy(), np.zeros(weight.shape)
-    median = int(np.median(base[weight.any(axis=1)])) if weight.any() else 0
-    for step in range(-1, FRAC_CANDIDATES):
+    for step in range(FRAC_CANDIDATES):
         frac = np.minimum(base + step, median + FRAC_SPREAD)
-        frac = _within_reach(weight, real_bias, frac, source, bits)
-        q = _round(weight, frac, bits)
-        left = weight - np.ldexp(q, -frac[:, None])
-        error = np.einsum("op,pq,oq->o", left, gram, left, optimize=True)
-        better = error < best
-        best[better], fracs[better], ints[better] = error[better], frac[better], q[better]
-    left = weight - np.ldexp(ints, -fracs[:, None])
-    real_bias = real_bias + np.ldexp(left @ mean, -source.frac)
+        frac = _within_reach(fit, conv.bias, frac, source, bits)
+        candidates = [nearest(weight, frac, bits)]
+        if method.learned:
+            candidates.append(with_feedback(target, fit, frac, bits))
+        for q in candidates:
+            error = target.error(np.ldexp(q, -frac[:, None]))
+            better = (error < best) & _exact(q, conv.bias, frac, source)
+            best[better], fracs[better], ints[better] = error[better], frac[better], q[better]
+    if method.learned:
+        moved = descend(target, ints, fracs, bits)
+        kept = _exact(moved, conv.bias, fracs, source)
+        ints[kept] = moved[kept]
+    real_bias = conv.bias + weight @ seen.float_mean - np.ldexp(ints, -fracs[:, None]) @ seen.mean
     bias = np.rint(np.ldexp(real_bias, (source.frac + fracs).astype(np.int32)))
     bias = np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)
-    return QConv(
-        conv.name,
-        ints.reshape(conv.weight.shape).astype(np.int64),
-        bits,
-        fracs.astype(np.int64),
-        bias.astype(np.int64),
-        conv.stride,
-        conv.pads,
-        conv.relu,
-        pad_value,
-        source,
-        output,
+    return replace(
+        draft,
+        weight=ints.reshape(conv.weight.shape).astype(np.int64),
+        weight_frac=fracs.astype(np.int64),
+        bias=bias.astype(np.int64),
+        output=output,
     )
 
 
@@ -108,11 +143,6 @@ def _coarsest(weight: FloatArray, bits: int) -> npt.NDArray[np.int32]:
     return np.asarray(frac, dtype=np.int32)
 
 
-def _round(weight: FloatArray, frac: npt.NDArray[np.int32], bits: int) -> FloatArray:
-    low, high = int_range(bits, True)
-    return np.asarray(np.clip(np.rint(np.ldexp(weight, frac[:, None])), low, high))
-
-
 def _within_reach(
     weight: FloatArray, bias: FloatArray, frac: npt.NDArray[np.int32], source: TensorType, bits: int
 ) -> npt.NDArray[np.int32]:
@@ -121,9 +151,18 @@ def _within_reach(
     reach = max(abs(v) for v in source.range)
     for _ in range(64):
         offset = np.abs(np.ldexp(bias, source.frac + out))
-        sums = np.abs(_round(weight, out, bits)).sum(axis=1) * reach
+        sums = np.abs(nearest(weight, out, bits)).sum(axis=1) * reach
         far = (offset > BIAS_LIMIT) | (sums + offset >= FLOAT32_EXACT - reach)
         if not far.any():
             break
         out[far] -= 1
     return out
+
+
+def _exact(
+    ints: FloatArray, bias: FloatArray, frac: npt.NDArray[np.int32], source: TensorType
+) -> npt.NDArray[np.bool_]:
+    """Channels [O] whose sums stay where float32 is exact."""
+    reach = max(abs(v) for v in source.range)
+    sums = np.abs(ints).sum(axis=1) * reach + np.abs(np.ldexp(bias, source.frac + frac))
+    return np.asarray(sums < FLOAT32_EXACT - reach)
