@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from designs import allowed_rows
 
 from fpga_squeeze import golden
 from fpga_squeeze.emit.hls import emit_hls
-from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel
+from fpga_squeeze.graph import QConv, QFire, QModel
 from fpga_squeeze.planning.folding import build_plan
-from fpga_squeeze.planning.kernels import emits_one_row_per_group
 from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding, Plan
 from fpga_squeeze.simulate.csim import build_csim, run_csim_program
@@ -27,13 +27,8 @@ def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:
     for i, layer in enumerate(model.layers):
         if not isinstance(layer, QConv | QFire):
             continue
-        shape, follower = layer.output.shape, model.layers[i + 1]
-        rows = [
-            r
-            for r in range(1, min(4, shape.height) + 1)
-            if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
-        ]
-        phases = int(rng.integers(1, shape.width + 1)) if rng.random() < 0.7 else 1
+        rows = allowed_rows(model, i)
+        phases = int(rng.integers(1, layer.output.shape.width + 1)) if rng.random() < 0.7 else 1
         out.append(Folding(phases, int(rng.choice(rows)), int(rng.integers(1, 6))))
     return out
 

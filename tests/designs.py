@@ -20,19 +20,24 @@ from fpga_squeeze.simulate.cosim import CosimTiming, build_cosim, run_cosim_prog
 HEADER = {"line": "A design of the test suite.", "plan": "Random folding."}
 
 
+def allowed_rows(model: QModel, index: int, most: int = 4) -> list[int]:
+    """Rows at once that the engine of layer ``index`` may have, up to ``most``: what the kernel after it accepts."""
+    follower = model.layers[index + 1]
+    return [
+        r
+        for r in range(1, min(most, model.layers[index].output.shape.height) + 1)
+        if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
+    ]
+
+
 def random_foldings(rng: np.random.Generator, model: QModel, most: int = 4) -> list[Folding]:
     """Any folding that every engine of ``model`` allows, up to ``most`` in each direction."""
     foldings = []
     for i, layer in enumerate(model.layers):
         if not isinstance(layer, QConv | QFire):
             continue
-        shape, follower = layer.output.shape, model.layers[i + 1]
-        rows = [
-            r
-            for r in range(1, min(most, shape.height) + 1)
-            if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
-        ]
-        k = int(rng.integers(1, min(most, shape.width) + 1))
+        rows = allowed_rows(model, i, most)
+        k = int(rng.integers(1, min(most, layer.output.shape.width) + 1))
         foldings.append(Folding(k, int(rng.choice(rows)), int(rng.integers(1, most + 1))))
     return foldings
 

