@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
-from . import __version__
 from .errors import FpgaSqueezeError
 from .frontend.build import METADATA_KEY
 from .golden import FLOAT32_EXACT
 from .graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
+from .onnx_writer import Writer, write_proto
 
 OPSET, IR_VERSION = 21, 10
 FRAC_LIMIT = 126
@@ -65,20 +64,8 @@ def inexact(model: QModel) -> list[str]:
     return reasons
 
 
-class _Writer:
-    """Collects nodes and initializers; each method returns the name of the tensor it made."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
-        self.initializers.append(numpy_helper.from_array(value, name))
-        return name
-
-    def node(self, op: str, name: str, inputs: list[str], **attrs: Any) -> str:
-        self.nodes.append(helper.make_node(op, inputs, [f"{name}_out"], name=name, **attrs))
-        return f"{name}_out"
+class _Writer(Writer):
+    """The integer network's nodes; each method returns the name of the tensor it made."""
 
     def scale(self, name: str, frac: npt.ArrayLike) -> str:
         fracs = np.asarray(frac, dtype=np.int32)
@@ -133,18 +120,6 @@ class _Writer:
         branches = [self.conv(conv, x) for conv in (fire.expand1x1, fire.expand3x3)]
         return self.node("Concat", f"{fire.name}_concat", branches, axis=1)
 
-    def pool(self, pool: QMaxPool, x: str) -> str:
-        k, s = pool.kernel, pool.stride
-        return self.node(
-            "MaxPool",
-            pool.name,
-            [x],
-            kernel_shape=[k, k],
-            strides=[s, s],
-            pads=list(pool.pads),
-            ceil_mode=int(pool.ceil),
-        )
-
     def average(self, pool: QGlobalAvgPool, x: str) -> str:
         """Sum, then divide: a GlobalAveragePool may multiply by a rounded reciprocal instead and break
         ties."""
@@ -170,30 +145,7 @@ def to_qdq(model: QModel) -> onnx.ModelProto:
         else:
             y = w.average(layer, x)
         x = w.quantise(layer.name, y, layer.output)
-    w.nodes.append(helper.make_node("Flatten", [x], ["logits"], name="flatten", axis=1))
-    classes = model.output.shape
-    graph = helper.make_graph(
-        w.nodes,
-        model.name,
-        [
-            helper.make_tensor_value_info(
-                "pixels", TensorProto.FLOAT, ["N", shape.channels, shape.height, shape.width]
-            )
-        ],
-        [
-            helper.make_tensor_value_info(
-                "logits", TensorProto.FLOAT, ["N", classes.channels * classes.height * classes.width]
-            )
-        ],
-        w.initializers,
-    )
-    proto = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="fpga-squeeze",
-        producer_version=__version__,
-    )
+    proto = w.model(model.name, "pixels", shape, x, model.output.shape, OPSET, IR_VERSION)
     pre, reasons = model.preprocess, inexact(model)
     own = {
         "name": model.name,
@@ -217,12 +169,5 @@ def write_qdq(model: QModel, path: str | Path) -> list[str]:
 
     Raises FpgaSqueezeError where the file cannot be written, or a bias or scale has no place in QDQ ONNX.
     """
-    path = Path(path)
-    data = to_qdq(model).SerializeToString(deterministic=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise FpgaSqueezeError(f"{path}: cannot be written: {error.strerror or error}") from error
+    write_proto(to_qdq(model), Path(path))
     return inexact(model)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import golden
+from .budget import WeightBudget
 from .equalise import equalise
 from .errors import FpgaSqueezeError
 from .fixed_point import IntArray, int_range
@@ -44,6 +45,7 @@ from .reference import (
     float_logits,
     pool_float,
 )
+from .sensitivity import network_convs, weight_sensitivity
 from .weights import quantise_weights
 
 __all__ = ["PRESETS", "fold_preprocess", "float_logits", "quantize"]
@@ -64,16 +66,20 @@ def quantize(
     activation_bits: int = 8,
     on_step: Callable[[str], None] | None = None,
     method: Method = DEFAULT,
+    weight_budget: int | None = None,
 ) -> QModel:
     """Quantise ``model`` to the numeric contract, calibrated on uint8 ``images`` [N, H, W, C].
 
     The result eats raw pixels (R, G, B): ``preprocess`` is folded into the first convolution. ``on_step`` is
-    called with each layer's name once it is done. Deterministic. Raises FpgaSqueezeError for images of
+    called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as Huffman
+    codes. Deterministic. Raises FpgaSqueezeError for images of
     another size, no images, widths outside 2..8, or a preprocessing that does not fit the model.
     """
     for what, bits in (("weight", weight_bits), ("activation", activation_bits)):
         if not 2 <= bits <= 8:
             raise FpgaSqueezeError(f"{bits} {what} bits; 2 to 8 are supported")
+    if weight_budget is not None and weight_budget < 1:
+        raise FpgaSqueezeError(f"--weight-budget {weight_budget}: give the bits all weights may take")
     if not len(images):
         raise FpgaSqueezeError("no calibration images; give at least one")
     check_size(model, images)
@@ -83,7 +89,13 @@ def quantize(
     real = [x.astype(np.float32) for x in maps]
     if method.balance is not None:
         model = equalise(model, real, pad_value, activation_bits, method.balance, on_step)
-    work = _Work(maps, real, weight_bits, activation_bits, pad_value, method)
+    budget = None
+    if weight_budget is not None:
+        sensitivity = weight_sensitivity(model, real, pad_value)
+        if on_step:
+            on_step("sensitivity of the weights")
+        budget = WeightBudget(network_convs(model), sensitivity, weight_budget, weight_bits)
+    work = _Work(maps, real, weight_bits, activation_bits, pad_value, method, budget)
     layers: list[QLayer] = []
     at, shapes = source, model.shapes()
     last = max((i for i, layer in enumerate(model.layers) if isinstance(layer, Conv | Fire)), default=-1)
@@ -163,10 +175,11 @@ class _Work:
         activation_bits: int,
         pad_value: IntArray,
         method: Method,
+        budget: WeightBudget | None,
     ) -> None:
         self.maps: list[npt.NDArray[np.integer]] = list(maps)
         self.real = real
-        self.method = method
+        self.method, self.budget = method, budget
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.pad_value: IntArray | None = pad_value
 
@@ -178,7 +191,7 @@ class _Work:
             pad_value, self.pad_value = self.pad_value, None
         output = TensorType(shape, self.activation_bits, not conv.relu, 0)
         return quantise_weights(
-            conv, self.weight_bits, pad_value, source, output, self.maps, self.real, self.method
+            conv, self.weight_bits, pad_value, source, output, self.maps, self.real, self.method, self.budget
         )
 
     def _set_frac(self, convs: list[QConv], wide: bool = False) -> list[QConv]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .errors import FpgaSqueezeError
 from .golden import max_pool, patches
-from .graph import Conv, Fire, FloatArray, FloatModel, MaxPool, Preprocess, Shape
+from .graph import Conv, Fire, FloatArray, FloatModel, Layer, MaxPool, Preprocess, Shape
 
 PRESETS: dict[str, Preprocess] = {
     "none": Preprocess(),
@@ -80,6 +80,19 @@ def pool_float(x: FloatMap, pool: MaxPool, shape: Shape) -> FloatMap:
     return np.asarray(max_pool(x, pool.kernel, pool.stride, pool.pads, out, -np.inf), dtype=np.float32)
 
 
+def layer_float(x: FloatMap, layer: Layer, shape: Shape) -> FloatMap:
+    """One map [C, H, W] of ``shape`` through any layer."""
+    if isinstance(layer, Conv):
+        return conv_float(x, layer, shape)
+    if isinstance(layer, Fire):
+        squeezed = conv_float(x, layer.squeeze, shape)
+        inner = layer.squeeze.output_shape(shape)
+        return np.concatenate([conv_float(squeezed, c, inner) for c in layer.convs[1:]])
+    if isinstance(layer, MaxPool):
+        return pool_float(x, layer, shape)
+    return np.asarray(x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32))
+
+
 def float_logits(
     model: FloatModel,
     images: npt.NDArray[np.uint8],
@@ -97,18 +110,7 @@ def float_logits(
         x = network_input(image, mean, std, order)
         shape = model.input_shape
         for layer, after in zip(model.layers, model.shapes(), strict=True):
-            if isinstance(layer, Conv):
-                x = conv_float(x, layer, shape)
-            elif isinstance(layer, Fire):
-                squeezed = conv_float(x, layer.squeeze, shape)
-                inner = layer.squeeze.output_shape(shape)
-                x = np.concatenate(
-                    [conv_float(squeezed, c, inner) for c in (layer.expand1x1, layer.expand3x3)]
-                )
-            elif isinstance(layer, MaxPool):
-                x = pool_float(x, layer, shape)
-            else:
-                x = x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32)
+            x = layer_float(x, layer, shape)
             shape = after
         out.append(x.astype(np.float64).reshape(-1))
         if on_frame:

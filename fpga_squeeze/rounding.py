@@ -25,6 +25,18 @@ Fracs = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
+class Price:
+    """What a weight's value costs besides its error.
+
+    per_bit  price of a coded bit for each output channel, in units of its squared error [O]
+    bits     coded bits of each value from the smallest on [2^bits]
+    """
+
+    per_bit: FloatArray
+    bits: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Target:
     """What the weights of one convolution are to do, over inputs of unit variance or any other.
 
@@ -67,6 +79,15 @@ def nearest(weight: FloatArray, frac: Fracs, bits: int) -> FloatArray:
     return np.asarray(np.clip(np.rint(np.ldexp(weight, frac[:, None])), low, high))
 
 
+def coarsest(weight: FloatArray, bits: int) -> Fracs:
+    """The finest binary point per channel at which no weight saturates, int32 [O]; 0 where all are zero."""
+    peak = np.abs(weight).max(axis=1)
+    top = int_range(bits, True)[1]
+    with np.errstate(divide="ignore"):
+        frac = np.floor(np.log2(top / np.where(peak > 0, peak, top)))
+    return np.asarray(frac, dtype=np.int32)
+
+
 def with_feedback(target: Target, weight: FloatArray, frac: Fracs, bits: int) -> FloatArray:
     """Integers [O, P] for ``weight``, rounded in order of the inputs' variance, errors passed on."""
     low, high = int_range(bits, True)
@@ -83,16 +104,26 @@ def with_feedback(target: Target, weight: FloatArray, frac: Fracs, bits: int) ->
     return result
 
 
-def descend(target: Target, ints: FloatArray, frac: Fracs, bits: int) -> FloatArray:
-    """``ints`` [O, P] after moving single weights to where the error is least; it never grows."""
+def descend(
+    target: Target, ints: FloatArray, frac: Fracs, bits: int, price: Price | None = None
+) -> FloatArray:
+    """``ints`` [O, P] after moving single weights to where the error is least; it never grows.
+
+    With a ``price`` the same holds for the error and the price of all values together.
+    """
     low, high = int_range(bits, True)
     out = ints.copy()
     free = target.weight != 0
     left = np.ldexp(target.cross, frac[:, None]) - out @ target.gram
+    # Errors of integers are 4^frac times those of weights.
+    per_bit = np.ldexp(price.per_bit, 2 * frac) if price else np.zeros(len(out))
     for _ in range(ROUNDING_SWEEPS):
         moved = False
         for j in range(out.shape[1]):
-            best = np.clip(np.rint(out[:, j] + left[:, j] / target.gram[j, j]), low, high)
+            wanted = out[:, j] + left[:, j] / target.gram[j, j]
+            best = np.clip(np.rint(wanted), low, high)
+            if price:
+                best = _cheapest(wanted, best, out[:, j], price.bits, per_bit / target.gram[j, j], low)
             step = np.where(free[:, j], best - out[:, j], 0)
             rows = np.flatnonzero(step)
             if rows.size:
@@ -102,3 +133,15 @@ def descend(target: Target, ints: FloatArray, frac: Fracs, bits: int) -> FloatAr
         if not moved:
             break
     return out
+
+
+def _cheapest(
+    wanted: FloatArray, best: FloatArray, now: FloatArray, bits: FloatArray, per_bit: FloatArray, low: int
+) -> FloatArray:
+    """The cheapest of integers [O] around ``wanted``: ``best``, those nearer to zero, and where they are ``now``."""
+    sign = np.sign(best)
+    values = np.stack(
+        [best, best - sign, best - 2 * sign * (np.abs(best) > 1), np.rint(best / 2), 0 * best, now]
+    )
+    cost = np.square(values - wanted) + per_bit * bits[values.astype(np.int64) - low]
+    return np.asarray(np.take_along_axis(values, np.argmin(cost, axis=0)[None], axis=0)[0])

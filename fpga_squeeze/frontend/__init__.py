@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ..graph import FloatModel, QModel, Shape
+from .deep_compression import is_deep_compression, read_deep_compression
+
+__all__ = ["is_deep_compression", "read_model", "read_torch"]
 
 
 def read_model(path: str | Path) -> FloatModel | QModel:
-    """Read a model file: float ONNX gives a FloatModel, quantised (QDQ) ONNX a QModel.
+    """Read a model file: float ONNX or a Deep-Compression file gives a FloatModel, quantised (QDQ) ONNX a QModel.
 
     Raises FpgaSqueezeError, in one line that names file, node and reason, for anything that cannot be
     represented.
     """
+    if is_deep_compression(Path(path)):
+        return read_deep_compression(path)
     from .onnx_model import read_onnx  # imported here: onnx takes a while to load
 
     return read_onnx(path)

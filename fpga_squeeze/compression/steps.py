@@ -1,0 +1,212 @@
+"""The steps of compression in their order, each with the network it leaves and what that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..errors import FpgaSqueezeError
+from ..graph import Conv, Fire, FloatModel
+from .factorise import KERNELS, Factors, factorise, full_rank, unwritable, with_factors
+from .prune import prune_model
+from .sharing import Coded, as_shared, share, uniform
+from .sizes import LayerSize, dense_float, huffman, plain_codes, sparse_float
+
+EVERY_LAYER = ""
+"""Key of an option that is given for all layers."""
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """What to do to a network; by default nothing, which still tells what it takes.
+
+    ranks          rank, or below 1 a share of the full rank, by layer name or for EVERY_LAYER (its 1x1 and 3x3 ones)
+    densities      share of weights to keep, by layer name or for EVERY_LAYER
+    max_loss       instead of densities: images in percent that may change their first class, on calibration images
+    codebook_bits  share weights among 2**bits - 1 values per layer, found by k-means
+    code_bits      or make them integers of so many bits times a power of two
+    per_channel    one binary point per output channel instead of one per layer, with ``code_bits``
+    """
+
+    ranks: Mapping[str, float] = field(default_factory=dict)
+    densities: Mapping[str, float] = field(default_factory=dict)
+    max_loss: float | None = None
+    codebook_bits: int | None = None
+    code_bits: int | None = None
+    per_channel: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything but low rank was asked for."""
+        later = (self.max_loss, self.codebook_bits, self.code_bits)
+        return bool(self.densities) or any(value is not None for value in later)
+
+    def check(self) -> None:
+        """Raise FpgaSqueezeError for numbers out of range and options that exclude each other."""
+        for name, value in self.densities.items():
+            if not 0 < value <= 1:
+                raise FpgaSqueezeError(f"--density {_text(name, value)}: give a share above 0, at most 1")
+        if self.max_loss is not None and not 0 <= self.max_loss < 100:
+            raise FpgaSqueezeError(f"--max-loss {self.max_loss:g}: give percent of the images, 0 to 100")
+        if self.max_loss is not None and self.densities:
+            raise FpgaSqueezeError("--density and --max-loss both say how much to prune; give one of them")
+        if self.codebook_bits is not None and self.code_bits is not None:
+            raise FpgaSqueezeError("--codebook and --bits both say how weights are shared; give one of them")
+        for option, bits, low in (("--codebook", self.codebook_bits, 1), ("--bits", self.code_bits, 2)):
+            if bits is not None and not low <= bits <= 8:
+                raise FpgaSqueezeError(f"{option} {bits}: give {low} to 8 bits")
+        if self.per_channel and self.code_bits is None:
+            raise FpgaSqueezeError("--per-channel places binary points; give --bits with it")
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One row of the table: what was done, the network after it, and its size layer by layer."""
+
+    name: str
+    model: FloatModel
+    layers: tuple[LayerSize, ...]
+
+    @property
+    def weights(self) -> int:
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def nonzero(self) -> int:
+        return sum(layer.nonzero for layer in self.layers)
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of the weights alone."""
+        return sum(layer.weight_bits for layer in self.layers)
+
+    @property
+    def bytes(self) -> int:
+        """All that a decoder needs: weights, tables and biases."""
+        return -(-sum(layer.bits for layer in self.layers) // 8)
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "weights": self.weights,
+            "nonzero": self.nonzero,
+            "weight_bits": self.weight_bits,
+            "bytes": self.bytes,
+            "layers": [vars(layer) for layer in self.layers],
+        }
+
+
+def _text(name: str, value: float) -> str:
+    return f"{name}={value:g}" if name else f"{value:g}"
+
+
+def by_layer(
+    model: FloatModel, option: str, given: Mapping[str, float], usable: Callable[[Conv], bool]
+) -> dict[str, float]:
+    """``given`` for each convolution it means, in network order: those named, or in a Fire module named, else all that
+    are ``usable``. Raises FpgaSqueezeError for a name the model does not have, or whose layer is not usable."""
+    convs = {conv.name: conv for conv in model.convs}
+    groups = {layer.name: [c.name for c in layer.convs] for layer in model.layers if isinstance(layer, Fire)}
+    out: dict[str, float] = {}
+    if EVERY_LAYER in given:
+        out = {name: given[EVERY_LAYER] for name, conv in convs.items() if usable(conv)}
+    for chosen in (groups, convs):  # a layer's own number counts more than its module's
+        for name, value in given.items():
+            if name == EVERY_LAYER or name not in chosen:
+                continue
+            for each in groups[name] if chosen is groups else [name]:
+                if not usable(convs[each]):
+                    size = convs[each].kernel
+                    raise FpgaSqueezeError(
+                        f"{option} {_text(name, value)}: {each} is {size}x{size}; leave it out"
+                    )
+                out[each] = value
+    unknown = next((n for n in given if n and n not in convs and n not in groups), None)
+    if unknown is not None:
+        known = ", ".join(layer.name for layer in model.layers if isinstance(layer, Conv | Fire))
+        raise FpgaSqueezeError(
+            f"{option} {_text(unknown, given[unknown])}: {model.source or model.name} has no such layer; "
+            f"it has {known}, and in a Fire module FIRE_squeeze1x1, FIRE_expand1x1, FIRE_expand3x3"
+        )
+    return {name: out[name] for name in convs if name in out}
+
+
+def find_factors(model: FloatModel, ranks: Mapping[str, float]) -> list[Factors]:
+    """The layers that ``ranks`` means, as two each."""
+    convs, out = {conv.name: conv for conv in model.convs}, []
+    for name, rank in by_layer(model, "--rank", ranks, lambda c: c.kernel in KERNELS).items():
+        most = full_rank(convs[name])
+        wanted = max(1, round(rank * most)) if 0 < rank < 1 else rank
+        if wanted != int(wanted) or not 1 <= wanted <= most:
+            raise FpgaSqueezeError(
+                f"--rank {name}={rank:g}: give a whole number from 1 to {most}, or a share of that below 1"
+            )
+        out.append(factorise(convs[name], int(wanted)))
+    return out
+
+
+def read_step(model: FloatModel) -> Step:
+    """The network as it came, every weight in 32 bits."""
+    return Step("float32", model, tuple(map(dense_float, model.convs)))
+
+
+def rank_step(model: FloatModel, factors: list[Factors]) -> Step:
+    """The network with factorised layers. Where the graph has no place for two, it holds their product, which computes
+    the same, while the sizes are those of the factors."""
+    after, by_name = with_factors(model, factors), {f.original.name: f for f in factors}
+    inside = set(unwritable(model, list(by_name)))
+    convs: list[Conv] = []
+    for conv in after.convs:
+        convs += [by_name[conv.name].basis, by_name[conv.name].mix] if conv.name in inside else [conv]
+    return Step(_rank_name(factors), after, tuple(map(dense_float, convs)))
+
+
+def _rank_name(factors: list[Factors]) -> str:
+    if len(factors) == 1:
+        return f"{factors[0].original.name} of rank {factors[0].rank}"
+    return f"{len(factors)} layers of low rank"
+
+
+def prune_step(model: FloatModel, densities: Mapping[str, float]) -> Step:
+    """The network with its smallest weights left out, and zeros skipped."""
+    shares = by_layer(model, "--density", densities, lambda _: True)
+    after = prune_model(model, shares) if shares else model
+    return Step(
+        "pruned, zero runs" if densities else "zero runs", after, tuple(map(sparse_float, after.convs))
+    )
+
+
+def code_layers(model: FloatModel, options: CompressOptions) -> list[Coded] | None:
+    """Each layer's weights as codes, made or found; None where none were asked for and a layer has too many values."""
+    out: list[Coded] = []
+    for conv in model.convs:
+        if options.codebook_bits is not None:
+            coded: Coded | None = share(conv, options.codebook_bits)
+        elif options.code_bits is not None:
+            coded = uniform(conv, options.code_bits, options.per_channel)
+        else:
+            coded = as_shared(conv)
+        if coded is None:
+            return None
+        out.append(coded)
+    return out
+
+
+def code_steps(model: FloatModel, coded: Iterable[Coded], name: str) -> list[Step]:
+    """The network with shared weights, as plain codes and as Huffman codes."""
+    layers = list(coded)
+    new = any(a.conv is not b for a, b in zip(layers, model.convs, strict=True))
+    after = model.with_convs({layer.conv.name: layer.conv for layer in layers}) if new else model
+    return [
+        Step(name, after, tuple(map(plain_codes, layers))),
+        Step("Huffman", after, tuple(map(huffman, layers))),
+    ]
+
+
+def code_name(options: CompressOptions) -> str:
+    """What the step that shares weights is called."""
+    if options.codebook_bits is not None:
+        return f"{options.codebook_bits}-bit codebook"
+    if options.code_bits is not None:
+        return f"{options.code_bits}-bit integers"
+    return "its shared values"
