@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import golden
-from .fixed_point import int_range
+from .budget import WeightBudget
 from .golden import FLOAT32_EXACT
 from .graph import Conv, FloatArray, QConv, TensorType
 from .method import DEFAULT, Method
 from .reference import FloatMap
-from .rounding import descend, fitted, make_target, nearest, with_feedback
+from .rounding import Fracs, Target, coarsest, descend, fitted, make_target, nearest, with_feedback
 
 GRAM_COLUMNS = 256
 """Patches per image that weigh the error: with inputs of 8 bits their products still sum exactly in
@@ -24,6 +24,8 @@ FRAC_CANDIDATES = 2
 FRAC_SPREAD = 6
 """A channel's binary point lies at most this far beyond the layer's median: finer weights would not be
 seen."""
+PRICE_ROUNDS = 2
+"""Times that weights are rounded by the price of the code which follows from the last rounding."""
 BIAS_LIMIT = FLOAT32_EXACT // 4
 
 
@@ -79,11 +81,13 @@ def quantise_weights(
     maps: list[npt.NDArray[np.integer]],
     float_maps: list[FloatMap],
     method: Method = DEFAULT,
+    budget: WeightBudget | None = None,
 ) -> QConv:
     """The convolution with integer weights and bias for an input of type ``source``.
 
     Weights and binary points are those that come closest, over ``maps``, to the sums the float network has
-    over ``float_maps``; the mean of what is left goes into the bias. ``output.frac`` stays as given.
+    over ``float_maps``; the mean of what is left goes into the bias. ``output.frac`` stays as given. With a
+    ``budget`` they also depend on the bits they take; raises FpgaSqueezeError where it cannot be kept.
     """
     channels = conv.weight.shape[0]
     draft = QConv(
@@ -104,24 +108,10 @@ def quantise_weights(
     correction = method.correction if method.learned else 0.0
     target = make_target(weight, seen.gram, seen.gram + correction * (seen.cross - seen.gram))
     fit = fitted(target) if correction else weight
-    base = _coarsest(fit, bits)
-    median = int(np.median(base[weight.any(axis=1)])) if weight.any() else 0
-    best = np.full(channels, np.inf)
-    fracs, ints = base.copy(), np.zeros(weight.shape)
-    for step in range(FRAC_CANDIDATES):
-        frac = np.minimum(base + step, median + FRAC_SPREAD)
-        frac = _within_reach(fit, conv.bias, frac, source, bits)
-        candidates = [nearest(weight, frac, bits)]
-        if method.learned:
-            candidates.append(with_feedback(target, fit, frac, bits))
-        for q in candidates:
-            error = target.error(np.ldexp(q, -frac[:, None]))
-            better = (error < best) & _exact(q, conv.bias, frac, source)
-            best[better], fracs[better], ints[better] = error[better], frac[better], q[better]
-    if method.learned:
-        moved = descend(target, ints, fracs, bits)
-        kept = _exact(moved, conv.bias, fracs, source)
-        ints[kept] = moved[kept]
+    if budget:
+        fracs, ints = _within_budget(conv, target, fit, source, bits, budget)
+    else:
+        fracs, ints = _least_error(conv, target, fit, source, bits, method.learned)
     real_bias = conv.bias + weight @ seen.float_mean - np.ldexp(ints, -fracs[:, None]) @ seen.mean
     bias = np.rint(np.ldexp(real_bias, (source.frac + fracs).astype(np.int32)))
     bias = np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)
@@ -134,13 +124,49 @@ def quantise_weights(
     )
 
 
-def _coarsest(weight: FloatArray, bits: int) -> npt.NDArray[np.int32]:
-    """The finest binary point per channel at which no weight saturates, int32 [O]; 0 where all are zero."""
-    peak = np.abs(weight).max(axis=1)
-    top = int_range(bits, True)[1]
-    with np.errstate(divide="ignore"):
-        frac = np.floor(np.log2(top / np.where(peak > 0, peak, top)))
-    return np.asarray(frac, dtype=np.int32)
+def _least_error(
+    conv: Conv, target: Target, fit: FloatArray, source: TensorType, bits: int, learned: bool
+) -> tuple[Fracs, FloatArray]:
+    """(binary points [O], integers [O, P]) of least error, whatever they cost."""
+    weight = target.weight
+    base = coarsest(fit, bits)
+    median = int(np.median(base[weight.any(axis=1)])) if weight.any() else 0
+    best = np.full(len(weight), np.inf)
+    fracs, ints = base.copy(), np.zeros(weight.shape)
+    for step in range(FRAC_CANDIDATES):
+        frac = np.minimum(base + step, median + FRAC_SPREAD)
+        frac = _within_reach(fit, conv.bias, frac, source, bits)
+        candidates = [nearest(weight, frac, bits)]
+        if learned:
+            candidates.append(with_feedback(target, fit, frac, bits))
+        for q in candidates:
+            error = target.error(np.ldexp(q, -frac[:, None]))
+            better = (error < best) & _exact(q, conv.bias, frac, source)
+            best[better], fracs[better], ints[better] = error[better], frac[better], q[better]
+    if learned:
+        moved = descend(target, ints, fracs, bits)
+        kept = _exact(moved, conv.bias, fracs, source)
+        ints[kept] = moved[kept]
+    return fracs, ints
+
+
+def _within_budget(
+    conv: Conv, target: Target, fit: FloatArray, source: TensorType, bits: int, budget: WeightBudget
+) -> tuple[Fracs, FloatArray]:
+    """(binary points [O], integers [O, P]) of little error for the bits they take."""
+    for rate in budget.rates(conv.name):
+        fracs = _within_reach(fit, conv.bias, budget.fracs(conv.name, rate), source, bits)
+        ints = with_feedback(target, fit, fracs, bits)
+        for _ in range(PRICE_ROUNDS):
+            price = budget.price(conv.name, rate, ints, target.gram)
+            ints = descend(target, ints, fracs, bits, price)
+        ints = np.where(
+            _exact(ints, conv.bias, fracs, source)[:, None], ints, nearest(target.weight, fracs, bits)
+        )
+        whole = ints.reshape(conv.weight.shape).astype(np.int64)
+        if budget.spend(conv.name, whole):
+            return fracs, ints
+    raise budget.refuse(whole)
 
 
 def _within_reach(

@@ -1,12 +1,13 @@
 // Cosimulation driver: sends frames into the accelerator, takes the logits out, and records every word that crosses a
-// stream between kernels.
+// stream between kernels, and the weights that reach the lanes.
 //
 // Usage: cosim IMAGES FRAMES BEATS_PER_FRAME WORDS_PER_FRAME STALL_SEED QUIET_CYCLES OUT_DIR
 //   IMAGES           file of 64-bit beats, frame after frame
 //   WORDS_PER_FRAME  logits of a frame
 //   STALL_SEED       0: the source always offers and the sink always takes; else both stall at random
 //   QUIET_CYCLES     give up after this many cycles in which no word moved (a deadlock)
-// Writes one file of little-endian words per stream, logits.bin (int32), and report.txt. Exit code 0, or 3 on a deadlock
+// Writes one file of little-endian words per stream, logits.bin (int32), the terms of one row group per engine, and
+// report.txt. Exit code 0, or 3 on a deadlock
 // or a protocol error, told in report.txt.
 #include <cstdint>
 #include <cstdio>
@@ -61,6 +62,72 @@ struct Staller {
     }
 };
 
+// Bytes of a port's value, least significant first, into memory.
+template <typename T>
+void copy(std::uint8_t* to, const T& value, std::size_t bytes) {
+    std::uint64_t v = static_cast<std::uint64_t>(value);
+    std::memcpy(to, &v, bytes);
+}
+template <std::size_t N>
+void copy(std::uint8_t* to, const VlWide<N>& value, std::size_t bytes) {
+    std::memcpy(to, value.data(), bytes);
+}
+
+// The terms that reach the lanes of an engine. Each stage repeats its terms in every row group: those of the first
+// one are kept for the comparison with golden, all others must be equal to them.
+struct Terms {
+    std::size_t bytes;
+    bool fire;
+    std::uint64_t groups;
+    std::uint64_t sizes[3];  // terms of the stages S, A, B in a row group
+    std::vector<std::uint8_t> kept[3] = {};
+    std::uint64_t done[3] = {0, 0, 0};  // row groups a stage has finished, of all frames
+    std::uint64_t place = 0;            // of the next term in its stage
+    int stage = 0;
+    std::uint64_t seen = 0, different = 0;
+    std::string first_different;
+
+    Terms(int bits, bool is_fire, std::uint64_t group_count, std::uint64_t s, std::uint64_t a, std::uint64_t b)
+        : bytes(static_cast<std::size_t>((bits + 7) / 8)), fire(is_fire), groups(group_count), sizes{s, a, b},
+          stage(is_fire ? 0 : 1) {}
+
+    template <typename T>
+    void take(const T& value) {
+        std::uint8_t word[512];
+        copy(word, value, bytes);
+        ++seen;
+        std::vector<std::uint8_t>& held = kept[stage];
+        if (done[stage] == 0) {
+            held.insert(held.end(), word, word + bytes);
+        } else if (std::memcmp(&held[place * bytes], word, bytes) != 0) {
+            if (different++ == 0) {
+                first_different = std::to_string(stage) + " " + std::to_string(place) + " " +
+                                  std::to_string(done[stage]) + " ";
+                char hex[3];
+                for (std::size_t i = bytes; i-- > 0;) {
+                    std::snprintf(hex, sizeof hex, "%02x", static_cast<unsigned>(word[i]));
+                    first_different += hex;
+                }
+            }
+        }
+        if (++place == sizes[stage]) {
+            place = 0;
+            ++done[stage];
+            stage = next();
+        }
+    }
+
+    // S0, S1, A0, B0, S2, A1, B1, ...: the squeeze runs one row group ahead within a frame
+    int next() const {
+        if (!fire) return 1;
+        const std::uint64_t squeezed = done[0], expanded = done[2];
+        if (stage == 0) return squeezed % groups == 1 && groups > 1 ? 0 : 1;
+        if (stage == 1) return 2;
+        const bool frame_end = expanded % groups == 0;
+        return frame_end || squeezed % groups != 0 ? 0 : 1;
+    }
+};
+
 std::FILE* open_out(const std::string& path) {
     std::FILE* file = std::fopen(path.c_str(), "wb");
     if (!file) {
@@ -100,6 +167,9 @@ int main(int argc, char** argv) {
     std::uint64_t missing_##name = frames * (words);
     FSQ_TAPS(FSQ_OPEN)
 #undef FSQ_OPEN
+#define FSQ_TERMS_OF(name, bits, fire, groups, s, a, b) Terms terms_##name(bits, fire != 0, groups, s, a, b);
+    FSQ_TERMS(FSQ_TERMS_OF)
+#undef FSQ_TERMS_OF
     std::FILE* logits = open_out(out + "/logits.bin");
     std::FILE* report = open_out(out + "/report.txt");
 
@@ -160,6 +230,10 @@ int main(int argc, char** argv) {
     }
         FSQ_TAPS(FSQ_RECORD)
 #undef FSQ_RECORD
+#define FSQ_TAKE(name, bits, fire, groups, s, a, b) \
+    if (top.tap_##name##_term_fire) terms_##name.take(top.tap_##name##_term_data);
+        FSQ_TERMS(FSQ_TAKE)
+#undef FSQ_TAKE
         if (top.m_axis_tvalid && top.m_axis_tready && taken < frames * frame_words) {
             const std::int32_t value = static_cast<std::int32_t>(top.m_axis_tdata);
             std::fwrite(&value, 4, 1, logits);
@@ -186,6 +260,16 @@ int main(int argc, char** argv) {
     std::fprintf(report, "first_beat %llu\ncycles %llu\nbeats %llu\nlogits %llu\n",
                  static_cast<unsigned long long>(first), static_cast<unsigned long long>(cycle),
                  static_cast<unsigned long long>(sent), static_cast<unsigned long long>(taken));
+#define FSQ_TELL(name, bits, fire, groups, s, a, b)                                                        \
+    {                                                                                                       \
+        std::FILE* file = open_out(out + "/" #name "_terms.bin");                                           \
+        for (const std::vector<std::uint8_t>& kept : terms_##name.kept) std::fwrite(kept.data(), 1, kept.size(), file); \
+        std::fclose(file);                                                                                  \
+        std::fprintf(report, "terms " #name " %llu %llu %s\n", static_cast<unsigned long long>(terms_##name.seen), \
+                     static_cast<unsigned long long>(terms_##name.different), terms_##name.first_different.c_str()); \
+    }
+    FSQ_TERMS(FSQ_TELL)
+#undef FSQ_TELL
     if (!error.empty()) std::fprintf(report, "error %s\n", error.c_str());
 #define FSQ_CLOSE(name, bits, words) std::fclose(file_##name);
     FSQ_TAPS(FSQ_CLOSE)

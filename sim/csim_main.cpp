@@ -4,8 +4,9 @@
 //   IMAGES        file of 64-bit beats, frame after frame
 //   EXPECTED_DIR  files as this program writes them; it then compares its own with them. Streams are seen where the C++
 //                 runs; in a C/RTL cosimulation only the logits are there to compare.
-// Writes one file of little-endian words per stream and logits.bin (int32) into OUT_DIR. Exit code 0; 1 where a file
-// differs from the expected one; 2 on a file that cannot be read or written; 3 where a frame does not end as it should.
+// Writes one file of little-endian words per stream, one per feed of terms, and logits.bin (int32) into OUT_DIR. Exit code
+// 0; 1 where a file differs from the expected one; 2 on a file that cannot be read or written; 3 where a frame does not
+// end as it should.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -27,8 +28,13 @@ struct Stream {
 const Stream streams[] = {FSQ_STREAMS(FSQ_ROW)};
 #undef FSQ_ROW
 const int stream_count = sizeof(streams) / sizeof(streams[0]);
+#define FSQ_ROW(name, bits, words) {#name, bits, words},
+const std::vector<Stream> feeds = {FSQ_FEEDS(FSQ_ROW)};
+#undef FSQ_ROW
 
 std::vector<std::FILE*> files;
+std::vector<std::FILE*> term_files;
+unsigned long long frame = 0;
 bool tapped = false;
 std::string error;
 
@@ -52,6 +58,15 @@ std::vector<unsigned char> read_file(const std::string& path) {
     return bytes;
 }
 
+// Writes a word in whole bytes.
+void write_word(std::FILE* file, int bits, const unsigned long long* limbs, const char* name) {
+    std::vector<unsigned char> bytes(static_cast<std::size_t>((bits + 7) / 8));
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(limbs[i / 8] >> (8 * (i % 8)));
+    if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size()) {
+        fail(std::string("cannot write the words of ") + name);
+    }
+}
+
 // True where OUT_DIR/name.bin and EXPECTED_DIR/name.bin hold the same bytes.
 bool equal(const std::string& name, const std::string& out, const std::string& expected) {
     const bool same = read_file(out + "/" + name + ".bin") == read_file(expected + "/" + name + ".bin");
@@ -61,13 +76,15 @@ bool equal(const std::string& name, const std::string& out, const std::string& e
 
 }  // namespace
 
-// A row word goes to the file of its stream, in whole bytes.
+// A row word goes to the file of its stream.
 void fsq_tap_word(int index, int bits, const unsigned long long* limbs) {
-    std::vector<unsigned char> bytes(static_cast<std::size_t>((bits + 7) / 8));
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(limbs[i / 8] >> (8 * (i % 8)));
-    if (std::fwrite(bytes.data(), 1, bytes.size(), files[static_cast<std::size_t>(index)]) != bytes.size()) {
-        fail(std::string("cannot write the words of ") + streams[index].name);
-    }
+    write_word(files[static_cast<std::size_t>(index)], bits, limbs, streams[index].name);
+}
+
+// The terms of all frames come from the same memories: those of the first one are kept.
+void fsq_tap_term(int index, int bits, const unsigned long long* limbs) {
+    const std::size_t feed = static_cast<std::size_t>(index);
+    if (frame == 0) write_word(term_files[feed], bits, limbs, feeds[feed].name);
 }
 
 void fsq_tap_count(int index, unsigned long long words) {
@@ -76,6 +93,11 @@ void fsq_tap_count(int index, unsigned long long words) {
         error = std::string("stream ") + streams[index].name + " carries " + std::to_string(words) + " words, not " +
                 std::to_string(streams[index].words);
     }
+}
+
+void fsq_broken(const char* name, const char* what) {
+    std::fprintf(stderr, "%s: %s\n", name, what);
+    std::exit(3);
 }
 
 int main(int argc, char** argv) {
@@ -91,12 +113,13 @@ int main(int argc, char** argv) {
              std::to_string(frames) + " frames");
     }
     for (const Stream& stream : streams) files.push_back(open_file(out + "/" + stream.name + ".bin", "wb"));
+    for (const Stream& feed : feeds) term_files.push_back(open_file(out + "/" + feed.name + "_terms.bin", "wb"));
     std::FILE* logits = open_file(out + "/logits.bin", "wb");
 
     hls::stream<fsq_beat_in> s_axis;
     hls::stream<fsq_beat_out> m_axis;
     std::size_t next = 0;
-    for (unsigned long long frame = 0; frame < frames && error.empty(); ++frame) {
+    for (; frame < frames && error.empty(); ++frame) {
         for (int i = 0; i < FSQ_FRAME_BEATS; ++i) {
             std::uint64_t data = 0;
             for (int b = 0; b < 8; ++b) data |= static_cast<std::uint64_t>(beats[next++]) << (8 * b);
@@ -122,6 +145,7 @@ int main(int argc, char** argv) {
         if (!error.empty()) error = "frame " + std::to_string(frame) + ": " + error;
     }
     for (std::FILE* file : files) std::fclose(file);
+    for (std::FILE* file : term_files) std::fclose(file);
     std::fclose(logits);
     if (!error.empty()) {
         std::fprintf(stderr, "%s\n", error.c_str());

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..fixed_point import IntArray, index_bits
 from ..planning.plan import EnginePlan
-from ..weight_stream import conv_units, pack_segment
+from ..planning.weights import CodedStream, CompressedWeights, DenseWeights
+from ..weight_stream import conv_order, conv_units, pack_bits, pack_segment
 
 
-def weight_words(engine: EnginePlan) -> list[int]:
-    """Words of the weight memory, segment after segment."""
+def dense_words(engine: EnginePlan, weights: DenseWeights) -> list[int]:
+    """Words of a dense weight memory, segment after segment."""
     words: list[int] = []
-    for segment in engine.segments:
-        units = [conv_units(engine.stages[s].conv.weight, engine.folding.channels) for s in segment.stages]
-        words += pack_segment(np.concatenate(units), engine.weight_bits, engine.word_bits)
+    for segment in weights.segments:
+        order = [conv_order(engine.stages[s].conv.weight, engine.folding.channels) for s in segment.stages]
+        words += pack_segment(np.concatenate(order), engine.weight_bits, weights.word_bits)
     return words
+
+
+def coded_words(weights: CompressedWeights, stream: CodedStream) -> list[int]:
+    """Words of a compressed stream, the first bit lowest; each segment starts behind its padding."""
+    bits = []
+    for segment in stream.segments:
+        bits.append(np.zeros(segment.pad, dtype=np.int64))
+        for stage in segment.stages:
+            terms = weights.layers[stage].terms
+            symbols = terms.run_symbols if stream.channel is None else terms.weight[:, stream.channel]
+            bits.append(stream.codes[stage].encode(symbols))
+    return pack_bits(np.concatenate(bits), stream.memory.width)
+
+
+def weight_words(engine: EnginePlan) -> list[list[int]]:
+    """Words of each weight memory of an engine, in the order of its ``weights.roms``."""
+    weights = engine.weights
+    if isinstance(weights, DenseWeights):
+        return [dense_words(engine, weights)]
+    return [coded_words(weights, stream) for stream in weights.streams]
 
 
 def table_entries(engine: EnginePlan) -> list[tuple[int, int]]:
@@ -30,6 +52,43 @@ def table_entries(engine: EnginePlan) -> list[tuple[int, int]]:
         ]
         entries += [(0, 0)] * (stage.outs * engine.folding.channels - channels)
     return entries
+
+
+def position_bits(engine: EnginePlan) -> tuple[int, int]:
+    """Widths of an input channel and of a kernel row or column."""
+    convs = [stage.conv for stage in engine.stages]
+    return index_bits(max(v.weight.shape[1] for v in convs)), index_bits(max(v.kernel for v in convs))
+
+
+def term_fields(engine: EnginePlan) -> list[tuple[str, int]]:
+    """Fields of a term at the lanes and their widths, lowest first: weights, and where zeros are skipped the place."""
+    channel, kernel = position_bits(engine)
+    fields = [("weight", engine.weight_bits)] * engine.folding.channels
+    if isinstance(engine.weights, DenseWeights):
+        return fields
+    return [*fields, ("last", 1), ("kx", kernel), ("ky", kernel), ("channel", channel)]
+
+
+def expected_terms(engine: EnginePlan) -> list[IntArray]:
+    """The terms of each stage in one row group, int64 [terms, fields], from the weights of golden."""
+    tables = []
+    for i, stage in enumerate(engine.stages):
+        units = conv_units(stage.conv.weight, engine.folding.channels)
+        if isinstance(engine.weights, DenseWeights):
+            tables.append(units)
+            continue
+        terms = engine.weights.layers[i].terms
+        last = np.cumsum(terms.lengths) - 1
+        ends = np.zeros(len(terms.run), dtype=np.int64)
+        ends[last] = 1
+        steps = np.cumsum(terms.run + 1)
+        first = np.repeat(np.concatenate([[0], steps[last[:-1]]]), terms.lengths)
+        position = steps - first - 1
+        kernel, positions = stage.conv.kernel, int(stage.conv.weight[0].size)
+        group = np.repeat(np.arange(len(terms.lengths)), terms.lengths)
+        place = [ends, position % kernel, position // kernel % kernel, position // kernel**2]
+        tables.append(np.column_stack([units[group * positions + position], *place]))
+    return tables
 
 
 def left_bits(engine: EnginePlan) -> int:

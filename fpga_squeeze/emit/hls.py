@@ -5,63 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ..errors import FpgaSqueezeError
 from ..fixed_point import int_range
 from ..graph import QConv, TensorType
 from ..paths import resource_dir
-from ..planning.memory import Memory
-from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan, Stage
-from .contents import left_bits, table_words, weight_words
+from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
+from ..planning.weights import Stage
+from .contents import left_bits, table_words
+from .hls_memory import Constants, Context, memory_context
+from .hls_weights import weight_constants, weights_context, widest_weights
 from .render import write
-
-Context = dict[str, Any]
-Constants = dict[str, int | bool]
 
 DIALECTS = ("vitis", "bambu")
 DEFAULT_PART = "xc7z020clg400-1"
 MAX_WORD_BITS = 1 << 15
 """Widest integer of the vendor's ap_int."""
-
-_ROM_LINE = 100
-_ROW_BITS = 10
-"""Parameter memories are stacked from arrays of 1,024 words (see planning/memory.py)."""
-
-
-def _lines(words: list[int], width: int) -> list[str]:
-    """Words as hexadecimal constants, as many on a line as fit."""
-    digits = (width + 3) // 4
-    per_line = max(1, _ROM_LINE // (digits + 4))
-    texts = [f"0x{word:0{digits}x}" for word in words]
-    return [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
-
-
-def _memory(memory: Memory, words: list[int]) -> Context:
-    """A parameter memory as columns of arrays, one array per block RAM."""
-    columns: dict[int, Context] = {}
-    for tile in memory.tiles:
-        index = len(columns) if tile.bit not in columns else columns[tile.bit]["index"]
-        column = columns.setdefault(
-            tile.bit, {"index": index, "bit": tile.bit, "width": tile.width, "tiles": []}
-        )
-        mask = (1 << tile.width) - 1
-        held = [(word >> tile.bit) & mask for word in words[tile.row : tile.row + tile.depth]]
-        column["tiles"].append(
-            {
-                "name": f"{memory.name}_c{index}_r{len(column['tiles'])}",
-                "depth": tile.depth,
-                "lines": _lines(held, tile.width),
-            }
-        )
-    return {
-        "columns": list(columns.values()),
-        "width": memory.width,
-        "last": memory.depth - 1,
-        "stacked": any(len(column["tiles"]) > 1 for column in columns.values()),
-        "row_bits": _ROW_BITS,
-        "row_mask": (1 << _ROW_BITS) - 1,
-    }
 
 
 def _limits(tensor: TensorType, relu: bool) -> tuple[int, int]:
@@ -92,7 +51,7 @@ def _buffer(
         "name": name,
         "role": role,
         "array": array,
-        "block": lines.memory.block,
+        "style": lines.memory.style,
         "pad_values": pads if any(pads) else [],
         "text": f"{array}: rows of {_describe(tensor)}; {lines.slots} slots of {lines.span} rows",
         "constants": {
@@ -167,9 +126,8 @@ def _engine(engine: EnginePlan) -> Context:
         "UNITS": engine.units,
         "OUT_WIDTH": engine.output.type.shape.width,
         "OUT_BITS": engine.output.type.bits,
-        "WORD_BITS": engine.word_bits,
-        "WEIGHT_WORDS": engine.weights.depth,
         "TABLE_ENTRIES": engine.table.depth,
+        **weight_constants(engine),
     }
     buffers = [
         _buffer(
@@ -186,7 +144,6 @@ def _engine(engine: EnginePlan) -> Context:
             "B_OUTS": expand3.outs,
             "B_LAST": _last_channels(expand3, folding.channels),
             "MAX_OUTS": max(s.outs for s in engine.stages),
-            "S_WORDS": engine.segments[0].words,
         }
         middle = squeeze.conv.output
         buffers.append(
@@ -203,10 +160,6 @@ def _engine(engine: EnginePlan) -> Context:
         )
     else:
         constants |= {"OUTS": first.outs, "LAST_CHANNELS": _last_channels(first, folding.channels)}
-    weights = _memory(engine.weights, weight_words(engine)) | {
-        "text": f"{engine.weights.depth} words of {engine.word_bits} bits, units of {folding.channels} x "
-        f"{engine.weight_bits} bits in the order of use."
-    }
     return {
         "template": "engine",
         "include": "fsq_fire_engine.hpp" if engine.is_fire else "fsq_conv_engine.hpp",
@@ -215,8 +168,8 @@ def _engine(engine: EnginePlan) -> Context:
         f"{folding.phases},{folding.rows},{folding.channels}: {engine.lanes} lanes in {engine.dsp} DSP slices.",
         "constants": constants,
         "buffers": buffers,
-        "weights": weights,
-        "table": _memory(engine.table, table_words(engine)),
+        **weights_context(engine),
+        "table": memory_context(engine.table, table_words(engine)),
     }
 
 
@@ -246,7 +199,7 @@ def _pool(pool: PoolPlan) -> Context:
         "have": _flags(pool.have_rows),
         "start": _flags(pool.start_rows),
         "emit": _flags(pool.emit_rows),
-        "block": pool.kept.block,
+        "style": pool.kept.style,
     }
 
 
@@ -301,8 +254,8 @@ def _kernel(kernel: KernelPlan) -> Context:
 
 
 def _widest(plan: Plan) -> int:
-    """Bits of the widest integer of the C++: a row word, or the buffer of a weight gearbox."""
-    words = [k.output.word_bits for k in plan.kernels] + [e.word_bits + e.unit_bits for e in plan.engines]
+    """Bits of the widest integer of the C++: a row word, or what the weights need."""
+    words = [k.output.word_bits for k in plan.kernels] + [widest_weights(e) for e in plan.engines]
     widest = max(words)
     if widest > MAX_WORD_BITS:
         raise FpgaSqueezeError(
@@ -338,14 +291,18 @@ def emit_hls(
 
     kernels: list[Context] = []
     for kernel in plan.kernels:
-        context = _kernel(kernel) | {
-            "name": kernel.name,
-            "source": kernels[-1]["name"] if kernels else "",
-            "word_bits": kernel.output.word_bits,
-            "words": kernel.output.words,
-            "depth": kernel.output.depth,
-            "stream": _describe(kernel.output.type),
-        }
+        context = (
+            {"feed": None}
+            | _kernel(kernel)
+            | {
+                "name": kernel.name,
+                "source": kernels[-1]["name"] if kernels else "",
+                "word_bits": kernel.output.word_bits,
+                "words": kernel.output.words,
+                "depth": kernel.output.depth,
+                "stream": _describe(kernel.output.type),
+            }
+        )
         kernels.append(context)
         write(
             folder / f"{kernel.name}.cpp",

@@ -6,25 +6,20 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..fixed_point import int_range, signed_bits
+from ..fixed_point import count_bits, index_bits, int_range, signed_bits
 from ..graph import QConv, TensorType
 from ..paths import resource_dir
-from ..planning.memory import Memory, ram_tiles
+from ..planning.memory import STYLES, Memory
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
-from .contents import left_bits, table_words, weight_words
+from ..planning.weights import CompressedWeights
+from .contents import left_bits, position_bits, term_fields
+from .parameters import table_context, weights_context
 from .render import write
 
 Parameters = dict[str, object]
 
-
-def index_bits(count: int) -> int:
-    """Bits of an index below ``count``, at least one."""
-    return max(1, (count - 1).bit_length())
-
-
-def count_bits(count: int) -> int:
-    """Bits of a number up to ``count``, at least one."""
-    return max(1, count.bit_length())
+SINGLE_STYLE = 3
+"""STYLE of fsq_line_bank: distributed RAM with one address; the others are those of ``STYLES``."""
 
 
 def _bit_table(rows: Iterable[bool]) -> str:
@@ -34,9 +29,11 @@ def _bit_table(rows: Iterable[bool]) -> str:
     return f"{len(flags)}'h{value:x}"
 
 
-def _block(memory: Memory, prefix: str = "") -> Parameters:
-    tiles = ram_tiles(memory.depth, memory.width)
-    return {f"{prefix}BLOCK": int(memory.block), f"{prefix}TILE_W": tiles[0].width if tiles else memory.width}
+def _rows(memory: Memory, prefix: str = "") -> Parameters:
+    """Kind of a row memory, see fsq_line_bank, and the width of a column of blocks."""
+    style = SINGLE_STYLE if memory.single else STYLES.index(memory.style)
+    width = memory.tiles[0].width if memory.tiles else memory.width
+    return {f"{prefix}STYLE": style, f"{prefix}TILE_W": width}
 
 
 def _limits(tensor: TensorType, relu: bool) -> tuple[int, int]:
@@ -68,7 +65,7 @@ def _engine_common(engine: EnginePlan) -> Parameters:
         "IN_SIGNED": int(engine.input.type.signed),
         "IN_ROWS": engine.input.rows,
         "SLOTS": engine.lines.slots,
-        **_block(engine.lines.memory),
+        **_rows(engine.lines.memory),
         "FREE_LAST": engine.lines.free_last,
         "HAVE_W": count_bits(height + max(held, 3 * folding.rows) + engine.lines.span + 1),
         "OUT_BITS": engine.output.type.bits,
@@ -91,8 +88,7 @@ def _engine_common(engine: EnginePlan) -> Parameters:
         "HIGH": high,
         "PARTS": engine.parts,
         "UNITS": engine.units,
-        "WORD_W": engine.word_bits,
-        "ADDR_W": index_bits(engine.weights.depth),
+        "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
         "DEPTH": engine.output.depth,
         "COUNT_W": count_bits(engine.output.depth),
         "P_W": index_bits(folding.phases),
@@ -122,13 +118,12 @@ def _conv_parameters(engine: EnginePlan, conv: QConv) -> Parameters:
         "STRIDE": conv.stride,
         "PAD_TOP": conv.pads[0],
         "PAD_LEFT": conv.pads[1],
+        "PADDED": int(conv.pads[0] > 0 or conv.pads[2] > 0),
         "OUT_CHANNELS": out.channels,
         "OUT_WIDTH": out.width,
         "OUTS": engine.stages[0].outs,
-        "WORDS": engine.segments[0].words,
-        "WORD_PAD": engine.segments[0].pad,
-        "CI_W": index_bits(source.channels),
-        "K_W": index_bits(conv.kernel),
+        "CI_W": position_bits(engine)[0],
+        "K_W": position_bits(engine)[1],
         "Y_W": _row_bits(source.height, engine.lines, engine.groups, conv.kernel),
     }
 
@@ -153,7 +148,7 @@ def _fire_parameters(engine: EnginePlan) -> Parameters:
         "SQ_CHANNELS": middle.shape.channels,
         "SQ_BITS": middle.bits,
         "SQ_SIGNED": int(middle.signed),
-        **_block(engine.squeezed.memory, "SQ_"),
+        **_rows(engine.squeezed.memory, "SQ_"),
         "SQ_FREE_STOP": engine.squeezed.free_stop,
         "SQ_FREE_LAST": engine.squeezed.free_last,
         "SQ_OUTS": squeeze.outs,
@@ -166,11 +161,8 @@ def _fire_parameters(engine: EnginePlan) -> Parameters:
         "Y_BITS": max(middle.bits, engine.output.type.bits),
         "LOW_S": low_s,
         "HIGH_S": high_s,
-        "S_WORDS": engine.segments[0].words,
-        "S_PAD": engine.segments[0].pad,
-        "E_WORDS": engine.segments[1].words,
-        "E_PAD": engine.segments[1].pad,
-        "CI_W": index_bits(max(source.shape.channels, middle.shape.channels)),
+        "K_W": position_bits(engine)[1],
+        "CI_W": position_bits(engine)[0],
         "Y_W": _row_bits(height, engine.lines, engine.groups, 3),
     }
 
@@ -192,7 +184,8 @@ def _pool_parameters(pool: PoolPlan) -> Parameters:
         "START_ROWS": _bit_table(pool.start_rows),
         "EMIT_ROWS": _bit_table(pool.emit_rows),
         "EXTRA": int(pool.extra),
-        **_block(pool.kept),
+        **_rows(pool.kept),
+        **({"UNITS": pool.units, "STEPS": pool.steps} if pool.units else {}),
         "DEPTH": pool.output.depth,
         "COUNT_W": count_bits(pool.output.depth),
     }
@@ -213,6 +206,7 @@ def _average_parameters(pool: AveragePlan) -> Parameters:
         "COUNT": pool.layer.count,
         "EXTRA": pool.layer.extra_frac,
         "QUOTIENT": pool.quotient_bits,
+        "DIVIDE_BITS": pool.divide_bits,
         "OUT_BITS": out.bits,
         "LOW": low,
         "HIGH": high,
@@ -238,42 +232,12 @@ def kernel_module(kernel: KernelPlan) -> tuple[str, Parameters]:
     if isinstance(kernel, InputPlan):
         return "fsq_input", _input_parameters(kernel)
     if isinstance(kernel, PoolPlan):
-        return "fsq_max_pool", _pool_parameters(kernel)
+        return "fsq_max_pool_steps" if kernel.units else "fsq_max_pool", _pool_parameters(kernel)
     if isinstance(kernel, AveragePlan):
         return "fsq_avg_pool", _average_parameters(kernel)
     if isinstance(kernel.layer, QConv):
         return "fsq_conv_engine", _conv_parameters(kernel, kernel.layer)
     return "fsq_fire_engine", _fire_parameters(kernel)
-
-
-def _memory_context(memory: Memory, words: list[int], folder: Path, stem: str) -> dict[str, object]:
-    """Write one init file per block and describe the columns of blocks to the template."""
-    columns: dict[int, list[dict[str, object]]] = {}
-    for tile in memory.tiles:
-        rows = columns.setdefault(tile.bit, [])
-        file = f"{stem}_c{len(columns) - 1}_r{len(rows)}.mem"
-        digits = (tile.width + 3) // 4
-        mask = (1 << tile.width) - 1
-        lines = [f"{(w >> tile.bit) & mask:0{digits}x}" for w in words[tile.row : tile.row + tile.depth]]
-        (folder / file).write_text("\n".join(lines) + "\n", encoding="ascii")
-        rows.append(
-            {
-                "file": f"params/{file}",
-                "depth": tile.depth,
-                "addr_w": index_bits(tile.depth),
-                "kind": tile.kind,
-            }
-        )
-    return {
-        "width": memory.width,
-        "depth": memory.depth,
-        "addr_w": index_bits(memory.depth),
-        "columns": [
-            {"bit": bit, "width": next(t.width for t in memory.tiles if t.bit == bit), "tiles": rows}
-            for bit, rows in columns.items()
-        ],
-        "rows": len(next(iter(columns.values()))),
-    }
 
 
 def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
@@ -298,9 +262,19 @@ def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
             }
         )
         if isinstance(kernel, EnginePlan):
-            weights = _memory_context(kernel.weights, weight_words(kernel), params, f"{kernel.name}_weights")
-            table = _memory_context(kernel.table, table_words(kernel), params, f"{kernel.name}_table")
-            kernels[-1] |= {"weights": weights, "table": table, "table_addr_w": parameters["OUT_W"]}
+            weights = weights_context(kernel, parameters, params)
+            table = table_context(kernel, params)
+            sizes = [stage.size for stage in kernel.stages]
+            kernels[-1] |= {
+                "table": table,
+                "table_addr_w": parameters["OUT_W"],
+                "unit_w": kernel.folding.channels * kernel.weight_bits,
+                "term_bits": sum(bits for _, bits in term_fields(kernel)),
+                "channels": kernel.folding.channels,
+                "weight_bits": kernel.weight_bits,
+                "fire": int(kernel.is_fire),
+                "stage_terms": sizes if kernel.is_fire else [0, *sizes, 0],
+            }
             write(
                 folder / f"{kernel.name}_params.sv",
                 "rtl/params.sv.j2",

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import DoesNotFitError, FpgaSqueezeError
-from ..graph import QConv, QFire, QLayer, QMaxPool, QModel
-from .devices import DEFAULT_DEVICE, Device, find_device
+from ..graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
 from .kernels import (
     ceil_div,
     emits_one_row_per_group,
     engine_cost,
     engine_packing,
-    parameter_memory,
+    parameter_cost,
     plan_average,
     plan_engine,
     plan_input,
     plan_pool,
+    row_cost,
+    stream_cost,
+    word_cycles,
 )
 from .packing import ONE_PRODUCT, Multipliers
-from .plan import Folding, KernelPlan, Plan, Stream
+from .plan import AveragePlan, Folding, KernelPlan, Plan, PoolPlan, Stream
 from .timing import schedule
+from .weights import WeightFormat
 
 MAX_ROWS = 4
-MAX_CHANNELS = 32
+MAX_CHANNELS = 64
+MAX_CODED_CHANNELS = 4
+"""Compressed channels at once: they share their runs, so that zeros of one are terms wherever another has a weight."""
+
+Formats = Sequence[WeightFormat]
+"""How the weights of each engine lie in memory, in network order."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,10 @@ class Choice:
 
 
 def all_choices(
-    layer: QConv | QFire, follower: QLayer | None, multipliers: Multipliers = ONE_PRODUCT
+    layer: QConv | QFire,
+    follower: QLayer | None,
+    multipliers: Multipliers = ONE_PRODUCT,
+    weights: WeightFormat = "dense",
 ) -> list[Choice]:
     """Every folding of an engine, by rising DSP slices, then cycles, then the simpler one first.
 
@@ -46,6 +57,7 @@ def all_choices(
     """
     out, packing = layer.output.shape, engine_packing(layer, multipliers)
     widest = max(conv.weight.shape[0] for conv in (layer.convs if isinstance(layer, QFire) else (layer,)))
+    most = MAX_CHANNELS if weights == "dense" else MAX_CODED_CHANNELS
     phases, seen = [], set()
     for k in range(1, out.width + 1):
         if ceil_div(out.width, k) not in seen:
@@ -59,9 +71,9 @@ def all_choices(
     choices = []
     for k in phases:
         for r in rows:
-            for c in range(1, min(MAX_CHANNELS, widest) + 1):
+            for c in range(1, min(most, widest) + 1):
                 folding = Folding(k, r, c)
-                choices.append(Choice(*engine_cost(layer, folding, packing), folding))
+                choices.append(Choice(*engine_cost(layer, folding, packing, weights), folding))
     choices.sort(key=lambda v: (v.dsp, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
     return choices
 
@@ -75,7 +87,14 @@ def pareto(choices: list[Choice]) -> list[Choice]:
     return best
 
 
-def choose_foldings(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> list[Folding]:
+def engine_layers(model: QModel) -> list[QConv | QFire]:
+    """Layers that run on lanes, in network order."""
+    return [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
+
+
+def choose_foldings(
+    model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT, formats: Formats | None = None
+) -> list[Folding]:
     """One folding per engine, in network order, with at most ``budget`` DSP slices in all.
 
     With one product per slice a slice is a lane. Raises DoesNotFitError when even one lane per engine is more than the
@@ -85,9 +104,10 @@ def choose_foldings(model: QModel, budget: int, multipliers: Multipliers = ONE_P
         raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
     layers = list(model.layers)
     engines = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)]
+    formats = formats or ["dense"] * len(engines)
     every = [
-        all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers)
-        for i, layer in engines
+        all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers, weights)
+        for (i, layer), weights in zip(engines, formats, strict=True)
     ]
     fronts = [pareto(choices) for choices in every]
     least = sum(front[0].dsp for front in fronts)
@@ -114,23 +134,27 @@ def choose_foldings(model: QModel, budget: int, multipliers: Multipliers = ONE_P
     if chosen is None:
         raise DoesNotFitError(f"{model.name}: no folding fits {budget} lanes")
     fast = [[c for c in choices if c.cycles <= target] for choices in every]
-    return _save_memory([layer for _, layer in engines], fast, budget)
+    return _save_memory([layer for _, layer in engines], fast, budget, formats)
 
 
-def _save_memory(layers: list[QConv | QFire], fast: list[list[Choice]], budget: int) -> list[Folding]:
-    """Among foldings that are fast enough, those whose parameter memories waste least.
+def _save_memory(
+    layers: list[QConv | QFire], fast: list[list[Choice]], budget: int, formats: Formats
+) -> list[Folding]:
+    """Among foldings that are fast enough, those whose memories cost least.
 
-    Every engine first keeps to its fewest DSP slices; those left over go where one slice saves most block RAM.
+    Every engine first keeps to its fewest DSP slices; those left over go where one slice saves most memory.
     """
-    memory = [
-        {c.folding: parameter_memory(layer, c.folding) for c in choices}
-        for layer, choices in zip(layers, fast, strict=True)
-    ]
+    costs: list[dict[Folding, float]] = []
+    for layer, choices, weights in zip(layers, fast, formats, strict=True):
+        parameters = {
+            c: parameter_cost(layer, c, weights) for c in {choice.folding.channels for choice in choices}
+        }
+        rows = {r: row_cost(layer, r) for r in {choice.folding.rows for choice in choices}}
+        foldings = (choice.folding for choice in choices)
+        costs.append({f: parameters[f.channels] + rows[f.rows] + stream_cost(layer, f) for f in foldings})
 
     def best(engine: int, dsp: int) -> Choice:
-        return min(
-            (c for c in fast[engine] if c.dsp <= dsp), key=lambda c: (memory[engine][c.folding], c.dsp)
-        )
+        return min((c for c in fast[engine] if c.dsp <= dsp), key=lambda c: (costs[engine][c.folding], c.dsp))
 
     chosen = [best(i, min(c.dsp for c in choices)) for i, choices in enumerate(fast)]
     while True:
@@ -138,7 +162,7 @@ def _save_memory(layers: list[QConv | QFire], fast: list[list[Choice]], budget: 
         offers = []
         for i, now in enumerate(chosen):
             offer = best(i, now.dsp + spare)
-            saved = memory[i][now.folding][0] - memory[i][offer.folding][0]
+            saved = costs[i][now.folding] - costs[i][offer.folding]
             if saved > 0:
                 offers.append((saved / max(1, offer.dsp - now.dsp), i, offer))
         if not offers:
@@ -152,9 +176,11 @@ def build_plan(
     foldings: list[Folding],
     lane_budget: int | None = None,
     multipliers: Multipliers = ONE_PRODUCT,
+    formats: Formats | None = None,
 ) -> Plan:
-    """Plan every kernel of ``model`` for the given foldings (one per engine, in network order)."""
-    engines = [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
+    """Plan every kernel of ``model`` for the given foldings and weight formats (one per engine, in network order)."""
+    engines = engine_layers(model)
+    formats = formats or ["dense"] * len(engines)
     if len(foldings) != len(engines):
         raise FpgaSqueezeError(f"{len(foldings)} foldings for {len(engines)} engines")
     for folding, engine in zip(foldings, engines, strict=True):
@@ -165,8 +191,8 @@ def build_plan(
                 f"{engine.name}: folding k,r,c = {folding} does not suit an output of {shape}"
             )
     costs = [
-        engine_cost(layer, folding, engine_packing(layer, multipliers))
-        for layer, folding in zip(engines, foldings, strict=True)
+        engine_cost(layer, folding, engine_packing(layer, multipliers), weights)
+        for layer, folding, weights in zip(engines, foldings, formats, strict=True)
     ]
     slowest = max(cycles for _, cycles in costs)
 
@@ -176,56 +202,62 @@ def build_plan(
     )
     kernels: list[KernelPlan] = [gather]
     source: Stream = gather.output
-    queue = list(foldings)
+    pace: float = 0  # cycles between words, where an engine sends them
+    queue = list(zip(foldings, formats, strict=True))
     for i, layer in enumerate(model.layers):
         kernel: KernelPlan
         if isinstance(layer, QConv | QFire):
             follower = model.layers[i + 1] if i + 1 < len(model.layers) else None
-            folding = queue.pop(0)
+            folding, weights = queue.pop(0)
             if isinstance(follower, QMaxPool) and not emits_one_row_per_group(follower, folding.rows):
                 raise FpgaSqueezeError(
                     f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; use fewer rows"
                 )
-            kernel = plan_engine(layer, folding, source, multipliers)
+            taken = (1, 1)
+            if isinstance(follower, QMaxPool):
+                pace = word_cycles(layer, folding, weights)
+                pool = _least_pool(follower, Stream(layer.name, layer.output, folding.rows, 1), pace)
+                taken = (pool.steps, pool.turn)
+            kernel = plan_engine(layer, folding, source, multipliers, weights, taken)
         elif isinstance(layer, QMaxPool):
-            kernel = plan_pool(layer, source)
+            kernel = _least_pool(layer, source, pace)
+            pace = 0
         else:
-            width = layer.input.shape.width
-            options = (plan_average(layer, source, add) for add in range(1, width + 1))
-            kernel = next((p for p in options if p.work_cycles < slowest), plan_average(layer, source, width))
+            kernel = _keep_pace(layer, source, slowest, kernels[-1].work_cycles)
         kernels.append(kernel)
         source = kernel.output
     budget = lane_budget if lane_budget is not None else sum(dsp for dsp, _ in costs)
     return Plan(model, tuple(kernels), budget, multipliers)
 
 
-def plan_for_lanes(model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT) -> Plan:
-    """The fastest plan with at most ``budget`` DSP slices: so many lanes, or about twice as many with two products."""
-    return tune_buffers(build_plan(model, choose_foldings(model, budget, multipliers), budget, multipliers))
+def _least_pool(pool: QMaxPool, source: Stream, pace: float) -> PoolPlan:
+    """The smallest max pool that takes a word within ``pace`` cycles; else one that takes a row at once."""
+    options = (plan_pool(pool, source, units) for units in range(1, pool.output.shape.width))
+    return next((p for p in options if p.turn <= pace), plan_pool(pool, source))
 
 
-def make_plan(
-    model: QModel,
-    lanes: int | None,
-    device: Device | None,
-    foldings: Mapping[str, Folding] | None = None,
-    products_per_dsp: int | None = None,
-) -> Plan:
-    """The fastest plan for ``lanes``, else for the DSPs of ``device``; ``foldings`` overrides engines by name.
+def _keep_pace(pool: QGlobalAvgPool, source: Stream, slowest: int, before: int) -> AveragePlan:
+    """The smallest average pool that no frame waits for.
 
-    ``lanes`` is a number of DSP slices: each is one lane, or two with ``products_per_dsp`` 2 (None: 1).
+    ``before`` are the cycles of the kernel before it, which sends all rows at the same pace: the last row, with its
+    divisions, must not take longer than that either.
     """
-    multipliers = Multipliers.of(products_per_dsp, device)
-    budget = lanes if lanes is not None else (device or find_device(DEFAULT_DEVICE)).dsp
-    names = [layer.name for layer in model.layers if hasattr(layer, "convs") or hasattr(layer, "weight")]
-    unknown = [name for name in foldings or {} if name not in names]
-    if unknown:
-        raise FpgaSqueezeError(f"--folding {unknown[0]}: no such engine; there are {', '.join(names)}")
-    chosen = choose_foldings(model, budget, multipliers)
-    chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
-    plan = build_plan(model, chosen, budget, multipliers)
-    # spare rows given by hand stay as they are
-    return plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan)
+    shape = pool.input.shape
+    options = [
+        plan_average(pool, source, add, divide_bits)
+        for divide_bits in (1, 2, 4)
+        for add in range(1, shape.width + 1)
+    ]
+    enough = (p for p in options if p.work_cycles < slowest and p.last_row_cycles * shape.height <= before)
+    return next(enough, options[-1])
+
+
+def plan_for_lanes(
+    model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT, formats: Formats | None = None
+) -> Plan:
+    """The fastest plan with at most ``budget`` DSP slices: so many lanes, or about twice as many with two products."""
+    foldings = choose_foldings(model, budget, multipliers, formats)
+    return tune_buffers(build_plan(model, foldings, budget, multipliers, formats))
 
 
 def tune_buffers(plan: Plan) -> Plan:
@@ -237,7 +269,8 @@ def tune_buffers(plan: Plan) -> Plan:
 
     def respared(spares: list[int]) -> Plan:
         foldings = [replace(e.folding, spare=s) for e, s in zip(plan.engines, spares, strict=True)]
-        return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers)
+        formats = [e.weights.format for e in plan.engines]
+        return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats)
 
     def interval(candidate: Plan) -> int:
         return schedule(candidate).cycles_per_frame

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from ..errors import FpgaSqueezeError
 from ..fixed_point import signed_bits
 from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, TensorType
-from .memory import Memory, rom_tiles, row_memory, tile_bits
+from .memory import Memory, kept_memory, rom_tiles, row_memory
 from .packing import ONE_PRODUCT, Multipliers, Packing, pack
-from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Segment, Stage, Stream
+from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Stream
+from .weights import (
+    LUTRAM_PER_BLOCK,
+    Stage,
+    WeightFormat,
+    Weights,
+    engine_stage,
+    pass_cycles,
+    plan_compressed,
+    plan_dense,
+    rom_cost,
+)
 
 DRAIN_LATENCY = 11
 """Cycles from the last term of a pass to the push of its first beat (fsq_mac_array 5, fsq_drain 6)."""
 
-INPUT_DEPTH = 4
-POOL_DEPTH = 4
+ALIKE = 2 * DRAIN_LATENCY
+"""More passes than can have words in an output FIFO at the same time."""
+
+INPUT_DEPTH = 1
+"""Words of the FIFO behind the line gatherer: a register. The words of a row then leave every other cycle."""
+POOL_DEPTH = 1
+"""Words of the FIFO behind a pool, which sends one every other cycle at most."""
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -30,13 +47,26 @@ def layer_convs(layer: QConv | QFire) -> tuple[QConv, ...]:
     return layer.convs if isinstance(layer, QFire) else (layer,)
 
 
-def drain_parts(layer: QConv | QFire, folding: Folding, lanes_per_row: int) -> int:
-    """Beats per row when sums are requantised: as many as the shortest sum of the layer leaves time for.
+DRAIN_SLACK = 1 / 200
+"""Share of cycles that compressed sums may lose to their drain: a few channels with hardly any weight do not set the
+number of requantisers."""
 
-    More beats mean fewer requantisers; ``channels * rows * parts`` never exceeds the shortest sum if it can be helped.
+
+def drain_parts(stages: Sequence[Stage], folding: Folding, lanes_per_row: int, weights: WeightFormat) -> int:
+    """Beats per row when sums are requantised: as many as the sums leave time for.
+
+    More beats mean fewer requantisers. Dense sums lose no cycle to their drain if it can be helped.
     """
-    shortest = min(int(conv.weight[0].size) for conv in layer_convs(layer))
-    return max(1, min(lanes_per_row, shortest // (folding.channels * folding.rows)))
+    words = folding.channels * folding.rows
+    if weights == "dense":
+        shortest = min(min(stage.lengths) for stage in stages)
+        most = max(1, min(lanes_per_row, shortest // words))
+    else:
+        limit = int(pass_cycles(stages, words) * (1 + DRAIN_SLACK))
+        beats = range(2, lanes_per_row + 1)
+        most = bisect_right(beats, limit, key=lambda v: pass_cycles(stages, words * v)) + 1
+    # no more beats than that number of requantisers needs: each is an input of the multiplexer in front of them
+    return ceil_div(lanes_per_row, ceil_div(lanes_per_row, most))
 
 
 def engine_packing(layer: QConv | QFire, multipliers: Multipliers) -> Packing:
@@ -44,46 +74,76 @@ def engine_packing(layer: QConv | QFire, multipliers: Multipliers) -> Packing:
     return pack(layer_convs(layer), multipliers)
 
 
-def engine_cost(layer: QConv | QFire, folding: Folding, packing: Packing) -> tuple[int, int]:
+def engine_cost(
+    layer: QConv | QFire, folding: Folding, packing: Packing, weights: WeightFormat = "dense"
+) -> tuple[int, int]:
     """(DSP slices, cycles per frame) of an engine; equal to ``dsp`` and ``work_cycles`` of its plan."""
     out = layer.output.shape
     lanes_per_row = ceil_div(out.width, folding.phases)
-    beats = folding.channels * folding.rows * drain_parts(layer, folding, lanes_per_row)
-    passes = sum(
-        ceil_div(conv.weight.shape[0], folding.channels) * max(int(conv.weight[0].size), beats)
-        for conv in layer_convs(layer)
-    )
-    cycles = ceil_div(out.height, folding.rows) * folding.phases * passes
+    stages = engine_stages(layer, folding.channels, weights)
+    beats = folding.channels * folding.rows * drain_parts(stages, folding, lanes_per_row, weights)
+    cycles = ceil_div(out.height, folding.rows) * folding.phases * pass_cycles(stages, beats)
     return packing.dsp(lanes_per_row * folding.rows, folding.channels), cycles
 
 
-def weight_segments(stages: Sequence[Stage], channels: int, bits: int) -> tuple[int, tuple[Segment, ...]]:
-    """(bits of a memory word, segments) of the weights: the squeeze apart from what follows it in a Fire module."""
-    unit = channels * bits
-    word = 36 * ceil_div(unit, 36)
-    segments = []
-    for members in ((0,), (1, 2)) if len(stages) == 3 else ((0,),):
-        size = sum(stages[m].outs * stages[m].terms for m in members) * unit
-        segments.append(Segment(ceil_div(size, word), -size % word, members))
-    return word, tuple(segments)
+def word_cycles(layer: QConv | QFire, folding: Folding, weights: WeightFormat) -> float:
+    """Cycles between the words that an engine sends, on average in its fastest stage."""
+    stages = engine_stages(layer, folding.channels, weights)
+    words = folding.channels * folding.rows
+    beats = words * drain_parts(stages, folding, ceil_div(layer.output.shape.width, folding.phases), weights)
+    passes = (pass_cycles([stage], beats) / stage.outs for stage in stages[-2:])
+    return folding.phases * min(passes) / words
 
 
-def engine_stages(layer: QConv | QFire, channels: int) -> tuple[Stage, ...]:
+def engine_stages(layer: QConv | QFire, channels: int, weights: WeightFormat) -> tuple[Stage, ...]:
     """The stages of an engine with ``channels`` output channels at once."""
-    return tuple(
-        Stage(conv, ceil_div(conv.weight.shape[0], channels), int(conv.weight[0].size))
-        for conv in layer_convs(layer)
-    )
+    return tuple(engine_stage(conv, channels, weights) for conv in layer_convs(layer))
 
 
-def parameter_memory(layer: QConv | QFire, folding: Folding) -> tuple[int, int]:
-    """(bits of block RAM for the weights, bits of the replay memory) of an engine."""
-    stages = engine_stages(layer, folding.channels)
+def engine_weights(layer: QConv | QFire, folding: Folding, weights: WeightFormat) -> Weights:
+    """The weight memories of an engine."""
+    stages = engine_stages(layer, folding.channels, weights)
+    if weights == "dense":
+        return plan_dense(layer.name, stages, folding.channels, folding.phases)
+    inputs = max(conv.weight.shape[1] for conv in layer_convs(layer))
+    kernel = max(conv.kernel for conv in layer_convs(layer))
+    position = max(1, (inputs - 1).bit_length()) + 2 * max(1, (kernel - 1).bit_length())
+    return plan_compressed(layer.name, stages, folding.channels, folding.phases, weights, position)
+
+
+def parameter_cost(layer: QConv | QFire, channels: int, weights: WeightFormat) -> float:
+    """Cost of the weight memories of an engine with ``channels`` output channels at once, in RAMB18."""
+    return rom_cost(engine_weights(layer, Folding(1, 1, channels), weights))
+
+
+def row_cost(layer: QConv | QFire, rows: int) -> float:
+    """Cost of the row buffers of an engine with ``rows`` rows at once, in RAMB18, were they distributed RAM.
+
+    The producer is taken to send one row at a time.
+    """
+    folding = Folding(1, rows, 1)
+    bits = plan_engine_lines(layer, 1, folding).memory.payload_bits
+    if isinstance(layer, QFire):
+        bits += plan_squeezed(layer.name, layer, folding).memory.payload_bits
+    return bits / LUTRAM_PER_BLOCK
+
+
+def stream_cost(layer: QConv | QFire, folding: Folding) -> float:
+    """Cost of the memory that replays weights, were they dense, and of the output FIFO, in RAMB18."""
     bits = max(conv.weight_bits for conv in layer_convs(layer))
-    word, segments = weight_segments(stages, folding.channels, bits)
-    blocks = tile_bits(rom_tiles(sum(s.words for s in segments), word))
-    replay = max(s.terms for s in stages) * folding.channels * bits if folding.phases > 1 else 0
-    return blocks, replay
+    terms = max(int(conv.weight[0].size) for conv in layer_convs(layer))
+    replay = terms * folding.channels * bits if folding.phases > 1 else 0
+    fifo = folding.channels * folding.rows * layer.output.shape.width * layer.output.bits
+    return (replay + fifo) / LUTRAM_PER_BLOCK
+
+
+def plan_engine_lines(layer: QConv | QFire, in_rows: int, folding: Folding) -> LineBuffer:
+    """Size the buffer of input rows of an engine, which come ``in_rows`` at a time."""
+    height = layer.output.shape.height
+    if isinstance(layer, QFire):
+        return plan_lines(layer.name, layer.input, in_rows, folding, 1, 1, 0, height)
+    window = layer.kernel, layer.stride, layer.pads[0]
+    return plan_lines(layer.name, layer.input, in_rows, folding, *window, height)
 
 
 def plan_lines(
@@ -118,13 +178,18 @@ def plan_lines(
         arrives = min(ceil_div(need, in_rows) * in_rows, height) - 1
         slots = max(slots, arrives // span - released(group) + 1)
     slots += folding.spare * ceil_div(in_rows, span)
+    slots = max(2, slots)
     memory = row_memory(
-        f"{name}_rows", slots * stride * channels, tensor.shape.width * tensor.bits, copies=rows
+        f"{name}_rows",
+        slots * stride * channels,
+        tensor.shape.width * tensor.bits,
+        copies=rows,
+        lines=slots * stride,
     )
     return LineBuffer(
         memory=memory,
         span=span,
-        slots=max(2, slots),
+        slots=slots,
         frame_slots=frame_slots,
         free_first=above,
         free_stop=min(groups - 1, frame_slots + above),
@@ -143,6 +208,7 @@ def plan_squeezed(name: str, fire: QFire, folding: Folding) -> LineBuffer:
         slots * tensor.shape.channels,
         tensor.shape.width * tensor.bits,
         copies=folding.rows,
+        lines=slots,
     )
     return LineBuffer(
         memory=memory,
@@ -156,42 +222,61 @@ def plan_squeezed(name: str, fire: QFire, folding: Folding) -> LineBuffer:
     )
 
 
-def fifo_depth(stages: Sequence[Stage], folding: Folding, parts: int) -> int:
+def fifo_depth(stages: Sequence[Stage], folding: Folding, parts: int, taken: tuple[int, int] = (1, 1)) -> int:
     """Least depth of an engine's output FIFO at which a receiver that takes every word never makes it wait.
 
-    The words of a pass are reserved when its last phase starts. One is free again two cycles after it was pushed, and
-    it is pushed DRAIN_LATENCY cycles and its beats after the last term. A pass therefore finds words of earlier passes
-    still there. ``stages`` are those that feed the FIFO; ``parts`` are the beats of a row.
+    The words of a pass are reserved when its last phase starts. One is free again two cycles after it was pushed, if
+    the receiver takes it at once, and it is pushed DRAIN_LATENCY cycles and its beats after the last term. A pass
+    therefore finds words of earlier passes still there. ``stages`` are those that feed the FIFO; ``parts`` are the
+    beats of a row; ``taken`` are the cycles for which the receiver leaves a word in the FIFO, and those it spends on
+    it.
     """
     words = folding.channels * folding.rows
     depth = words
-    for stage in stages:
-        length = max(stage.terms, words * parts)
-        freed = [length - 1 + DRAIN_LATENCY + (word + 1) * parts - 1 + 2 for word in range(words)]
-        lags = range(length * folding.phases, freed[-1], length * folding.phases)
-        depth = max(depth, words + sum(time > lag for lag in lags for time in freed))
+    after = []  # cycles from the last term until a word is free
+    start = 0
+    for word in range(words):
+        start = max(start, DRAIN_LATENCY + (word + 1) * parts)
+        after.append(start + taken[0])
+        start += taken[1]
+    freed: list[int] = []  # words of earlier passes that are still there
+    now = 0
+    # a row group follows the next one without a pause where no squeeze comes between them
+    for length in [v for stage in stages for v in _unlike(stage.lengths)] * 2:
+        cycles = max(length, words * parts)
+        now += cycles * (folding.phases - 1)
+        freed = [time for time in freed if time > now]
+        depth = max(depth, words + len(freed))
+        now += cycles
+        freed += [now - 1 + time for time in after]
     return depth
 
 
+def _unlike(lengths: Sequence[int]) -> Sequence[int]:
+    """``lengths``, but equal ones cut to as many as can meet in a FIFO."""
+    return lengths[:ALIKE] if len(set(lengths[:ALIKE])) == 1 and min(lengths) == max(lengths) else lengths
+
+
 def plan_engine(
-    layer: QConv | QFire, folding: Folding, source: Stream, multipliers: Multipliers = ONE_PRODUCT
+    layer: QConv | QFire,
+    folding: Folding,
+    source: Stream,
+    multipliers: Multipliers = ONE_PRODUCT,
+    weights: WeightFormat = "dense",
+    taken: tuple[int, int] = (1, 1),
 ) -> EnginePlan:
-    """Plan a convolution or Fire engine for a folding; raises FpgaSqueezeError for what the engine cannot do."""
+    """Plan a convolution or Fire engine for a folding; raises FpgaSqueezeError for what the engine cannot do.
+
+    ``taken`` tells how the kernel behind it takes words, see :func:`fifo_depth`.
+    """
     convs = layer_convs(layer)
     out = layer.output.shape
     if isinstance(layer, QConv) and layer.stride not in (1, 2):
         raise FpgaSqueezeError(f"{layer.name}: stride {layer.stride} is not supported; use 1 or 2")
     lanes_per_row = ceil_div(out.width, folding.phases)
-    parts = drain_parts(layer, folding, lanes_per_row)
     c, r = folding.channels, folding.rows
-    stages = engine_stages(layer, c)
-
-    bits = max(v.weight_bits for v in convs)
-    unit = c * bits
-    word, segments = weight_segments(stages, c, bits)
-    depth = sum(s.words for s in segments)
-    payload = sum(v.weight.size for v in convs) * bits
-    weights = Memory(f"{layer.name}_weights", "weights", depth, word, payload, rom_tiles(depth, word))
+    stages = engine_stages(layer, c, weights)
+    parts = drain_parts(stages, folding, lanes_per_row, weights)
 
     shifts = [int(s) for v in convs for s in v.shift]
     right = max(0, *shifts)
@@ -207,31 +292,13 @@ def plan_engine(
         sum(len(v.bias) for v in convs) * table_width,
         rom_tiles(entries, table_width),
     )
-    if isinstance(layer, QFire):
-        lines = plan_lines(layer.name, layer.input, source.rows, folding, 1, 1, 0, out.height)
-    else:
-        lines = plan_lines(
-            layer.name,
-            layer.input,
-            source.rows,
-            folding,
-            layer.kernel,
-            layer.stride,
-            layer.pads[0],
-            out.height,
-        )
-    longest = max(s.terms for s in stages)
-    replay = (
-        Memory(f"{layer.name}_replay", "replay", longest, unit, longest * unit)
-        if folding.phases > 1
-        else None
-    )
+    lines = plan_engine_lines(layer, source.rows, folding)
     return EnginePlan(
         name=layer.name,
         layer=layer,
         folding=folding,
         input=source,
-        output=Stream(layer.name, layer.output, r, fifo_depth(stages[-2:], folding, parts)),
+        output=Stream(layer.name, layer.output, r, fifo_depth(stages[-2:], folding, parts, taken)),
         stages=stages,
         lanes_per_row=lanes_per_row,
         groups=ceil_div(out.height, r),
@@ -244,12 +311,9 @@ def plan_engine(
         right=right,
         lines=lines,
         squeezed=plan_squeezed(layer.name, layer, folding) if isinstance(layer, QFire) else None,
-        segments=segments,
-        weight_bits=bits,
-        word_bits=word,
-        weights=weights,
+        weight_bits=max(v.weight_bits for v in convs),
+        weights=engine_weights(layer, folding, weights),
         table=table,
-        replay=replay,
         packing=engine_packing(layer, multipliers),
     )
 
@@ -286,8 +350,8 @@ def emits_one_row_per_group(pool: QMaxPool, rows: int) -> bool:
     return all(sum(emit[y : y + rows]) <= 1 for y in range(0, len(emit), rows))
 
 
-def plan_pool(pool: QMaxPool, source: Stream) -> PoolPlan:
-    """Plan a max pool kernel."""
+def plan_pool(pool: QMaxPool, source: Stream, units: int = 0) -> PoolPlan:
+    """Plan a max pool kernel of ``units`` output pixels per cycle; 0: a row at once."""
     have, start, emit, extra = pool_rows(pool)
     shape = pool.output.shape
     return PoolPlan(
@@ -299,12 +363,13 @@ def plan_pool(pool: QMaxPool, source: Stream) -> PoolPlan:
         start_rows=tuple(start),
         emit_rows=tuple(emit),
         extra=extra,
-        kept=row_memory(f"{pool.name}_kept", shape.channels, shape.width * pool.output.bits),
+        kept=kept_memory(f"{pool.name}_kept", shape.channels, shape.width * pool.output.bits),
+        units=units,
     )
 
 
-def plan_average(pool: QGlobalAvgPool, source: Stream, add: int) -> AveragePlan:
-    """Plan the global average pool with ``add`` pixels per cycle."""
+def plan_average(pool: QGlobalAvgPool, source: Stream, add: int, divide_bits: int = 1) -> AveragePlan:
+    """Plan the global average pool with ``add`` pixels and ``divide_bits`` quotient bits per cycle."""
     if pool.input.bits > 16 or pool.output.bits > 32:
         raise FpgaSqueezeError(f"{pool.name}: the average pool takes at most 16 bits and gives at most 32")
     low, high = pool.input.range
@@ -318,8 +383,9 @@ def plan_average(pool: QGlobalAvgPool, source: Stream, add: int) -> AveragePlan:
         output=Stream(pool.name, pool.output, 1, POOL_DEPTH),
         add=add,
         sum_bits=sum_bits,
-        quotient_bits=quotient,
-        sums=Memory(f"{pool.name}_sums", "sums", channels, sum_bits, channels * sum_bits),
+        quotient_bits=divide_bits * ceil_div(quotient, divide_bits),
+        divide_bits=divide_bits,
+        sums=Memory(f"{pool.name}_sums", "sums", channels, sum_bits, channels * sum_bits, single=1),
     )
 
 

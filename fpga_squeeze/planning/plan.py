@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
 from .memory import Memory
 from .packing import ONE_PRODUCT, Multipliers, Packing, operand_type
-
-WEIGHT_QUEUE = 4
-"""Words between a weight memory and its gearbox (fsq_weight_stream)."""
+from .weights import Stage, Weights, pass_cycles, payload_bits
 
 
 @dataclass(frozen=True)
@@ -92,24 +90,6 @@ class LineBuffer:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A convolution as an engine runs it: ``outs`` groups of output channels, ``terms`` products per sum."""
-
-    conv: QConv
-    outs: int
-    terms: int
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of the weight memory: ``words`` words that start at a word, ``pad`` unused bits at the end."""
-
-    words: int
-    pad: int
-    stages: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class InputPlan:
     """Line gatherer: AXI4-Stream beats of 64 bits to row words, ``bytes_per_cycle`` bytes a cycle."""
 
@@ -129,8 +109,8 @@ class InputPlan:
     def work_cycles(self) -> int:
         """Cycles per frame when neither side waits."""
         shape = self.output.type.shape
-        row = -(-shape.width * shape.channels // self.bytes_per_cycle) + shape.channels + 1
-        return shape.height * row
+        send = shape.channels if self.output.depth > 1 else 2 * shape.channels - 1
+        return shape.height * (-(-shape.width * shape.channels // self.bytes_per_cycle) + send + 1)
 
 
 @dataclass(frozen=True)
@@ -154,12 +134,9 @@ class EnginePlan:
     right: int
     lines: LineBuffer
     squeezed: LineBuffer | None
-    segments: tuple[Segment, ...]
     weight_bits: int
-    word_bits: int
-    weights: Memory
+    weights: Weights
     table: Memory
-    replay: Memory | None
     packing: Packing = Packing()
 
     @property
@@ -196,36 +173,31 @@ class EnginePlan:
         return self.folding.channels * self.folding.rows * self.parts
 
     @property
-    def queue(self) -> Memory:
-        """Words of the weight memory on their way to the gearbox: they hide the two cycles of a block-RAM read."""
-        return Memory(
-            f"{self.name}_queue", "fifo", WEIGHT_QUEUE, self.word_bits, WEIGHT_QUEUE * self.word_bits
-        )
-
-    @property
     def memories(self) -> tuple[Memory, ...]:
         rows = [self.lines.memory] + ([self.squeezed.memory] if self.squeezed else [])
-        replay = [self.replay] if self.replay else []
-        return (self.weights, self.table, self.queue, *rows, *replay, self.output.memory)
+        return (*self.weights.memories, self.table, *rows, self.output.memory)
 
     @property
     def work_cycles(self) -> int:
         """Cycles per frame of the lanes when nothing waits: a pass costs max(terms, beats)."""
-        return self.groups * self.folding.phases * sum(s.outs * max(s.terms, self.beats) for s in self.stages)
+        return self.groups * self.folding.phases * pass_cycles(self.stages, self.beats)
 
     @property
     def macs(self) -> int:
-        """Useful multiplications per frame."""
+        """Useful multiplications per frame: where zeros are skipped, those by other weights."""
         total = 0
         for stage in self.stages:
             shape = stage.conv.output.shape
-            total += shape.channels * shape.height * shape.width * stage.terms
+            total += shape.height * shape.width * stage.products
         return total
 
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """Max pool kernel; per input row: is a window open above it, does it open one, does it complete one."""
+    """Max pool kernel; per input row: is a window open above it, does it open one, does it complete one.
+
+    units   output pixels per cycle; 0: a row word at once, in two cycles
+    """
 
     name: str
     layer: QMaxPool
@@ -236,6 +208,17 @@ class PoolPlan:
     emit_rows: tuple[bool, ...]
     extra: bool
     kept: Memory
+    units: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Cycles in which a word stays at the input."""
+        return -(-self.output.type.shape.width // self.units) if self.units else 1
+
+    @property
+    def turn(self) -> int:
+        """Cycles of a word: its steps, reduction along the row and with the kept row."""
+        return self.steps + 2 if self.units else 2
 
     @property
     def memories(self) -> tuple[Memory, ...]:
@@ -247,12 +230,15 @@ class PoolPlan:
 
     @property
     def work_cycles(self) -> int:
-        return 2 * (self.input.words + (self.input.type.shape.channels if self.extra else 0))
+        return self.turn * (self.input.words + (self.input.type.shape.channels if self.extra else 0))
 
 
 @dataclass(frozen=True)
 class AveragePlan:
-    """Global average pool: ``add`` pixels a cycle, then a serial division of ``quotient_bits`` steps per channel."""
+    """Global average pool: ``add`` pixels a cycle; sums of the last row are divided, ``divide_bits`` a cycle.
+
+    ``quotient_bits`` is a multiple of ``divide_bits``. A division goes on while the next sum is added up.
+    """
 
     name: str
     layer: QGlobalAvgPool
@@ -261,6 +247,7 @@ class AveragePlan:
     add: int
     sum_bits: int
     quotient_bits: int
+    divide_bits: int
     sums: Memory
 
     @property
@@ -277,8 +264,19 @@ class AveragePlan:
         return -(-self.input.type.shape.width // self.add)
 
     @property
+    def division(self) -> int:
+        """Cycles of a division, and of sending its result."""
+        return self.quotient_bits // self.divide_bits + 1
+
+    @property
+    def last_row_cycles(self) -> int:
+        """Cycles for the last row of a frame, whose sums are divided."""
+        return self.input.type.shape.channels * max(self.steps + 2, self.division + 1)
+
+    @property
     def work_cycles(self) -> int:
-        return self.input.words * (self.steps + 2) + self.input.type.shape.channels * (self.quotient_bits + 1)
+        shape = self.input.type.shape
+        return shape.channels * (shape.height - 1) * (self.steps + 2) + self.last_row_cycles
 
 
 KernelPlan = InputPlan | EnginePlan | PoolPlan | AveragePlan
@@ -319,5 +317,5 @@ class Plan:
 
     @property
     def weight_bits(self) -> int:
-        """Bits of all weights, without any padding."""
-        return sum(e.weights.payload_bits for e in self.engines)
+        """Bits of all weights as they lie in the memories, without any padding."""
+        return sum(payload_bits(e.weights) for e in self.engines)

@@ -169,7 +169,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                         while (room := out.room_at(word + valid * rows - 1)) is None:
                             yield
                         now = max(now, room)
-                    last = max(now + stage.terms - 1, last + plan.beats)
+                    last = max(now + stage.lengths[out_group] - 1, last + plan.beats)
                     now = last + 1
                     if not complete:
                         continue
@@ -190,7 +190,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
 
 
 def _pool(plan: PoolPlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_max_pool: two cycles per word, the second waits for room if the row completes a window."""
+    """fsq_max_pool, fsq_max_pool_steps: a word's last cycle waits for room if the row completes a window."""
     shape = plan.input.type.shape
     t, word, sent = 0, 0, 0
     for _ in range(frames):
@@ -198,9 +198,9 @@ def _pool(plan: PoolPlan, source: Fifo, out: Fifo, frames: int) -> Process:
             while len(source.push) <= word:
                 yield
             t = max(t, source.push[word] + VISIBLE)
-            source.pop.append(t)
+            source.pop.append(t + plan.steps - 1)
             word += 1
-            t += 1
+            t += plan.turn - 1
             if plan.emit_rows[y]:
                 while (room := out.room_at(sent)) is None:
                     yield
@@ -209,7 +209,7 @@ def _pool(plan: PoolPlan, source: Fifo, out: Fifo, frames: int) -> Process:
                 sent += 1
             t += 1
         for _channel in range(shape.channels if plan.extra else 0):
-            t += 1
+            t += plan.turn - 1
             while (room := out.room_at(sent)) is None:
                 yield
             t = max(t, room)
@@ -219,9 +219,9 @@ def _pool(plan: PoolPlan, source: Fifo, out: Fifo, frames: int) -> Process:
 
 
 def _average(plan: AveragePlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_avg_pool: adds a word, stores the sum; on the last row divides and sends."""
+    """fsq_avg_pool: adds a word, stores the sum; on the last row gives it to the divider, which sends the result."""
     height = plan.input.type.shape.height
-    t, word, sent = 0, 0, 0
+    t, word, sent, idle = 0, 0, 0, 0  # idle: first cycle in which the divider takes a sum
     for _ in range(frames):
         for _channel, y in plan.input.order():
             while len(source.push) <= word:
@@ -229,15 +229,16 @@ def _average(plan: AveragePlan, source: Fifo, out: Fifo, frames: int) -> Process
             t = max(t, source.push[word] + VISIBLE)
             source.pop.append(t)
             word += 1
-            t += plan.steps + 2
+            t += plan.steps + 1
             if y == height - 1:
-                t += plan.quotient_bits
+                t = max(t, idle)
                 while (room := out.room_at(sent)) is None:
                     yield
-                t = max(t, room)
-                out.push.append(t)
+                idle = max(t + plan.division, room)
+                out.push.append(idle)
                 sent += 1
-                t += 1
+                idle += 1
+            t += 1
 
 
 def _sink(source: Fifo, total: int) -> Process:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..fixed_point import IntArray
 from ..planning.plan import InputPlan, KernelPlan, Plan
+from .terms import Outcome, WeightMismatch, WeightResult
 from .words import decode_words, words_to_tensor
 
 
@@ -45,11 +46,15 @@ class KernelResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Outcome over all kernels, ``image`` (the line gatherer) first and the logits as sent last."""
+    """Outcome over all kernels, ``image`` (the line gatherer) first and the logits as sent last.
+
+    weights  terms at the lanes of every engine; empty where the simulation does not show them
+    """
 
     frames: int
     kernels: tuple[KernelResult, ...]
-    first: Mismatch | None
+    first: Mismatch | WeightMismatch | None
+    weights: tuple[WeightResult, ...] = ()
 
     @property
     def values_compared(self) -> int:
@@ -57,7 +62,15 @@ class Comparison:
 
     @property
     def mismatches(self) -> int:
-        return sum(k.mismatches for k in self.kernels)
+        return sum(k.mismatches for k in self.kernels) + self.weight_mismatches
+
+    @property
+    def terms_compared(self) -> int:
+        return sum(w.terms_compared for w in self.weights)
+
+    @property
+    def weight_mismatches(self) -> int:
+        return sum(w.mismatches for w in self.weights)
 
     @property
     def equal(self) -> bool:
@@ -69,6 +82,8 @@ class Comparison:
             "frames": self.frames,
             "values_compared": self.values_compared,
             "mismatches": self.mismatches,
+            "terms_compared": self.terms_compared,
+            "weight_mismatches": self.weight_mismatches,
             "kernels": [
                 {"name": k.name, "values_compared": k.values_compared, "mismatches": k.mismatches}
                 for k in self.kernels
@@ -108,12 +123,17 @@ def _compare_kernel(
 
 
 def compare_run(
-    plan: Plan, folder: Path, reference: Mapping[str, IntArray], images: npt.NDArray[np.uint8]
+    plan: Plan,
+    folder: Path,
+    reference: Mapping[str, IntArray],
+    images: npt.NDArray[np.uint8],
+    terms: Callable[[Plan, Path], Outcome] | None = None,
 ) -> Comparison:
     """Compare the stream files ``<kernel>.bin`` and ``logits.bin`` of a run with golden.
 
     ``reference`` is what golden gives for the uint8 ``images`` [N, H, W, C] of the run. A file that is missing or short
-    counts every absent element as a mismatch.
+    counts every absent element as a mismatch. ``terms`` compares the weights, too: :func:`~.terms.compare_terms` for a
+    cosimulation, :func:`~.terms.compare_fed_terms` for a C simulation.
     """
     results: list[KernelResult] = []
     first: Mismatch | None = None
@@ -136,4 +156,5 @@ def compare_run(
     wrong = int(((got != logits.reshape(-1)) | ~known).sum()) + max(0, len(sent) - logits.size)
     results.append(KernelResult("logits", int(logits.size), wrong))
     first = first or _first("logits", logits.reshape(shape), got.reshape(shape), known.reshape(shape))
-    return Comparison(len(images), tuple(results), first)
+    weights, wrong_weight = terms(plan, folder) if terms else ((), None)
+    return Comparison(len(images), tuple(results), first or wrong_weight, weights)

@@ -20,21 +20,30 @@ from .cache import cache_dir, content_key, is_fresh, mark_fresh
 from .tools import compile_objects, find_compiler, find_verilator, first_error, link
 from .words import frame_beats, write_beats
 
-VERILATOR_FLAGS = (
-    "--cc",
-    "--top-module",
-    "fsq_cosim_top",
-    "-Wall",
-    "-O3",
-    "--x-assign",
-    "fast",
-    "--x-initial",
-    "fast",
-    "--output-split",
-    "8000",
-    "--no-timing",
-)
-COMPILE_FLAGS = ("-std=gnu++17", "-O2", "-fno-math-errno")
+REQUIRED = ("--cc", "--top-module", "fsq_cosim_top", "-Wall", "--no-timing")
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Flags of Verilator and of the C++ compiler; the defaults are the best of the table in bench/README.md."""
+
+    verilator: tuple[str, ...] = (
+        "-O3",
+        "--x-assign",
+        "fast",
+        "--x-initial",
+        "fast",
+        "--output-split",
+        "8000",
+    )
+    compiler: tuple[str, ...] = ("-O2", "-fno-math-errno")
+
+    @property
+    def compile(self) -> tuple[str, ...]:
+        return ("-std=gnu++17", *self.compiler)
+
+
+DEFAULT_FLAGS = Flags()
 QUIET_CYCLES = 2_000_000
 
 
@@ -61,7 +70,9 @@ class CosimTiming:
         return self.frame_ends[-1] - self.frame_ends[-2] if len(self.frame_ends) > 1 else None
 
 
-def build_cosim(rtl: Path, build: Path, on_step: Callable[[str], None] | None = None) -> Path:
+def build_cosim(
+    rtl: Path, build: Path, on_step: Callable[[str], None] | None = None, flags: Flags = DEFAULT_FLAGS
+) -> Path:
     """Build the simulator of the RTL in folder ``rtl``; an unchanged design is not built again.
 
     Returns the program. Raises FpgaSqueezeError where a tool is missing or the RTL does not pass ``-Wall``.
@@ -78,7 +89,7 @@ def build_cosim(rtl: Path, build: Path, on_step: Callable[[str], None] | None = 
     missing = [p for p in inputs if not p.is_file()]
     if missing:
         raise FpgaSqueezeError(f"{missing[0]} is missing; generate the project again")
-    key = content_key(inputs, verilator.binary, compiler, *VERILATOR_FLAGS, *COMPILE_FLAGS)
+    key = content_key(inputs, verilator.binary, compiler, *REQUIRED, *flags.verilator, *flags.compile)
     program = build / "cosim"
     if is_fresh(program, key):
         return program
@@ -88,17 +99,27 @@ def build_cosim(rtl: Path, build: Path, on_step: Callable[[str], None] | None = 
     if on_step:
         on_step("verilator")
     done = verilator.run(
-        [*VERILATOR_FLAGS, "--Mdir", str(model), "lint_waivers.vlt", "-f", "files.f", "fsq_cosim_top.sv"], rtl
+        [
+            *REQUIRED,
+            *flags.verilator,
+            "--Mdir",
+            str(model),
+            "lint_waivers.vlt",
+            "-f",
+            "files.f",
+            "fsq_cosim_top.sv",
+        ],
+        rtl,
     )
     if done.returncode:
         raise FpgaSqueezeError(f"{rtl}: Verilator refuses the RTL: {first_error(done.stderr)}")
     include = verilator.include_dir()
     folders = [include, include / "vltstd", model, rtl]
-    flags = [*COMPILE_FLAGS, *(f"-I{folder}" for folder in folders)]
+    options = [*flags.compile, *(f"-I{folder}" for folder in folders)]
     objects = compile_objects(
-        compiler, [*sorted(model.glob("*.cpp")), main], flags, build / "objects", on_step
+        compiler, [*sorted(model.glob("*.cpp")), main], options, build / "objects", on_step
     )
-    objects += _runtime_objects(compiler, include, flags, on_step)
+    objects += _runtime_objects(compiler, include, options, flags.compile, on_step)
     link(compiler, objects, ("-pthread",), program)
     mark_fresh(program, key)
     shutil.rmtree(build / "objects")
@@ -106,18 +127,19 @@ def build_cosim(rtl: Path, build: Path, on_step: Callable[[str], None] | None = 
 
 
 def _runtime_objects(
-    compiler: str, include: Path, flags: list[str], on_step: Callable[[str], None] | None
+    compiler: str,
+    include: Path,
+    options: list[str],
+    flags: tuple[str, ...],
+    on_step: Callable[[str], None] | None,
 ) -> list[Path]:
-    """Objects of Verilator's own runtime, compiled once for all designs."""
+    """Objects of Verilator's own runtime, compiled once for all designs: ``options`` without folders are ``flags``."""
     sources = [include / "verilated.cpp", include / "verilated_threads.cpp"]
-    folder = (
-        cache_dir()
-        / f"verilated-{content_key([*sources, include / 'verilated.h'], compiler, *COMPILE_FLAGS)}"
-    )
+    folder = cache_dir() / f"verilated-{content_key([*sources, include / 'verilated.h'], compiler, *flags)}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            compile_objects(compiler, sources, flags, Path(scratch) / "objects", on_step)
+            compile_objects(compiler, sources, options, Path(scratch) / "objects", on_step)
             try:
                 os.replace(Path(scratch) / "objects", folder)
             except OSError:  # another process was faster

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from .words import tensor_to_words, write_beats
 OPTIMISE = ("-O2",)
 UNDERRUN = "read while empty"
 """What the HLS headers say on standard output when a kernel reads a word that was never written."""
+LEFTOVER = "contains leftover data"
+"""And when a stream ends with words that no kernel has read."""
 
 
 def csim_flags(hls_folder: Path, native: bool = True) -> list[str]:
@@ -84,19 +88,41 @@ def run_csim_program(
     beats = out_folder / "images.beats"
     write_beats(images, beats)
     command = [str(program), str(beats), str(len(images)), str(out_folder)]
-    try:
-        done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        raise FpgaSqueezeError(f"csim: the program did not end within {timeout:g} s") from error
-    except OSError as error:
-        raise FpgaSqueezeError(f"csim: {program} does not start: {error.strerror}") from error
-    if done.returncode < 0:
-        raise FpgaSqueezeError(f"csim: the program was stopped by signal {-done.returncode}")
-    if done.returncode:
-        raise FpgaSqueezeError(f"csim: {first_error(done.stderr)}")
-    if UNDERRUN in done.stdout:
+    leftover = False
+    with tempfile.TemporaryFile("w+") as errors:
+        try:
+            run = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=errors)
+        except OSError as error:
+            raise FpgaSqueezeError(f"csim: {program} does not start: {error.strerror}") from error
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            run.kill()
+
+        clock = threading.Timer(timeout, stop) if timeout else None
+        if clock:
+            clock.start()
+        with run:
+            for line in run.stdout or ():
+                if UNDERRUN in line:  # such a kernel may go on reading for ever
+                    run.kill()
+                    raise FpgaSqueezeError(
+                        "csim: a kernel read a word that was never written; in hardware it would wait forever"
+                    )
+                leftover |= LEFTOVER in line
+        if clock:
+            clock.cancel()
+        if late.is_set():
+            raise FpgaSqueezeError(f"csim: the program did not end within {timeout:g} s")
+        if run.returncode < 0:
+            raise FpgaSqueezeError(f"csim: the program was stopped by signal {-run.returncode}")
+        if run.returncode:
+            errors.seek(0)
+            raise FpgaSqueezeError(f"csim: {first_error(errors.read())}")
+    if leftover:
         raise FpgaSqueezeError(
-            "csim: a kernel read a word that was never written; in hardware it would wait forever"
+            "csim: a kernel left words unread; in hardware they would stay for the next frame"
         )
 
 

@@ -48,7 +48,7 @@ void avg_pool(sums_memory<P>& sums, hls::stream<ap_uint<P::WIDTH * P::BITS> >& i
     upto<P::HEIGHT> y_first = 0;
 
     for (int n = 0; n < P::CHANNELS * P::HEIGHT; ++n) {
-        pixel pixels[P::STEPS * P::ADD] = {};
+        pixel pixels[P::STEPS * P::ADD];
         pixel read[P::WIDTH];
         FSQ_REGISTERS(pixels)
         FSQ_REGISTERS(read)
@@ -57,6 +57,11 @@ void avg_pool(sums_memory<P>& sums, hls::stream<ap_uint<P::WIDTH * P::BITS> >& i
         for (int x = 0; x < P::WIDTH; ++x) {
             FSQ_UNROLL_INSIDE
             pixels[x] = read[x];
+        }
+        FSQ_UNROLL_ABOVE
+        for (int x = P::WIDTH; x < P::STEPS * P::ADD; ++x) {  // no pixels: the constructor of ap_int sets nothing
+            FSQ_UNROLL_INSIDE
+            pixels[x] = 0;
         }
         sint<P::SUM_BITS> sum = sums[channel];
         if (y == 0) sum = 0;

@@ -1,36 +1,36 @@
-// Convolution engine: row words in, row words out; one weight per output channel and term from a sequential memory.
+// Convolution engine: row words in, row words out; one weight per output channel and term from sequential memories.
 //
 // One turn of the loop is one cycle: it requantises a beat of the finished pass, issues a term of the running pass, and
 // stores a word of the rows to come. A pass is one sum for one phase of one group of output channels; order of work:
-// row groups, output channel groups, phases, terms. Weights are read in phase 0 and replayed for the other phases.
+// row groups, output channel groups, phases, terms. Terms are read in phase 0 and replayed for the other phases.
 //
 // Words are read one every READ_EVERY turns: spread over the row group before the one that needs them, so that the
 // producer keeps its own pace. Where the rows of the running group are not there yet, every turn reads one.
 //
 // P gives: Lines (see fsq_lines.hpp), NEED_FIRST (input rows of the first row group), FREE_FIRST, FREE_STOP, FREE_LAST
 // (row groups that give a slot back), READ_EVERY, WORK (turns per frame), KERNEL, GROUPS, ROWS, LAST_ROWS, PHASES,
-// CHANNELS_C, OUTS (channel groups), LAST_CHANNELS (channels of the last one), LANES, TERMS; W_BITS, X_BITS, X_SIGNED,
-// ACC_BITS, PAIR_SHIFT, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS, LOW, HIGH, LOW_S, HIGH_S; PARTS, UNITS; OUT_WIDTH, OUT_BITS;
-// WORD_BITS, WEIGHT_WORDS, weight_word(), TABLE_ENTRIES, table_word().
+// CHANNELS_C, OUTS (channel groups), LAST_CHANNELS (channels of the last one), LANES, TERMS (most of a sum); W_BITS, X_BITS,
+// X_SIGNED, ACC_BITS, PAIR_SHIFT, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS, LOW, HIGH, LOW_S, HIGH_S; PARTS, UNITS;
+// OUT_WIDTH, OUT_BITS; TABLE_ENTRIES, table_word(); FED (terms come from a feed). With FED what fsq_term_feed.hpp asks for,
+// else WORD_BITS, WEIGHT_WORDS, S_WORDS (words of a squeeze's weights, before the others), weight_word().
 #ifndef FSQ_CONV_ENGINE_HPP
 #define FSQ_CONV_ENGINE_HPP
 
 #include "fsq_drain.hpp"
 #include "fsq_lines.hpp"
-#include "fsq_weights.hpp"
+#include "fsq_terms.hpp"
 
 namespace fsq {
 
 template <class P>
-void conv_engine(row_memory<typename P::Lines>& lines, hls::stream<row_word<typename P::Lines> >& in,
-                 hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
+void conv_engine(row_memory<typename P::Lines>& lines, typename terms_of<P>::feed feed,
+                 hls::stream<row_word<typename P::Lines> >& in, hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
     typedef typename P::Lines L;
     typedef Drain<P> D;
 
     RowWriter<L> writer;
     RowWindow<L> window;
-    WeightStream<P> stream;
-    Terms<P> terms;
+    terms_of<P> terms;
     Pass<P> pass;
     D drain;
     acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES] = {};
@@ -39,7 +39,7 @@ void conv_engine(row_memory<typename P::Lines>& lines, hls::stream<row_word<type
     shadow_of<P> shadow = {};
     words_of<P> words = {};
     sint<P::W_BITS> weights[P::CHANNELS_C] = {};
-    sint<P::W_BITS> replay[P::PHASES > 1 ? P::TERMS : 1][P::CHANNELS_C] = {};
+    typename terms_of<P>::replay_memory replay = {};
     FSQ_REGISTERS(acc)
     FSQ_REGISTERS(pair_sums)
     FSQ_REGISTERS(pair_wraps)
@@ -74,32 +74,22 @@ void conv_engine(row_memory<typename P::Lines>& lines, hls::stream<row_word<type
         }
 
         // ---- a term of the running pass; its last one waits for the registers of the drain
+        const bool fresh = pass.phase == 0;
+        if (group != P::GROUPS) terms.look(feed, replay, fresh);
         const bool last = terms.last(L::CHANNELS, P::KERNEL);
+        const bool out_last = out_group == P::OUTS - 1;
+        const int out_channels = out_last ? P::LAST_CHANNELS : P::CHANNELS_C;
         if (rows_ok && (!last || drained)) {
-            if (pass.phase == 0) {
-                stream.take(weights);
-            }
-            if (P::PHASES > 1) {
-                const int place = P::PHASES > 1 ? static_cast<int>(terms.term) : 0;
-                FSQ_UNROLL_ABOVE
-                for (int c = 0; c < P::CHANNELS_C; ++c) {
-                    FSQ_UNROLL_INSIDE
-                    if (pass.phase == 0) replay[place][c] = weights[c];
-                    else weights[c] = replay[place][c];
-                }
-            }
+            terms.take(replay, fresh, out_channels, weights);
             operand_of<P> pixels[P::ROWS][P::LANES];
             FSQ_REGISTERS(pixels)
-            const upto<P::PHASES * L::STRIDE + P::KERNEL> offset = pass.phase * L::STRIDE + terms.kx;
-            read_pixels<L>(lines, window, terms.channel, offset, pixels);
+            const upto<P::PHASES * L::STRIDE + P::KERNEL> offset = pass.phase * L::STRIDE + terms.kx();
+            read_pixels<L>(lines, window, terms.channel(), terms.ky(), offset, pixels);
             multiply_add<P>(weights, pixels, terms.first(), acc, pair_sums, pair_wraps);
 
-            if (terms.window_end(P::KERNEL)) window.to_top();
-            else if (terms.row_end(P::KERNEL)) window.next_row();
             terms.next(L::CHANNELS, P::KERNEL);
             if (last) {
-                const bool out_last = out_group == P::OUTS - 1;
-                pass.channels = out_last ? P::LAST_CHANNELS : P::CHANNELS_C;
+                pass.channels = out_channels;
                 pass.rows = group == P::GROUPS - 1 ? P::LAST_ROWS : P::ROWS;
                 load_drain<P>(drain, pass, acc, shadow);
                 if (pass.phase != P::PHASES - 1) {
@@ -112,7 +102,7 @@ void conv_engine(row_memory<typename P::Lines>& lines, hls::stream<row_word<type
                     } else {  // next row group
                         out_group = 0;
                         pass.base = 0;
-                        stream.restart(0);
+                        terms.restart(true);
                         window.next_group();
                         if (group == P::GROUPS - 1) writer.free_slots = writer.free_slots + P::FREE_LAST;
                         else if (group >= P::FREE_FIRST && group < P::FREE_STOP) writer.free_slots = writer.free_slots + 1;

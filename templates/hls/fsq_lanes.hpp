@@ -1,4 +1,4 @@
-// The lanes of an engine: CHANNELS_C weights times ROWS x LANES pixels per term, and the order of the terms.
+// The lanes of an engine: CHANNELS_C weights times ROWS x LANES pixels per term.
 #ifndef FSQ_LANES_HPP
 #define FSQ_LANES_HPP
 
@@ -96,42 +96,6 @@ inline void multiply_add(const sint<P::W_BITS> (&weights)[P::CHANNELS_C],
         }
     }
 }
-
-// The terms of a sum: input channel, then kernel row, then kernel column.
-template <class P> struct Terms {
-    upto<P::TERMS> term = 0;
-    upto<P::TERMS> channel = 0;
-    upto<P::KERNEL> ky = 0;
-    upto<P::KERNEL> kx = 0;
-
-    bool first() const { return term == 0; }
-    bool row_end(int kernel) const { return kx == kernel - 1; }
-    bool window_end(int kernel) const { return row_end(kernel) && ky == kernel - 1; }
-    bool last(int channels, int kernel) const { return window_end(kernel) && channel == channels - 1; }
-
-    void next(int channels, int kernel) {
-        FSQ_INLINE
-        if (last(channels, kernel)) {
-            term = 0;
-            channel = 0;
-            ky = 0;
-            kx = 0;
-            return;
-        }
-        term = term + 1;
-        if (!row_end(kernel)) {
-            kx = kx + 1;
-        } else {
-            kx = 0;
-            if (ky != kernel - 1) {
-                ky = ky + 1;
-            } else {
-                ky = 0;
-                channel = channel + 1;
-            }
-        }
-    }
-};
 
 }  // namespace fsq
 #endif

@@ -98,42 +98,51 @@ template <class B> struct RowWriter {
     }
 };
 
-// The window of a row group, and the row of it that the current term reads.
+// The window of a row group. Its groups start at the top of a slot's rows, or as far above as PAD_TOP says: of the place
+// of a kernel row only the slot changes from group to group.
 template <class B> struct RowWindow {
-    RowPlace<B> top = {B::TOP_SLOT, B::TOP_BANK, B::TOP_SUB};
-    row_number<B> y_top = -B::PAD_TOP;
-    RowPlace<B> place = {B::TOP_SLOT, B::TOP_BANK, B::TOP_SUB};
+    upto<B::SLOTS> slot = B::TOP_SLOT;
     row_number<B> y = -B::PAD_TOP;
 
-    void to_top() {
-        FSQ_INLINE
-        place = top;
-        y = y_top;
-    }
-    void next_row() {
-        FSQ_INLINE
-        place.next_row();
-        y = y + 1;
-    }
     void next_group() {
         FSQ_INLINE
-        top.next_slot();
-        y_top = y_top + B::ROWS * B::STRIDE;
-        to_top();
+        if (slot == B::SLOTS - 1) slot = 0;
+        else slot = slot + 1;
+        y = y + B::ROWS * B::STRIDE;
+    }
+
+    // Where kernel row ky lies.
+    RowPlace<B> place(int ky) const {
+        FSQ_INLINE
+        const int TOP = B::TOP_BANK * B::STRIDE + B::TOP_SUB;
+        const int SPAN = B::ROWS * B::STRIDE;
+        RowPlace<B> here = {0, 0, 0};
+        upto<2 * B::SLOTS> sum = 0;
+        FSQ_UNROLL_ABOVE
+        for (int k = 0; k < B::KERNEL; ++k) {
+            FSQ_UNROLL_INSIDE
+            if (ky == k) {
+                sum = slot + (TOP + k) / SPAN % B::SLOTS;
+                here.bank = (TOP + k) % SPAN / B::STRIDE;
+                here.sub = (TOP + k) % B::STRIDE;
+            }
+        }
+        here.slot = sum < B::SLOTS ? static_cast<int>(sum) : static_cast<int>(sum) - B::SLOTS;
+        return here;
     }
 };
 
-// Every lane chooses its pixel: lane l of a row stands at x = (l * PHASES + phase) * STRIDE + kx - PAD_LEFT, and
-// offset = phase * STRIDE + kx. Each lane has a choice among as many pixels as there are offsets.
+// Every lane chooses its pixel of kernel row ky: lane l of a row stands at x = (l * PHASES + phase) * STRIDE + kx -
+// PAD_LEFT, and offset = phase * STRIDE + kx. Each lane has a choice among as many pixels as there are offsets.
 template <class B, class OFFSET, class CHANNEL, class OPERAND>
-inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, CHANNEL channel, OFFSET offset,
+inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, CHANNEL channel, int ky, OFFSET offset,
                         OPERAND (&pixels)[B::ROWS][B::LANES]) {
     FSQ_INLINE
     const int OFFSETS = (B::PHASES - 1) * B::STRIDE + B::KERNEL;
     OPERAND chosen[B::ROWS][B::LANES] = {};
     FSQ_REGISTERS(chosen)
     const OPERAND pad = OPERAND(B::pad_value(channel));
-    const RowPlace<B>& place = window.place;
+    const RowPlace<B> place = window.place(ky);
     FSQ_UNROLL_ABOVE
     for (int bank = 0; bank < B::ROWS; ++bank) {
         FSQ_UNROLL_INSIDE
@@ -142,7 +151,7 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
         RowPlace<B> here = place;
         if (wrapped) here.next_slot();
         const int row = bank - static_cast<int>(place.bank) + (wrapped ? B::ROWS : 0);
-        const row_number<B> y = window.y + row * B::STRIDE;
+        const row_number<B> y = window.y + ky + row * B::STRIDE;
         const bool inside = y >= 0 && y < B::HEIGHT;
         const int line = here.slot * B::STRIDE + here.sub;
         FSQ_UNROLL_ABOVE

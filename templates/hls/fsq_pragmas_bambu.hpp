@@ -43,8 +43,10 @@
 #define FSQ_BANKS(name, axis)
 #define FSQ_ROW_WORDS(name, axis)
 #define FSQ_RAM_BLOCK(name)
+#define FSQ_RAM_ULTRA(name)
 #define FSQ_RAM_LUT(name)
 #define FSQ_ROM_BRAM(name)
+#define FSQ_ROM_LUT(name)
 #define FSQ_NO_HAZARD(name)
 
 // ---- arithmetic

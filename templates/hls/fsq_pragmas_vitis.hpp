@@ -45,8 +45,10 @@
 #define FSQ_BANKS(name, axis) FSQ_PRAGMA(HLS array_partition variable = name complete dim = axis)
 #define FSQ_ROW_WORDS(name, axis) FSQ_PRAGMA(HLS array_reshape variable = name complete dim = axis)
 #define FSQ_RAM_BLOCK(name) FSQ_PRAGMA(HLS bind_storage variable = name type = ram_s2p impl = bram)
+#define FSQ_RAM_ULTRA(name) FSQ_PRAGMA(HLS bind_storage variable = name type = ram_s2p impl = uram)
 #define FSQ_RAM_LUT(name) FSQ_PRAGMA(HLS bind_storage variable = name type = ram_s2p impl = lutram)
 #define FSQ_ROM_BRAM(name) FSQ_PRAGMA(HLS bind_storage variable = name type = rom_1p impl = bram)
+#define FSQ_ROM_LUT(name) FSQ_PRAGMA(HLS bind_storage variable = name type = rom_np impl = lutram)
 // reads and writes of different iterations never meet closer than FSQ_SETTLE iterations (fsq_fire_engine.hpp)
 #define FSQ_NO_HAZARD(name) FSQ_PRAGMA(HLS dependence variable = name type = inter dependent = false)
 

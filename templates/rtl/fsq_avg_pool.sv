@@ -1,7 +1,8 @@
 // Global average pool: adds ADD pixels per cycle, then divides bit by bit; y = round_half_even(sum * 2^EXTRA / COUNT).
 //
-// A word takes ceil(WIDTH / ADD) cycles and two more; a word of the last row also QUOTIENT cycles of a restoring
-// division of the magnitude, whose remainder decides the rounding exactly, and one to send the result. No multiplier.
+// A word takes ceil(WIDTH / ADD) cycles and two more. Sums of the last row go on to a restoring division of the magnitude,
+// DIVIDE_BITS quotient bits per cycle, whose remainder decides the rounding exactly; it works on one sum while the next
+// one is added up, and takes one more cycle to send the result. No multiplier.
 module fsq_avg_pool #(
     parameter CHANNELS = 10,
     parameter HEIGHT   = 4,
@@ -13,7 +14,8 @@ module fsq_avg_pool #(
     parameter SUM_W    = 21,  // signed sum over the map
     parameter COUNT    = 16,  // HEIGHT * WIDTH
     parameter EXTRA    = 0,   // more bits below the binary point than the input has
-    parameter QUOTIENT = 16,  // bits of the largest quotient
+    parameter QUOTIENT = 16,  // bits of the largest quotient, a multiple of DIVIDE_BITS
+    parameter DIVIDE_BITS = 1,
     parameter OUT_BITS = 16,
     parameter LOW      = 0,
     parameter HIGH     = 65535,
@@ -33,19 +35,23 @@ module fsq_avg_pool #(
   localparam CW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
   localparam IW = (IN_ROWS > 1) ? $clog2(IN_ROWS) : 1;
   localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
-  localparam TW = $clog2(((STEPS > QUOTIENT) ? STEPS : QUOTIENT) + 1);
+  localparam TW = $clog2(STEPS + 1);
+  localparam TURNS = QUOTIENT / DIVIDE_BITS;
+  localparam DW = $clog2(TURNS + 1);
   localparam REM_W = $clog2(COUNT + 1) + QUOTIENT + 1;
   localparam [REM_W-1:0] DIVISOR = REM_W'(COUNT) << (QUOTIENT - 1);
   localparam LINE = STEPS * ADD * BITS;
   localparam Q_W = ((QUOTIENT > OUT_BITS) ? QUOTIENT : OUT_BITS) + 2;
-  localparam WAIT = 3'd0, SUM = 3'd1, STORE = 3'd2, DIVIDE = 3'd3, SEND = 3'd4;
+  localparam WAIT = 2'd0, SUM = 2'd1, STORE = 2'd2;  // of the adder
+  localparam IDLE = 2'd0, DIVIDE = 2'd1, SEND = 2'd2;  // of the divider
 
-  logic [2:0] state_q;
+  logic [1:0] state_q, divide_q;
+  logic [DW-1:0] turn_q;
   logic [TW-1:0] step_q;
   logic [CW-1:0] ch_q;
   logic [IW-1:0] row_q;
   logic [HW-1:0] y_q, y0_q;
-  logic last_row, last_ch, frame_end, take, next, push;
+  logic last_row, last_ch, frame_end, take, next, push, divide;
   logic [COUNT_W-1:0] free;
 
   assign last_row   = (row_q == IW'(IN_ROWS - 1)) || frame_end;
@@ -53,8 +59,9 @@ module fsq_avg_pool #(
   assign frame_end  = y_q == HW'(HEIGHT - 1);
   assign in_ready_o = state_q == WAIT;
   assign take       = in_valid_i & in_ready_o;
-  assign push       = (state_q == SEND) && free != '0;
-  assign next       = push || (state_q == STORE && !frame_end);
+  assign push       = (divide_q == SEND) && free != '0;
+  assign next       = state_q == STORE && (!frame_end || divide_q == IDLE);
+  assign divide     = next && frame_end;
 
   // ---- sums
   logic [LINE-1:0] line_q;
@@ -72,55 +79,70 @@ module fsq_avg_pool #(
   assign step_sum = running[ADD];
   assign base     = (step_q != '0) ? sum_q : ((y_q == '0) ? '0 : stored);
 
-  fsq_ram_lut #(
+  fsq_ram_single #(
       .WIDTH (SUM_W),
       .DEPTH (CHANNELS),
       .ADDR_W(CW)
   ) u_sums (
       .clk,
       .we_i   (state_q == STORE),
-      .waddr_i(ch_q),
+      .addr_i (ch_q),
       .wdata_i(sum_q),
-      .raddr_i(ch_q),
       .rdata_o(stored)
   );
 
   // ---- division
   logic [SUM_W-1:0] magnitude;
-  logic negative, fits;
-  logic [REM_W-1:0] rem_q, rem_left;
+  logic negative_q;
+  logic [REM_W-1:0] rem_q;
   logic [QUOTIENT-1:0] quo_q;
+  logic [DIVIDE_BITS:0][REM_W-1:0] rem;
+  logic [DIVIDE_BITS:0][QUOTIENT-1:0] quo;
   logic signed [Q_W-1:0] rounded, value, clipped;
-  assign negative  = sum_q[SUM_W-1];
-  assign magnitude = negative ? -sum_q : sum_q;
-  assign fits      = rem_q >= DIVISOR;
-  assign rem_left  = fits ? rem_q - DIVISOR : rem_q;
+  assign magnitude = sum_q[SUM_W-1] ? -sum_q : sum_q;
+  assign rem[0]    = rem_q;
+  assign quo[0]    = quo_q;
+  generate
+    for (i = 0; i < DIVIDE_BITS; i = i + 1) begin : gen_divide
+      logic fits;
+      logic [REM_W-1:0] left;
+      assign fits     = rem[i] >= DIVISOR;
+      assign left     = fits ? rem[i] - DIVISOR : rem[i];
+      assign rem[i+1] = {left[REM_W-2:0], 1'b0};
+      assign quo[i+1] = QUOTIENT'({quo[i], fits});
+      logic unused_left;
+      assign unused_left = &{1'b0, left[REM_W-1]};
+    end
+  endgenerate
   assign rounded   = Q_W'(quo_q) + Q_W'((rem_q > DIVISOR) || (rem_q == DIVISOR && quo_q[0]));
-  assign value     = negative ? -rounded : rounded;
+  assign value     = negative_q ? -rounded : rounded;
   always_comb begin
     clipped = value;
     if (value < Q_W'(LOW)) clipped = Q_W'(LOW);
     if (value > Q_W'(HIGH)) clipped = Q_W'(HIGH);
   end
   logic unused_ok;
-  assign unused_ok = &{1'b0, clipped[Q_W-1:OUT_BITS], rem_left[REM_W-1]};
+  assign unused_ok = &{1'b0, clipped[Q_W-1:OUT_BITS]};
 
   always_ff @(posedge clk) begin
     if (take) line_q <= LINE'(in_data_i);
     else if (state_q == SUM) line_q <= line_q >> (ADD * BITS);
     if (state_q == SUM) sum_q <= base + step_sum;
-    if (state_q == STORE) begin
-      rem_q <= REM_W'(magnitude) << EXTRA;
-      quo_q <= '0;
-    end else if (state_q == DIVIDE) begin
-      rem_q <= {rem_left[REM_W-2:0], 1'b0};
-      quo_q <= QUOTIENT'({quo_q, fits});
+    if (divide) begin
+      rem_q      <= REM_W'(magnitude) << EXTRA;
+      quo_q      <= '0;
+      negative_q <= sum_q[SUM_W-1];
+    end else if (divide_q == DIVIDE) begin
+      rem_q <= rem[DIVIDE_BITS];
+      quo_q <= quo[DIVIDE_BITS];
     end
   end
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      state_q <= WAIT;
+      state_q  <= WAIT;
+      divide_q <= IDLE;
+      turn_q   <= '0;
       step_q  <= '0;
       ch_q    <= '0;
       row_q   <= '0;
@@ -133,12 +155,15 @@ module fsq_avg_pool #(
           step_q <= (step_q == TW'(STEPS - 1)) ? '0 : step_q + 1'b1;
           if (step_q == TW'(STEPS - 1)) state_q <= STORE;
         end
-        STORE: state_q <= frame_end ? DIVIDE : WAIT;
+        default: if (next) state_q <= WAIT;
+      endcase
+      case (divide_q)
+        IDLE: if (divide) divide_q <= DIVIDE;
         DIVIDE: begin
-          step_q <= (step_q == TW'(QUOTIENT - 1)) ? '0 : step_q + 1'b1;
-          if (step_q == TW'(QUOTIENT - 1)) state_q <= SEND;
+          turn_q <= (turn_q == DW'(TURNS - 1)) ? '0 : turn_q + 1'b1;
+          if (turn_q == DW'(TURNS - 1)) divide_q <= SEND;
         end
-        default: if (push) state_q <= WAIT;
+        default: if (push) divide_q <= IDLE;
       endcase
       if (next) begin
         if (!last_row) begin

@@ -8,7 +8,7 @@ module fsq_conv_engine #(
     parameter IN_SIGNED   = 0,
     parameter IN_ROWS     = 1,   // rows of a group in the order of arrival
     parameter SLOTS       = 2,   // row slots of the line buffer
-    parameter BLOCK       = 0,   // 1: line buffer in block RAM
+    parameter STYLE       = 0,   // RAM of the line buffer: see fsq_row_ram
     parameter TILE_W      = 72,
     parameter FRAME_SLOTS = 8,
     parameter FREE_FIRST  = 0,
@@ -22,6 +22,7 @@ module fsq_conv_engine #(
     parameter STRIDE      = 1,
     parameter PAD_TOP     = 0,
     parameter PAD_LEFT    = 0,
+    parameter PADDED      = 1,   // 0: no window reaches above or below the image
     parameter OUT_CHANNELS = 1,
     parameter OUT_WIDTH   = 8,
     parameter OUT_BITS    = 8,
@@ -48,11 +49,7 @@ module fsq_conv_engine #(
     // drain
     parameter PARTS       = 1,
     parameter UNITS       = 8,
-    // parameter memory
-    parameter WORD_W      = 36,
-    parameter ADDR_W      = 9,
-    parameter WORDS       = 1,
-    parameter WORD_PAD    = 0,
+    parameter SPARSE      = 0,   // 1: terms come with their positions, zeros skipped
     // output FIFO
     parameter DEPTH       = 4,
     parameter COUNT_W     = 3,
@@ -75,15 +72,23 @@ module fsq_conv_engine #(
     output logic                          out_valid_o,
     input  logic                          out_ready_i,
     output logic [OUT_WIDTH*OUT_BITS-1:0] out_data_o,
-    output logic                          rom_en_o,
-    output logic [            ADDR_W-1:0] rom_addr_o,
-    input  logic [            WORD_W-1:0] rom_data_i,
-    output logic [             OUT_W-1:0] table_addr_o,
+    // the next term: weights of a group of output channels; place and end of sum only where zeros are skipped
+    input  logic                         term_valid_i,
+    input  logic [CHANNELS_C*W_BITS-1:0] term_weights_i,
+    input  logic [             CI_W-1:0] term_channel_i,
+    input  logic [              K_W-1:0] term_ky_i,
+    input  logic [              K_W-1:0] term_kx_i,
+    input  logic                         term_last_i,
+    output logic                         term_issue_o,
+    output logic                         term_replay_o,   // not phase 0: a term that was issued before
+    output logic [              N_W-1:0] term_number_o,   // within its sum
+    output logic [              C_W-1:0] term_channels_o, // of its group
+    output logic [            OUT_W-1:0] table_addr_o,
     input  logic [  BIAS_BITS+LEFT_W-1:0] table_data_i
 );
   localparam TAG_W = P_W + OUT_W + C_W + R_W;
 
-  logic issue, first, last, segment_end, group_end, row_done, input_ok, weight_ok, done, push;
+  logic issue, first, last, group_end, row_done, input_ok, done, push;
   logic [CI_W-1:0] channel;
   logic [K_W-1:0] ky, kx;
   logic [P_W-1:0] phase;
@@ -94,13 +99,13 @@ module fsq_conv_engine #(
   logic [COUNT_W-1:0] room, reserve;
   logic [SLOT_W-1:0] slot, release_slots;
   logic [Y_W-1:0] row;
-  logic [CHANNELS_C*W_BITS-1:0] weights;
   logic [ROWS*LANES*IN_BITS-1:0] pixels;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
   logic [OUT_WIDTH*OUT_BITS-1:0] word;
 
   fsq_sequencer #(
       .FIRE(0),
+      .SPARSE(SPARSE),
       .GROUPS(GROUPS),
       .ROWS(ROWS),
       .LAST_ROWS(LAST_ROWS),
@@ -126,7 +131,11 @@ module fsq_conv_engine #(
       .input_ok_i    (input_ok),
       .expand_a_ok_i (1'b1),
       .expand_b_ok_i (1'b1),
-      .weight_ok_i   (weight_ok || phase != '0),
+      .weight_ok_i   (term_valid_i || phase != '0),
+      .term_channel_i,
+      .term_ky_i,
+      .term_kx_i,
+      .term_last_i,
       .room_i        (room),
       .reserve_o     (reserve),
       .issue_o       (issue),
@@ -143,7 +152,6 @@ module fsq_conv_engine #(
       .out_base_o    (out_base),
       .out_valid_o   (out_valid),
       .row_valid_o   (row_valid),
-      .segment_end_o (segment_end),
       .input_end_o   (group_end),
       .expand_a_end_o(),
       .expand_b_end_o()
@@ -196,13 +204,14 @@ module fsq_conv_engine #(
       .PAD_LEFT  (PAD_LEFT),
       .LANES     (LANES),
       .SLOTS     (SLOTS),
-      .BLOCK     (BLOCK),
+      .STYLE     (STYLE),
       .TILE_W    (TILE_W),
       .CI_W      (CI_W),
       .K_W       (K_W),
       .P_W       (P_W),
       .Y_W       (Y_W),
       .SLOT_W    (SLOT_W),
+      .PADDED    (PADDED),
       .PAD_VALUES(PAD_VALUES)
   ) u_lines (
       .clk,
@@ -221,30 +230,16 @@ module fsq_conv_engine #(
       .pixels_o    (pixels)
   );
 
-  fsq_weight_stream #(
-      .UNIT_W (CHANNELS_C * W_BITS),
-      .WORD_W (WORD_W),
-      .ADDR_W (ADDR_W),
-      .E_WORDS(WORDS),
-      .E_PAD  (WORD_PAD)
-  ) u_weights (
-      .clk,
-      .rst_n,
-      .rom_en_o,
-      .rom_addr_o,
-      .rom_data_i,
-      .valid_o  (weight_ok),
-      .unit_o   (weights),
-      .take_i   (issue && phase == '0),
-      .last_i   (segment_end),
-      .squeeze_i(1'b0)
-  );
+  assign term_issue_o    = issue;
+  assign term_replay_o   = phase != '0;
+  assign term_number_o   = term;
+  assign term_channels_o = out_valid;
 
   fsq_mac_array #(
       .CHANNELS(CHANNELS_C),
       .ROWS    (ROWS),
       .LANES   (LANES),
-      .PHASES  (PHASES),
+      .PHASES  ((SPARSE != 0) ? 1 : PHASES),  // with SPARSE the terms are replayed by their source
       .X_BITS  (IN_BITS),
       .X_SIGNED(IN_SIGNED),
       .W_BITS  (W_BITS),
@@ -258,9 +253,9 @@ module fsq_conv_engine #(
       .issue_i  (issue),
       .first_i  (first),
       .last_i   (last),
-      .replay_i (phase != '0),
+      .replay_i (SPARSE == 0 && phase != '0),
       .term_i   (term),
-      .weights_i(weights),
+      .weights_i(term_weights_i),
       .pixels_i (pixels),
       .acc_o    (acc),
       .done_o   (done)

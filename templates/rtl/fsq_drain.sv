@@ -47,13 +47,15 @@ module fsq_drain #(
 );
   localparam BEATS = CHANNELS * ROWS * PARTS;
   localparam TW = $clog2(BEATS + 1);
+  localparam BW = (BEATS > 1) ? $clog2(BEATS) : 1;
   localparam FW = (PARTS > 1) ? $clog2(PARTS) : 1;
   localparam ENTRY = UNITS * ACC_BITS;
   localparam LATENCY = 5;  // head of the shadow registers to the requantised values
   genvar j, f, u;
 
-  // ---- sums in the order of the beats
+  // ---- sums in the order of the beats: they wait in registers, a multiplexer takes those of a beat
   logic [BEATS*ENTRY-1:0] loaded, shadow_q;
+  logic [ENTRY-1:0] head;
   generate
     for (j = 0; j < CHANNELS * ROWS; j = j + 1) begin : gen_row
       for (f = 0; f < PARTS; f = f + 1) begin : gen_part
@@ -70,6 +72,7 @@ module fsq_drain #(
   endgenerate
 
   logic [TW-1:0] left_q;  // beats to go
+  logic [BW-1:0] beat_q;  // beats done
   logic [C_W-1:0] chan_q, chans_q;
   logic [R_W-1:0] row_q, rows_q;
   logic [FW-1:0] part_q;
@@ -85,6 +88,7 @@ module fsq_drain #(
   always_ff @(posedge clk) begin
     if (done_i) begin
       shadow_q  <= loaded;
+      beat_q    <= '0;
       chan_q    <= '0;
       row_q     <= '0;
       part_q    <= '0;
@@ -94,7 +98,7 @@ module fsq_drain #(
       rows_q    <= rows_i;
       squeeze_q <= squeeze_i;
     end else if (beat) begin
-      shadow_q <= shadow_q >> ENTRY;
+      beat_q   <= beat_q + 1'b1;
       part_q   <= row_end ? '0 : part_q + 1'b1;
       if (row_end) row_q <= chan_end ? '0 : row_q + 1'b1;
       if (chan_end) chan_q <= chan_q + 1'b1;
@@ -106,11 +110,21 @@ module fsq_drain #(
     else if (beat) left_q <= left_q - 1'b1;
   end
 
+  fsq_mux #(
+      .N    (BEATS),
+      .WIDTH(ENTRY),
+      .SEL_W(BW)
+  ) u_head (
+      .data_i  (shadow_q),
+      .select_i(beat_q),
+      .data_o  (head)
+  );
+
   // ---- the requantisers
   logic [ENTRY-1:0] head_q;
   logic [UNITS*OUT_BITS-1:0] y;
   logic signed [LIMIT_W-1:0] low, high;
-  always_ff @(posedge clk) head_q <= shadow_q[ENTRY-1:0];
+  always_ff @(posedge clk) head_q <= head;
 
   generate
     for (u = 0; u < UNITS; u = u + 1) begin : gen_requant
@@ -180,23 +194,39 @@ module fsq_drain #(
       logic unused_whole;
       assign unused_whole = &{1'b0, part, phase, index, beat_p[LATENCY-1]};
     end else begin : gen_assemble
-      logic [WORDS*WORD-1:0] word_q;
-      logic [WORD-1:0] kept, word;
-      integer w;
-      always_comb begin
-        kept = '0;
-        for (w = 0; w < WORDS; w = w + 1) if (index == IDX_W'(w)) kept = word_q[w*WORD+:WORD];
+      logic [PHASES-1:0] in_phase;
+      logic [PARTS-1:0] in_part;
+      logic [WORDS-1:0] in_word;
+      for (j = 0; j < PHASES; j = j + 1) begin : gen_phase
+        assign in_phase[j] = phase == P_W'(j);
       end
-      for (u = 0; u < WIDTH; u = u + 1) begin : gen_pixel
-        localparam LANE = u / PHASES;
-        assign word[u*OUT_BITS+:OUT_BITS] =
-            (phase == P_W'(u % PHASES) && part == FW'(LANE / UNITS)) ? y[(LANE % UNITS)*OUT_BITS+:OUT_BITS]
-                                                                      : kept[u*OUT_BITS+:OUT_BITS];
+      for (j = 0; j < PARTS; j = j + 1) begin : gen_part
+        assign in_part[j] = part == FW'(j);
       end
       for (j = 0; j < WORDS; j = j + 1) begin : gen_word
-        always_ff @(posedge clk) if (beat_p[LATENCY-1] && index == IDX_W'(j)) word_q[j*WORD+:WORD] <= word;
+        assign in_word[j] = beat_p[LATENCY-1] && index == IDX_W'(j);
       end
-      assign word_o = word;
+      localparam SEL_W = (WORDS > 1) ? $clog2(WORDS) : 1;
+      logic [WORDS*WORD-1:0] kept_q;
+      logic [WORD-1:0] kept;
+      assign kept = kept_q[SEL_W'(index)*WORD+:WORD];
+      logic unused_kept;  // pixels that come with the last beat of a word are not kept
+      assign unused_kept = &{1'b0, kept};
+      for (u = 0; u < WIDTH; u = u + 1) begin : gen_pixel
+        localparam LANE = u / PHASES;
+        localparam PHASE = u % PHASES;
+        logic [OUT_BITS-1:0] now;
+        assign now = y[(LANE%UNITS)*OUT_BITS+:OUT_BITS];
+        for (j = 0; j < WORDS; j = j + 1) begin : gen_kept
+          always_ff @(posedge clk)
+            if (in_word[j] && in_phase[PHASE] && in_part[LANE/UNITS]) kept_q[j*WORD+u*OUT_BITS+:OUT_BITS] <= now;
+        end
+        if (PHASE == PHASES - 1 && LANE / UNITS == PARTS - 1) begin : gen_last
+          assign word_o[u*OUT_BITS+:OUT_BITS] = now;
+        end else begin : gen_early
+          assign word_o[u*OUT_BITS+:OUT_BITS] = kept[u*OUT_BITS+:OUT_BITS];
+        end
+      end
     end
   endgenerate
   assign push_o         = send_p[LATENCY-1];

@@ -1,4 +1,4 @@
-// Stream FIFO between two kernels, with reservation.
+// Stream FIFO between two kernels, with reservation: LUT RAM, or a register where it holds one word.
 //
 // A producer whose pipeline cannot stop reserves room for its words before it starts them and pushes them later;
 // a producer that can wait reserves and pushes in the same cycle. One word in, one word out per cycle.
@@ -19,19 +19,36 @@ module fsq_fifo #(
 );
   localparam AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
 
-  (* ram_style = "distributed" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
   logic [     AW-1:0] wr_q, rd_q;
   logic [COUNT_W-1:0] count_q, free_q;
   logic pop;
 
   assign valid_o = count_q != '0;
   assign pop     = valid_o & ready_i;
-  assign data_o  = mem[rd_q];
   assign free_o  = free_q;
 
-  always_ff @(posedge clk) begin
-    if (push_i) mem[wr_q] <= data_i;
-  end
+  generate
+    if (DEPTH == 1) begin : gen_register
+      logic [WIDTH-1:0] word_q;
+      always_ff @(posedge clk) if (push_i) word_q <= data_i;
+      assign data_o = word_q;
+      logic unused_pointers;
+      assign unused_pointers = &{1'b0, wr_q, rd_q};
+    end else begin : gen_memory
+      fsq_ram_lut #(
+          .WIDTH (WIDTH),
+          .DEPTH (DEPTH),
+          .ADDR_W(AW)
+      ) u_words (
+          .clk,
+          .we_i   (push_i),
+          .waddr_i(wr_q),
+          .wdata_i(data_i),
+          .raddr_i(rd_q),
+          .rdata_o(data_o)
+      );
+    end
+  endgenerate
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin

@@ -11,14 +11,14 @@ module fsq_fire_engine #(
     parameter IN_SIGNED   = 0,
     parameter IN_ROWS     = 1,   // rows of a group in the order of arrival
     parameter SLOTS       = 2,   // row slots of the line buffer
-    parameter BLOCK       = 0,   // 1: line buffer in block RAM
+    parameter STYLE       = 0,   // RAM of the line buffer: see fsq_row_ram
     parameter TILE_W      = 72,
     parameter FREE_LAST   = 1,
     // squeezed rows
     parameter SQ_CHANNELS = 1,
     parameter SQ_BITS     = 8,
     parameter SQ_SIGNED   = 0,
-    parameter SQ_BLOCK    = 0,
+    parameter SQ_STYLE    = 0,
     parameter SQ_TILE_W   = 72,
     parameter SQ_FREE_STOP = 0,
     parameter SQ_FREE_LAST = 1,
@@ -57,18 +57,13 @@ module fsq_fire_engine #(
     // drain
     parameter PARTS       = 1,
     parameter UNITS       = 8,
-    // parameter memory
-    parameter WORD_W      = 36,
-    parameter ADDR_W      = 9,
-    parameter S_WORDS     = 1,
-    parameter S_PAD       = 0,
-    parameter E_WORDS     = 1,
-    parameter E_PAD       = 0,
+    parameter SPARSE      = 0,   // 1: terms come with their positions, zeros skipped
     // output FIFO
     parameter DEPTH       = 4,
     parameter COUNT_W     = 3,
     // widths of counters
     parameter CI_W        = 1,   // channel of either buffer
+    parameter K_W         = 2,
     parameter P_W         = 1,
     parameter N_W         = 1,
     parameter OUT_W       = 1,
@@ -85,17 +80,24 @@ module fsq_fire_engine #(
     output logic                         out_valid_o,
     input  logic                         out_ready_i,
     output logic [   WIDTH*OUT_BITS-1:0] out_data_o,
-    output logic                         rom_en_o,
-    output logic [           ADDR_W-1:0] rom_addr_o,
-    input  logic [           WORD_W-1:0] rom_data_i,
+    // the next term: weights of a group of output channels; place and end of sum only where zeros are skipped
+    input  logic                         term_valid_i,
+    input  logic [CHANNELS_C*W_BITS-1:0] term_weights_i,
+    input  logic [             CI_W-1:0] term_channel_i,
+    input  logic [              K_W-1:0] term_ky_i,
+    input  logic [              K_W-1:0] term_kx_i,
+    input  logic                         term_last_i,
+    output logic                         term_issue_o,
+    output logic                         term_replay_o,   // not phase 0: a term that was issued before
+    output logic [              N_W-1:0] term_number_o,   // within its sum
+    output logic [              C_W-1:0] term_channels_o, // of its group
     output logic [            OUT_W-1:0] table_addr_o,
     input  logic [ BIAS_BITS+LEFT_W-1:0] table_data_i
 );
   localparam TAG_W = 1 + P_W + OUT_W + C_W + R_W;
-  localparam K_W = 2;
   localparam SQ_SLOTS = 3;  // the row groups above, at and below the window
 
-  logic issue, first, last, squeeze, expand, wide, segment_end, weight_ok, done, push, push_squeeze;
+  logic issue, first, last, squeeze, expand, wide, done, push, push_squeeze;
   logic input_end, a_end, b_end, row_done, sq_row_done, input_ok, a_ok, b_ok, sq_ready;
   logic [CI_W-1:0] channel;
   logic [K_W-1:0] ky, kx;
@@ -107,7 +109,6 @@ module fsq_fire_engine #(
   logic [COUNT_W-1:0] room, reserve;
   logic [SLOT_W-1:0] slot, release_slots, sq_slot, sq_release;
   logic [Y_W-1:0] row, sq_row;
-  logic [CHANNELS_C*W_BITS-1:0] weights;
   logic [ROWS*LANES*IN_BITS-1:0] in_pixels;
   logic [ROWS*LANES*SQ_BITS-1:0] sq_pixels;
   logic [ROWS*LANES*X_BITS-1:0] pixels;
@@ -118,6 +119,7 @@ module fsq_fire_engine #(
 
   fsq_sequencer #(
       .FIRE(1),
+      .SPARSE(SPARSE),
       .GROUPS(GROUPS),
       .ROWS(ROWS),
       .LAST_ROWS(LAST_ROWS),
@@ -149,7 +151,11 @@ module fsq_fire_engine #(
       .input_ok_i    (input_ok),
       .expand_a_ok_i (a_ok),
       .expand_b_ok_i (b_ok),
-      .weight_ok_i   (weight_ok || phase != '0),
+      .weight_ok_i   (term_valid_i || phase != '0),
+      .term_channel_i,
+      .term_ky_i,
+      .term_kx_i,
+      .term_last_i,
       .room_i        (room),
       .reserve_o     (reserve),
       .issue_o       (issue),
@@ -166,7 +172,6 @@ module fsq_fire_engine #(
       .out_base_o    (out_base),
       .out_valid_o   (out_valid),
       .row_valid_o   (row_valid),
-      .segment_end_o (segment_end),
       .input_end_o   (input_end),
       .expand_a_end_o(a_end),
       .expand_b_end_o(b_end)
@@ -216,8 +221,9 @@ module fsq_fire_engine #(
       .PHASES  (PHASES),
       .LANES   (LANES),
       .SLOTS   (SLOTS),
-      .BLOCK   (BLOCK),
+      .STYLE   (STYLE),
       .TILE_W  (TILE_W),
+      .PADDED  (0),
       .CI_W    ((IN_CHANNELS > 1) ? $clog2(IN_CHANNELS) : 1),
       .K_W     (1),
       .P_W     (P_W),
@@ -301,7 +307,7 @@ module fsq_fire_engine #(
       .PAD_LEFT(1),
       .LANES   (LANES),
       .SLOTS   (SQ_SLOTS),
-      .BLOCK   (SQ_BLOCK),
+      .STYLE   (SQ_STYLE),
       .TILE_W  (SQ_TILE_W),
       .CI_W    ((SQ_CHANNELS > 1) ? $clog2(SQ_CHANNELS) : 1),
       .K_W     (K_W),
@@ -353,34 +359,16 @@ module fsq_fire_engine #(
     end
   endgenerate
 
-  fsq_weight_stream #(
-      .UNIT_W (CHANNELS_C * W_BITS),
-      .WORD_W (WORD_W),
-      .ADDR_W (ADDR_W),
-      .FIRE   (1),
-      .GROUPS (GROUPS),
-      .S_WORDS(S_WORDS),
-      .S_PAD  (S_PAD),
-      .E_WORDS(E_WORDS),
-      .E_PAD  (E_PAD)
-  ) u_weights (
-      .clk,
-      .rst_n,
-      .rom_en_o,
-      .rom_addr_o,
-      .rom_data_i,
-      .valid_o  (weight_ok),
-      .unit_o   (weights),
-      .take_i   (issue && phase == '0),
-      .last_i   (segment_end),
-      .squeeze_i(squeeze)
-  );
+  assign term_issue_o    = issue;
+  assign term_replay_o   = phase != '0;
+  assign term_number_o   = term;
+  assign term_channels_o = out_valid;
 
   fsq_mac_array #(
       .CHANNELS(CHANNELS_C),
       .ROWS    (ROWS),
       .LANES   (LANES),
-      .PHASES  (PHASES),
+      .PHASES  ((SPARSE != 0) ? 1 : PHASES),  // with SPARSE the terms are replayed by their source
       .X_BITS  (X_BITS),
       .X_SIGNED(X_SIGNED),
       .W_BITS  (W_BITS),
@@ -394,9 +382,9 @@ module fsq_fire_engine #(
       .issue_i  (issue),
       .first_i  (first),
       .last_i   (last),
-      .replay_i (phase != '0),
+      .replay_i (SPARSE == 0 && phase != '0),
       .term_i   (term),
-      .weights_i(weights),
+      .weights_i(term_weights_i),
       .pixels_i (pixels),
       .acc_o    (acc),
       .done_o   (done)

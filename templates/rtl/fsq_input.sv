@@ -1,7 +1,8 @@
 // Line gatherer: AXI4-Stream beats of 8 bytes (pixels interleaved, row after row, the frame padded to whole beats) into
 // one row word per channel.
 //
-// Moves up to BYTES bytes per cycle into a row, then sends its CHANNELS words, one per cycle.
+// Moves up to BYTES bytes per cycle into a row, then sends its CHANNELS words, one per cycle: every CHANNELS-th byte of
+// the row, which moves on by a byte after each word.
 module fsq_input #(
     parameter CHANNELS = 3,
     parameter HEIGHT   = 8,
@@ -37,7 +38,7 @@ module fsq_input #(
   logic send_q, error_q, row_end, frame_end, accept, push, last_beat;
   logic [COUNT_W-1:0] free;
   logic [ROW*8-1:0] row_q;
-  logic [CHANNELS-1:0][WIDTH*8-1:0] words;
+  logic [WIDTH*8-1:0] word;
 
   assign most      = (left_q < 4'(BYTES)) ? left_q : 4'(BYTES);
   assign step      = send_q ? '0 : ((RW + 4)'(rest_q) < (RW + 4)'(most) ? 4'(rest_q) : most);
@@ -49,8 +50,20 @@ module fsq_input #(
   assign last_beat = beat_count_q == NW'(BEATS - 1);
   assign frame_error_o = error_q;
 
+  generate
+    if (BYTES == 1) begin : gen_byte  // a byte moves or none: no choice in front of the register
+      always_ff @(posedge clk) begin
+        if (!rst_n) row_q <= '0;  // not needed, but what can be reset is not made of LUTs used as shift registers
+        else if (step[0] || push) row_q <= (ROW * 8)'({beat_q[7:0], row_q} >> 8);
+      end
+    end else begin : gen_bytes
+      logic [3:0] move;
+      assign move = push ? 4'd1 : step;
+      always_ff @(posedge clk)
+        if (move != '0) row_q <= (ROW * 8)'({beat_q[BYTES*8-1:0], row_q} >> {move, 3'b000});
+    end
+  endgenerate
   always_ff @(posedge clk) begin
-    row_q <= (ROW * 8)'({beat_q[BYTES*8-1:0], row_q} >> {step, 3'b000});
     if (accept) beat_q <= s_data_i;
     else beat_q <= beat_q >> {step, 3'b000};
   end
@@ -83,12 +96,10 @@ module fsq_input #(
     end
   end
 
-  genvar c, x;
+  genvar x;
   generate
-    for (c = 0; c < CHANNELS; c = c + 1) begin : gen_channel
-      for (x = 0; x < WIDTH; x = x + 1) begin : gen_pixel
-        assign words[c][x*8+:8] = row_q[(x*CHANNELS+c)*8+:8];
-      end
+    for (x = 0; x < WIDTH; x = x + 1) begin : gen_pixel
+      assign word[x*8+:8] = row_q[x*CHANNELS*8+:8];
     end
   endgenerate
 
@@ -102,7 +113,7 @@ module fsq_input #(
       .reserve_i(COUNT_W'(push)),
       .free_o   (free),
       .push_i   (push),
-      .data_i   (words[ch_q]),
+      .data_i   (word),
       .valid_o  (out_valid_o),
       .ready_i  (out_ready_i),
       .data_o   (out_data_o)

@@ -1,5 +1,6 @@
 // Row buffer of an engine: takes row words, keeps the rows a window needs, gives every lane its pixel.
 //
+// fsq_line_writer finds the place of an arriving word, fsq_line_bank holds a bank; here the window's rows are found.
 // Rows are spread over ROWS banks so that ROWS output rows read at once: row y lies in bank (y / STRIDE) mod ROWS,
 // in row slot (y / (ROWS * STRIDE)) mod SLOTS. A frame starts at a fresh slot. Words arrive in groups of IN_ROWS rows:
 // all channels of the group, and for each channel its rows. A slot is taken when its first word arrives and given back
@@ -18,13 +19,14 @@ module fsq_line_buffer #(
     parameter PAD_LEFT   = 0,
     parameter LANES      = 8,             // lanes per row
     parameter SLOTS      = 2,             // row slots of ROWS * STRIDE rows
-    parameter BLOCK      = 0,             // 1: block RAM
+    parameter STYLE      = 0,             // kind of memory: see fsq_line_bank
     parameter TILE_W     = 72,
     parameter CI_W       = 1,
     parameter K_W        = 1,
     parameter P_W        = 1,
     parameter Y_W        = 5,             // signed width of a row number
     parameter SLOT_W     = 1,
+    parameter PADDED     = 1,             // 0: no window reaches above or below the image
     parameter PAD_VALUES = {CHANNELS * BITS{1'b0}}
 ) (
     input  logic                        clk,
@@ -46,118 +48,62 @@ module fsq_line_buffer #(
     output logic [ROWS*LANES*BITS-1:0] pixels_o
 );
   localparam SPAN = ROWS * STRIDE;
-  localparam DEPTH = SLOTS * STRIDE * CHANNELS;
-  localparam AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
   localparam BW = (ROWS > 1) ? $clog2(ROWS) : 1;
   localparam LINES = SLOTS * STRIDE;  // row slots of one bank
   localparam LW = (LINES > 1) ? $clog2(LINES) : 1;
   localparam SW = (STRIDE > 1) ? $clog2(STRIDE) : 1;
-  localparam IW = (IN_ROWS > 1) ? $clog2(IN_ROWS) : 1;
-  localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
-  localparam WORD = WIDTH * BITS;
+  localparam OUT = LANES * BITS;
+  localparam PAD_ZERO = (PAD_VALUES == {CHANNELS * BITS{1'b0}}) ? 1 : 0;
+  genvar b, n, m;
+
+  // Lane l wants pixel STEP * l + offset - PAD_LEFT of its row. It chooses among all offsets at once, or, where that takes
+  // fewer multiplexers, in two steps: a bank gives pixel STEP * m + choice for every lane and its neighbours, and lane l
+  // takes that of m = l + shift together with the choice of the bank.
+  localparam STEP = PHASES * STRIDE;
   localparam OFFSETS = (PHASES - 1) * STRIDE + KERNEL;
+  localparam BELOW = (PAD_LEFT + STEP - 1) / STEP;  // neighbours below and above
+  localparam ABOVE = (OFFSETS - 1 - PAD_LEFT + BELOW * STEP) / STEP - BELOW;
+  localparam NEAR = BELOW + 1 + ABOVE;
+  localparam AT_ONCE = LANES * ((OFFSETS + 1) / 3 + (ROWS + 1) / 3);
+  localparam IN_TWO = (LANES + NEAR - 1) * ((STEP + 1) / 3) + LANES * ((ROWS * NEAR + 1) / 3);
+  localparam TWO = IN_TWO < AT_ONCE;
+  localparam SHIFTS = TWO ? NEAR : 1;
+  localparam CHOICES = TWO ? STEP : OFFSETS;
+  localparam COUNT = LANES + SHIFTS - 1;
+  localparam LEFT = TWO ? BELOW * STEP : PAD_LEFT;  // pixels of the first position that lie left of the row
   localparam OW = (OFFSETS > 1) ? $clog2(OFFSETS) : 1;
-  genvar b, l, n;
-
+  localparam CW = (CHOICES > 1) ? $clog2(CHOICES) : 1;
+  localparam FW = (SHIFTS > 1) ? $clog2(SHIFTS) : 1;
   // ------------------------------------------------------------------ writer
-  logic [CI_W-1:0] ch_q;
-  logic [IW-1:0] row_q;  // row within the arriving group
-  logic [HW-1:0] y_q, y0_q;  // row of the frame; first row of the group
-  logic [SW-1:0] sub_q, sub0_q;
-  logic [BW-1:0] bank_q, bank0_q;
-  logic [SLOT_W-1:0] slot_q, slot0_q, free_q;
-  logic last_row, last_ch, new_slot, take, frame_end;
-  logic [SW-1:0] sub_n;
-  logic [BW-1:0] bank_n;
-  logic [SLOT_W-1:0] slot_n;
-
-  assign last_row   = (row_q == IW'(IN_ROWS - 1)) || (y_q == HW'(HEIGHT - 1));
-  assign last_ch    = ch_q == CI_W'(CHANNELS - 1);
-  assign frame_end  = y_q == HW'(HEIGHT - 1);
-  assign new_slot   = (ch_q == '0) && (sub_q == '0) && (bank_q == '0);
-  assign in_ready_o = !(new_slot && free_q == '0);
-  assign take       = in_valid_i & in_ready_o;
-  assign row_done_o = take & last_ch;
-
-  // place of the next row
-  always_comb begin
-    sub_n  = sub_q;
-    bank_n = bank_q;
-    slot_n = slot_q;
-    if (sub_q != SW'(STRIDE - 1)) sub_n = sub_q + 1'b1;
-    else begin
-      sub_n = '0;
-      if (bank_q != BW'(ROWS - 1)) bank_n = bank_q + 1'b1;
-      else begin
-        bank_n = '0;
-        slot_n = (slot_q == SLOT_W'(SLOTS - 1)) ? '0 : slot_q + 1'b1;
-      end
-    end
-    if (frame_end) begin  // the next frame starts at a fresh slot
-      sub_n  = '0;
-      bank_n = '0;
-      slot_n = (slot_q == SLOT_W'(SLOTS - 1)) ? '0 : slot_q + 1'b1;
-    end
-  end
-
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      ch_q    <= '0;
-      row_q   <= '0;
-      y_q     <= '0;
-      y0_q    <= '0;
-      sub_q   <= '0;
-      sub0_q  <= '0;
-      bank_q  <= '0;
-      bank0_q <= '0;
-      slot_q  <= '0;
-      slot0_q <= '0;
-      free_q  <= SLOT_W'(SLOTS);
-    end else begin
-      free_q <= free_q - SLOT_W'(take & new_slot) + release_i;
-      if (take) begin
-        if (!last_row) begin
-          row_q  <= row_q + 1'b1;
-          y_q    <= y_q + 1'b1;
-          sub_q  <= sub_n;
-          bank_q <= bank_n;
-          slot_q <= slot_n;
-        end else if (!last_ch) begin
-          row_q  <= '0;
-          ch_q   <= ch_q + 1'b1;
-          y_q    <= y0_q;
-          sub_q  <= sub0_q;
-          bank_q <= bank0_q;
-          slot_q <= slot0_q;
-        end else begin
-          row_q   <= '0;
-          ch_q    <= '0;
-          y_q     <= frame_end ? '0 : y_q + 1'b1;
-          y0_q    <= frame_end ? '0 : y_q + 1'b1;
-          sub_q   <= sub_n;
-          sub0_q  <= sub_n;
-          bank_q  <= bank_n;
-          bank0_q <= bank_n;
-          slot_q  <= slot_n;
-          slot0_q <= slot_n;
-        end
-      end
-    end
-  end
-
-  // ------------------------------------------------------------------ addresses: line of a bank, then channel
-  logic [LINES-1:0][AW-1:0] line_base;
-  generate
-    for (n = 0; n < LINES; n = n + 1) begin : gen_base
-      assign line_base[n] = AW'(n * CHANNELS);
-    end
-  endgenerate
-
+  logic take;
+  logic [BW-1:0] wr_bank;
   logic [LW-1:0] wr_line;
-  logic [AW-1:0] waddr;
-  assign wr_line = LW'(slot_q) * LW'(STRIDE) + LW'(sub_q);
-  assign waddr   = line_base[wr_line] + AW'(ch_q);
+  logic [CI_W-1:0] wr_channel;
+  fsq_line_writer #(
+      .CHANNELS(CHANNELS),
+      .HEIGHT  (HEIGHT),
+      .IN_ROWS (IN_ROWS),
+      .ROWS    (ROWS),
+      .STRIDE  (STRIDE),
+      .SLOTS   (SLOTS),
+      .CI_W    (CI_W),
+      .SLOT_W  (SLOT_W),
+      .BANK_W  (BW),
+      .LINE_W  (LW)
+  ) u_writer (
+      .clk,
+      .rst_n,
+      .in_valid_i,
+      .in_ready_o,
+      .release_i,
+      .row_done_o,
+      .take_o   (take),
+      .bank_o   (wr_bank),
+      .line_o   (wr_line),
+      .channel_o(wr_channel)
+  );
 
+  // ------------------------------------------------------------------ reader
   // place of the window's row, from tables over ky: which slot next to the group's, which bank, which sub-row
   localparam SD_W = SLOT_W + 2;
   logic [KERNEL-1:0][SD_W-1:0] tab_slot;
@@ -183,29 +129,59 @@ module fsq_line_buffer #(
   assign rd_sub     = tab_sub[rd_ky_i];
   assign rd_y       = rd_row_i + tab_row[rd_ky_i];
 
-  // pipeline of what travels beside the addresses
-  logic [OW-1:0] offset_q1, offset_q2;
-  logic [BW-1:0] bank_q1, bank_q2;
-  logic [Y_W-1:0] y_q1, y_q2;
-  logic [CI_W-1:0] rd_ch_q1, rd_ch_q2;
+  // what the lanes take: tables over the offset
+  logic [OFFSETS-1:0][CW-1:0] tab_choice;
+  logic [OFFSETS-1:0][FW-1:0] tab_shift;
+  logic [OW-1:0] offset;
+  assign offset = OW'(rd_phase_i) * OW'(STRIDE) + OW'(rd_kx_i);
+  generate
+    for (n = 0; n < OFFSETS; n = n + 1) begin : gen_offset
+      localparam AT = n - PAD_LEFT + BELOW * STEP;
+      assign tab_choice[n] = CW'(TWO ? AT % STEP : n);
+      assign tab_shift[n]  = FW'(TWO ? AT / STEP : 0);
+    end
+  endgenerate
+
+  // what travels beside the addresses
+  logic [CW-1:0] choice_q;
+  logic [FW-1:0] shift_q;
+  logic [BW-1:0] bank_q;
+  logic [Y_W-1:0] y_q;
+  logic [CI_W-1:0] rd_ch_q;
   always_ff @(posedge clk) begin
-    offset_q1 <= OW'(rd_phase_i) * OW'(STRIDE) + OW'(rd_kx_i);
-    offset_q2 <= offset_q1;
-    bank_q1   <= first_bank;
-    bank_q2   <= bank_q1;
-    y_q1      <= rd_y;
-    y_q2      <= y_q1;
-    rd_ch_q1  <= rd_channel_i;
-    rd_ch_q2  <= rd_ch_q1;
+    choice_q <= tab_choice[offset];
+    shift_q  <= tab_shift[offset];
+    bank_q   <= first_bank;
+    y_q      <= rd_y;
+    rd_ch_q  <= rd_channel_i;
   end
 
+  logic [CHANNELS-1:0][BITS-1:0] pad_values;
+  logic [BITS-1:0] pad_value;
+  assign pad_values = PAD_VALUES;
+  assign pad_value  = pad_values[rd_ch_q];
+
+  // the window's rows that lie in the image
+  logic [ROWS-1:0] in_image;
+  generate
+    for (b = 0; b < ROWS; b = b + 1) begin : gen_inside
+      logic [Y_W-1:0] y;
+      assign y = y_q + Y_W'(b * STRIDE);
+      assign in_image[b] = !y[Y_W-1] && (y < Y_W'(HEIGHT));
+    end
+  endgenerate
+
   // ------------------------------------------------------------------ banks
-  logic [ROWS-1:0][WORD-1:0] bank_data;
+  localparam RW = BW + 1;
+  localparam BANK = COUNT * BITS;
+  localparam SEL_W = (ROWS * SHIFTS > 1) ? $clog2(ROWS * SHIFTS) : 1;
+  logic [ROWS*BANK-1:0] taken;
+  logic [ROWS*SHIFTS*OUT-1:0] shifted;  // by bank, then shift
   generate
     for (b = 0; b < ROWS; b = b + 1) begin : gen_bank
       logic [SD_W-1:0] slot_b, slot_w;
       logic [LW-1:0] line_b;
-      logic [AW-1:0] raddr_q;
+      logic here;
       // banks before the window's first one hold rows of the next slot
       logic [(1<<BW)-1:0] before_first;
       for (n = 0; n < (1 << BW); n = n + 1) begin : gen_before
@@ -214,62 +190,57 @@ module fsq_line_buffer #(
       assign slot_b = slot_sum + SD_W'(before_first[first_bank]);
       assign slot_w = (slot_b >= SD_W'(2 * SLOTS)) ? slot_b - SD_W'(2 * SLOTS) : slot_b;
       assign line_b = LW'((slot_w >= SD_W'(SLOTS)) ? slot_w - SD_W'(SLOTS) : slot_w) * LW'(STRIDE) + LW'(rd_sub);
-      always_ff @(posedge clk) raddr_q <= line_base[line_b] + AW'(rd_channel_i);
 
-      fsq_row_ram #(
-          .WIDTH (WORD),
-          .DEPTH (DEPTH),
-          .ADDR_W(AW),
-          .BLOCK (BLOCK),
-          .TILE_W(TILE_W)
-      ) u_ram (
+      // bank b holds row b - bank_q of the window, row r of it lies in bank bank_q + r
+      logic [SEL_W-1:0] place_q;
+      logic [RW-1:0] row, bank;
+      assign row = RW'(b + ROWS) - RW'(bank_q);
+      assign bank = RW'(bank_q) + RW'(b);
+      assign here = in_image[BW'((row >= RW'(ROWS)) ? row - RW'(ROWS) : row)];
+      always_ff @(posedge clk)
+        place_q <= SEL_W'((bank >= RW'(ROWS)) ? bank - RW'(ROWS) : bank) * SEL_W'(SHIFTS) + SEL_W'(shift_q);
+
+      fsq_line_bank #(
+          .CHANNELS(CHANNELS),
+          .LINES   (LINES),
+          .WIDTH   (WIDTH),
+          .BITS    (BITS),
+          .STYLE   (STYLE),
+          .TILE_W  (TILE_W),
+          .COUNT   (COUNT),
+          .STEP    (STEP),
+          .CHOICES (CHOICES),
+          .PAD_LEFT(LEFT),
+          .PADDED  (PADDED),
+          .PAD_ZERO(PAD_ZERO),
+          .CI_W    (CI_W),
+          .LINE_W  (LW),
+          .CHOICE_W(CW)
+      ) u_bank (
           .clk,
-          .we_i   (take && bank_q == BW'(b)),
-          .waddr_i(waddr),
-          .wdata_i(in_data_i),
-          .raddr_i(raddr_q),
-          .rdata_o(bank_data[b])
+          .we_i        (take && wr_bank == BW'(b)),
+          .wr_line_i   (wr_line),
+          .wr_channel_i(wr_channel),
+          .wdata_i     (in_data_i),
+          .rd_line_i   (line_b),
+          .rd_channel_i,
+          .choice_i    (choice_q),
+          .inside_i    (here),
+          .pad_i       (pad_value),
+          .pixels_o    (taken[b*BANK+:BANK])
       );
-    end
-  endgenerate
-
-  // ------------------------------------------------------------------ every lane chooses its pixel
-  logic [CHANNELS-1:0][BITS-1:0] pad_values;
-  logic [BITS-1:0] pad_value;
-  assign pad_values = PAD_VALUES;
-  assign pad_value  = pad_values[rd_ch_q2];
-
-  generate
-    for (b = 0; b < ROWS; b = b + 1) begin : gen_row
-      logic [Y_W-1:0] y;
-      logic inside_image;
-      logic [WORD-1:0] word;
-      assign y = y_q2 + Y_W'(b * STRIDE);
-      assign inside_image = !y[Y_W-1] && (y < Y_W'(HEIGHT));
-      if (ROWS == 1) begin : gen_single
-        assign word = bank_data[0];
-        logic unused_bank;
-        assign unused_bank = &{1'b0, bank_q2};
-      end else begin : gen_rotate
-        localparam RW = BW + 1;
-        logic [RW-1:0] sum;
-        assign sum  = RW'(bank_q2) + RW'(b);
-        assign word = bank_data[BW'((sum >= RW'(ROWS)) ? sum - RW'(ROWS) : sum)];
+      for (m = 0; m < SHIFTS; m = m + 1) begin : gen_shift
+        assign shifted[(b*SHIFTS+m)*OUT+:OUT] = taken[b*BANK+m*BITS+:OUT];
       end
-      logic unused_word;  // a stride may leave pixels that no window reads
-      assign unused_word = &{1'b0, word};
-      for (l = 0; l < LANES; l = l + 1) begin : gen_lane
-        logic [OFFSETS*BITS-1:0] choice;
-        for (n = 0; n < OFFSETS; n = n + 1) begin : gen_offset
-          localparam X = l * PHASES * STRIDE + n - PAD_LEFT;
-          if (X >= 0 && X < WIDTH) begin : gen_pixel
-            assign choice[n*BITS+:BITS] = word[X*BITS+:BITS];
-          end else begin : gen_pad
-            assign choice[n*BITS+:BITS] = pad_value;
-          end
-        end
-        assign pixels_o[(b*LANES+l)*BITS+:BITS] = inside_image ? choice[offset_q2*BITS+:BITS] : pad_value;
-      end
+      fsq_mux #(
+          .N    (ROWS * SHIFTS),
+          .WIDTH(OUT),
+          .SEL_W(SEL_W)
+      ) u_place (
+          .data_i  (shifted),
+          .select_i(place_q),
+          .data_o  (pixels_o[b*OUT+:OUT])
+      );
     end
   endgenerate
 endmodule

@@ -18,7 +18,7 @@ module fsq_mac_lane #(
   logic signed [XS-1:0] x;
   logic signed [W_BITS-1:0] w;
   logic signed [PW-1:0] product_q;
-  logic signed [ACC_BITS-1:0] acc_q, term;
+  logic signed [ACC_BITS-1:0] acc_q, start, term;
 
   assign x = {(X_SIGNED != 0) & x_i[X_BITS-1], x_i};
   assign w = w_i;
@@ -33,9 +33,11 @@ module fsq_mac_lane #(
     end
   endgenerate
 
+  // the choice in front of the adder, not behind it: so the slice does it, and its accumulator is used
+  assign start = acc_first_i ? '0 : acc_q;
   always_ff @(posedge clk) begin
     product_q <= x * w;
-    if (acc_en_i) acc_q <= acc_first_i ? term : acc_q + term;
+    if (acc_en_i) acc_q <= start + term;
   end
   assign acc_o = acc_q;
 endmodule

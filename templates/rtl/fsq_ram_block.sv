@@ -1,8 +1,9 @@
-// One block-RAM tile: one write port, one registered read port (simple dual port).
+// One block-RAM or UltraRAM tile: one write port, one registered read port (simple dual port).
 module fsq_ram_block #(
     parameter WIDTH  = 36,
     parameter DEPTH  = 512,
-    parameter ADDR_W = 9
+    parameter ADDR_W = 9,
+    parameter ULTRA  = 0
 ) (
     input  logic              clk,
     input  logic              we_i,
@@ -11,11 +12,25 @@ module fsq_ram_block #(
     input  logic [ADDR_W-1:0] raddr_i,
     output logic [ WIDTH-1:0] rdata_o
 );
-  (* ram_style = "block" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
   logic [WIDTH-1:0] rdata_q;
-  always_ff @(posedge clk) begin
-    if (we_i) mem[waddr_i] <= wdata_i;
-    rdata_q <= mem[raddr_i];
-  end
   assign rdata_o = rdata_q;
+  generate
+    if (ULTRA != 0) begin : gen_ultra
+      (* ram_style = "ultra" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
+      always_ff @(posedge clk) begin
+        if (we_i) mem[waddr_i] <= wdata_i;
+        rdata_q <= mem[raddr_i];
+`ifdef VERILATOR
+        // no design may rely on a word that is read while it is written: in simulation it is spoiled
+        if (we_i && waddr_i == raddr_i) rdata_q <= ~mem[raddr_i];
+`endif
+      end
+    end else begin : gen_block
+      (* ram_style = "block" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
+      always_ff @(posedge clk) begin
+        if (we_i) mem[waddr_i] <= wdata_i;
+        rdata_q <= mem[raddr_i];
+      end
+    end
+  endgenerate
 endmodule

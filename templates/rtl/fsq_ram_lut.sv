@@ -11,7 +11,42 @@ module fsq_ram_lut #(
     input  logic [ADDR_W-1:0] raddr_i,
     output logic [ WIDTH-1:0] rdata_o
 );
-  (* ram_style = "distributed" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
-  always_ff @(posedge clk) if (we_i) mem[waddr_i] <= wdata_i;
-  assign rdata_o = mem[raddr_i];
+  localparam PAGE = 64;  // most words of one primitive
+  localparam PAGES = (DEPTH + PAGE - 1) / PAGE;
+  generate
+    if (PAGES == 1) begin : gen_page
+      (* ram_style = "distributed" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
+      always_ff @(posedge clk) if (we_i) mem[waddr_i] <= wdata_i;
+      assign rdata_o = mem[raddr_i];
+    end else begin : gen_pages
+      localparam SEL_W = $clog2(PAGES);
+      logic [PAGES*WIDTH-1:0] data;
+      genvar p;
+      for (p = 0; p < PAGES; p = p + 1) begin : gen_part
+        localparam WORDS = (DEPTH - p * PAGE < PAGE) ? DEPTH - p * PAGE : PAGE;
+        localparam PW = (WORDS > 1) ? $clog2(WORDS) : 1;
+        fsq_ram_lut #(
+            .WIDTH (WIDTH),
+            .DEPTH (WORDS),
+            .ADDR_W(PW)
+        ) u_part (
+            .clk,
+            .we_i   (we_i && waddr_i[ADDR_W-1:6] == SEL_W'(p)),
+            .waddr_i(waddr_i[PW-1:0]),
+            .wdata_i,
+            .raddr_i(raddr_i[PW-1:0]),
+            .rdata_o(data[p*WIDTH+:WIDTH])
+        );
+      end
+      fsq_mux #(
+          .N    (PAGES),
+          .WIDTH(WIDTH),
+          .SEL_W(SEL_W)
+      ) u_page (
+          .data_i  (data),
+          .select_i(raddr_i[ADDR_W-1:6]),
+          .data_o  (rdata_o)
+      );
+    end
+  endgenerate
 endmodule

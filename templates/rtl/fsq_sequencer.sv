@@ -4,10 +4,13 @@
 // half-way, but for its last term, which waits until the drain of the pass before has DRAIN cycles behind it. A pass
 // starts when its rows are there and, if it will complete row words, when the output FIFO has room for all of them.
 //
+// With SPARSE the terms come from outside, zeros skipped; else they are counted here.
+//
 // A convolution engine has one stage (A). A Fire engine has three: squeeze (S), expand1x1 (A), expand3x3 (B); its
 // squeeze runs one row group ahead: S0, S1, A0, B0, S2, A1, B1, ..., A(G-1), B(G-1).
 module fsq_sequencer #(
     parameter FIRE       = 0,
+    parameter SPARSE     = 0,
     parameter GROUPS     = 1,   // row groups of a frame
     parameter ROWS       = 1,   // rows of a group
     parameter LAST_ROWS  = 1,   // rows of the last group
@@ -40,6 +43,10 @@ module fsq_sequencer #(
     input  logic               expand_a_ok_i, // squeezed rows for expand1x1 (Fire)
     input  logic               expand_b_ok_i, // squeezed rows for expand3x3 (Fire)
     input  logic               weight_ok_i,
+    input  logic [   CI_W-1:0] term_channel_i, // the next term, and whether it is the last of its sum (SPARSE)
+    input  logic [    K_W-1:0] term_ky_i,
+    input  logic [    K_W-1:0] term_kx_i,
+    input  logic               term_last_i,
     input  logic [COUNT_W-1:0] room_i,        // free words of the output FIFO
     output logic [COUNT_W-1:0] reserve_o,
     // the term issued in this cycle
@@ -58,7 +65,6 @@ module fsq_sequencer #(
     output logic [  OUT_W-1:0] out_base_o,    // its first channel in the tables of the drain
     output logic [    C_W-1:0] out_valid_o,   // its channels that exist
     output logic [    R_W-1:0] row_valid_o,   // its rows that exist
-    output logic               segment_end_o, // last term that the weight segment serves in this row group
     // row groups finished in this cycle
     output logic               input_end_o,
     output logic               expand_a_end_o,
@@ -114,7 +120,7 @@ module fsq_sequencer #(
   end
 
   assign first      = term_q == '0;
-  assign last       = (kx_q == k_last) && (ky_q == k_last) && (ci_q == in_last);
+  assign last       = (SPARSE != 0) ? term_last_i : (kx_q == k_last) && (ky_q == k_last) && (ci_q == in_last);
   assign last_phase = phase_q == P_W'(PHASES - 1);
   assign stage_end  = last && last_phase && (out_q == out_last);
   assign group_last = egroup_q == GW'(GROUPS - 1);
@@ -147,13 +153,11 @@ module fsq_sequencer #(
   assign squeeze_o = in_stage_s;
   assign expand_o = (FIRE != 0) && stage_q != S;
   assign wide_o = in_stage_b;
-  assign channel_o = ci_q;
-  assign ky_o = ky_q;
-  assign kx_o = kx_q;
+  assign channel_o = (SPARSE != 0) ? term_channel_i : ci_q;
+  assign ky_o = (SPARSE != 0) ? term_ky_i : ky_q;
+  assign kx_o = (SPARSE != 0) ? term_kx_i : kx_q;
   assign phase_o = phase_q;
   assign term_o = term_q;
-  // weights are taken in phase 0 and replayed after it
-  assign segment_end_o = last && phase_q == '0 && out_q == out_last && (FIRE == 0 || stage_q != A);
   assign input_end_o = issue_o && stage_end && (FIRE == 0 || in_stage_s);
   assign expand_a_end_o = issue_o && stage_end && FIRE != 0 && stage_q == A;
   assign expand_b_end_o = issue_o && stage_end && in_stage_b;

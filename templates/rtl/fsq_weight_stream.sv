@@ -1,35 +1,40 @@
 // Reads the parameter memory of an engine in order and serves one weight unit (one weight per output channel of a
-// group) per cycle.
+// group) per cycle. The last group of a stage may have fewer channels; its units are as much shorter, and the weights
+// of channels that do not exist are whatever lies behind them.
 //
 // The memory holds segments, each starting at a word: one segment per engine, or squeeze then expand for a Fire
-// module. Within a segment the units are packed without gaps across words; a gearbox cuts them out. The last unit of a
-// segment drops the padding behind it. The word after a segment is known in advance, so that no cycle is lost.
+// module. Within a segment the units are packed without gaps across words; a gearbox cuts them out. The last word of a
+// segment ends with zeros, which do not enter the gearbox. The word after a segment is known in advance, so that no
+// cycle is lost.
 module fsq_weight_stream #(
-    parameter UNIT_W   = 8,   // bits taken per cycle
-    parameter WORD_W   = 36,  // bits of a memory word, at least UNIT_W
+    parameter CHANNELS = 1,   // weights of a unit
+    parameter W_BITS   = 8,
+    parameter C_W      = 1,   // bits that hold 1..CHANNELS
+    parameter S_REST   = CHANNELS,  // channels of the last group: squeeze,
+    parameter A_REST   = CHANNELS,  // expand1x1 or the only stage,
+    parameter B_REST   = CHANNELS,  // expand3x3
+    parameter WORD_W   = 36,  // bits of a memory word, at least those of a unit
     parameter ADDR_W   = 10,
     parameter FIRE     = 0,   // 1: squeeze and expand segments take turns
     parameter GROUPS   = 1,   // row groups of a frame (Fire only)
     parameter S_WORDS  = 0,   // words of the squeeze segment
-    parameter S_PAD    = 0,   // padding bits behind it
+    parameter S_PAD    = 0,   // unused bits of its last word
     parameter E_WORDS  = 1,   // words of the expand (or only) segment
     parameter E_PAD    = 0
 ) (
     input  logic              clk,
     input  logic              rst_n,
-    output logic              rom_en_o,
     output logic [ADDR_W-1:0] rom_addr_o,
-    input  logic [WORD_W-1:0] rom_data_i,   // two cycles after rom_en_o
+    input  logic [WORD_W-1:0] rom_data_i,   // two cycles after its address
     output logic              valid_o,
-    output logic [UNIT_W-1:0] unit_o,
+    output logic [CHANNELS*W_BITS-1:0] unit_o,
     input  logic              take_i,       // consume the unit
-    input  logic              last_i,       // it is the last of its segment
-    input  logic              squeeze_i     // of the squeeze segment
+    input  logic [   C_W-1:0] channels_i    // channels of the group: CHANNELS, or those of a last group
 );
+  localparam UNIT_W = CHANNELS * W_BITS;
   localparam QUEUE = 4;
   localparam BUF_W = WORD_W + UNIT_W;
-  localparam PAD_MAX = (S_PAD > E_PAD) ? S_PAD : E_PAD;
-  localparam FILL_W = $clog2(BUF_W + PAD_MAX + 1) + 1;
+  localparam FILL_W = $clog2(BUF_W + 1) + 1;
   localparam GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
 
   // ---- addresses: walk the segments in the order in which the engine uses them
@@ -40,7 +45,6 @@ module fsq_weight_stream #(
   logic unload;
 
   assign request    = credit_q != '0;
-  assign rom_en_o   = request;
   assign rom_addr_o = addr_q;
   assign end_e      = addr_q == ADDR_W'(S_WORDS + E_WORDS - 1);
 
@@ -80,16 +84,19 @@ module fsq_weight_stream #(
         if (!rst_n) addr_q <= '0;
         else if (request) addr_q <= end_e ? '0 : addr_q + 1'b1;
       end
-      logic unused_conv;
-      assign unused_conv = &{1'b0, end_s, squeeze_i};
     end
   endgenerate
 
   // ---- a short queue hides the two cycles of the memory
-  logic [WORD_W-1:0] queue_q[0:QUEUE-1];
+  logic [WORD_W+1:0] queue_q[0:QUEUE-1];  // above the word: does it end a segment, and which one
+  logic [1:0] ends_q1, ends_q2;
   logic [1:0] wr_q, rd_q;
   logic [2:0] count_q;
-  always_ff @(posedge clk) if (arrive_q2) queue_q[wr_q] <= rom_data_i;
+  always_ff @(posedge clk) if (arrive_q2) queue_q[wr_q] <= {ends_q2, rom_data_i};
+  always_ff @(posedge clk) begin
+    ends_q1 <= {end_e, end_s};
+    ends_q2 <= ends_q1;
+  end
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       arrive_q1 <= 1'b0;
@@ -110,29 +117,39 @@ module fsq_weight_stream #(
 
   // ---- gearbox: words in, units out
   logic [BUF_W-1:0] buf_q, buf_left;
-  logic [FILL_W-1:0] fill_q, fill_left, taken;
+  logic [FILL_W-1:0] fill_q, fill_left, taken, loaded;
+  logic [WORD_W-1:0] word;
+  logic word_end_e, word_end_s;
 
-  assign valid_o = fill_q >= FILL_W'(UNIT_W);
+  assign {word_end_e, word_end_s, word} = queue_q[rd_q];
+  assign valid_o = fill_q >= taken;
   assign unit_o  = buf_q[UNIT_W-1:0];
 
+  // few sizes of a unit occur: a choice between constant shifts
   always_comb begin
-    taken    = '0;
-    buf_left = buf_q;
-    if (take_i) begin
-      taken    = FILL_W'(UNIT_W);
-      buf_left = buf_q >> UNIT_W;
-      if (last_i) begin
-        if (FIRE != 0 && squeeze_i) begin
-          taken    = FILL_W'(UNIT_W + S_PAD);
-          buf_left = buf_q >> (UNIT_W + S_PAD);
-        end else begin
-          taken    = FILL_W'(UNIT_W + E_PAD);
-          buf_left = buf_q >> (UNIT_W + E_PAD);
-        end
-      end
+    taken    = FILL_W'(UNIT_W);
+    buf_left = buf_q >> UNIT_W;
+    if (channels_i == C_W'(A_REST)) begin
+      taken    = FILL_W'(A_REST * W_BITS);
+      buf_left = buf_q >> (A_REST * W_BITS);
+    end
+    if (FIRE != 0 && channels_i == C_W'(B_REST)) begin
+      taken    = FILL_W'(B_REST * W_BITS);
+      buf_left = buf_q >> (B_REST * W_BITS);
+    end
+    if (FIRE != 0 && channels_i == C_W'(S_REST)) begin
+      taken    = FILL_W'(S_REST * W_BITS);
+      buf_left = buf_q >> (S_REST * W_BITS);
     end
     fill_left = fill_q - taken;
-    unload    = (count_q != '0) && (fill_left <= FILL_W'(UNIT_W));
+    if (!take_i) begin
+      buf_left  = buf_q;
+      fill_left = fill_q;
+    end
+    unload = (count_q != '0) && (fill_left <= FILL_W'(UNIT_W));
+    loaded = FILL_W'(WORD_W);
+    if (word_end_e) loaded = FILL_W'(WORD_W - E_PAD);
+    if (word_end_s) loaded = FILL_W'(WORD_W - S_PAD);
   end
 
   always_ff @(posedge clk) begin
@@ -140,8 +157,8 @@ module fsq_weight_stream #(
       buf_q  <= '0;
       fill_q <= '0;
     end else begin
-      fill_q <= fill_left + (unload ? FILL_W'(WORD_W) : '0);
-      buf_q  <= unload ? (buf_left | (BUF_W'(queue_q[rd_q]) << fill_left)) : buf_left;
+      fill_q <= fill_left + (unload ? loaded : '0);
+      buf_q  <= unload ? (buf_left | (BUF_W'(word) << fill_left)) : buf_left;
     end
   end
 endmodule

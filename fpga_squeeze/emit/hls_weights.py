@@ -1,0 +1,113 @@
+"""The weights of an engine in HLS C++: constants of its plan, memories, and the decoders of compressed streams."""
+
+from __future__ import annotations
+
+from ..planning.plan import EnginePlan
+from ..planning.weights import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
+from .codes import decoder_segments, stream_tables
+from .contents import position_bits, term_fields, weight_words
+from .hls_memory import Constants, Context, memory_context
+
+
+def _term_bits(engine: EnginePlan) -> int:
+    return sum(bits for _, bits in term_fields(engine))
+
+
+def widest_weights(engine: EnginePlan) -> int:
+    """Bits of the widest integer that the weights of an engine need: the buffer of a gearbox, or a term."""
+    weights = engine.weights
+    if isinstance(weights, DenseWeights):
+        return weights.word_bits + weights.unit_bits
+    return _term_bits(engine)
+
+
+def weight_constants(engine: EnginePlan) -> Constants:
+    """What the plan of an engine tells of its weights."""
+    weights = engine.weights
+    if isinstance(weights, DenseWeights):
+        return {
+            "FED": False,
+            "WORD_BITS": weights.word_bits,
+            "WEIGHT_WORDS": weights.memory.depth,
+            "S_WORDS": weights.segments[0].words if engine.is_fire else 0,
+        }
+    channel, tap = position_bits(engine)
+    sizes = [stage.size for stage in engine.stages]
+    return {
+        "FED": True,
+        "FIRE": engine.is_fire,
+        "RUN_BITS": weights.symbol_bits[0],
+        "RUN_MAX": weights.largest_run,
+        "INPUTS": max(stage.conv.weight.shape[1] for stage in engine.stages),
+        "MOST": max(sizes),
+        "FRAME_TERMS": engine.groups * sum(sizes),
+        "TAP_BITS": tap,
+        "CHANNEL_BITS": channel,
+        "TERM_BITS": _term_bits(engine),
+    }
+
+
+def _code(stream: CodedStream, name: str) -> Context:
+    tables = stream_tables(stream)
+    return {
+        "name": name,
+        "constants": {"LIMIT": tables.limit, "INDEX_BITS": tables.index_bits},
+        "bounds": tables.bounds,
+        "offsets": tables.offsets,
+        "free": [int(free) for free in tables.free],
+        "symbols": tables.symbols,
+    }
+
+
+def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]) -> Context:
+    memory = stream.memory
+    squeeze, expand = decoder_segments(stream.segments)
+    return {
+        "name": memory.name,
+        "member": memory.name.removeprefix(f"{engine.name}_"),
+        "channel": stream.channel,
+        "code": code,
+        "memory": memory_context(memory, words),
+        "text": f"{memory.name}: {memory.depth} words of {memory.width} bits, {memory.payload_bits} bits of codewords.",
+        "constants": {
+            "FIRE": engine.is_fire,
+            "GROUPS": engine.groups,
+            "WORD_BITS": memory.width,
+            "WORDS": memory.depth,
+            "S_WORDS": squeeze.words,
+            "S_START": squeeze.pad,
+            "E_WORDS": expand.words,
+            "E_START": expand.pad,
+        },
+    }
+
+
+def _feed(engine: EnginePlan, weights: CompressedWeights) -> Context:
+    """Decoders of the streams, and the sizes of the stages whose terms they give."""
+    run_code, weight_code = f"{engine.name}_run_code", f"{engine.name}_weight_code"
+    names = [run_code if stream.channel is None else weight_code for stream in weights.streams]
+    # the weights of all channels share a code
+    codes = {name: _code(stream, name) for name, stream in zip(names, weights.streams, strict=True)}
+    return {
+        "codes": list(codes.values()),
+        "streams": [
+            _stream(engine, stream, name, words)
+            for name, stream, words in zip(names, weights.streams, weight_words(engine), strict=True)
+        ],
+        "depth": SYMBOL_QUEUE,
+        "inputs": [stage.conv.weight.shape[1] for stage in engine.stages],
+        "outs": [stage.outs for stage in engine.stages],
+        "counts": [stage.size for stage in engine.stages],
+    }
+
+
+def weights_context(engine: EnginePlan) -> Context:
+    """``dense``: the memory of dense weights, or ``feed``: what compressed ones are decoded with; the other is None."""
+    weights = engine.weights
+    if isinstance(weights, CompressedWeights):
+        return {"dense": None, "feed": _feed(engine, weights)}
+    held = memory_context(weights.memory, weight_words(engine)[0]) | {
+        "text": f"{weights.memory.depth} words of {weights.word_bits} bits, units of {engine.folding.channels} x "
+        f"{engine.weight_bits} bits in the order of use."
+    }
+    return {"dense": held, "feed": None}

@@ -1,0 +1,118 @@
+// Terms of an engine with compressed weights: run symbols become positions, weight symbols stand beside them.
+//
+// A run symbol is 2 * run + end: so many positions are skipped before the term; end says that its sum is complete
+// although positions follow. Positions count input channel, kernel row, kernel column. A kernel of its own, so that the
+// decoders run ahead of the engine.
+//
+// P gives FIRE, GROUPS, KERNEL, CHANNELS_C, W_BITS, RUN_BITS, RUN_MAX (largest run), INPUTS (most input channels), MOST
+// (most terms of a stage), FRAME_TERMS; for a stage inputs(stage), outs(stage) (sums) and counts(stage) (terms) in a row
+// group; TAP_BITS, CHANNEL_BITS, TERM_BITS; and Symbols, the decoders: start(), take(turn, run, weights).
+#ifndef FSQ_TERM_FEED_HPP
+#define FSQ_TERM_FEED_HPP
+
+#include "fsq_prefix_decoder.hpp"
+
+namespace fsq {
+
+// A term as a word: weights, the first channel lowest; last of its sum; kernel column, kernel row, input channel.
+template <class P> struct TermLayout {
+    static constexpr int LAST = P::CHANNELS_C * P::W_BITS;
+    static constexpr int KX = LAST + 1;
+    static constexpr int KY = KX + P::TAP_BITS;
+    static constexpr int CHANNEL = KY + P::TAP_BITS;
+    static_assert(CHANNEL + P::CHANNEL_BITS == P::TERM_BITS, "the plan has another layout");
+    typedef uint<P::TERM_BITS> word;
+};
+
+// The position of a term, from that of the one before it.
+template <class P> struct Position {
+    static constexpr int TAPS = P::KERNEL * P::KERNEL;
+    static constexpr int REACH = TAPS + P::RUN_MAX;  // furthest tap that a run leads to, counted on beyond the kernel
+
+    bool fresh = true;  // the next term starts a sum
+    upto<P::INPUTS + P::RUN_MAX + 1> channel = 0;
+    upto<TAPS> tap = 0;
+    upto<P::KERNEL> ky = 0;
+    upto<P::KERNEL> kx = 0;
+
+    void step(int run, bool wide) {
+        FSQ_INLINE
+        ky = 0;
+        kx = 0;
+        if (wide) {
+            const upto<REACH> reach = fresh ? run : run + static_cast<int>(tap) + 1;
+            const upto<P::INPUTS> from = fresh ? 0 : static_cast<int>(channel);
+            channel = from;
+            tap = reach;
+            FSQ_UNROLL_ABOVE
+            for (int i = 1; i <= REACH / TAPS; ++i) {
+                FSQ_UNROLL_INSIDE
+                if (reach >= i * TAPS) {
+                    tap = reach - i * TAPS;
+                    channel = from + i;
+                }
+            }
+            kx = tap;
+            FSQ_UNROLL_ABOVE
+            for (int i = 1; i < P::KERNEL; ++i) {
+                FSQ_UNROLL_INSIDE
+                if (tap >= i * P::KERNEL) {
+                    ky = i;
+                    kx = tap - i * P::KERNEL;
+                }
+            }
+        } else {
+            channel = fresh ? run : static_cast<int>(channel) + 1 + run;
+        }
+    }
+};
+
+template <class P> void term_feed(hls::stream<typename TermLayout<P>::word>& out) {
+    typedef TermLayout<P> Y;
+    typedef typename Y::word word_t;
+    typename P::Symbols symbols;
+    StageWalk<P::FIRE, false, P::GROUPS> walk;
+    Position<P> position;
+    upto<P::MOST> term = 0;    // within the stage
+    upto<P::MOST> sums = 0;
+    symbols.start();
+
+    for (int n = 0; n < P::FRAME_TERMS; ++n) {
+        FSQ_PIPELINE(1)
+        const int stage = P::FIRE ? static_cast<int>(walk.stage) : 0;
+        const bool wide = P::FIRE ? walk.stage == EXPAND3 : P::KERNEL != 1;
+        const bool stage_end = term == P::counts(stage) - 1;
+        const Turn turn = {stage, stage_end && (!P::FIRE || walk.stage != EXPAND1),
+                           walk.following() == SQUEEZE};
+        uint<P::RUN_BITS> run = 0;
+        sint<P::W_BITS> weights[P::CHANNELS_C];
+        FSQ_REGISTERS(weights)
+        symbols.take(turn, run, weights);
+
+        position.step(run >> 1, wide);
+        const bool at_end = position.channel == P::inputs(stage) - 1 && (!wide || position.tap == Position<P>::TAPS - 1);
+        const bool last = (run & uint<P::RUN_BITS>(1)) != 0 || at_end;
+        FSQ_EXPECT(position.channel < P::inputs(stage), P, "a term lies beyond the last input channel");
+        sums = sums + (last ? 1 : 0);
+        FSQ_EXPECT(!stage_end || (last && sums == P::outs(stage)), P, "the terms of a stage do not end with its sums");
+        position.fresh = last;
+
+        word_t word = (word_t(position.channel) << Y::CHANNEL) | (word_t(position.ky) << Y::KY) |
+                      (word_t(position.kx) << Y::KX) | (word_t(last ? 1 : 0) << Y::LAST);
+        FSQ_UNROLL_ABOVE
+        for (int c = 0; c < P::CHANNELS_C; ++c) {
+            FSQ_UNROLL_INSIDE
+            word = word | (word_t(uint<P::W_BITS>(weights[c])) << (c * P::W_BITS));
+        }
+        out.write(word);
+
+        term = stage_end ? upto<P::MOST>(0) : upto<P::MOST>(term + 1);
+        if (stage_end) {
+            sums = 0;
+            walk.next();
+        }
+    }
+}
+
+}  // namespace fsq
+#endif

@@ -1,0 +1,48 @@
+// The row that a max pool keeps, a word per channel: written one cycle or more after its read, to the same address.
+module fsq_pool_memory #(
+    parameter WIDTH  = 440,
+    parameter DEPTH  = 64,
+    parameter ADDR_W = 6,
+    parameter STYLE  = 0,   // 1: block RAM, 2: UltraRAM, else distributed RAM
+    parameter TILE_W = 72
+) (
+    input  logic              clk,
+    input  logic              we_i,
+    input  logic [ADDR_W-1:0] addr_i,
+    input  logic [ WIDTH-1:0] wdata_i,
+    output logic [ WIDTH-1:0] rdata_o  // one cycle after the address
+);
+  generate
+    if (STYLE == 1 || STYLE == 2) begin : gen_block
+      fsq_row_ram #(
+          .WIDTH (WIDTH),
+          .DEPTH (DEPTH),
+          .ADDR_W(ADDR_W),
+          .ULTRA (STYLE == 2),
+          .TILE_W(TILE_W)
+      ) u_ram (
+          .clk,
+          .we_i,
+          .waddr_i(addr_i),
+          .wdata_i,
+          .raddr_i(addr_i),
+          .rdata_o
+      );
+    end else begin : gen_lut
+      logic [WIDTH-1:0] rdata, rdata_q;
+      fsq_ram_single #(
+          .WIDTH (WIDTH),
+          .DEPTH (DEPTH),
+          .ADDR_W(ADDR_W)
+      ) u_ram (
+          .clk,
+          .we_i,
+          .addr_i,
+          .wdata_i,
+          .rdata_o(rdata)
+      );
+      always_ff @(posedge clk) rdata_q <= rdata;
+      assign rdata_o = rdata_q;
+    end
+  endgenerate
+endmodule

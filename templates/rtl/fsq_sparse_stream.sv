@@ -1,0 +1,180 @@
+// Terms of an engine with compressed weights: run symbols become positions, weight symbols stand beside them.
+//
+// A run symbol is {run, end}: so many positions are skipped before the term; end says that its sum is complete although
+// positions follow. Positions count input channel, kernel row, kernel column. The terms of phase 0 are kept and
+// replayed for the other phases of a row.
+module fsq_sparse_stream #(
+    parameter FIRE     = 0,
+    parameter GROUPS   = 1,
+    parameter CHANNELS = 1,   // output channels of a group
+    parameter W_BITS   = 8,
+    parameter RUN_W    = 5,   // bits of a run symbol
+    parameter RUN_MAX  = 15,
+    parameter S_IN     = 1,   // input channels and groups of output channels of each stage
+    parameter S_OUTS   = 1,
+    parameter A_IN     = 1,
+    parameter A_KERNEL = 1,
+    parameter A_OUTS   = 1,
+    parameter B_IN     = 1,
+    parameter B_KERNEL = 3,
+    parameter B_OUTS   = 1,
+    parameter PHASES   = 1,
+    parameter TERMS    = 9,   // most terms of a sum
+    parameter CI_W     = 1,
+    parameter K_W      = 1,
+    parameter N_W      = 4
+) (
+    input  logic                       clk,
+    input  logic                       rst_n,
+    // decoded symbols
+    input  logic                       run_valid_i,
+    input  logic [          RUN_W-1:0] run_i,
+    input  logic [       CHANNELS-1:0] weight_valid_i,
+    input  logic [CHANNELS*W_BITS-1:0] weight_i,
+    output logic                       symbol_take_o,
+    // the term the engine issues
+    input  logic                       issue_i,
+    input  logic                       replay_i,   // not phase 0
+    input  logic [            N_W-1:0] term_i,     // its number within the sum
+    output logic                       valid_o,
+    output logic [           CI_W-1:0] channel_o,
+    output logic [            K_W-1:0] ky_o,
+    output logic [            K_W-1:0] kx_o,
+    output logic                       last_o,     // of its sum
+    output logic [CHANNELS*W_BITS-1:0] weights_o
+);
+  localparam S = 2'd0, B = 2'd2;
+  localparam K_MAX = (FIRE != 0 && B_KERNEL > A_KERNEL) ? B_KERNEL : A_KERNEL;
+  localparam TAPS = K_MAX * K_MAX;
+  localparam TW = (TAPS > 1) ? $clog2(TAPS) : 1;
+  localparam STEPS = TAPS + RUN_MAX;  // furthest tap that a run reaches, counted on beyond the kernel
+  localparam SW = $clog2(STEPS + 1);
+  localparam OUTS_AB = (A_OUTS > B_OUTS) ? A_OUTS : B_OUTS;
+  localparam OUTS = (S_OUTS > OUTS_AB) ? S_OUTS : OUTS_AB;
+  localparam OW = (OUTS > 1) ? $clog2(OUTS) : 1;
+  localparam UW = CHANNELS * W_BITS;
+
+  // ---- which stage the next term belongs to
+  logic [1:0] stage, unused_next;
+  logic [OW-1:0] out_q, out_last;
+  logic [CI_W-1:0] in_last;
+  logic load, last, wide, squeeze;
+  fsq_stage_walk #(
+      .FIRE  (FIRE),
+      .GROUPS(GROUPS)
+  ) u_stages (
+      .clk,
+      .rst_n,
+      .next_i      (load && last && out_q == out_last),
+      .stage_o     (stage),
+      .stage_next_o(unused_next)
+  );
+  assign wide    = (FIRE != 0) ? stage == B : A_KERNEL != 1;
+  assign squeeze = (FIRE != 0) && stage == S;
+  always_comb begin
+    in_last  = CI_W'(A_IN - 1);
+    out_last = OW'(A_OUTS - 1);
+    if (squeeze) begin
+      in_last  = CI_W'(S_IN - 1);
+      out_last = OW'(S_OUTS - 1);
+    end else if (FIRE != 0 && wide) begin
+      in_last  = CI_W'(B_IN - 1);
+      out_last = OW'(B_OUTS - 1);
+    end
+  end
+  always_ff @(posedge clk) begin
+    if (!rst_n) out_q <= '0;
+    else if (load && last) out_q <= (out_q == out_last) ? '0 : out_q + 1'b1;
+  end
+
+  // ---- position of the next term
+  logic fresh_q, valid_q, last_q, tap_end;
+  logic [CI_W-1:0] ci_q, ci;
+  logic [TW-1:0] tap_q, tap;
+  logic [K_W-1:0] ky_q, kx_q, ky, kx;
+  logic [UW-1:0] weights_q;
+  logic [SW-1:0] reach;  // tap of the term, counted on beyond the kernel
+  logic [RUN_W-2:0] run;
+  integer i;
+  assign run = run_i[RUN_W-1:1];
+  always_comb begin
+    // wide kernels: the tap counted on, then brought back into the kernel, a channel further for each time
+    reach = SW'(run) + (fresh_q ? '0 : SW'(tap_q) + 1'b1);
+    tap   = TW'(reach);
+    ci    = fresh_q ? '0 : ci_q;
+    for (i = 1; i <= STEPS / TAPS; i = i + 1) begin
+      if (reach >= SW'(i * TAPS)) begin
+        tap = TW'(reach - SW'(i * TAPS));
+        ci  = (fresh_q ? '0 : ci_q) + CI_W'(i);
+      end
+    end
+    ky = '0;
+    kx = K_W'(tap);
+    for (i = 1; i < K_MAX; i = i + 1) begin
+      if (tap >= TW'(i * K_MAX)) begin
+        ky = K_W'(i);
+        kx = K_W'(tap - TW'(i * K_MAX));
+      end
+    end
+    if (!wide) begin
+      tap = '0;
+      ky  = '0;
+      kx  = '0;
+      ci  = (fresh_q ? '0 : ci_q + 1'b1) + CI_W'(run);
+    end
+  end
+  assign tap_end = !wide || tap == TW'(TAPS - 1);
+  assign last    = run_i[0] || (tap_end && ci == in_last);
+
+  assign load          = run_valid_i && (&weight_valid_i) && (!valid_q || (issue_i && !replay_i));
+  assign symbol_take_o = load;
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      valid_q <= 1'b0;
+      fresh_q <= 1'b1;
+    end else begin
+      if (load) valid_q <= 1'b1;
+      else if (issue_i && !replay_i) valid_q <= 1'b0;
+      if (load) fresh_q <= last;
+    end
+  end
+  always_ff @(posedge clk) begin
+    if (load) begin
+      ci_q      <= ci;
+      tap_q     <= tap;
+      ky_q      <= ky;
+      kx_q      <= kx;
+      last_q    <= last;
+      weights_q <= weight_i;
+    end
+  end
+
+  // ---- terms of phase 0 for the others
+  localparam KW = CI_W + 2 * K_W + 1 + UW;
+  logic [KW-1:0] fresh_term, term;
+  assign fresh_term = {ci_q, ky_q, kx_q, last_q, weights_q};
+  generate
+    if (PHASES > 1) begin : gen_replay
+      logic [KW-1:0] kept;
+      fsq_ram_lut #(
+          .WIDTH (KW),
+          .DEPTH (TERMS),
+          .ADDR_W(N_W)
+      ) u_replay (
+          .clk,
+          .we_i   (issue_i & ~replay_i),
+          .waddr_i(term_i),
+          .wdata_i(fresh_term),
+          .raddr_i(term_i),
+          .rdata_o(kept)
+      );
+      assign term = replay_i ? kept : fresh_term;
+    end else begin : gen_direct
+      assign term = fresh_term;
+      logic unused_direct;
+      assign unused_direct = &{1'b0, term_i};
+    end
+  endgenerate
+  assign {channel_o, ky_o, kx_o, last_o, weights_o} = term;
+  assign valid_o = replay_i || valid_q;
+endmodule

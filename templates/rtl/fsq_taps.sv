@@ -1,0 +1,41 @@
+// Pixels of a row word, STEP apart: position m takes pixel STEP * m + choice - PAD_LEFT, the pad value outside the row.
+module fsq_taps #(
+    parameter WIDTH    = 8,  // pixels of the word
+    parameter BITS     = 8,  // bits of a pixel
+    parameter COUNT    = 8,  // positions
+    parameter STEP     = 1,
+    parameter CHOICES  = 1,
+    parameter PAD_LEFT = 0,
+    parameter CHOICE_W = 1
+) (
+    input  logic [WIDTH*BITS-1:0] word_i,
+    input  logic [  CHOICE_W-1:0] choice_i,
+    input  logic [      BITS-1:0] pad_i,
+    output logic [COUNT*BITS-1:0] pixels_o
+);
+  genvar m, n;
+  logic unused_ok;  // a stride may leave pixels that no position takes
+  assign unused_ok = &{1'b0, word_i, pad_i};
+  generate
+    for (m = 0; m < COUNT; m = m + 1) begin : gen_position
+      logic [CHOICES*BITS-1:0] choice;
+      for (n = 0; n < CHOICES; n = n + 1) begin : gen_choice
+        localparam X = m * STEP + n - PAD_LEFT;
+        if (X >= 0 && X < WIDTH) begin : gen_pixel
+          assign choice[n*BITS+:BITS] = word_i[X*BITS+:BITS];
+        end else begin : gen_pad
+          assign choice[n*BITS+:BITS] = pad_i;
+        end
+      end
+      fsq_mux #(
+          .N    (CHOICES),
+          .WIDTH(BITS),
+          .SEL_W(CHOICE_W)
+      ) u_choice (
+          .data_i  (choice),
+          .select_i(choice_i),
+          .data_o  (pixels_o[m*BITS+:BITS])
+      );
+    end
+  endgenerate
+endmodule

@@ -1,0 +1,126 @@
+"""Engines with compressed weights: bit for bit, and cycle for cycle."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from designs import RtlDesign, random_foldings
+from random_models import random_images, random_qmodel
+
+from fpga_squeeze.graph import QConv, QFire, QModel
+from fpga_squeeze.planning.folding import engine_layers
+from fpga_squeeze.planning.timing import schedule, simulate
+from fpga_squeeze.planning.weights import FORMATS, WeightFormat
+
+FRAMES = 3
+SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))
+
+
+def pruned(rng: np.random.Generator, model: QModel) -> QModel:
+    """``model`` with zeros in its weights: dense, sparse and nearly empty layers, and channels without any weight."""
+
+    def prune(conv: QConv) -> QConv:
+        density = float(rng.choice([0.05, 0.3, 0.6, 0.95, 1.0]))
+        keep = rng.random(conv.weight.shape) < density
+        keep &= (rng.random(len(conv.bias)) > 0.1)[:, None, None, None]
+        return replace(conv, weight=conv.weight * keep)
+
+    layers = []
+    for layer in model.layers:
+        if isinstance(layer, QConv):
+            layers.append(prune(layer))
+        elif isinstance(layer, QFire):
+            layers.append(
+                replace(
+                    layer,
+                    squeeze=prune(layer.squeeze),
+                    expand1x1=prune(layer.expand1x1),
+                    expand3x3=prune(layer.expand3x3),
+                )
+            )
+        else:
+            layers.append(layer)
+    return replace(model, layers=tuple(layers))
+
+
+def _check(seed: int, folder: Path) -> None:
+    rng = np.random.default_rng(seed)
+    model = pruned(rng, random_qmodel(rng))
+    foldings = random_foldings(rng, model, 3)
+    formats: list[WeightFormat] = [
+        FORMATS[i] for i in rng.integers(0, len(FORMATS), len(engine_layers(model)))
+    ]
+    design = RtlDesign.emit(model, foldings, folder, formats=formats)
+    images = random_images(rng, model, FRAMES)
+    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {formats}"
+    comparison, timing = design.simulate(images)
+    assert timing.error is None, f"{told}: {timing.error}"
+    assert comparison.equal, f"{told}: {comparison.first}"
+    planned = simulate(design.plan, FRAMES)
+    measured = tuple(end - timing.first_beat for end in timing.frame_ends)
+    assert measured == planned.outputs, f"{told}: frames end at {measured}, planned {planned.outputs}"
+    assert timing.cycles_per_frame == schedule(design.plan).cycles_per_frame, told
+    stalled, stalled_timing = design.simulate(images, stalls=1 + seed % 1000)
+    assert stalled_timing.error is None, f"{told}: {stalled_timing.error}"
+    assert stalled.equal, f"{told}: {stalled.first}"
+
+
+def test_small_network(tmp_path: Path) -> None:
+    _check(SEED, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(1, 12))
+def test_random_networks(number: int, tmp_path: Path) -> None:
+    _check(SEED + number, tmp_path)
+
+
+def _design(seed: int, folder: Path, formats: list[WeightFormat]) -> tuple[RtlDesign, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    model = pruned(rng, random_qmodel(rng, max_fires=2))
+    count = len(engine_layers(model))
+    foldings = random_foldings(rng, model, 2)
+    design = RtlDesign.emit(
+        model, foldings, folder, formats=[formats[i % len(formats)] for i in range(count)]
+    )
+    return design, random_images(rng, model, 1)
+
+
+@pytest.mark.parametrize(
+    "seed", [3, pytest.param(11, marks=pytest.mark.slow), pytest.param(12, marks=pytest.mark.slow)]
+)
+def test_any_flipped_bit_of_a_weight_memory_is_caught(seed: int, tmp_path: Path) -> None:
+    """Weights, runs, and the padding between segments: wherever the bit stands, and whether or not a pixel shows it."""
+    design, images = _design(seed, tmp_path, ["huffman", "mask", "sparse", "dense"])
+    comparison, timing = design.simulate(images)
+    assert timing.error is None and comparison.equal and comparison.terms_compared > 100
+    rng = np.random.default_rng(seed)
+    files = [p for p in sorted((design.rtl / "params").glob("*.mem")) if "_table" not in p.name]
+    assert len(files) > 4
+    for file in files:
+        words = file.read_text().split()
+        width = next(
+            t.width
+            for e in design.plan.engines
+            for rom in e.weights.roms
+            for t in rom.tiles
+            if file.name.startswith(f"{rom.name}_c")
+        )
+        dense = any(f"{e.name}_weights_c" in file.name for e in design.plan.engines)
+        # a few bits anywhere, and the lowest bit of all, which may be padding
+        places = {(0, 0), *((int(rng.integers(len(words))), int(rng.integers(width))) for _ in range(4))}
+        for word, bit in places:
+            if dense and word == len(words) - 1:
+                continue  # a dense segment has its padding behind it, where no one looks
+            broken = list(words)
+            broken[word] = f"{int(words[word], 16) ^ (1 << bit):0{len(words[word])}x}"
+            file.write_text("\n".join(broken) + "\n")
+            comparison, timing = design.simulate(images, quiet_cycles=20_000)
+            assert timing.error or comparison.weight_mismatches > 0, f"{file.name}, word {word}, bit {bit}"
+            assert timing.error or str(comparison.first).startswith("first mismatch in")
+        file.write_text("\n".join(words) + "\n")

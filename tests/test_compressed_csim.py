@@ -1,0 +1,359 @@
+"""The HLS C++ of engines with compressed weights equals golden; broken streams and codes are caught."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from csim_helpers import (
+    FAST_BUILD,
+    HEADER,
+    MISSING,
+    check_equal,
+    flip,
+    needs_tools,
+    random_foldings,
+    replaced,
+    simulate,
+)
+from random_models import random_images, random_qmodel
+from test_compressed import pruned
+
+from fpga_squeeze import golden
+from fpga_squeeze.emit.contents import coded_words
+from fpga_squeeze.emit.hls import DIALECTS, emit_hls
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.fixed_point import IntArray
+from fpga_squeeze.planning.folding import build_plan, engine_layers
+from fpga_squeeze.planning.plan import EnginePlan, Folding, Plan
+from fpga_squeeze.planning.weights import FORMATS, CodedStream, CompressedWeights, WeightFormat
+from fpga_squeeze.simulate import tools
+from fpga_squeeze.simulate.compare import Comparison, compare_run
+from fpga_squeeze.simulate.csim import build_csim, csim_flags, run_csim_program
+from fpga_squeeze.simulate.terms import compare_fed_terms
+
+Images = npt.NDArray[np.uint8]
+CODED: tuple[WeightFormat, ...] = ("sparse", "mask", "huffman")
+
+
+def random_case(seed: int, formats: tuple[WeightFormat, ...] = FORMATS) -> tuple[Plan, Images]:
+    """A random pruned model with random foldings and formats, and three frames for it."""
+    rng = np.random.default_rng(seed)
+    model = pruned(rng, random_qmodel(rng, signed_probability=0.3))
+    chosen = [formats[i] for i in rng.integers(0, len(formats), len(engine_layers(model)))]
+    return build_plan(model, random_foldings(rng, model), formats=chosen), random_images(rng, model, 3)
+
+
+def compare(plan: Plan, images: Images, out: Path) -> Comparison:
+    """Every value and every term of compressed weights against golden."""
+    return compare_run(plan, out, golden.run(plan.model, images), images, compare_fed_terms)
+
+
+def check(plan: Plan, images: Images, folder: Path, dialect: str = "vitis", native: bool = True) -> None:
+    """The emitted C++ gives golden's values, and the terms are golden's weights."""
+    check_equal(simulate(plan, images, folder, dialect=dialect, native=native), plan)
+    comparison = compare(plan, images, folder / "out")
+    assert comparison.equal, str(comparison.first)
+    fed = [e for e in plan.engines if isinstance(e.weights, CompressedWeights)]
+    assert [w.name for w in comparison.weights] == [e.name for e in fed]
+    assert comparison.terms_compared == sum(e.groups * sum(s.size for s in e.stages) for e in fed)
+
+
+# ------------------------------------------------------------------------------------------- equal to golden
+
+
+def small_case(formats: tuple[WeightFormat, ...] = CODED) -> tuple[Plan, Images]:
+    """Three engines, ``formats`` in turn; conv1 and the Fire module at several phases, rows and channels at once."""
+    rng = np.random.default_rng(106)
+    model = pruned(rng, random_qmodel(rng, min_size=8, max_size=9, max_fires=1, weight_bits=(8,)))
+    foldings = [Folding(2, 1, 2), Folding(2, 2, 3), Folding(1, 1, 1)]
+    return build_plan(model, foldings, formats=list(formats)), random_images(rng, model, 2)
+
+
+@needs_tools
+def test_small_network(tmp_path: Path) -> None:
+    plan, images = small_case()
+    check(plan, images, tmp_path)
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 4, 8, 9, 13])
+def test_random_networks(seed: int, tmp_path: Path) -> None:
+    plan, images = random_case(seed)
+    check(plan, images, tmp_path)
+
+
+@needs_tools
+@pytest.mark.slow
+def test_fresh_random_network(tmp_path: Path) -> None:
+    seed = int(np.random.SeedSequence().generate_state(1)[0])
+    print(f"seed {seed}")
+    plan, images = random_case(seed, CODED)
+    check(plan, images, tmp_path)
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_vendor_integers_give_the_same(dialect: str, tmp_path: Path) -> None:
+    plan, images = random_case(10, CODED)
+    check(plan, images, tmp_path, dialect, native=False)
+
+
+@needs_tools
+@pytest.mark.slow
+def test_deep_streams_and_wide_terms(tmp_path: Path) -> None:
+    """Streams that are stacked from several block RAMs; terms with more bits than a native integer."""
+    rng = np.random.default_rng(8)
+    model = random_qmodel(rng, min_size=5, max_size=6, max_fires=1, max_channels=60, weight_bits=(8,))
+    foldings = [Folding(1, 1, 1)] * len(engine_layers(model))
+    foldings[-1] = Folding(2, 1, 9)
+    plan = build_plan(model, foldings, formats=["huffman"] * len(foldings))
+    assert any(t.row for e in plan.engines for rom in e.weights.roms for t in rom.tiles)
+    check(plan, random_images(rng, model, 2), tmp_path)
+
+
+# ------------------------------------------------------------------------------------------- broken designs
+
+
+@dataclass(frozen=True)
+class Built:
+    """A design on disk, built and found right."""
+
+    plan: Plan
+    images: Images
+    folder: Path
+
+    def engine(self, weight_format: WeightFormat) -> tuple[EnginePlan, CompressedWeights]:
+        """The engine whose weights have this format."""
+        for engine in self.plan.engines:
+            if isinstance(engine.weights, CompressedWeights) and engine.weights.format == weight_format:
+                return engine, engine.weights
+        raise AssertionError(weight_format)
+
+    def broken(self, folder: Path, file: str, change: Callable[[str], str]) -> Comparison:
+        """The comparison after ``change`` of one file of a copy."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        path = folder / "hls" / file
+        before = path.read_text()
+        path.write_text(change(before))
+        assert path.read_text() != before
+        program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD)
+        run_csim_program(program, self.images, folder / "out", timeout=120)
+        return compare(self.plan, self.images, folder / "out")
+
+    def check_first(self, folder: Path, engine: EnginePlan, change: Callable[[str], str]) -> None:
+        """A change of the streams of ``engine`` is caught: in its terms, and, where a pixel shows it, in its output."""
+        comparison = self.broken(folder, f"{engine.name}.cpp", change)
+        assert comparison.weight_mismatches > 0
+        pixels = next(k.mismatches for k in comparison.kernels if k.name == engine.name)
+        names = [engine.name] if pixels else [stage.conv.name for stage in engine.stages]
+        where = "kernel" if pixels else "the weights of"
+        assert re.match(rf"first mismatch in {where} ({'|'.join(names)}): ", str(comparison.first))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Every format in one engine, Huffman in the Fire module."""
+    if MISSING:
+        pytest.skip(MISSING)
+    plan, images = small_case(("mask", "huffman", "sparse"))
+    folder = tmp_path_factory.mktemp("built")
+    check(plan, images, folder)
+    return Built(plan, images, folder)
+
+
+def decoded(stream: CodedStream, words: list[int]) -> list[IntArray] | None:
+    """The symbols of each stage that ``words`` hold; None where a decoder would notice that they are broken."""
+    symbols: list[IntArray] = []
+    place = 0
+    for segment in stream.segments:
+        held = words[place : place + segment.words]
+        place += segment.words
+        bits = np.array(
+            [(word >> i) & 1 for word in held for i in range(stream.memory.width)], dtype=np.int64
+        )
+        if bits[: segment.pad].any():
+            return None
+        at = segment.pad
+        for stage in segment.stages:
+            try:
+                part, used = stream.codes[stage].decode(bits[at:], stream.counts[stage])
+            except ValueError:
+                return None
+            symbols.append(part)
+            at += used
+        if at != len(bits):
+            return None
+    return symbols
+
+
+def sums_hold(engine: EnginePlan, runs: list[IntArray]) -> bool:
+    """Whether run symbols give every stage as many sums as it has, and no position outside of it."""
+    for stage, symbols in zip(engine.stages, runs, strict=True):
+        positions, place, sums = int(stage.conv.weight[0].size), -1, 0
+        for symbol in symbols:
+            place += 1 + int(symbol) // 2
+            if place >= positions:
+                return False
+            if symbol % 2 or place == positions - 1:
+                sums, place = sums + 1, -1
+        if place != -1 or sums != stage.outs:
+            return False
+    return True
+
+
+def flips(engine: EnginePlan, stream: CodedStream) -> Iterator[tuple[int, int, bool]]:
+    """(word, bit, whether the broken stream can still be read) of every bit of a stream."""
+    weights = engine.weights
+    assert isinstance(weights, CompressedWeights)
+    words = coded_words(weights, stream)
+    for word in range(len(words)):
+        for bit in range(stream.memory.width):
+            changed = list(words)
+            changed[word] ^= 1 << bit
+            symbols = decoded(stream, changed)
+            readable = symbols is not None and (stream.channel is not None or sums_hold(engine, symbols))
+            yield word, bit, readable
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weight_format", CODED)
+@pytest.mark.parametrize("runs", [False, True])
+def test_flipped_bit(built: Built, weight_format: WeightFormat, runs: bool, tmp_path: Path) -> None:
+    """One bit of a stream of weights or of runs, once where the stream stays readable and once where it does not."""
+    engine, weights = built.engine(weight_format)
+    stream = next(v for v in weights.streams if (v.channel is None) == runs)
+    found = list(flips(engine, stream))
+    readable = [(word, bit) for word, bit, ok in found if ok]
+    word, bit = readable[len(readable) // 2]
+    built.check_first(tmp_path, engine, flip(f"{stream.memory.name}_c0_r0", word, bit))
+    if len(readable) == len(found):
+        return  # every word of a plain code of 2^n symbols is one of its codewords
+    word, bit = next((word, bit) for word, bit, ok in reversed(found) if not ok)
+    with pytest.raises(
+        FpgaSqueezeError, match=rf"csim: {engine.name}\w*: (padding|no codeword|a segment|.*term)"
+    ):
+        built.broken(tmp_path, f"{engine.name}.cpp", flip(f"{stream.memory.name}_c0_r0", word, bit))
+
+
+def changed_number(code: str, function: str, stage: int, number: int, step: int) -> Callable[[str], str]:
+    """Adds ``step`` to one number of a table of a code."""
+
+    def change(text: str) -> str:
+        start = text.index(f" {function}(", text.index(f"struct {code} {{"))
+        rows = list(re.finditer(r"\{([-\d, \n]+)\}", text[start:]))
+        place = list(re.finditer(r"-?\d+", rows[stage][1]))[number]
+        first = start + rows[stage].start(1) + place.start()
+        return text[:first] + str(int(place[0]) + step) + text[first + len(place[0]) :]
+
+    return change
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["weight", "run"])
+def test_wrong_offset(built: Built, kind: str, tmp_path: Path) -> None:
+    """An offset that is one too low gives the symbol before: another weight, or another place or end of a sum."""
+    engine, weights = built.engine("huffman")
+    stream = next(v for v in weights.streams if (v.channel is None) == (kind == "run"))
+    code = stream.codes[-1]
+    change = changed_number(
+        f"{engine.name}_{kind}_code", "offset", len(stream.codes) - 1, code.longest - 1, -1
+    )
+    if kind == "weight":
+        built.check_first(tmp_path, engine, change)
+        return
+    # another place within the sum is another term; one outside it stops the run
+    with pytest.raises((FpgaSqueezeError, AssertionError), match=rf"csim: {engine.name}: .*term|mismatches"):
+        assert built.broken(tmp_path, f"{engine.name}.cpp", change).mismatches == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["weight", "run"])
+def test_wrong_bound(built: Built, kind: str, tmp_path: Path) -> None:
+    """A bound that is too low takes a codeword for a longer one, and the stream falls out of step."""
+    engine, weights = built.engine("huffman")
+    stream = next(v for v in weights.streams if (v.channel is None) == (kind == "run"))
+    code, limit = stream.codes[-1], stream.limit
+    first = code.lengths[0][1]
+    assert first < code.longest
+    change = changed_number(
+        f"{engine.name}_{kind}_code", "bound", len(stream.codes) - 1, first - 1, -(1 << (limit - first))
+    )
+    # seen at the stream, or at the lanes
+    told = rf"{stream.memory.name}: (no codeword|a segment|padding)|{engine.name}: .*term"
+    with pytest.raises(FpgaSqueezeError, match=f"csim: ({told})"):
+        built.broken(tmp_path, f"{engine.name}.cpp", change)
+
+
+@pytest.mark.slow
+def test_term_that_is_never_fed(built: Built, tmp_path: Path) -> None:
+    engine = built.plan.engines[-1]
+    change = replaced("n < P::FRAME_TERMS", "n < P::FRAME_TERMS - 1")
+    with pytest.raises(FpgaSqueezeError, match="read a word that was never written"):
+        built.broken(tmp_path, "fsq_term_feed.hpp", change)
+    assert engine.name == "conv10"
+
+
+@pytest.mark.slow
+def test_terms_that_are_left(built: Built, tmp_path: Path) -> None:
+    change = replaced(
+        "        out.write(word);\n",
+        "        out.write(word);\n        if (n == P::FRAME_TERMS - 1) out.write(word);\n",
+    )
+    with pytest.raises(FpgaSqueezeError, match="left words unread"):
+        built.broken(tmp_path, "fsq_term_feed.hpp", change)
+
+
+@pytest.mark.slow
+def test_replay_of_the_wrong_term(built: Built, tmp_path: Path) -> None:
+    """Phases behind the first one take their terms from the replay memory."""
+    change = replaced("word = replay[P::PHASES > 1 ? static_cast<int>(term) : 0][0];", "word = replay[0][0];")
+    shutil.copytree(built.folder, tmp_path, dirs_exist_ok=True)
+    with pytest.raises((FpgaSqueezeError, AssertionError)):
+        assert built.broken(tmp_path, "fsq_terms.hpp", change).mismatches == 0
+
+
+# ------------------------------------------------------------------------------------------ the text that is emitted
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("native", [True, False])
+def test_compiles_clean(dialect: str, native: bool, tmp_path: Path) -> None:
+    """Optimised, because warnings about uninitialised values come with the optimiser."""
+    plan, _ = small_case()
+    emit_hls(plan, tmp_path, HEADER, dialect)
+    flags = ["-O2", "-Werror", *csim_flags(tmp_path, native)]
+    sources = [tmp_path / f"{engine.name}.cpp" for engine in plan.engines]
+    tools.compile_objects(tools.find_compiler(), [*sources, tmp_path / "fsq_top.cpp"], flags, tmp_path / "o")
+
+
+@needs_tools
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_synthesis_view_parses(dialect: str, tmp_path: Path) -> None:
+    """What an HLS tool reads: the checks of the simulation are gone, one array per block RAM is there."""
+    plan, _ = small_case()
+    emit_hls(plan, tmp_path, HEADER, dialect)
+    flags = ["-std=c++14", "-Wall", "-Wextra", "-Werror", "-isystem", str(tools.find_hls_headers())]
+    if dialect == "bambu":
+        flags.append("-Wno-unknown-pragmas")
+    for engine in plan.engines:
+        file = tmp_path / f"{engine.name}.cpp"
+        command = [tools.find_compiler(), *flags, str(file)]
+        text = subprocess.run([*command, "-E"], text=True, capture_output=True, check=True).stdout
+        assert "fsq_broken" not in text and f"{engine.name}_feed" in text
+        subprocess.run([*command, "-fsyntax-only"], capture_output=True, check=True)
+        arrays = re.findall(r"^const FSQ_ROM_WORD\(18\) (\w+)\[(\d+)\] = \{$", file.read_text(), re.M)
+        assert [int(depth) for name, depth in arrays if "table" not in name] == [
+            tile.depth for rom in engine.weights.roms for tile in rom.tiles
+        ]

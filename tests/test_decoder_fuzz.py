@@ -1,0 +1,102 @@
+"""The decoders of HLS C++ and of the RTL against Python's: random codes, random streams, symbol by symbol."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from decoder_cases import DecoderCase, random_case, write_cases
+
+from fpga_squeeze.fixed_point import IntArray
+from fpga_squeeze.paths import resource_dir
+from fpga_squeeze.simulate.tools import compile_objects, find_compiler, find_hls_headers, find_verilator, link
+
+TESTS = Path(__file__).parent
+SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))
+TABLES = 10_000
+
+
+def build_hls(folder: Path) -> Path:
+    """The bench of fsq::PrefixDecoder."""
+    source = resource_dir("templates") / "hls"
+    for file in source.glob("*.hpp"):
+        shutil.copyfile(file, folder / file.name)
+    shutil.copyfile(source / "fsq_pragmas_vitis.hpp", folder / "fsq_pragmas.hpp")
+    (folder / "fsq_widths.hpp").write_text("#define AP_INT_MAX_W 1024\n")
+    flags = ["-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-DFSQ_CSIM", "-DFSQ_CSIM_NATIVE"]
+    flags += ["-isystem", str(find_hls_headers()), "-I", str(folder)]
+    objects = compile_objects(find_compiler(), [TESTS / "decoder_bench_hls.cpp"], flags, folder / "objects")
+    link(find_compiler(), objects, (), folder / "bench")
+    return folder / "bench"
+
+
+def build_rtl(folder: Path) -> Path:
+    """The bench of fsq_bit_reader and fsq_codeword."""
+    verilator, rtl = find_verilator(), resource_dir("templates") / "rtl"
+    for name in ("fsq_bit_reader.sv", "fsq_codeword.sv", "fsq_stage_walk.sv"):
+        shutil.copyfile(rtl / name, folder / name)
+    shutil.copyfile(TESTS / "rtl" / "decoder_bench.sv", folder / "decoder_bench.sv")
+    done = verilator.run(["--cc", "-Wall", "--no-timing", "-y", ".", "decoder_bench.sv"], folder)
+    assert done.returncode == 0, done.stderr
+    include = verilator.include_dir()
+    sources = [*sorted((folder / "obj_dir").glob("*.cpp")), TESTS / "decoder_bench_rtl.cpp"]
+    sources += [include / "verilated.cpp", include / "verilated_threads.cpp"]
+    flags = ["-std=gnu++17", "-O1", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{folder / 'obj_dir'}"]
+    objects = compile_objects(find_compiler(), sources, flags, folder / "objects")
+    link(find_compiler(), objects, ("-pthread",), folder / "bench")
+    return folder / "bench"
+
+
+Builder = Callable[[Path], Path]
+BUILDERS: dict[str, Builder] = {"hls": build_hls, "rtl": build_rtl}
+
+
+@pytest.fixture(scope="module", params=list(BUILDERS))
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return BUILDERS[request.param](tmp_path_factory.mktemp(request.param))
+
+
+def decode(bench: Path, cases: list[DecoderCase], folder: Path, break_offset: bool = False) -> IntArray:
+    """The symbols that a bench gives for ``cases``."""
+    write_cases(cases, folder / "cases.bin", break_offset)
+    command = [str(bench), str(folder / "cases.bin"), str(folder / "symbols.bin")]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return np.fromfile(folder / "symbols.bin", dtype="<i4").astype(np.int64)
+
+
+def check(bench: Path, tables: int, folder: Path) -> None:
+    rng = np.random.default_rng(SEED)
+    cases = [random_case(rng) for _ in range(-(-tables // 3))]
+    got = decode(bench, cases, folder)
+    want = [case.expected() for case in cases]
+    place = 0
+    for number, symbols in enumerate(want):
+        part = got[place : place + len(symbols)]
+        assert np.array_equal(part, symbols), f"FSQ_SEED={SEED}, case {number}: {part} is not {symbols}"
+        place += len(symbols)
+    assert place == len(got)
+    print(f"{bench.parent.name}: {3 * len(cases)} codes, {place} symbols equal")
+
+
+def test_decoder(bench: Path, tmp_path: Path) -> None:
+    check(bench, 300, tmp_path)
+
+
+@pytest.mark.slow
+def test_decoder_many(bench: Path, tmp_path: Path) -> None:
+    check(bench, TABLES, tmp_path)
+
+
+def test_wrong_offset_is_seen(bench: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    cases = [random_case(rng) for _ in range(10)]
+    want = np.concatenate([case.expected() for case in cases])
+    got = decode(bench, cases, tmp_path, break_offset=True)
+    assert len(got) == len(want) and (got != want).mean() > 0.5
