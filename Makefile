@@ -13,7 +13,7 @@ demo: $(SIM) compiler
 	$(BIN)/python -m fpga_squeeze.demo hls_out/demo
 
 test: lint compiler
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(TEST)
 	$(BIN)/ruff check .
@@ -25,6 +25,7 @@ bench: $(TEST) compiler
 	$(BIN)/python -m bench.planner
 	$(BIN)/python -m bench.cosim --version 1.1 --size 224 --lanes 900
 	$(BIN)/python -m bench.cosim --version 1.0 --size 227 --lanes 900
+	$(BIN)/python -m bench.cosim --version 1.0 --size 227 --lanes 900 --products-per-dsp 2
 
 wheel: $(TEST)
 	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .

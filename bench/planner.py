@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fpga_squeeze.planning.folding import plan_for_lanes
-from fpga_squeeze.planning.memory import tile_bits
 from fpga_squeeze.planning.timing import schedule
+from fpga_squeeze.planning.weights import rom_bits
 
 from .networks import squeezenet
 
@@ -49,7 +49,7 @@ def main() -> None:
         for budget in budgets:
             plan = plan_for_lanes(model, budget)
             cycles = schedule(plan).cycles_per_frame
-            held = sum(tile_bits(engine.weights.tiles) for engine in plan.engines)
+            held = sum(rom_bits(engine.weights) for engine in plan.engines)
             blocks = sum(m.ramb36 + m.ramb18 / 2 for kernel in plan.kernels for m in kernel.memories)
             table.add_row(
                 f"v{version} {size}",

@@ -2,7 +2,7 @@
 
     python docs/readme_output.py
 
-Blocks that start with ``$ fpga-squeeze generate|csim|cosim|estimate`` are run as they stand, one after the other, in an
+Blocks that start with ``$ fpga-squeeze generate|csim|cosim|estimate|synth`` are run as they stand, one by one, in an
 empty folder; the table of the demo is taken from the demo. Blocks about other models are left alone.
 """
 
@@ -16,7 +16,8 @@ from pathlib import Path
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BLOCK = re.compile(
-    r"```\n(\$ fpga-squeeze (?:generate|csim|cosim|estimate) [^\n]*|fpga-squeeze demo)\n.*?```", re.DOTALL
+    r"```\n(\$ fpga-squeeze (?:generate|csim|cosim|estimate|synth) [^\n]*|fpga-squeeze demo)\n.*?```",
+    re.DOTALL,
 )
 
 

@@ -17,10 +17,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from . import golden as golden_model
+from .compression.compress import Compression, CompressOptions, compress
 from .errors import DoesNotFitError, FpgaSqueezeError
 from .estimate import Estimate
 from .estimate import estimate as estimate_plan
@@ -29,14 +31,19 @@ from .fixed_point import IntArray
 from .graph import FloatModel, QModel
 from .images import ImageArray, load_images
 from .planning.devices import DEFAULT_DEVICE, Device, find_device
-from .planning.folding import make_plan
 from .planning.plan import Folding
+from .planning.planner import make_plan, memory_note
 from .planning.timing import schedule
+from .planning.weights import WeightFormat
 from .project import Project, create_project, load_project, read_images
 from .simulate.compare import Comparison, compare_run
+from .simulate.terms import compare_fed_terms, compare_terms
 from .sources import DEFAULTS, OnStep, QuantizeOptions, Target, load, quantized
+from .synthesis import Synthesis, synthesise
 
 __all__ = [
+    "CompressOptions",
+    "Compression",
     "Cycles",
     "CosimRun",
     "DEFAULTS",
@@ -46,8 +53,10 @@ __all__ = [
     "QuantizeOptions",
     "Run",
     "Score",
+    "Synthesis",
     "Target",
     "compare",
+    "compress",
     "cosim",
     "csim",
     "estimate",
@@ -56,9 +65,12 @@ __all__ = [
     "golden",
     "make_plan",
     "quantize",
+    "synth",
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
+TERMS = {"csim": compare_fed_terms, "cosim": compare_terms}
+"""How the weights that a run saw are compared with golden."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,8 @@ def generate(
     options: QuantizeOptions = DEFAULTS,
     foldings: Mapping[str, Folding] | None = None,
     products_per_dsp: int | None = None,
+    weights: WeightFormat | Literal["auto"] = "dense",
+    formats: Mapping[str, WeightFormat] | None = None,
     dialect: str = "vitis",
     force: bool = False,
     on_step: OnStep | None = None,
@@ -181,15 +195,17 @@ def generate(
     target = _device(device, lanes)
     clock = _clock(clock_mhz, target)
     loaded = load(model, options, on_step)
-    plan = make_plan(loaded.model, lanes, target, foldings, products_per_dsp)
+    plan = make_plan(loaded.model, lanes, target, foldings, products_per_dsp, weights, formats)
     if on_step:
         on_step(f"plan {plan.lanes} lanes for {target.name if target else f'a budget of {lanes}'}")
+    note = None
     if target:
         numbers = estimate_plan(plan, target, clock, schedule(plan))
         if numbers.short:
             raise DoesNotFitError(
                 f"{loaded.model.name} does not fit {target.name}: {'; '.join(map(str, numbers.short))}"
             )
+        note = None if foldings else memory_note(plan, numbers.cycles_per_frame)
     return create_project(
         DEFAULT_FOLDER / loaded.model.name if output is None else output,
         loaded.model,
@@ -200,6 +216,7 @@ def generate(
         device=target,
         clock_mhz=clock,
         source=loaded.source,
+        notes=[note] if note else [],
         force=force,
         on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
     )
@@ -214,12 +231,15 @@ def estimate(
     options: QuantizeOptions = DEFAULTS,
     foldings: Mapping[str, Folding] | None = None,
     products_per_dsp: int | None = None,
+    weights: WeightFormat | Literal["auto"] | None = None,
+    formats: Mapping[str, WeightFormat] | None = None,
     on_step: OnStep | None = None,
 ) -> Estimate:
     """Cost and speed of a project's own plan, or of the best plan for a model, on a device.
 
-    For a project, ``device`` and ``clock_mhz`` only change what its plan is held against; ``lanes``, ``foldings``
-    or ``products_per_dsp`` make a new plan for its model. ``products_per_dsp`` None: the project's own, else 1.
+    For a project, ``device`` and ``clock_mhz`` only change what its plan is held against; ``lanes``, ``foldings``,
+    ``products_per_dsp``, ``weights`` or ``formats`` make a new plan for its model. ``products_per_dsp`` and ``weights``
+    None: the project's own, else one product and dense weights.
     """
     if target is not None and Path(target).is_dir():
         project = load_project(target)
@@ -230,15 +250,17 @@ def estimate(
             else _clock(clock_mhz, at)
         )
         plan = project.plan
-        if lanes is not None or foldings or products_per_dsp is not None:
+        if lanes is not None or foldings or products_per_dsp is not None or weights or formats:
             budget = lanes if lanes is not None else plan.lane_budget
             products = products_per_dsp if products_per_dsp is not None else plan.products_per_dsp
-            plan = make_plan(project.model, budget, at, foldings, products)
+            held = {e.name: e.weights.format for e in plan.engines} if weights is None else {}
+            held |= formats or {}
+            plan = make_plan(project.model, budget, at, foldings, products, weights or "dense", held)
         return estimate_plan(plan, at, clock, schedule(plan))
     at = _device(device, lanes)
     clock = _clock(clock_mhz, at)
     model, _ = quantized(target, options, on_step)
-    plan = make_plan(model, lanes, at, foldings, products_per_dsp)
+    plan = make_plan(model, lanes, at, foldings, products_per_dsp, weights or "dense", formats)
     return estimate_plan(plan, at, clock, schedule(plan))
 
 
@@ -384,7 +406,8 @@ def _compare(project: Project, kind: str, on_step: OnStep | None) -> Run:
     images, _ = read_images(folder / "images.npz")
     if on_step:
         on_step(f"compare {kind} with golden, {len(images)} frames")
-    comparison = compare_run(project.plan, folder, golden_model.run(project.model, images), images)
+    reference = golden_model.run(project.model, images)
+    comparison = compare_run(project.plan, folder, reference, images, TERMS[kind])
     if kind == "csim":
         return Run(kind, comparison)
     try:
@@ -403,3 +426,14 @@ def compare(target: str | Path, on_step: OnStep | None = None) -> list[Run]:
     if not done:
         raise FpgaSqueezeError(f"{project.path}: nothing to compare yet; run csim or cosim first")
     return [_compare(project, kind, on_step) for kind in done]
+
+
+# ------------------------------------------------------------------------------------------------- synthesis
+
+
+def synth(target: str | Path, on_step: OnStep | None = None) -> Synthesis:
+    """Synthesise a project's RTL with Yosys, kernel by kernel, for its device's family (7 series without a device)."""
+    project = load_project(target)
+    family = project.device.family if project.device else "zynq-7000"
+    mapped = synthesise(project.rtl, project.build("synth"), family, on_step)
+    return Synthesis(project.estimate(), mapped, project.device)

@@ -70,6 +70,7 @@ def summary(project: Project) -> bool:
         "block RAM": f"{numbers.ramb36} RAMB36 and {numbers.ramb18} RAMB18 = {numbers.bram36:g} of "
         f"{(numbers.available or {}).get('ramb36', 0)} RAMB36",
         "DSP": f"{numbers.dsp} of {(numbers.available or {}).get('dsp', 0)}",
+        "LUT": f"{numbers.luts:,} of {(numbers.available or {}).get('luts', 0):,}, estimated",
         "frames per second": f"{numbers.fps:,.0f} at {numbers.clock_mhz:g} MHz, latency {numbers.latency_ms:.3f} ms",
     }
     for name, text in rows.items():

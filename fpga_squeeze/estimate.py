@@ -5,21 +5,18 @@ Every number is read from the plan's own memories, lanes and schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from .planning.devices import Device
-from .planning.memory import RAMB36_BITS, Memory, tile_bits
+from .planning.logic import logic_luts, shift_register_luts
+from .planning.memory import RAMB36_BITS
 from .planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan
 from .planning.timing import Schedule
+from .planning.weights import payload_bits, rom_bits
 
-
-def lutram_luts(memory: Memory) -> int:
-    """LUTs of a memory in distributed RAM: RAM32M (32 x 6 bits) or RAM64M (64 x 3 bits), four LUTs each (UG474)."""
-    if memory.block:
-        return 0
-    deep, wide = (32, 6) if memory.depth <= 32 else (64, 3)
-    return memory.copies * 4 * -(-memory.depth // deep) * -(-memory.width // wide)
+PARAMETERS = ("weights", "table")
+"""Memories that must be block RAM, because the bitstream fills them."""
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -36,6 +33,8 @@ class KernelEstimate:
     cycles                  cycles per frame in which the kernel is at work
     lane_efficiency         useful products / (lanes * cycles), for engines
     weight_capacity_bits    bits of the block RAMs that hold the weights
+    parameter_bram36        block RAM of weights, biases and shifts, in units of RAMB36
+    lutram_luts             LUTs used as distributed RAM, shift_luts as shift registers, luts as logic
     """
 
     name: str
@@ -49,8 +48,12 @@ class KernelEstimate:
     weight_capacity_bits: int
     ramb36: int
     ramb18: int
+    uram: int
+    parameter_bram36: float
     lutram_bits: int
     lutram_luts: int
+    shift_luts: int
+    luts: int
     cycles: int
     lane_efficiency: float | None
 
@@ -80,6 +83,10 @@ class Estimate:
     latency_cycles       first input word to last output of the first frame
     lane_efficiency      useful products / (lanes * cycles_per_frame)
     weight_efficiency    weight bits / bits of the block RAMs that hold them
+    uram                 UltraRAM blocks, which hold activations only
+    lutram_luts          LUTs used as distributed RAM
+    lut_memory           these and the LUTs used as shift registers
+    luts                 all LUTs: those, and logic, which is estimated (see planning/logic.py)
     bram36               block RAM in units of RAMB36: two RAMB18 make one
     lane_budget          DSP slices for lanes that the plan may use
     products_per_dsp     products per slice and cycle that were asked for
@@ -94,8 +101,11 @@ class Estimate:
     lanes: int
     ramb36: int
     ramb18: int
+    uram: int
     lutram_bits: int
     lutram_luts: int
+    lut_memory: int
+    luts: int
     dsp: int
     weight_bits: int
     cycles_per_frame: int
@@ -115,6 +125,11 @@ class Estimate:
         return self.ramb36 + self.ramb18 / 2
 
     @property
+    def parameter_bram36(self) -> float:
+        """Block RAM of weights, biases and shifts, which has no other place to go."""
+        return sum(kernel.parameter_bram36 for kernel in self.kernels)
+
+    @property
     def fps(self) -> float:
         """Frames per second."""
         return self.clock_mhz * 1e6 / self.cycles_per_frame
@@ -127,12 +142,15 @@ class Estimate:
         """The totals, without the kernels, ready for JSON."""
         keys = ("ramb36", "ramb18", "lutram_bits", "dsp", "weight_bits", "cycles_per_frame", "latency_cycles")
         extras = (
+            "uram",
             "part",
             "clock_mhz",
             "lane_budget",
             "products_per_dsp",
             "lanes",
             "lutram_luts",
+            "lut_memory",
+            "luts",
             "lane_efficiency",
             "weight_efficiency",
         )
@@ -143,6 +161,7 @@ class Estimate:
             "fps": self.fps,
             "latency_ms": self.latency_ms,
             "bram36": self.bram36,
+            "parameter_bram36": self.parameter_bram36,
             **{key: getattr(self, key) for key in extras},
             "available": self.available,
             "short": [asdict(s) | {"missing": s.missing} for s in self.short],
@@ -174,25 +193,52 @@ def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:
         dsp=kernel.dsp,
         products_per_dsp=engine.products_per_dsp if engine else 0,
         products_reason=engine.packing.reason if engine else "",
-        weight_bits=engine.weights.payload_bits if engine else 0,
-        weight_capacity_bits=tile_bits(engine.weights.tiles) if engine else 0,
+        weight_bits=payload_bits(engine.weights) if engine else 0,
+        weight_capacity_bits=rom_bits(engine.weights) if engine else 0,
         ramb36=sum(m.ramb36 for m in kernel.memories),
         ramb18=sum(m.ramb18 for m in kernel.memories),
+        uram=sum(m.uram for m in kernel.memories),
+        parameter_bram36=sum(m.ramb36 + m.ramb18 / 2 for m in kernel.memories if m.purpose in PARAMETERS),
         lutram_bits=sum(m.lutram_bits for m in kernel.memories),
-        lutram_luts=sum(lutram_luts(m) for m in kernel.memories),
+        lutram_luts=sum(m.lutram_luts for m in kernel.memories),
+        shift_luts=shift_register_luts(kernel),
+        luts=logic_luts(kernel),
         cycles=kernel.work_cycles,
         lane_efficiency=_ratio(engine.macs, engine.lanes * engine.work_cycles) if engine else None,
     )
 
 
-def shortages(kernels: Iterable[KernelEstimate], device: Device) -> tuple[Shortage, ...]:
+@dataclass(frozen=True)
+class Used:
+    """What a design takes of a device; ``lut_memory`` of its ``luts`` are distributed RAM or shift registers."""
+
+    bram36: float
+    uram: int
+    dsp: int
+    lut_memory: int
+    luts: int
+
+    @classmethod
+    def by(cls, kernels: Sequence[KernelEstimate]) -> Used:
+        """The sum over kernels."""
+        lut_memory = sum(k.lutram_luts + k.shift_luts for k in kernels)
+        return cls(
+            bram36=sum(k.ramb36 + k.ramb18 / 2 for k in kernels),
+            uram=sum(k.uram for k in kernels),
+            dsp=sum(k.dsp for k in kernels),
+            lut_memory=lut_memory,
+            luts=lut_memory + sum(k.luts for k in kernels),
+        )
+
+
+def shortages(used: Used, device: Device) -> tuple[Shortage, ...]:
     """What ``device`` has too little of."""
-    kernels = list(kernels)
     needs = (
-        ("RAMB36 (a RAMB18 is half of one)", sum(k.ramb36 + k.ramb18 / 2 for k in kernels), device.ramb36),
-        ("DSP slices", sum(k.dsp for k in kernels), device.dsp),
-        ("LUTRAM bits", sum(k.lutram_bits for k in kernels), device.lutram_bits),
-        ("LUTs usable as memory", sum(k.lutram_luts for k in kernels), device.lut_memory),
+        ("RAMB36 (a RAMB18 is half of one)", used.bram36, device.ramb36),
+        ("URAM288", used.uram, device.uram),
+        ("DSP slices", used.dsp, device.dsp),
+        ("LUTs usable as memory", used.lut_memory, device.lut_memory),
+        ("LUTs", used.luts, device.luts),
     )
     return tuple(Shortage(name, needed, available) for name, needed, available in needs if needed > available)
 
@@ -202,12 +248,14 @@ def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Sche
     kernels = tuple(estimate_kernel(kernel) for kernel in plan.kernels)
     capacity = sum(k.weight_capacity_bits for k in kernels)
     cycles = schedule.cycles_per_frame
+    used = Used.by(kernels)
     available = None
     if device:
         available = {
             "ramb36": device.ramb36,
             "bram_bits": device.ramb36 * RAMB36_BITS,
             "dsp": device.dsp,
+            "luts": device.luts,
             "lut_memory": device.lut_memory,
             "lutram_bits": device.lutram_bits,
             "uram": device.uram,
@@ -221,8 +269,11 @@ def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Sche
         lanes=plan.lanes,
         ramb36=sum(k.ramb36 for k in kernels),
         ramb18=sum(k.ramb18 for k in kernels),
+        uram=sum(k.uram for k in kernels),
         lutram_bits=sum(k.lutram_bits for k in kernels),
         lutram_luts=sum(k.lutram_luts for k in kernels),
+        lut_memory=used.lut_memory,
+        luts=used.luts,
         dsp=plan.dsp,
         weight_bits=plan.weight_bits,
         cycles_per_frame=cycles,
@@ -230,6 +281,6 @@ def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Sche
         lane_efficiency=_ratio(plan.macs, plan.lanes * cycles),
         weight_efficiency=_ratio(plan.weight_bits, capacity),
         available=available,
-        short=shortages(kernels, device) if device else (),
+        short=shortages(used, device) if device else (),
         kernels=kernels,
     )

@@ -240,13 +240,31 @@ def _float_runner(
     where, pre = model.source or model.name, quantised.preprocess
     _same(where, "input", model.input_shape, quantised.input.shape)
     _same(where, "output", model.shapes()[-1], quantised.output.shape)
+    return float_runner(model, pre, None if isinstance(source, FloatModel) else Path(source))
+
+
+def float_runner(
+    model: FloatModel, preprocess: Preprocess, path: Path | None = None
+) -> tuple[str, contextlib.AbstractContextManager[Callable[[ImageArray], Logits]]]:
+    """(what runs ``model``, its runner): onnxruntime where there is one, else the NumPy reference.
+
+    onnxruntime runs the file at ``path`` where that is an ONNX file, so that our reader has no part in it, else our
+    own export of the model.
+    """
+    from .float_onnx import to_onnx
+    from .frontend import is_deep_compression
+
     try:
-        ort: Any = None if isinstance(source, FloatModel) else importlib.import_module("onnxruntime")
+        ort: Any = importlib.import_module("onnxruntime")
     except ImportError:
-        ort = None
-    if ort is None:
-        return "float (NumPy)", FrameRunner(lambda x: float_logits(model, x, pre))
-    return "float (onnxruntime)", _onnxruntime(ort, Path(str(source)), model.input_shape.channels, pre)
+        return "float (NumPy)", FrameRunner(lambda x: float_logits(model, x, preprocess))
+    network: str | bytes
+    if path is None or is_deep_compression(path):
+        network = to_onnx(model).SerializeToString()
+    else:
+        network = str(path)
+    where = model.source or model.name
+    return "float (onnxruntime)", _onnxruntime(ort, network, where, model.input_shape.channels, preprocess)
 
 
 def _same(where: str, what: str, a: Shape, b: Shape) -> None:
@@ -258,17 +276,17 @@ def _same(where: str, what: str, a: Shape, b: Shape) -> None:
 
 @contextlib.contextmanager
 def _onnxruntime(
-    ort: Any, path: Path, channels: int, preprocess: Preprocess
+    ort: Any, network: str | bytes, where: str, channels: int, preprocess: Preprocess
 ) -> Iterator[Callable[[ImageArray], Logits]]:
-    """Runs the file one frame at a time, so that a fixed batch size of 1 will do."""
+    """Runs ``network``, a path or a serialised model, one frame at a time, so that a fixed batch size of 1 will do."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     statistics = channel_statistics(preprocess, channels)
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises types of its own for every kind of failure
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FpgaSqueezeError(f"{path}: onnxruntime cannot run it: {reason}") from error
+        raise FpgaSqueezeError(f"{where}: onnxruntime cannot run it: {reason}") from error
     weights = {value.name for value in session.get_overridable_initializers()}
     (name,) = [value.name for value in session.get_inputs() if value.name not in weights]
 

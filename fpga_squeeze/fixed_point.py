@@ -68,3 +68,13 @@ def divide_half_even(total: npt.ArrayLike, count: int, extra_frac: int = 0) -> I
     quotient, remainder = np.divmod(magnitude, count)
     up = (2 * remainder > count) | ((2 * remainder == count) & ((quotient & 1) == 1))
     return np.asarray(np.sign(t) * (quotient + up), dtype=np.int64)
+
+
+def index_bits(count: int) -> int:
+    """Bits of an index below ``count``, at least one."""
+    return max(1, (count - 1).bit_length())
+
+
+def count_bits(count: int) -> int:
+    """Bits of a number up to ``count``, at least one."""
+    return max(1, count.bit_length())

@@ -6,7 +6,8 @@ plan, HLS C++, RTL and the estimate derive. Arrays are frozen after construction
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -126,6 +127,15 @@ class GlobalAvgPool:
 Layer = Conv | Fire | MaxPool | GlobalAvgPool
 
 
+def with_convs(layer: Layer, convs: Mapping[str, Conv]) -> Layer:
+    """``layer`` with the convolutions so named replaced."""
+    if isinstance(layer, Conv):
+        return convs.get(layer.name, layer)
+    if isinstance(layer, Fire):
+        return Fire(layer.name, *(convs.get(conv.name, conv) for conv in layer.convs))
+    return layer
+
+
 @dataclass(frozen=True, eq=False)
 class FloatModel:
     """A float network as its file gives it: ``layers`` applied in order to an input of ``input_shape``."""
@@ -134,6 +144,21 @@ class FloatModel:
     input_shape: Shape
     layers: tuple[Layer, ...]
     source: str = ""
+
+    @property
+    def convs(self) -> list[Conv]:
+        """Every convolution, in network order, those inside Fire modules included."""
+        out: list[Conv] = []
+        for layer in self.layers:
+            if isinstance(layer, Conv):
+                out.append(layer)
+            elif isinstance(layer, Fire):
+                out.extend(layer.convs)
+        return out
+
+    def with_convs(self, convs: Mapping[str, Conv]) -> FloatModel:
+        """The same network with the convolutions so named replaced."""
+        return replace(self, layers=tuple(with_convs(layer, convs) for layer in self.layers))
 
     def shapes(self) -> list[Shape]:
         """Output shape of each layer, in order; raises FpgaSqueezeError where a layer leaves nothing."""

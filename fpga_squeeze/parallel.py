@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .images import ImageArray
-
-Run = Callable[[ImageArray], npt.NDArray[Any]]
+Frames = npt.NDArray[Any]
+Run = Callable[[Frames], npt.NDArray[Any]]
 
 
 def cores() -> int:
@@ -44,7 +43,7 @@ class FrameRunner:
             workers = 1
         self._pool = ThreadPoolExecutor(workers)
 
-    def __call__(self, images: ImageArray) -> npt.NDArray[Any]:
+    def __call__(self, images: Frames) -> npt.NDArray[Any]:
         """The results of all images, in their order."""
         with self._limit():
             return np.concatenate(list(self._pool.map(self._run, _single(images))))
@@ -59,5 +58,5 @@ class FrameRunner:
         self.close()
 
 
-def _single(images: ImageArray) -> Iterator[ImageArray]:
+def _single(images: Frames) -> Iterator[Frames]:
     return (images[i : i + 1] for i in range(len(images)))

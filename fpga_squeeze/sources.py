@@ -35,6 +35,7 @@ class QuantizeOptions:
 
     calibration         None: the embedded images, for the embedded model only
     calibration_count   how many of them to use, chosen at random by ``seed``; None: all
+    weight_budget       bits that all Huffman-coded weights may take (:func:`.budget.coded_size`); None: any number
     """
 
     calibration: str | Path | None = None
@@ -43,6 +44,7 @@ class QuantizeOptions:
     activation_bits: int = 8
     calibration_count: int | None = None
     seed: int = 0
+    weight_budget: int | None = None
 
 
 DEFAULTS = QuantizeOptions()
@@ -75,7 +77,7 @@ def choose(names: Sequence[str], count: int, seed: int) -> list[str]:
     return [name for name in names if name in set(drawn)]
 
 
-def _calibration(
+def calibration_images(
     model: Target | FloatModel, source: FloatModel, options: QuantizeOptions
 ) -> tuple[ImageArray, list[str], int]:
     """(images to calibrate on, their names, how many there were to choose from)."""
@@ -128,7 +130,7 @@ def quantized(
         return source, None
     from .quantize import quantize as quantize_model
 
-    images, names, total = _calibration(model, source, options)
+    images, names, total = calibration_images(model, source, options)
     if on_step:
         chosen = f" of {total} images, seed {options.seed}" if options.calibration_count else " images"
         on_step(f"quantise {source.name} on {len(images)}{chosen}")
@@ -139,6 +141,7 @@ def quantized(
         weight_bits=options.weight_bits,
         activation_bits=options.activation_bits,
         on_step=on_step,
+        weight_budget=options.weight_budget,
     )
     return replace(done, calibration=tuple(names)), images
 

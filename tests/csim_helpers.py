@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from designs import allowed_rows
 
 from fpga_squeeze import golden
 from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.graph import QConv, QFire, QModel
 from fpga_squeeze.planning.folding import build_plan
 from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding, Plan
+from fpga_squeeze.simulate import tools
 from fpga_squeeze.simulate.csim import build_csim, run_csim_program
 from fpga_squeeze.simulate.words import decode_words, words_to_tensor
 
 HEADER: dict[str, object] = {"line": "Made by a test.", "plan": "A random plan."}
 FAST_BUILD = ("-O0", "-Werror")
+
+
+def have_tools() -> str:
+    """Why no C simulation can be built here; empty where it can."""
+    try:
+        tools.find_compiler()
+        tools.find_hls_headers()
+    except FpgaSqueezeError as error:
+        return str(error)
+    return ""
+
+
+MISSING = have_tools()
+needs_tools = pytest.mark.skipif(bool(MISSING), reason=MISSING or "-")
 
 
 def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:
@@ -72,3 +91,28 @@ def run_emitted(
     program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD, native=native)
     run_csim_program(program, images, folder / "out", timeout=120)
     return mismatches(plan, images, folder / "out")
+
+
+def check_equal(found: dict[str, int], plan: Plan) -> None:
+    """Every kernel and the logits were compared, and nothing differs."""
+    assert found == {k.name: 0 for k in plan.kernels} | {"logits": 0}
+
+
+def flip(array: str, index: int, bit: int) -> Callable[[str], str]:
+    """Flips one bit of one word of a constant array."""
+
+    def change(text: str) -> str:
+        start = text.index("{", text.index(f" {array}["))
+        word = [m for m in re.finditer(r"0x([0-9a-f]+)", text) if m.start() > start][index]
+        value = int(word[1], 16) ^ (1 << bit)
+        return f"{text[: word.start()]}0x{value:0{len(word[1])}x}{text[word.end() :]}"
+
+    return change
+
+
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert text.count(old) == 1
+        return text.replace(old, new)
+
+    return change

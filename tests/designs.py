@@ -12,10 +12,14 @@ from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel
 from fpga_squeeze.planning.folding import build_plan
 from fpga_squeeze.planning.kernels import emits_one_row_per_group
+from fpga_squeeze.planning.memory import STYLES, Style, with_style
 from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
+from fpga_squeeze.planning.placement import row_buffers, with_styles
 from fpga_squeeze.planning.plan import Folding, Plan
+from fpga_squeeze.planning.weights import WeightFormat
 from fpga_squeeze.simulate.compare import Comparison, compare_run
 from fpga_squeeze.simulate.cosim import CosimTiming, build_cosim, run_cosim_program
+from fpga_squeeze.simulate.terms import compare_terms
 
 HEADER = {"line": "A design of the test suite.", "plan": "Random folding."}
 
@@ -42,6 +46,14 @@ def random_foldings(rng: np.random.Generator, model: QModel, most: int = 4) -> l
     return foldings
 
 
+def random_styles(rng: np.random.Generator, plan: Plan) -> dict[str, Style]:
+    """Any kind of RAM for every row buffer that is not too deep for it."""
+    return {
+        memory.name: str(rng.choice([style for style in STYLES if with_style(memory, style)]))
+        for memory in row_buffers(plan)
+    }
+
+
 @dataclass
 class RtlDesign:
     """RTL on disk with the plan it came from; ``simulate`` builds it anew where its files changed."""
@@ -52,9 +64,17 @@ class RtlDesign:
 
     @staticmethod
     def emit(
-        model: QModel, foldings: list[Folding], folder: Path, multipliers: Multipliers = ONE_PRODUCT
+        model: QModel,
+        foldings: list[Folding],
+        folder: Path,
+        multipliers: Multipliers = ONE_PRODUCT,
+        formats: list[WeightFormat] | None = None,
+        rng: np.random.Generator | None = None,
     ) -> RtlDesign:
-        plan = build_plan(model, foldings, multipliers=multipliers)
+        """``rng`` lays the row buffers into any kind of RAM."""
+        plan = build_plan(model, foldings, multipliers=multipliers, formats=formats)
+        if rng is not None:
+            plan = with_styles(plan, random_styles(rng, plan))
         emit_rtl(plan, folder / "rtl", HEADER)
         return RtlDesign(plan, folder / "rtl", folder / "build")
 
@@ -64,7 +84,7 @@ class RtlDesign:
         program = build_cosim(self.rtl, self.build)
         out = self.build.parent / f"run{stalls}"
         timing = run_cosim_program(program, self.rtl, self.plan, images, out, stalls, quiet_cycles)
-        return compare_run(self.plan, out, golden.run(self.plan.model, images), images), timing
+        return compare_run(self.plan, out, golden.run(self.plan.model, images), images, compare_terms), timing
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text in a file of the design; the text must be there."""

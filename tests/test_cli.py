@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from onnx_builder import Net, find, initializer, set_initializer
 from PIL import Image
 
 from fpga_squeeze import __version__, load_project
+from fpga_squeeze.budget import coded_size
 from fpga_squeeze.cli import main
 from fpga_squeeze.cli.options import join_numbers
+from fpga_squeeze.frontend import read_model
 from fpga_squeeze.graph import QModel
 from fpga_squeeze.images import embedded_images, embedded_model_path
 
@@ -71,7 +74,17 @@ def net(tmp_path: Path) -> onnx.ModelProto:
 
 def test_version_and_help(capsys: Capture) -> None:
     assert works(capsys, "--version") == f"fpga-squeeze {__version__}\n"
-    for verb in ("quantize", "generate", "csim", "cosim", "compare", "evaluate", "golden", "estimate"):
+    for verb in (
+        "quantize",
+        "generate",
+        "csim",
+        "cosim",
+        "compare",
+        "evaluate",
+        "compress",
+        "golden",
+        "estimate",
+    ):
         assert verb in works(capsys, "--help")
         assert "--" in works(capsys, verb, "--help")
     assert main([]) == 2
@@ -103,6 +116,21 @@ def test_quantize_and_generate_from_it(capsys: Capture, tmp_path: Path, images: 
     assert "random pixels" in again.manifest.source.images
     assert "already" in fails(capsys, 2, "quantize", q, "--calibration", images, "-o", tmp_path / "q2.onnx")
     assert "already" in fails(capsys, 2, "generate", q, "-o", tmp_path / "p2", "--preprocess", "caffe")
+
+
+def test_weight_budget(capsys: Capture, tmp_path: Path, images: Path) -> None:
+    q, given = tmp_path / "q.onnx", ("--calibration", images, "--calibration-count", 2)
+    told = works(capsys, "quantize", embedded_model_path(), *given, "-o", q, "--weight-budget", 70000)
+    numbers = re.search(r"weights take ([\d,]+) bits as Huffman codes, of 70,000", told)
+    assert numbers and 60000 < int(numbers[1].replace(",", "")) <= 70000
+    model = read_model(q)
+    assert isinstance(model, QModel)
+    assert sum(coded_size(conv.weight) for conv in model.convs) == int(numbers[1].replace(",", ""))
+    assert "already" in fails(capsys, 2, "generate", q, "-o", tmp_path / "p", "--weight-budget", 70000)
+    assert "--weight-budget -5" in fails(
+        capsys, 2, "quantize", embedded_model_path(), *given, "-o", tmp_path / "n.onnx", "--weight-budget", -5
+    )
+    assert not (tmp_path / "n.onnx").exists()
 
 
 def test_estimate_json(capsys: Capture, project: Path) -> None:

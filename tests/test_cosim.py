@@ -31,7 +31,7 @@ def _check(seed: int, folder: Path, most: int = 4, multipliers: Multipliers = ON
     rng = np.random.default_rng(seed)
     model = random_qmodel(rng)
     foldings = random_foldings(rng, model, most)
-    design = RtlDesign.emit(model, foldings, folder, multipliers)
+    design = RtlDesign.emit(model, foldings, folder, multipliers, rng=rng)
     images = random_images(rng, model, FRAMES)
     told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {multipliers}"
     comparison, timing = design.simulate(images)
@@ -89,18 +89,18 @@ def _small_design(
 
 def _wrong_neighbour(design: RtlDesign) -> None:
     design.edit(
-        "fsq_line_buffer.sv",
-        "localparam X = l * PHASES * STRIDE + n - PAD_LEFT;",
-        "localparam X = l * PHASES * STRIDE + ((l == 1 && n == 0) ? 1 : n) - PAD_LEFT;",
+        "fsq_taps.sv",
+        "localparam X = m * STEP + n - PAD_LEFT;",
+        "localparam X = m * STEP + ((m == 1 && n == 0) ? 1 : n) - PAD_LEFT;",
     )
 
 
 def _drop_word(design: RtlDesign) -> None:
-    # the max pool's FIFO loses its third word: the receiver is told of a pop without having seen the word
+    # the words of one channel never enter the max pool's FIFO
     design.edit(
-        "fsq_max_pool.sv",
+        "fsq_max_pool_steps.sv",
         "assign push       = finish && emit;",
-        "assign push       = finish && emit && !(y_q == HW'(HEIGHT - 1) && ch_q == '0);",
+        "assign push       = finish && emit && channel != '0;",
     )
 
 

@@ -11,7 +11,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from csim_helpers import FAST_BUILD, HEADER, golden_tensors, random_plan, run_emitted, simulate
+from csim_helpers import (
+    FAST_BUILD,
+    HEADER,
+    MISSING,
+    check_equal,
+    flip,
+    golden_tensors,
+    needs_tools,
+    random_plan,
+    replaced,
+    run_emitted,
+    simulate,
+)
 from random_models import random_images, random_qmodel
 
 from fpga_squeeze.emit.hls import DIALECTS, emit_hls
@@ -30,30 +42,11 @@ from fpga_squeeze.simulate.words import decode_words
 Images = npt.NDArray[np.uint8]
 
 
-def have_tools() -> str:
-    """Why no C simulation can be built here; empty where it can."""
-    try:
-        tools.find_compiler()
-        tools.find_hls_headers()
-    except FpgaSqueezeError as error:
-        return str(error)
-    return ""
-
-
-MISSING = have_tools()
-needs_tools = pytest.mark.skipif(bool(MISSING), reason=MISSING or "-")
-
-
 def random_case(seed: int, multipliers: Multipliers = ONE_PRODUCT) -> tuple[Plan, Images]:
     """A random model with random foldings, and three frames for it."""
     rng = np.random.default_rng(seed)
     model = random_qmodel(rng, signed_probability=0.3)
     return random_plan(rng, model, multipliers), random_images(rng, model, 3)
-
-
-def check_equal(found: dict[str, int], plan: Plan) -> None:
-    """Every kernel and the logits were compared, and nothing differs."""
-    assert found == {k.name: 0 for k in plan.kernels} | {"logits": 0}
 
 
 # ------------------------------------------------------------------------------------------- equal to golden
@@ -121,7 +114,7 @@ def test_deep_weight_memory(tmp_path: Path) -> None:
     model = random_qmodel(rng, min_size=5, max_size=6, max_fires=1, max_channels=60, weight_bits=(8,))
     engines = [v for v in model.layers if isinstance(v, QConv | QFire)]
     plan = build_plan(model, [Folding(1, 1, 5)] * len(engines))
-    tiles = [t for e in plan.engines for t in e.weights.tiles]
+    tiles = [t for e in plan.engines for rom in e.weights.roms for t in rom.tiles]
     assert any(t.row for t in tiles) and any(t.bit for t in tiles)
     check_equal(simulate(plan, random_images(rng, model, 2), tmp_path), plan)
 
@@ -152,26 +145,6 @@ def broken(small: tuple[Plan, Images, Path], folder: Path, file: str, change: Ca
     path.write_text(change(before))
     assert path.read_text() != before
     return sum(run_emitted(plan, images, folder).values())
-
-
-def flip(array: str, index: int, bit: int) -> Callable[[str], str]:
-    """Flips one bit of one word of a constant array."""
-
-    def change(text: str) -> str:
-        start = text.index("{", text.index(f" {array}["))
-        word = [m for m in re.finditer(r"0x([0-9a-f]+)", text) if m.start() > start][index]
-        value = int(word[1], 16) ^ (1 << bit)
-        return f"{text[: word.start()]}0x{value:0{len(word[1])}x}{text[word.end() :]}"
-
-    return change
-
-
-def replaced(old: str, new: str) -> Callable[[str], str]:
-    def change(text: str) -> str:
-        assert text.count(old) == 1
-        return text.replace(old, new)
-
-    return change
 
 
 @pytest.mark.slow

@@ -10,10 +10,11 @@ import pytest
 from random_models import random_qmodel
 
 from fpga_squeeze import api
-from fpga_squeeze.estimate import Estimate, estimate, lutram_luts
+from fpga_squeeze.estimate import Estimate, estimate
 from fpga_squeeze.planning.devices import find_device
 from fpga_squeeze.planning.folding import plan_for_lanes
 from fpga_squeeze.planning.memory import RAMB36_BITS, Memory
+from fpga_squeeze.planning.placement import fits
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.timing import schedule
 
@@ -40,6 +41,8 @@ def test_totals_are_the_sums_over_the_plan(seed: int) -> None:
     assert numbers.ramb18 == sum(m.ramb18 for m in memories) == sum(k.ramb18 for k in numbers.kernels)
     assert numbers.lutram_bits == sum(m.lutram_bits for m in memories)
     assert numbers.dsp == numbers.lanes == plan.lanes
+    tables = [m for e in plan.engines for m in (*e.weights.roms, e.table)]
+    assert numbers.parameter_bram36 == sum(m.ramb36 + m.ramb18 / 2 for m in tables)
     weights = sum(c.weight.size * e.weight_bits for e in plan.engines for c in [s.conv for s in e.stages])
     assert numbers.weight_bits == weights
     times = schedule(plan)
@@ -97,11 +100,25 @@ def test_two_ramb18_are_one_ramb36() -> None:
     assert less.short[0].missing == half - (exact.ramb36 - 1)
 
 
+def test_one_lut_less_does_not_fit() -> None:
+    plan = _plan(3)
+    numbers = _estimate(plan)
+    assert numbers.luts == sum(k.luts + k.lutram_luts + k.shift_luts for k in numbers.kernels)
+    assert numbers.lut_memory < numbers.luts
+    exact = replace(find_device("XC7Z020"), luts=numbers.luts, lut_memory=numbers.lut_memory)
+    assert estimate(plan, exact, 100.0, schedule(plan)).fits and fits(plan, exact)
+    for less in (replace(exact, luts=exact.luts - 1), replace(exact, lut_memory=exact.lut_memory - 1)):
+        short = estimate(plan, less, 100.0, schedule(plan)).short
+        assert [s.missing for s in short] == [1] and short[0].resource.startswith("LUTs")
+        assert not fits(plan, less)
+
+
 @pytest.mark.parametrize(
-    ("depth", "width", "copies", "luts"), [(4, 6, 1, 4), (32, 7, 1, 8), (33, 3, 1, 4), (65, 4, 2, 32)]
+    ("depth", "width", "copies", "luts"),
+    [(4, 6, 1, 4), (32, 7, 1, 8), (33, 3, 1, 4), (65, 9, 2, 40), (96, 8, 1, 20)],
 )
 def test_luts_of_distributed_memory(depth: int, width: int, copies: int, luts: int) -> None:
-    assert lutram_luts(Memory("m", "fifo", depth, width, depth * width, (), copies)) == luts
+    assert Memory("m", "fifo", depth, width, depth * width, (), copies).lutram_luts == luts
 
 
 def test_more_lanes_are_not_slower() -> None:

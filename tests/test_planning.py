@@ -19,7 +19,8 @@ from fpga_squeeze.planning.kernels import engine_cost, plan_pool, pool_rows
 from fpga_squeeze.planning.memory import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.planning.plan import Folding, Stream
 from fpga_squeeze.planning.timing import schedule, simulate
-from fpga_squeeze.weight_stream import conv_units, pack_segment, unpack_segment
+from fpga_squeeze.planning.weights import DenseWeights
+from fpga_squeeze.weight_stream import conv_order, pack_segment, unpack_segment
 
 
 def _model(seed: int) -> QModel:
@@ -122,38 +123,46 @@ def test_parameter_memories_hold_the_model(seed: int) -> None:
     model = _model(seed)
     plan = build_plan(model, random_foldings(np.random.default_rng(seed), model))
     for engine in plan.engines:
-        words, c = weight_words(engine), engine.folding.channels
-        assert len(words) == engine.weights.depth
+        (words,), c = weight_words(engine), engine.folding.channels
+        weights = engine.weights
+        assert isinstance(weights, DenseWeights)
+        assert len(words) == weights.memory.depth
         entries = table_entries(engine)
         assert len(entries) == engine.table.depth
-        for segment in engine.segments:
-            units = sum(engine.stages[s].outs * engine.stages[s].terms for s in segment.stages)
+        for segment in weights.segments:
+            count = sum(engine.stages[s].conv.weight.size for s in segment.stages)
             part, words = words[: segment.words], words[segment.words :]
-            flat = unpack_segment(part, units, c, engine.weight_bits, engine.word_bits)
+            flat = unpack_segment(part, count, engine.weight_bits, weights.word_bits)
             for s in segment.stages:
                 stage = engine.stages[s]
-                count = stage.outs * stage.terms
-                assert np.array_equal(flat[:count], conv_units(stage.conv.weight, c))
-                flat = flat[count:]
+                weight = stage.conv.weight
+                assert np.array_equal(flat[: weight.size], conv_order(weight, c))
+                flat = flat[weight.size :]
                 bias = [b for b, _ in entries[: len(stage.conv.bias)]]
                 shift = [engine.right - left for _, left in entries[: len(stage.conv.bias)]]
                 assert bias == stage.conv.bias.tolist() and shift == stage.conv.shift.tolist()
                 entries = entries[stage.outs * c :]
 
 
-@given(st.integers(2, 8), st.integers(1, 9), st.integers(1, 60), st.integers(0, 1 << 30))
-def test_pack_and_unpack(bits: int, channels: int, count: int, seed: int) -> None:
-    units = np.random.default_rng(seed).integers(-(1 << (bits - 1)), 1 << (bits - 1), (count, channels))
-    word = 36 * -(-channels * bits // 36)
-    words = pack_segment(units, bits, word)
+def test_order_of_weights() -> None:
+    """Three output channels, two at once: pairs term by term, then the third channel alone."""
+    weight = np.arange(6).reshape(3, 2, 1, 1)
+    assert conv_order(weight, 2).tolist() == [0, 2, 1, 3, 4, 5]
+
+
+@given(st.integers(2, 8), st.integers(1, 300), st.integers(1, 9), st.integers(0, 1 << 30))
+def test_pack_and_unpack(bits: int, count: int, columns: int, seed: int) -> None:
+    weights = np.random.default_rng(seed).integers(-(1 << (bits - 1)), 1 << (bits - 1), count)
+    word = 36 * columns
+    words = pack_segment(weights, bits, word)
     assert all(0 <= w < 1 << word for w in words)
-    assert len(words) == -(-count * channels * bits // word)
-    assert np.array_equal(unpack_segment(words, count, channels, bits, word), units)
+    assert len(words) == -(-count * bits // word)
+    assert np.array_equal(unpack_segment(words, count, bits, word), weights)
 
 
 def test_pack_refuses_a_wide_weight() -> None:
     with pytest.raises(ValueError, match="does not fit 4"):
-        pack_segment(np.array([[8]]), 4, 36)
+        pack_segment(np.array([8]), 4, 36)
 
 
 @given(st.integers(1, 5000), st.integers(1, 300))

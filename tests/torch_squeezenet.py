@@ -3,6 +3,7 @@ them, built without torch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -124,10 +125,11 @@ class Export:
             kernel_shape=[3, 3], strides=[2, 2], pads=[0] * 4, dilations=[1, 1], ceil_mode=1, **more,
         )  # fmt: skip
 
-    def fire(self, x: str, path: str, inputs: int, squeeze: int, expand: int) -> str:
+    def fire(self, x: str, path: str, inputs: int, squeeze: int, expand: int, wide: int = 0) -> str:
+        """A Fire module with ``expand`` channels in the 1x1 branch and ``wide`` (0: as many) in the 3x3 branch."""
         y = self.relu(self.conv(x, f"{path}/squeeze", inputs, squeeze, 1), f"{path}/squeeze_activation")
         a = self.relu(self.conv(y, f"{path}/expand1x1", squeeze, expand, 1), f"{path}/expand1x1_activation")
-        b = self.conv(y, f"{path}/expand3x3", squeeze, expand, 3, pads=[1] * 4)
+        b = self.conv(y, f"{path}/expand3x3", squeeze, wide or expand, 3, pads=[1] * 4)
         b = self.relu(b, f"{path}/expand3x3_activation")
         return self.node("Concat", path, "cat", [a, b], axis=1)
 
@@ -144,20 +146,28 @@ class Export:
 
 
 def exported(
-    version: str, dynamo: bool, classes: int = 1000, size: tuple[int, int] = (224, 224), relu: bool = True
+    version: str,
+    dynamo: bool,
+    classes: int = 1000,
+    size: tuple[int, int] = (224, 224),
+    relu: bool = True,
+    blocks: Sequence[tuple[int, ...] | str] | None = None,
 ) -> onnx.ModelProto:
-    """The graph that ``torch.onnx.export`` makes of :func:`torch_squeezenet`, with random weights."""
+    """The graph that ``torch.onnx.export`` makes of :func:`torch_squeezenet`, with random weights.
+
+    ``blocks`` are other Fire modules and pools than those of the version.
+    """
     net = Export(dynamo)
     channels, kernel = STEM[version]
     x = net.conv("image", "/features/features.0", 3, channels, kernel, strides=[2, 2])
     x = net.pool(net.relu(x, "/features/features.1"), "/features/features.2")
-    for i, item in enumerate(FIRES[version], 3):
+    for i, item in enumerate(blocks or FIRES[version], 3):
         path = f"/features/features.{i}"
         if isinstance(item, str):
             x = net.pool(x, path)
             continue
         x = net.fire(x, path, channels, *item)
-        channels = 2 * item[1]
+        channels = item[1] + item[-1]
     x = net.conv(x, "/classifier/classifier.1", channels, classes, 1)
     net.end(net.relu(x, "/classifier/classifier.2") if relu else x, classes)
     graph = helper.make_graph(

@@ -13,7 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import DoesNotFitError, FpgaSqueezeError
-from . import accuracy, design, simulation
+from . import accuracy, design, shrink, simulation
 from .options import join_numbers
 
 MISMATCH, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -36,7 +36,7 @@ def app() -> None:
 
 for _command in (design.quantize, design.generate, simulation.csim, simulation.cosim, simulation.compare):
     app.add_command(_command)
-for _command in (accuracy.evaluate, design.golden, design.estimate):
+for _command in (design.estimate, simulation.synth, accuracy.evaluate, shrink.compress, design.golden):
     app.add_command(_command)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .. import api
+from ..budget import coded_size
 from ..errors import FpgaSqueezeError
 from . import options as opt
 from .output import print_estimate, print_json, say, steps, tell_calibration
@@ -29,6 +30,9 @@ def quantize(model: str, output: str, **given: Any) -> None:
         f"input uint8 pixels {done.model.input.shape}, logits * 2^-{done.model.output.frac}"
     )
     tell_calibration(options, done.model)
+    if options.weight_budget is not None:
+        coded = sum(coded_size(conv.weight) for conv in done.model.convs)
+        say(f"weights take {coded:,} bits as Huffman codes, of {options.weight_budget:,}")
     for note in done.model.notes:
         say(f"note: {note}")
     for reason in done.inexact:
@@ -47,6 +51,7 @@ def quantize(model: str, output: str, **given: Any) -> None:
 )
 @opt.foldings
 @opt.products_per_dsp
+@opt.weights
 @click.option("--force", is_flag=True, help="Replace a folder that is no project of ours.")
 def generate(
     model: str | None,
@@ -57,6 +62,7 @@ def generate(
     hls_dialect: str,
     foldings: tuple[str, ...],
     products_per_dsp: int | None,
+    weights: tuple[str, ...],
     force: bool,
     **given: Any,
 ) -> None:
@@ -67,6 +73,7 @@ def generate(
     if hls_dialect not in DIALECTS:
         raise FpgaSqueezeError(f"--hls-dialect {hls_dialect}: there are {', '.join(DIALECTS)}")
     options = opt.quantize_options(given)
+    common, named = opt.weights_options(weights)
     with steps() as on_step:
         project = api.generate(
             model,
@@ -77,6 +84,8 @@ def generate(
             options=options,
             foldings=opt.folding_options(foldings),
             products_per_dsp=products_per_dsp,
+            weights=common or "dense",
+            formats=named,
             dialect=hls_dialect,
             force=force,
             on_step=on_step,
@@ -86,7 +95,7 @@ def generate(
     say(
         f"wrote {project.path}: {len(project.plan.kernels)} kernels, {numbers.lanes} lanes{dsp}, "
         f"{numbers.bram36:g} RAMB36, {numbers.cycles_per_frame:,} cycles per frame, "
-        f"{numbers.fps:,.0f} frames per second at {numbers.clock_mhz:g} MHz"
+        f"{numbers.fps:,.1f} frames per second at {numbers.clock_mhz:g} MHz"
     )
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
     tell_calibration(options, project.model)
@@ -117,6 +126,7 @@ def golden(target: str | None, images: str | None, output: str, **given: Any) ->
 @opt.quantizing
 @opt.foldings
 @opt.products_per_dsp
+@opt.weights
 @opt.as_json
 def estimate(
     target: str | None,
@@ -125,11 +135,13 @@ def estimate(
     clock_mhz: float | None,
     foldings: tuple[str, ...],
     products_per_dsp: int | None,
+    weights: tuple[str, ...],
     as_json: bool,
     **given: Any,
 ) -> int:
     """Memories, DSPs, cycles and frames per second, and whether the device holds the design."""
     options = opt.quantize_options(given)
+    common, named = opt.weights_options(weights)
     with steps() as on_step:
         numbers = api.estimate(
             target,
@@ -139,6 +151,8 @@ def estimate(
             options=options,
             foldings=opt.folding_options(foldings),
             products_per_dsp=products_per_dsp,
+            weights=common,
+            formats=named,
             on_step=on_step,
         )
     if as_json:

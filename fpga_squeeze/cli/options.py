@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
-from ..api import QuantizeOptions
+from ..api import DEFAULTS, QuantizeOptions
 from ..errors import FpgaSqueezeError
 from ..graph import Preprocess
 from ..planning.plan import Folding
+from ..planning.weights import WeightFormat, weight_format
 from ..project import parse_folding
 from ..reference import PRESETS
 
@@ -30,6 +32,13 @@ products_per_dsp = click.option(
     type=int,
     metavar="1|2",
     help="Products of a DSP slice per cycle; 2 packs two pixels that share a weight, where widths allow it.",
+)
+weights = click.option(
+    "--weights",
+    multiple=True,
+    metavar="[NAME=]FORMAT",
+    help="Weights in block RAM: dense (default), sparse, mask or huffman skip zeros, auto takes the smallest; of one "
+    "engine with NAME=. May be repeated.",
 )
 clock = click.option(
     "--clock-mhz",
@@ -54,17 +63,7 @@ model = click.argument("model", required=False)
 target = click.argument("target", required=False, metavar="[DIR_OR_MODEL]")
 project = click.argument("project", metavar="DIR")
 
-_QUANTIZE = (
-    click.option("--calibration", metavar="IMAGES", help=f"Images to quantise a float model with: {IMAGES}."),
-    click.option(
-        "--calibration-count",
-        type=int,
-        metavar="N",
-        help="Use N of these images, chosen at random by --seed.",
-    ),
-    click.option(
-        "--seed", type=int, default=0, show_default=True, metavar="S", help="Seed of --calibration-count."
-    ),
+_PREPROCESS = (
     click.option("--preprocess", metavar="NAME", help="none (default), caffe or torchvision."),
     click.option(
         "--mean",
@@ -76,16 +75,56 @@ _QUANTIZE = (
         "--std", multiple=True, metavar="NUMBERS", help="Standard deviation per channel, in pixel units."
     ),
     click.option("--bgr", is_flag=True, help="The model takes blue, green, red."),
+)
+_DRAW = (
+    click.option(
+        "--calibration-count",
+        type=int,
+        metavar="N",
+        help="Use N of these images, chosen at random by --seed.",
+    ),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, metavar="S", help="Seed of --calibration-count."
+    ),
+)
+_QUANTIZE = (
+    click.option("--calibration", metavar="IMAGES", help=f"Images to quantise a float model with: {IMAGES}."),
+    *_DRAW,
+    *_PREPROCESS,
     click.option("--weight-bits", type=int, default=8, show_default=True, help="Bits of a weight, 2 to 8."),
     click.option(
         "--activation-bits", type=int, default=8, show_default=True, help="Bits of an activation, 2 to 8."
     ),
+    click.option(
+        "--weight-budget",
+        type=int,
+        metavar="BITS",
+        help="Bits that all weights may take with --weights huffman: steps are made coarser where it costs least.",
+    ),
+)
+
+
+_COMPRESS = (
+    click.option(
+        "--calibration", metavar="IMAGES", help=f"Images to find densities on, for --max-loss: {IMAGES}."
+    ),
+    *_DRAW,
+    *_PREPROCESS,
 )
 
 
 def quantizing(command: Command) -> Command:
     """Add the options that say how a float model is quantised; :func:`quantize_options` reads them."""
-    for option in reversed(_QUANTIZE):
+    return _with(_QUANTIZE, command)
+
+
+def pruning(command: Command) -> Command:
+    """Add the options that say which images densities are found on; :func:`quantize_options` reads them."""
+    return _with(_COMPRESS, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -129,11 +168,27 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
     return QuantizeOptions(
         given["calibration"],
         pre,
-        given["weight_bits"],
-        given["activation_bits"],
+        given.get("weight_bits", DEFAULTS.weight_bits),
+        given.get("activation_bits", DEFAULTS.activation_bits),
         given["calibration_count"],
         given["seed"],
+        given.get("weight_budget"),
     )
+
+
+def weights_options(
+    given: Sequence[str],
+) -> tuple[WeightFormat | Literal["auto"] | None, dict[str, WeightFormat]]:
+    """``("huffman", "conv1=dense")`` as the format of all engines (None: not told) and those of engines by name."""
+    common: WeightFormat | Literal["auto"] | None = None
+    named = {}
+    for text in given:
+        name, equals, word = text.partition("=")
+        if equals:
+            named[name] = weight_format(word)
+        else:
+            common = "auto" if text == "auto" else weight_format(text)
+    return common, named
 
 
 def folding_options(given: Sequence[str]) -> dict[str, Folding]:
@@ -144,4 +199,23 @@ def folding_options(given: Sequence[str]) -> dict[str, Folding]:
         if not equals or not name:
             raise FpgaSqueezeError(f"--folding {text}: give NAME=K,R,C, for example fire2=1,2,4")
         out[name] = parse_folding(numbers)
+    return out
+
+
+def layer_numbers(option: str, given: Sequence[str]) -> dict[str, float]:
+    """``("0.3", "conv10=0.2")`` as numbers by layer name, EVERY_LAYER for the one without a name."""
+    out: dict[str, float] = {}
+    for text in given:
+        name, equals, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or (equals and not name):
+            raise FpgaSqueezeError(f"{option} {text}: give a number, or NAME=NUMBER, for example conv10=0.2")
+        if name in out:
+            raise FpgaSqueezeError(
+                f"{option} {text}: is given twice{f' for {name}' if name else ''}; give it once"
+            )
+        out[name] = value
     return out

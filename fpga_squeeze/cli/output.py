@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..api import CosimRun, Evaluation, QuantizeOptions, Run
+from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
 from ..estimate import Estimate
 from ..graph import QModel
 
@@ -126,16 +126,21 @@ def print_run(run: Run) -> None:
         style = "red" if kernel.mismatches else None
         table.add_row(kernel.name, f"{kernel.values_compared:,}", f"{kernel.mismatches:,}", style=style)
     table.add_section()
-    table.add_row("total", f"{result.values_compared:,}", f"{result.mismatches:,}", style="bold")
+    wrong = result.mismatches - result.weight_mismatches
+    table.add_row("total", f"{result.values_compared:,}", f"{wrong:,}", style="bold")
+    if result.weights:
+        table.add_row("weights at the lanes", f"{result.terms_compared:,}", f"{result.weight_mismatches:,}")
     show(table)
     if isinstance(run, CosimRun):
         _print_cycles(run)
     if result.first:
         say(str(result.first))
     if run.equal:
-        say(f"{run.kind}: all {result.values_compared:,} values equal")
+        weights = f", and {result.terms_compared:,} terms of weights" if result.weights else ""
+        say(f"{run.kind}: all {result.values_compared:,} values equal{weights}")
     else:
-        say(f"{run.kind}: {result.mismatches:,} of {result.values_compared:,} values differ")
+        weights = f", and {result.weight_mismatches:,} terms of weights" if result.weight_mismatches else ""
+        say(f"{run.kind}: {wrong:,} of {result.values_compared:,} values differ{weights}")
 
 
 def _print_cycles(run: CosimRun) -> None:
@@ -161,13 +166,16 @@ def print_estimate(numbers: Estimate) -> None:
     """A row per kernel, the totals, and what the device has."""
     on = f" on {numbers.device} ({numbers.part})" if numbers.device else ""
     columns = {"kernel": "left", "kind": "left", "k,r,c": "left"}
-    columns |= dict.fromkeys(
-        ("lanes", "DSP", "weight\nbits", "RAMB36", "RAMB18", "LUTRAM\nbits", "cycles", "lanes\nused"), "right"
-    )
+    ultra = bool(numbers.uram or (numbers.available or {}).get("uram"))
+    headings = ["lanes", "DSP", "weight\nbits", "RAMB36", "RAMB18", "LUTRAM\nbits", "cycles", "lanes\nused"]
+    if ultra:
+        headings.insert(5, "URAM")
+    columns |= dict.fromkeys(headings, "right")
     table = new_table(f"estimate{on} at {numbers.clock_mhz:g} MHz", columns)
     for k in numbers.kernels:
         folding = ",".join(map(str, k.folding)) if k.folding else ""
-        cells = [k.lanes, k.dsp, k.weight_bits, k.ramb36, k.ramb18, k.lutram_bits, k.cycles]
+        cells = [k.lanes, k.dsp, k.weight_bits, k.ramb36, k.ramb18]
+        cells += [k.uram, k.lutram_bits, k.cycles] if ultra else [k.lutram_bits, k.cycles]
         table.add_row(
             k.name, k.kind, folding, *(f"{v:,}" if v else "" for v in cells), _percent(k.lane_efficiency)
         )
@@ -178,6 +186,7 @@ def print_estimate(numbers: Estimate) -> None:
         numbers.weight_bits,
         numbers.ramb36,
         numbers.ramb18,
+        *((numbers.uram,) if ultra else ()),
         numbers.lutram_bits,
     ]
     sums = [f"{v:,}" for v in (*totals, numbers.cycles_per_frame)]
@@ -193,6 +202,7 @@ def print_estimate(numbers: Estimate) -> None:
             "",
             f"{have['ramb36']:,}",
             "",
+            *((f"{have['uram']:,}",) if ultra else ()),
             f"{have['lutram_bits']:,}",
             "",
             "",
@@ -204,7 +214,11 @@ def print_estimate(numbers: Estimate) -> None:
     )
     say(
         f"block RAM: {numbers.bram36:g} RAMB36 (two RAMB18 are one); weights fill "
-        f"{_percent(numbers.weight_efficiency)} of theirs; distributed RAM: {numbers.lutram_luts:,} LUTs"
+        f"{_percent(numbers.weight_efficiency)} of theirs"
+    )
+    say(
+        f"LUTs, estimated: {numbers.luts:,}, of which {numbers.lut_memory:,} are memory "
+        f"({numbers.lutram_luts:,} distributed RAM, the others shift registers)"
     )
     if numbers.products_per_dsp > 1:
         say(
@@ -216,3 +230,45 @@ def print_estimate(numbers: Estimate) -> None:
         say(f"fits {numbers.device}")
     for shortage in numbers.short:
         say(f"does not fit {numbers.device}: {shortage}")
+    if numbers.available and numbers.parameter_bram36 > numbers.available["ramb36"]:
+        say(
+            f"weights, biases and shifts alone need {numbers.parameter_bram36:g} RAMB36: only a device with more, "
+            "or fewer bits per weight, can help"
+        )
+
+
+def print_synthesis(result: Synthesis) -> None:
+    """A row per kernel: what was estimated, and, behind a slash, what Yosys maps; totals and what the device has."""
+    ultra = ["URAM"] if result.estimate.uram or result.total.uram else []
+    headings = ["logic LUTs", "LUT RAM", "shift\nregisters", "RAMB36", "RAMB18", *ultra, "DSP"]
+    columns = {"kernel": "left"} | dict.fromkeys([*headings, "flip-flops\nYosys"], "right")
+    table = new_table("synth: estimate / Yosys", columns)
+
+    def cells(pairs: Mapping[str, tuple[int, int]], flip_flops: int) -> list[str]:
+        return [*(f"{told:,} / {got:,}" for told, got in pairs.values()), f"{flip_flops:,}"]
+
+    for row in result.rows:
+        table.add_row(row.name, *cells(row.pairs(bool(ultra)), row.mapped.flip_flops))
+    table.add_section()
+    total = result.total_row
+    table.add_row("total", *cells(total.pairs(bool(ultra)), total.mapped.flip_flops), style="bold")
+    show(table)
+    mapped = total.mapped
+    told = result.estimate
+    say(
+        f"LUTs: {told.luts:,} estimated, {mapped.luts + mapped.lut_memory:,} mapped; of these as memory "
+        f"{told.lut_memory:,} estimated, {mapped.lut_memory:,} mapped"
+    )
+    if device := result.device:
+        say(
+            f"{device.name} has {device.luts:,} LUTs ({device.lut_memory:,} usable as memory), "
+            f"{device.ramb36:,} RAMB36, {device.dsp:,} DSP slices"
+        )
+        for shortage in result.short:
+            say(f"does not fit {device.name}: {shortage}")
+        if not result.short:
+            say(f"fits {device.name} as mapped by Yosys")
+    for text in result.differences:
+        say(f"not as estimated: {text}")
+    if not result.differences:
+        say("block RAM, DSP slices and LUT RAM are as estimated in every kernel")

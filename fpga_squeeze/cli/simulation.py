@@ -1,4 +1,4 @@
-"""The verbs that prove designs: csim, cosim, compare."""
+"""The verbs that prove designs: csim, cosim, compare, synth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from .. import api
 from . import options as opt
-from .output import print_json, print_run, steps
+from .output import print_json, print_run, print_synthesis, steps
 
 
 def _report(run: api.Run, as_json: bool) -> int:
@@ -60,3 +60,17 @@ def compare(project: str, as_json: bool) -> int:
         for run in runs:
             print_run(run)
     return int(not all(run.equal for run in runs))
+
+
+@click.command()
+@opt.project
+@opt.as_json
+def synth(project: str, as_json: bool) -> int:
+    """Synthesise the RTL with Yosys, kernel by kernel, and set what it maps beside the estimate."""
+    with steps() as on_step:
+        result = api.synth(project, on_step)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_synthesis(result)
+    return int(bool(result.differences or result.short))

@@ -1,0 +1,130 @@
+"""What Yosys maps the RTL to, against the estimate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from designs import HEADER
+from random_models import random_qmodel
+
+from fpga_squeeze import api
+from fpga_squeeze.cli import main
+from fpga_squeeze.emit.rtl import emit_rtl
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.frontend import read_model
+from fpga_squeeze.graph import FloatModel, Preprocess, QModel
+from fpga_squeeze.images import embedded_calibration, embedded_model_path
+from fpga_squeeze.planning.devices import find_device
+from fpga_squeeze.planning.folding import build_plan, plan_for_lanes
+from fpga_squeeze.planning.packing import Multipliers
+from fpga_squeeze.planning.plan import Folding
+from fpga_squeeze.project import Project
+from fpga_squeeze.qdq import write_qdq
+from fpga_squeeze.quantize import quantize
+from fpga_squeeze.synthesis import Resources, Synthesis, find_yosys, map_kernels
+
+LOGIC_ERROR = 0.4
+"""How far the estimate of a kernel's logic may be off, where it is no trifle: small decoders are overestimated."""
+TRIFLE = 250
+
+
+def _digits() -> QModel:
+    """The embedded trained model in integers."""
+    float_model = read_model(embedded_model_path())
+    assert isinstance(float_model, FloatModel)
+    return quantize(float_model, embedded_calibration(), Preprocess())
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Three engines and two pools; several phases, rows and channels at once; weights dense and compressed."""
+    folder = tmp_path_factory.mktemp("synthesis")
+    rng = np.random.default_rng(5)
+    write_qdq(
+        random_qmodel(rng, min_size=20, max_fires=1, weight_bits=(8,), asymmetric=False), folder / "q.onnx"
+    )
+    return api.generate(
+        folder / "q.onnx",
+        folder / "project",
+        device="xc7z010",
+        foldings={"conv1": Folding(2, 1, 2), "fire2": Folding(2, 2, 1), "conv10": Folding(1, 1, 2)},
+        formats={"fire2": "huffman"},
+    )
+
+
+@pytest.mark.slow
+def test_estimate_and_yosys_agree_in_every_kernel(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = api.synth(project.path)
+    assert result.differences == [] and result.short == ()
+    for row in result.rows:
+        if row.told.luts + row.mapped.luts > 2 * TRIFLE:
+            assert row.told.luts == pytest.approx(row.mapped.luts, rel=LOGIC_ERROR), row.name
+    total = result.total_row
+    assert total.told.luts == pytest.approx(total.mapped.luts, rel=0.2)
+    assert total.mapped.dsp == project.plan.dsp > 0
+
+    # the result of an unchanged design is kept, and the command line prints it
+    assert main(["synth", str(project.path)]) == 0
+    out = capsys.readouterr().out
+    assert "as estimated in every kernel" in out and f"{total.mapped.luts:,}" in out
+
+
+def test_synthesis_names_what_differs(project: Project) -> None:
+    """A row that is not as estimated is told, and so is a device that is too small for what was mapped."""
+    numbers = project.estimate()
+    mapped = {
+        kernel.name: Resources(
+            luts=kernel.luts,
+            lut_ram=kernel.lutram_luts,
+            ramb36=kernel.ramb36,
+            ramb18=kernel.ramb18,
+            dsp=kernel.dsp,
+        )
+        for kernel in numbers.kernels
+    }
+    device = find_device("xc7z010")
+    assert Synthesis(numbers, mapped, device).differences == []
+    first = numbers.kernels[1]
+    more = mapped[first.name] + Resources(dsp=1)
+    assert Synthesis(numbers, mapped | {first.name: more}, device).differences == [
+        f"{first.name}: DSP: estimated {first.dsp}, mapped {first.dsp + 1}"
+    ]
+    many = Synthesis(numbers, mapped | {"image": Resources(luts=device.luts)}, device)
+    assert [s.resource for s in many.short] == ["LUTs"]
+
+
+@pytest.mark.slow
+def test_two_products_in_one_dsp(tmp_path: Path) -> None:
+    """The same foldings, mapped with one and with two products per DSP: slices as planned, half as many."""
+    model = _digits()
+    plan = plan_for_lanes(model, 24, Multipliers(2))
+    single = build_plan(model, [e.folding for e in plan.engines])
+    for one in (single, plan):
+        folder = tmp_path / str(one.products_per_dsp)
+        emit_rtl(one, folder, HEADER)
+        mapped = map_kernels(folder, tmp_path, luts=False)
+        for kernel in one.kernels:
+            assert mapped[kernel.name]["DSP48E1"] == kernel.dsp, f"{kernel.name}: {dict(mapped[kernel.name])}"
+    assert [e.lanes for e in plan.engines] == [e.lanes for e in single.engines]
+    assert plan.dsp == 24 and plan.lanes == single.dsp > 40
+
+
+def test_yosys_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOSYS", "/nowhere/yosys")
+    with pytest.raises(FpgaSqueezeError, match="YOSYS=/nowhere/yosys is no program"):
+        find_yosys()
+
+
+def test_rtl_that_yosys_refuses_is_told(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = project.rtl / "fsq_fifo.sv"
+    text = broken.read_text()
+    try:
+        broken.write_text(text.replace("endmodule", "endmodul"))
+        assert main(["synth", str(project.path)]) == 2
+    finally:
+        broken.write_text(text)
+    assert "Yosys refuses the RTL" in capsys.readouterr().err
