@@ -2,9 +2,9 @@
 
     python -m bench.quantization --model squeezenet.onnx --images images.zip --labels labels.csv
 
-64 of the images (fixed seed) calibrate, the others are reported. Options are chosen on the 64 alone: with
-``--choose`` each half of them is quantised on and the other half looked at. The labels file has the columns
-``file`` and ``label``. Results for SqueezeNet v1.0 stand in bench/README.md.
+64 of the images calibrate, those that ``--calibration-count 64 --seed S`` draws; the others are reported. Options are
+chosen on the 64 alone: with ``--choose`` each half of them is quantised on and the other half looked at. The labels
+file has the columns ``file`` and ``label``. Results for SqueezeNet v1.0 stand in bench/README.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fpga_squeeze.graph import FloatModel, QModel
 from fpga_squeeze.images import load_images
 from fpga_squeeze.method import Method
 from fpga_squeeze.quantize import PRESETS, float_logits, quantize
+from fpga_squeeze.sources import choose
 
 METHODS = {
     "nearest": Method(balance=None, learned=False),
@@ -30,6 +31,10 @@ METHODS = {
     "learned": Method(balance=None, correction=0.0),
     "channels+learned": Method(correction=0.0),
     "default": Method(),
+    "balance 0.35": Method(balance=0.35),
+    "balance 0.65": Method(balance=0.65),
+    "correction 0.25": Method(correction=0.25),
+    "correction 1": Method(correction=1.0),
 }
 CALIBRATION = 64
 
@@ -69,8 +74,9 @@ def main() -> None:
         parser.error(f"{args.model} is quantised already")
     images, names = load_images(args.images, model.input_shape)
     labels, preprocess = read_labels(args.labels, names), PRESETS[args.preprocess]
-    order = np.random.default_rng(args.seed).permutation(len(images))
-    chosen, rest = np.sort(order[:CALIBRATION]), np.sort(order[CALIBRATION:])
+    drawn = set(choose(names, CALIBRATION, args.seed))
+    inside = np.array([name in drawn for name in names])
+    chosen, rest = np.flatnonzero(inside), np.flatnonzero(~inside)
     if args.choose:
         halves = chosen[::2], chosen[1::2]
         runs = [halves, halves[::-1]]
@@ -94,9 +100,9 @@ def main() -> None:
             rows.append(counts(q, images[look], labels[look], want[look]))
             own.append(counts(q, images[learn], labels[learn], want[learn]))
         same, top, divergence = (sum(row[i] for row in rows) for i in range(3))
-        inside = f"{sum(r[0] for r in own)}, {sum(r[1] for r in own)}"
+        kept = f"{sum(r[0] for r in own)}, {sum(r[1] for r in own)}"
         kl = 1000 * divergence / len(rows)
-        print(f"| {name} | {same} | {top} | {kl:.2f} | {inside} | {seconds:.0f} |", flush=True)
+        print(f"| {name} | {same} | {top} | {kl:.2f} | {kept} | {seconds:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from . import golden as golden_model
 from .compression.compress import Compression, CompressOptions, compress
+from .design import PlanOptions, design
 from .errors import DoesNotFitError, FpgaSqueezeError
 from .estimate import Estimate
 from .estimate import estimate as estimate_plan
@@ -32,7 +33,7 @@ from .graph import FloatModel, QModel
 from .images import ImageArray, load_images
 from .planning.devices import DEFAULT_DEVICE, Device, find_device
 from .planning.plan import Folding
-from .planning.planner import make_plan, memory_note
+from .planning.planner import make_plan
 from .planning.timing import schedule
 from .planning.weights import WeightFormat
 from .project import Project, create_project, load_project, read_images
@@ -194,18 +195,17 @@ def generate(
     """
     target = _device(device, lanes)
     clock = _clock(clock_mhz, target)
-    loaded = load(model, options, on_step)
-    plan = make_plan(loaded.model, lanes, target, foldings, products_per_dsp, weights, formats)
+    wanted = PlanOptions(lanes, target, foldings, products_per_dsp, weights, formats)
+    made = design(model, options, wanted, on_step)
+    loaded, plan = made.loaded, made.plan
     if on_step:
         on_step(f"plan {plan.lanes} lanes for {target.name if target else f'a budget of {lanes}'}")
-    note = None
     if target:
-        numbers = estimate_plan(plan, target, clock, schedule(plan))
+        numbers = estimate_plan(plan, target, clock, made.schedule)
         if numbers.short:
             raise DoesNotFitError(
                 f"{loaded.model.name} does not fit {target.name}: {'; '.join(map(str, numbers.short))}"
             )
-        note = None if foldings else memory_note(plan, numbers.cycles_per_frame)
     return create_project(
         DEFAULT_FOLDER / loaded.model.name if output is None else output,
         loaded.model,
@@ -216,7 +216,7 @@ def generate(
         device=target,
         clock_mhz=clock,
         source=loaded.source,
-        notes=[note] if note else [],
+        notes=list(made.notes),
         force=force,
         on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
     )
@@ -259,9 +259,9 @@ def estimate(
         return estimate_plan(plan, at, clock, schedule(plan))
     at = _device(device, lanes)
     clock = _clock(clock_mhz, at)
-    model, _ = quantized(target, options, on_step)
-    plan = make_plan(model, lanes, at, foldings, products_per_dsp, weights or "dense", formats)
-    return estimate_plan(plan, at, clock, schedule(plan))
+    wanted = PlanOptions(lanes, at, foldings, products_per_dsp, weights or "dense", formats)
+    made = design(target, options, wanted, on_step)
+    return replace(estimate_plan(made.plan, at, clock, made.schedule), notes=made.notes)
 
 
 def golden(

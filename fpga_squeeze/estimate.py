@@ -91,6 +91,7 @@ class Estimate:
     lane_budget          DSP slices for lanes that the plan may use
     products_per_dsp     products per slice and cycle that were asked for
     fits                 None where no device was given
+    notes                what was done to the model to make it fit, and what holds the plan back
     """
 
     device: str | None
@@ -115,6 +116,7 @@ class Estimate:
     available: dict[str, int] | None
     short: tuple[Shortage, ...]
     kernels: tuple[KernelEstimate, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool | None:
@@ -165,6 +167,7 @@ class Estimate:
             **{key: getattr(self, key) for key in extras},
             "available": self.available,
             "short": [asdict(s) | {"missing": s.missing} for s in self.short],
+            "notes": list(self.notes),
         }
 
     def to_json(self) -> dict[str, object]:

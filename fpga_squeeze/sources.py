@@ -52,12 +52,13 @@ DEFAULTS = QuantizeOptions()
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """An integer model with what is known about it."""
+    """An integer model with what is known about it; ``calibrated``: it was a float model, quantised just now."""
 
     model: QModel
     source: Source
     images: ImageArray
     labels: Labels | None
+    calibrated: bool
 
 
 def is_embedded(model: Target) -> bool:
@@ -155,13 +156,15 @@ def _random_images(model: QModel) -> ImageArray:
 def load(model: Target, options: QuantizeOptions, on_step: OnStep | None) -> Loaded:
     """The integer model of a file with images to run it on: its own, the first it was calibrated on, or noise."""
     integers, calibration = quantized(model, options, on_step)
+    new = calibration is not None
     path = embedded_model_path() if model is None else Path(model)
     if is_embedded(model):
         images, labels = embedded_images()
-        return Loaded(integers, Source.of_file(path, "held out from training"), images, labels)
+        return Loaded(integers, Source.of_file(path, "held out from training"), images, labels, new)
     if calibration is None and options.calibration is not None:
         calibration = load_images(options.calibration, integers.input.shape, CALIBRATION_KEPT)[0]
     if calibration is not None:
         source = Source.of_file(path, "the first calibration images")
-        return Loaded(integers, source, calibration[:CALIBRATION_KEPT], None)
-    return Loaded(integers, Source.of_file(path, "random pixels (seed 0)"), _random_images(integers), None)
+        return Loaded(integers, source, calibration[:CALIBRATION_KEPT], None, new)
+    source = Source.of_file(path, "random pixels (seed 0)")
+    return Loaded(integers, source, _random_images(integers), None, new)

@@ -55,9 +55,10 @@ def _check(seed: int, folder: Path) -> None:
     formats: list[WeightFormat] = [
         FORMATS[i] for i in rng.integers(0, len(FORMATS), len(engine_layers(model)))
     ]
+    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {formats}"
+    print(told)  # shown where anything below fails
     design = RtlDesign.emit(model, foldings, folder, formats=formats)
     images = random_images(rng, model, FRAMES)
-    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {formats}"
     comparison, timing = design.simulate(images)
     assert timing.error is None, f"{told}: {timing.error}"
     assert comparison.equal, f"{told}: {comparison.first}"

@@ -31,9 +31,10 @@ def _check(seed: int, folder: Path, most: int = 4, multipliers: Multipliers = ON
     rng = np.random.default_rng(seed)
     model = random_qmodel(rng)
     foldings = random_foldings(rng, model, most)
+    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {multipliers}"
+    print(told)  # shown where anything below fails
     design = RtlDesign.emit(model, foldings, folder, multipliers, rng=rng)
     images = random_images(rng, model, FRAMES)
-    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {multipliers}"
     comparison, timing = design.simulate(images)
     assert timing.error is None, f"{told}: {timing.error}"
     assert comparison.equal, f"{told}: {comparison.first}"

@@ -165,13 +165,23 @@ def test_wrong_neighbour(small: tuple[Plan, Images, Path], tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_dropped_word(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ("if (++count != 3)", "a kernel read a word that was never written"),
+        ("for (int n = ++count == 3 ? 2 : 1; n; n--)", r"stream conv\d+ carries \d+ words, not \d+"),
+    ],
+    ids=["dropped", "twice"],
+)
+def test_wrong_number_of_words(
+    times: str, told: str, small: tuple[Plan, Images, Path], tmp_path: Path
+) -> None:
     change = replaced(
         "            if (drain_beat<P>(", "            static int count = 0;\n            if (drain_beat<P>("
     )
-    drop = replaced("                out.write(pack<", "                if (++count != 3) out.write(pack<")
-    with pytest.raises(FpgaSqueezeError, match=r"stream conv\d+ carries \d+ words, not \d+"):
-        broken(small, tmp_path, "fsq_conv_engine.hpp", lambda text: drop(change(text)))
+    write = replaced("                out.write(pack<", f"                {times} out.write(pack<")
+    with pytest.raises(FpgaSqueezeError, match=told):
+        broken(small, tmp_path, "fsq_conv_engine.hpp", lambda text: write(change(text)))
 
 
 # ------------------------------------------------------------------------------------------- build and harness

@@ -1,24 +1,49 @@
-"""The RTL files alone: lint of every kernel."""
+"""The RTL files alone, and designs of any widths: lint."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from designs import RtlDesign, random_foldings
+from random_models import random_qmodel
 
 from fpga_squeeze.paths import resource_dir
+from fpga_squeeze.planning.packing import Multipliers
+from fpga_squeeze.planning.weights import FORMATS
 from fpga_squeeze.simulate.tools import find_verilator
 
 RTL = resource_dir("templates") / "rtl"
+LINT = ("--lint-only", "-Wall", "--no-timing", "lint_waivers.vlt", "--top-module")
 MODULES = sorted(p.stem for p in RTL.glob("*.sv"))
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_module_lints_alone(module: str) -> None:
-    done = find_verilator().run(
-        ["--lint-only", "-Wall", "--top-module", module, "-y", ".", "lint_waivers.vlt", f"{module}.sv"], RTL
-    )
+    done = find_verilator().run([*LINT, module, "-y", ".", f"{module}.sv"], RTL)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_design_lints(seed: int, tmp_path: Path) -> None:
+    """Widths that no default has: maps of one pixel, single channels, every weight format."""
+    rng = np.random.default_rng(seed)
+    model = random_qmodel(rng)
+    foldings = random_foldings(rng, model)
+    formats = [FORMATS[i] for i in rng.integers(len(FORMATS), size=len(foldings))]
+    design = RtlDesign.emit(model, foldings, tmp_path, Multipliers(1 + seed % 2), formats, rng)
+    done = find_verilator().run([*LINT, "fsq_cosim_top", "-f", "files.f", "fsq_cosim_top.sv"], design.rtl)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+def test_average_of_one_pixel_lints(signed: int) -> None:
+    """The sum is then no wider than a pixel."""
+    sizes = {"HEIGHT": 1, "WIDTH": 1, "COUNT": 1, "BITS": 9, "SIGNED": signed, "SUM_W": 10 - signed}
+    given = [f"-G{name}={value}" for name, value in sizes.items()]
+    done = find_verilator().run([*LINT, "fsq_avg_pool", *given, "-y", ".", "fsq_avg_pool.sv"], RTL)
     assert done.returncode == 0, done.stderr
 
 

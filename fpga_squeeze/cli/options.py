@@ -99,7 +99,8 @@ _QUANTIZE = (
         "--weight-budget",
         type=int,
         metavar="BITS",
-        help="Bits that all weights may take with --weights huffman: steps are made coarser where it costs least.",
+        help="Bits that all weights may take with --weights huffman: steps are made coarser where it costs least. Left "
+        "out, a tenth or more of speed lost for want of memory is bought back with a seventh of the bits.",
     ),
 )
 

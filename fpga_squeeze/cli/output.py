@@ -235,6 +235,8 @@ def print_estimate(numbers: Estimate) -> None:
             f"weights, biases and shifts alone need {numbers.parameter_bram36:g} RAMB36: only a device with more, "
             "or fewer bits per weight, can help"
         )
+    for note in numbers.notes:
+        say(f"note: {note}")
 
 
 def print_synthesis(result: Synthesis) -> None:

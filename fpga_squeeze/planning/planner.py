@@ -16,29 +16,18 @@ from .placement import place
 from .plan import Folding, Plan
 from .weights import FORMATS, WeightFormat, rom_bits
 
-HELD_BACK = 1.1
-"""How much slower than without a limit on memory a plan is when that is worth a word."""
-
 
 def smallest_format(layer: QConv | QFire) -> WeightFormat:
     """The weight format that takes least block RAM with one output channel at once; dense where that is no more."""
     return min(FORMATS, key=lambda weights: rom_bits(engine_weights(layer, Folding(1, 1, 1), weights)))
 
 
-def memory_note(plan: Plan, cycles: int) -> str | None:
-    """What to do about a plan of ``cycles`` per frame that would be a tenth faster, or more, if memory had no limit."""
+def cycles_without_limit(plan: Plan) -> int:
+    """Cycles per frame that the DSP slices of ``plan`` would reach if memory had no limit."""
     formats = [engine.weights.format for engine in plan.engines]
     foldings = choose_foldings(plan.model, plan.lane_budget, plan.multipliers, formats)
-    free = max(
-        k.work_cycles for k in build_plan(plan.model, foldings, None, plan.multipliers, formats).kernels
-    )
-    if cycles < free * HELD_BACK:
-        return None
-    smaller = "--weights huffman" if "dense" in formats else "--weight-budget BITS, or fewer --weight-bits,"
-    return (
-        f"the device's memory holds the plan back: {cycles:,} cycles per frame, where its DSP slices would reach "
-        f"{free:,}; weights take {plan.weight_bits:,} bits, {smaller} makes them smaller"
-    )
+    free = build_plan(plan.model, foldings, None, plan.multipliers, formats)
+    return max(kernel.work_cycles for kernel in free.kernels)
 
 
 def make_plan(

@@ -71,9 +71,16 @@ module fsq_avg_pool #(
   assign running[0] = '0;
   generate
     for (i = 0; i < ADD; i = i + 1) begin : gen_add
-      logic signed [BITS:0] pixel;
-      assign pixel = {(SIGNED != 0) & line_q[i*BITS+BITS-1], line_q[i*BITS+:BITS]};
-      assign running[i+1] = running[i] + SUM_W'(pixel);
+      logic [SUM_W-1:0] pixel;
+      fsq_extend #(
+          .IN_BITS  (BITS),
+          .IN_SIGNED(SIGNED),
+          .OUT_BITS (SUM_W)
+      ) u_pixel (
+          .x_i(line_q[i*BITS+:BITS]),
+          .y_o(pixel)
+      );
+      assign running[i+1] = running[i] + pixel;
     end
   endgenerate
   assign step_sum = running[ADD];

@@ -1,0 +1,60 @@
+"""Memory that holds a plan back: fewer bits where that helps, advice where it does not, nothing behind one's back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fpga_squeeze.budget import coded_size
+from fpga_squeeze.design import Design, PlanOptions, design
+from fpga_squeeze.planning.devices import Device, find_device
+from fpga_squeeze.planning.placement import fits
+from fpga_squeeze.planning.timing import schedule
+from fpga_squeeze.sources import DEFAULTS, QuantizeOptions
+
+
+def _device(ramb36: int, lut_memory: int) -> Device:
+    return replace(find_device("xc7z020"), ramb36=ramb36, lut_memory=lut_memory)
+
+
+def _digits(device: Device, weights: str = "huffman", options: QuantizeOptions = DEFAULTS) -> Design:
+    assert weights in ("huffman", "dense")
+    return design(None, options, PlanOptions(device=device, weights=weights))  # type: ignore[arg-type]
+
+
+def _size(made: Design) -> int:
+    return sum(coded_size(conv.weight) for conv in made.loaded.model.convs)
+
+
+LARGE = QuantizeOptions(weight_budget=10**9)
+"""A budget that binds nothing."""
+
+
+def test_nothing_is_rounded_where_memory_suffices() -> None:
+    made = _digits(_device(16, 1800))
+    assert made.notes == () and fits(made.plan, _device(16, 1800))
+
+
+@pytest.mark.parametrize(("ramb36", "lut_memory"), [(16, 1000), (9, 1800)])
+def test_weights_are_rounded_where_it_helps(ramb36: int, lut_memory: int) -> None:
+    device = _device(ramb36, lut_memory)
+    made, kept = _digits(device), _digits(device, options=LARGE)
+    (note,) = made.notes
+    assert note.startswith("weights were rounded to") and f"{made.schedule.cycles_per_frame:,} cycles" in note
+    assert _size(made) < 0.9 * _size(kept)
+    assert fits(made.plan, device) and made.schedule == schedule(made.plan)
+    assert not fits(kept.plan, device) or made.schedule.cycles_per_frame < kept.schedule.cycles_per_frame
+
+
+def test_a_budget_of_ones_own_is_left_as_it_is() -> None:
+    made = _digits(_device(16, 1000), options=LARGE)
+    (note,) = made.notes
+    assert note.startswith("the device's memory holds the plan back") and "--weight-budget" in note
+
+
+def test_dense_weights_are_not_rounded() -> None:
+    """Fewer bits make codes shorter, not plain numbers; the advice is another format."""
+    made = _digits(_device(10, 1400), "dense")
+    assert all("rounded" not in note for note in made.notes)
+    assert made.notes == () or "--weights huffman" in made.notes[0]
