@@ -36,6 +36,9 @@ OVERSPENT = 1.02
 ESTIMATE_SHARE = 0.25
 """Share of the budget for which the estimate is trusted, before what layers really took is."""
 
+LAST_GAIN = 4.0
+"""Weight of the last layer's errors: those of other layers are partly made up for by the layers that follow."""
+
 
 def code_bits(ints: FloatArray, bits: int) -> FloatArray:
     """Bits of each value -2^(bits-1) .. in an ideal code for ``ints`` [O, P], zeros included, float64 [2^bits].
@@ -151,7 +154,11 @@ class WeightBudget:
         self, convs: Sequence[Conv], sensitivity: Mapping[str, FloatArray], total: int, bits: int
     ) -> None:
         self.total, self.left, self.bits = total, total, bits
-        self._waiting = {conv.name: _Layer(conv, sensitivity[conv.name], bits) for conv in convs}
+        gains = [1.0] * (len(convs) - 1) + [LAST_GAIN]
+        self._waiting = {
+            conv.name: _Layer(conv, gain * sensitivity[conv.name], bits)
+            for conv, gain in zip(convs, gains, strict=True)
+        }
         self._estimated = self._spent = ESTIMATE_SHARE * total
         self._told = self._share = self._size_seen = 0.0
 
