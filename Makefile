@@ -23,6 +23,7 @@ lint: $(TEST)
 # Figures, not tests: what the planner reaches at full size, and whole frames through csim and cosim.
 bench: $(TEST) compiler
 	$(BIN)/python -m bench.planner
+	$(BIN)/python -m bench.devices
 	$(BIN)/python -m bench.cosim --version 1.1 --size 224 --lanes 900
 	$(BIN)/python -m bench.cosim --version 1.0 --size 227 --lanes 900
 	$(BIN)/python -m bench.cosim --version 1.0 --size 227 --lanes 900 --products-per-dsp 2

@@ -147,7 +147,7 @@ class Built:
         path.write_text(change(before))
         assert path.read_text() != before
         program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD)
-        run_csim_program(program, self.images, folder / "out", timeout=120)
+        run_csim_program(program, self.images, folder / "out", timeout=30)
         return compare(self.plan, self.images, folder / "out")
 
     def check_first(self, folder: Path, engine: EnginePlan, change: Callable[[str], str]) -> None:
