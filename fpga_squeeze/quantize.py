@@ -45,7 +45,7 @@ from .reference import (
     float_logits,
     pool_float,
 )
-from .sensitivity import network_convs, weight_sensitivity
+from .sensitivity import weight_sensitivity
 from .weights import quantise_weights
 
 __all__ = ["PRESETS", "fold_preprocess", "float_logits", "quantize"]
@@ -94,7 +94,7 @@ def quantize(
         sensitivity = weight_sensitivity(model, real, pad_value)
         if on_step:
             on_step("sensitivity of the weights")
-        budget = WeightBudget(network_convs(model), sensitivity, weight_budget, weight_bits)
+        budget = WeightBudget(model.convs, sensitivity, weight_budget, weight_bits)
     work = _Work(maps, real, weight_bits, activation_bits, pad_value, method, budget)
     layers: list[QLayer] = []
     at, shapes = source, model.shapes()

@@ -68,7 +68,7 @@ def weight_sensitivity(
     with FrameRunner(one) as run:
         total = np.asarray(run(numbered), dtype=np.float64).mean(axis=0) / 2
     out, first = {}, 0
-    convs = network_convs(model)
+    convs = model.convs
     for conv in convs:
         own = total[first : first + len(conv.bias)]
         first += len(conv.bias)
@@ -76,17 +76,6 @@ def weight_sensitivity(
         common = float(own[busy].mean()) if busy.any() else 0.0
         share = 0.0 if conv is convs[-1] else OWN_SHARE
         out[conv.name] = share * own + (1 - share) * common
-    return out
-
-
-def network_convs(model: FloatModel) -> list[Conv]:
-    """Every convolution in network order, those inside Fire modules included."""
-    out: list[Conv] = []
-    for layer in model.layers:
-        if isinstance(layer, Conv):
-            out.append(layer)
-        elif isinstance(layer, Fire):
-            out.extend(layer.convs)
     return out
 
 

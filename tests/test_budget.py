@@ -18,7 +18,7 @@ from fpga_squeeze.images import embedded_accuracy_set, embedded_calibration, emb
 from fpga_squeeze.quantize import float_logits, quantize
 from fpga_squeeze.reference import conv_float, pool_float
 from fpga_squeeze.rounding import Price, descend, nearest
-from fpga_squeeze.sensitivity import conv_backward, network_convs, pool_backward, weight_sensitivity
+from fpga_squeeze.sensitivity import conv_backward, pool_backward, weight_sensitivity
 
 IMAGES = 32
 
@@ -60,7 +60,7 @@ def test_budget_is_kept_and_used(share: float) -> None:
     total = int(share * size(quantised()))
     q = quantised(total)
     assert 0.93 * total < size(q) <= total
-    for before, after in zip(network_convs(pruned()), q.convs, strict=True):
+    for before, after in zip(pruned().convs, q.convs, strict=True):
         assert before.name == after.name and not after.weight[before.weight == 0].any()
         assert after.weight_bits == 8 and np.ptp(after.weight_frac) <= 8
     images, labels = embedded_accuracy_set()
@@ -165,7 +165,7 @@ def test_sensitivity_foretells_the_divergence() -> None:
     )
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
     found = weight_sensitivity(model, maps, np.zeros(3, dtype=np.int64))
-    assert list(found) == [conv.name for conv in network_convs(model)]
+    assert list(found) == [conv.name for conv in model.convs]
     again = weight_sensitivity(model, maps, np.zeros(3, dtype=np.int64))
     assert all(np.array_equal(found[name], again[name]) for name in found)
     last = model.layers[3]

@@ -14,7 +14,6 @@ from random_models import random_images, random_qmodel
 
 from fpga_squeeze.graph import QConv, QFire, QModel
 from fpga_squeeze.planning.folding import engine_layers
-from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weights import FORMATS, WeightFormat
 
 FRAMES = 3
@@ -58,17 +57,7 @@ def _check(seed: int, folder: Path) -> None:
     told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {formats}"
     print(told)  # shown where anything below fails
     design = RtlDesign.emit(model, foldings, folder, formats=formats)
-    images = random_images(rng, model, FRAMES)
-    comparison, timing = design.simulate(images)
-    assert timing.error is None, f"{told}: {timing.error}"
-    assert comparison.equal, f"{told}: {comparison.first}"
-    planned = simulate(design.plan, FRAMES)
-    measured = tuple(end - timing.first_beat for end in timing.frame_ends)
-    assert measured == planned.outputs, f"{told}: frames end at {measured}, planned {planned.outputs}"
-    assert timing.cycles_per_frame == schedule(design.plan).cycles_per_frame, told
-    stalled, stalled_timing = design.simulate(images, stalls=1 + seed % 1000)
-    assert stalled_timing.error is None, f"{told}: {stalled_timing.error}"
-    assert stalled.equal, f"{told}: {stalled.first}"
+    design.check(random_images(rng, model, FRAMES), told, (1 + seed % 1000,))
 
 
 def test_small_network(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from fpga_squeeze.images import embedded_calibration, embedded_images, embedded_
 from fpga_squeeze.planning.folding import plan_for_lanes
 from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding
-from fpga_squeeze.planning.timing import schedule, simulate
+from fpga_squeeze.planning.timing import simulate
 from fpga_squeeze.quantize import quantize
 from fpga_squeeze.simulate.compare import compare_run
 
@@ -34,20 +34,7 @@ def _check(seed: int, folder: Path, most: int = 4, multipliers: Multipliers = ON
     told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {multipliers}"
     print(told)  # shown where anything below fails
     design = RtlDesign.emit(model, foldings, folder, multipliers, rng=rng)
-    images = random_images(rng, model, FRAMES)
-    comparison, timing = design.simulate(images)
-    assert timing.error is None, f"{told}: {timing.error}"
-    assert comparison.equal, f"{told}: {comparison.first}"
-    planned = simulate(design.plan, FRAMES)
-    measured = tuple(end - timing.first_beat for end in timing.frame_ends)
-    assert measured == planned.outputs, f"{told}: frames end at {measured}, planned {planned.outputs}"
-    assert timing.cycles_per_frame == schedule(design.plan).cycles_per_frame, told
-    # with stalls on both streams the integers stay the same
-    for stalls in (1, 1 + seed % 1000):
-        stalled, stalled_timing = design.simulate(images, stalls=stalls)
-        assert stalled_timing.error is None, f"{told}, stalls {stalls}: {stalled_timing.error}"
-        assert stalled.equal, f"{told}, stalls {stalls}: {stalled.first}"
-        assert stalled_timing.frame_ends != timing.frame_ends, f"{told}: stalls {stalls} did not stall"
+    design.check(random_images(rng, model, FRAMES), told, (1, 1 + seed % 1000))
 
 
 def test_small_network(tmp_path: Path) -> None:
