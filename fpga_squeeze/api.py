@@ -24,6 +24,7 @@ import numpy as np
 from . import golden as golden_model
 from .compression.compress import Compression, CompressOptions, compress
 from .design import PlanOptions, design
+from .download import download
 from .errors import DoesNotFitError, FpgaSqueezeError
 from .estimate import Estimate
 from .estimate import estimate as estimate_plan
@@ -60,6 +61,7 @@ __all__ = [
     "compress",
     "cosim",
     "csim",
+    "download",
     "estimate",
     "evaluate",
     "generate",

@@ -13,7 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import DoesNotFitError, FpgaSqueezeError
-from . import accuracy, design, shrink, simulation
+from . import accuracy, design, fetch, shrink, simulation
 from .options import join_numbers
 
 MISMATCH, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -38,6 +38,7 @@ for _command in (design.quantize, design.generate, simulation.csim, simulation.c
     app.add_command(_command)
 for _command in (design.estimate, simulation.synth, accuracy.evaluate, shrink.compress, design.golden):
     app.add_command(_command)
+app.add_command(fetch.fetch)
 
 
 def _complain(error: object) -> None:

@@ -53,7 +53,7 @@ def steps() -> Iterator[Callable[[str], None]]:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
+def progress(unit: str = "frames") -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
     """(on_step, on_progress) on stderr: a bar on a terminal, elsewhere a plain line every tenth of the way."""
     if not sys.stderr.isatty():
         told = 0
@@ -62,7 +62,7 @@ def progress() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], Non
             nonlocal told
             if done * PLAIN_LINES // total > told:
                 told = done * PLAIN_LINES // total
-                print(f"  {done} of {total} frames", file=sys.stderr, flush=True)
+                print(f"  {done} of {total} {unit}", file=sys.stderr, flush=True)
 
         yield lambda text: print(f"  {text}", file=sys.stderr, flush=True), tell
         return
