@@ -81,7 +81,8 @@ def design(
     if device is None or wanted.foldings:
         return done
     cycles, free = done.schedule.cycles_per_frame, cycles_without_limit(plan)
-    if fits(plan, device) and cycles < HELD_BACK * free:
+    fitting = fits(plan, device)
+    if fitting and cycles < HELD_BACK * free:
         return done
     coded = any(engine.weights.format != "dense" for engine in plan.engines)
     if coded and loaded.calibrated and options.weight_budget is None:
@@ -92,14 +93,14 @@ def design(
         fewer = load(model, replace(options, weight_budget=budget), on_step)
         smaller = wanted.plan(fewer.model)
         timed = schedule(smaller)
-        if fits(smaller, device) and (not fits(plan, device) or timed.cycles_per_frame < cycles):
-            before = f"{cycles:,} cycles per frame without" if fits(plan, device) else "does not fit without"
+        if fits(smaller, device) and (not fitting or timed.cycles_per_frame < cycles):
+            before = f"{cycles:,} cycles per frame without" if fitting else "does not fit without"
             note = (
                 f"weights were rounded to {budget:,} coded bits instead of {size:,}, for the memory of the device: "
                 f"{timed.cycles_per_frame:,} cycles per frame, {before}; --weight-budget BITS sets another number"
             )
             return Design(fewer, smaller, timed, (note,))
-    if not fits(plan, device):
+    if not fitting:
         return done
     advice = "--weight-budget BITS, or fewer --weight-bits, makes" if coded else "--weights huffman makes"
     note = (
