@@ -19,7 +19,7 @@ from fpga_squeeze.planning.folding import build_plan
 from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding, Plan
 from fpga_squeeze.simulate import tools
-from fpga_squeeze.simulate.csim import build_csim, run_csim_program
+from fpga_squeeze.simulate.csim import Integers, build_csim, run_csim_program
 from fpga_squeeze.simulate.words import decode_words, words_to_tensor
 
 HEADER: dict[str, object] = {"line": "Made by a test.", "plan": "A random plan."}
@@ -77,18 +77,23 @@ def mismatches(plan: Plan, images: npt.NDArray[np.uint8], out_folder: Path) -> d
 
 
 def simulate(
-    plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, dialect: str = "vitis", native: bool = True
+    plan: Plan,
+    images: npt.NDArray[np.uint8],
+    folder: Path,
+    *,
+    dialect: str = "vitis",
+    integers: Integers = "native",
 ) -> dict[str, int]:
     """Emit, build and run ``plan``; returns the mismatches per kernel."""
     emit_hls(plan, folder / "hls", HEADER, dialect)
-    return run_emitted(plan, images, folder, native=native)
+    return run_emitted(plan, images, folder, integers=integers)
 
 
 def run_emitted(
-    plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, native: bool = True
+    plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, integers: Integers = "native"
 ) -> dict[str, int]:
     """Build and run the HLS C++ that lies in ``folder``/hls; returns the mismatches per kernel."""
-    program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD, native=native)
+    program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD, integers=integers)
     run_csim_program(program, images, folder / "out", timeout=120)
     return mismatches(plan, images, folder / "out")
 

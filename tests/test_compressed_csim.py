@@ -36,7 +36,7 @@ from fpga_squeeze.planning.plan import EnginePlan, Folding, Plan
 from fpga_squeeze.planning.weights import FORMATS, CodedStream, CompressedWeights, WeightFormat
 from fpga_squeeze.simulate import tools
 from fpga_squeeze.simulate.compare import Comparison, compare_run
-from fpga_squeeze.simulate.csim import build_csim, csim_flags, run_csim_program
+from fpga_squeeze.simulate.csim import INTEGERS, Integers, build_csim, csim_flags, run_csim_program
 from fpga_squeeze.simulate.terms import compare_fed_terms
 
 Images = npt.NDArray[np.uint8]
@@ -56,9 +56,11 @@ def compare(plan: Plan, images: Images, out: Path) -> Comparison:
     return compare_run(plan, out, golden.run(plan.model, images), images, compare_fed_terms)
 
 
-def check(plan: Plan, images: Images, folder: Path, dialect: str = "vitis", native: bool = True) -> None:
+def check(
+    plan: Plan, images: Images, folder: Path, dialect: str = "vitis", integers: Integers = "native"
+) -> None:
     """The emitted C++ gives golden's values, and the terms are golden's weights."""
-    check_equal(simulate(plan, images, folder, dialect=dialect, native=native), plan)
+    check_equal(simulate(plan, images, folder, dialect=dialect, integers=integers), plan)
     comparison = compare(plan, images, folder / "out")
     assert comparison.equal, str(comparison.first)
     fed = [e for e in plan.engines if isinstance(e.weights, CompressedWeights)]
@@ -105,7 +107,7 @@ def test_fresh_random_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_vendor_integers_give_the_same(dialect: str, tmp_path: Path) -> None:
     plan, images = random_case(10, CODED)
-    check(plan, images, tmp_path, dialect, native=False)
+    check(plan, images, tmp_path, dialect, "vendor")
 
 
 @needs_tools
@@ -328,12 +330,12 @@ def test_replay_of_the_wrong_term(built: Built, tmp_path: Path) -> None:
 @needs_tools
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("native", [True, False])
-def test_compiles_clean(dialect: str, native: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("integers", INTEGERS)
+def test_compiles_clean(dialect: str, integers: Integers, tmp_path: Path) -> None:
     """Optimised, because warnings about uninitialised values come with the optimiser."""
     plan, _ = small_case()
     emit_hls(plan, tmp_path, HEADER, dialect)
-    flags = ["-O2", "-Werror", *csim_flags(tmp_path, native)]
+    flags = ["-O2", "-Werror", *csim_flags(tmp_path, integers)]
     sources = [tmp_path / f"{engine.name}.cpp" for engine in plan.engines]
     tools.compile_objects(tools.find_compiler(), [*sources, tmp_path / "fsq_top.cpp"], flags, tmp_path / "o")
 

@@ -36,7 +36,15 @@ from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.planning.plan import Folding, Plan
 from fpga_squeeze.quantize import quantize
 from fpga_squeeze.simulate import tools
-from fpga_squeeze.simulate.csim import build_csim, csim_flags, encode_words, run_csim_program, write_test_data
+from fpga_squeeze.simulate.csim import (
+    INTEGERS,
+    Integers,
+    build_csim,
+    csim_flags,
+    encode_words,
+    run_csim_program,
+    write_test_data,
+)
 from fpga_squeeze.simulate.words import decode_words
 
 Images = npt.NDArray[np.uint8]
@@ -86,7 +94,7 @@ def test_random_models_with_two_products_per_dsp(seed: int, dsp_slice: str, tmp_
 def test_vendor_integers_pack_two_products(tmp_path: Path) -> None:
     plan, images = random_case(10, Multipliers(2))
     assert any(e.products_per_dsp == 2 for e in plan.engines)
-    check_equal(simulate(plan, images, tmp_path, dialect="bambu", native=False), plan)
+    check_equal(simulate(plan, images, tmp_path, dialect="bambu", integers="vendor"), plan)
 
 
 @needs_tools
@@ -103,7 +111,7 @@ def test_digits(tmp_path: Path) -> None:
 def test_vendor_integers_give_the_same(tmp_path: Path) -> None:
     """The native integers that make the simulation fast stand in for ap_int: run once with ap_int itself."""
     plan, images = random_case(10)
-    check_equal(simulate(plan, images, tmp_path, dialect="bambu", native=False), plan)
+    check_equal(simulate(plan, images, tmp_path, dialect="bambu", integers="vendor"), plan)
 
 
 @needs_tools
@@ -272,12 +280,12 @@ def test_synthesisable_subset(dialect: str, tmp_path: Path) -> None:
 @needs_tools
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("native", [True, False])
-def test_compiles_clean(dialect: str, native: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("integers", INTEGERS)
+def test_compiles_clean(dialect: str, integers: Integers, tmp_path: Path) -> None:
     """Optimised, because warnings about uninitialised values come with the optimiser."""
     plan, _ = random_case(11)
     emit_hls(plan, tmp_path, HEADER, dialect)
-    flags = ["-O2", "-Werror", *csim_flags(tmp_path, native)]
+    flags = ["-O2", "-Werror", *csim_flags(tmp_path, integers)]
     sources = [tmp_path / n for n in ("conv1.cpp", "fire2.cpp", "pool10.cpp", "image.cpp", "fsq_top.cpp")]
     tools.compile_objects(
         tools.find_compiler(), [*sources, tmp_path / "tb" / "csim_main.cpp"], flags, tmp_path / "o"

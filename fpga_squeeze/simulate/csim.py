@@ -7,15 +7,17 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import FpgaSqueezeError
 from ..fixed_point import IntArray
+from ..paths import resource_dir
 from ..planning.plan import Plan, Stream
 from .cache import content_key, is_fresh, mark_fresh
-from .tools import compile_objects, find_compiler, find_hls_headers, first_error, link
+from .tools import compile_objects, find_ac_headers, find_compiler, find_hls_headers, first_error, link
 from .words import tensor_to_words, write_beats
 
 OPTIMISE = ("-O2",)
@@ -25,16 +27,28 @@ LEFTOVER = "contains leftover data"
 """And when a stream ends with words that no kernel has read."""
 
 
-def csim_flags(hls_folder: Path, native: bool = True) -> list[str]:
-    """Compiler flags of a C simulation; raises FpgaSqueezeError where the HLS headers are missing."""
-    return [*_options(native), "-I", str(hls_folder), "-I", str(hls_folder / "tb")]
+Integers = Literal["native", "vendor", "ac"]
+"""What stands for ap_int: native integers that wrap to their width, the vendor's classes, or Algorithmic C's."""
+INTEGERS: tuple[Integers, ...] = ("native", "vendor", "ac")
 
 
-def _options(native: bool) -> list[str]:
+def csim_flags(hls_folder: Path, integers: Integers = "native") -> list[str]:
+    """Compiler flags of a C simulation; raises FpgaSqueezeError where the headers of the integers are missing."""
+    return [*_options(integers), "-I", str(hls_folder), "-I", str(hls_folder / "tb")]
+
+
+def _options(integers: Integers) -> list[str]:
     flags = ["-std=c++14", "-Wall", "-Wextra", "-DFSQ_CSIM"]
-    if native:
+    if integers == "ac":
+        return [*flags, "-I", str(_ac_adapter()), "-isystem", str(find_ac_headers())]
+    if integers == "native":
         flags.append("-DFSQ_CSIM_NATIVE")
     return [*flags, "-isystem", str(find_hls_headers())]
+
+
+def _ac_adapter() -> Path:
+    """Folder of ap_int.h and hls_stream.h over Algorithmic C."""
+    return resource_dir("sim") / "ac_types"
 
 
 def build_csim(
@@ -43,12 +57,12 @@ def build_csim(
     on_step: Callable[[str], None] | None = None,
     *,
     optimise: tuple[str, ...] = OPTIMISE,
-    native: bool = True,
+    integers: Integers = "native",
 ) -> Path:
     """Compile and link the HLS C++ of ``hls_folder``; returns the program. Sources that did not change are not rebuilt.
 
-    ``native`` computes with native integers that wrap to their width instead of the vendor's integer classes: the
-    same values, about ten times as fast. ``on_step`` gets the name of each compiled file.
+    ``integers`` are the same values by three libraries; native ones are about ten times as fast as the vendor's.
+    ``on_step`` gets the name of each compiled file.
     """
     sources = [*sorted(hls_folder.glob("*.cpp")), hls_folder / "tb" / "csim_main.cpp"]
     if len(sources) < 2 or not sources[-1].is_file():
@@ -56,10 +70,10 @@ def build_csim(
             f"{hls_folder}: no HLS C++ of fpga-squeeze is there; generate the project first"
         )
     compiler = find_compiler()
-    flags = [*optimise, *csim_flags(hls_folder, native)]
-    headers = [*hls_folder.glob("*.hpp"), *(hls_folder / "tb").glob("*.hpp")]
+    flags = [*optimise, *csim_flags(hls_folder, integers)]
+    headers = [*hls_folder.glob("*.hpp"), *(hls_folder / "tb").glob("*.hpp"), *_ac_adapter().glob("*.h")]
     # the folder itself does not count: a copied design is not built again
-    common = content_key(headers, compiler, *optimise, *_options(native))
+    common = content_key(headers, compiler, *optimise, *_options(integers))
     build_folder.mkdir(parents=True, exist_ok=True)
 
     objects = [build_folder / f"{source.stem}.o" for source in sources]

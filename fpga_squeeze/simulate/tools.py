@@ -74,15 +74,30 @@ def find_hls_headers() -> Path:
     candidates += [
         Path(os.environ[v]) / "include" for v in ("XILINX_HLS", "XILINX_VITIS_HLS") if v in os.environ
     ]
-    spec = importlib.util.find_spec("hls4ml")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        candidates.append(Path(place) / "templates" / "vivado" / "ap_types")
+    candidates += [place / "vivado" / "ap_types" for place in _hls4ml_templates()]
     for folder in candidates:
         if (folder / "ap_int.h").is_file():
             return folder
     raise FpgaSqueezeError(
         "no HLS headers (ap_int.h): install them with pip install 'fpga-squeeze[sim]', or set FSQ_HLS_INCLUDE"
     )
+
+
+def find_ac_headers() -> Path:
+    """Folder of Algorithmic C's ac_int.h inside the package hls4ml; raises FpgaSqueezeError where it is missing."""
+    for place in _hls4ml_templates():
+        folder = place / "catapult" / "ac_types" / "include"
+        if (folder / "ac_int.h").is_file():
+            return folder
+    raise FpgaSqueezeError(
+        "no Algorithmic C headers (ac_int.h): install them with pip install 'fpga-squeeze[sim]'"
+    )
+
+
+def _hls4ml_templates() -> list[Path]:
+    spec = importlib.util.find_spec("hls4ml")
+    places = spec.submodule_search_locations if spec else None
+    return [Path(place) / "templates" for place in places or []]
 
 
 def jobs() -> int:
