@@ -26,18 +26,21 @@ HEADER: dict[str, object] = {"line": "Made by a test.", "plan": "A random plan."
 FAST_BUILD = ("-O0", "-Werror")
 
 
-def have_tools() -> str:
+def missing(*finders: Callable[[], object]) -> str:
     """Why no C simulation can be built here; empty where it can."""
     try:
-        tools.find_compiler()
-        tools.find_hls_headers()
+        for find in finders:
+            find()
     except FpgaSqueezeError as error:
         return str(error)
     return ""
 
 
-MISSING = have_tools()
+MISSING = missing(tools.find_compiler, tools.find_hls_headers)
 needs_tools = pytest.mark.skipif(bool(MISSING), reason=MISSING or "-")
+NO_AC = MISSING or missing(tools.find_ac_headers)
+needs_ac = pytest.mark.skipif(bool(NO_AC), reason=NO_AC or "-")
+each_integers = pytest.mark.parametrize("integers", ["native", "vendor", pytest.param("ac", marks=needs_ac)])
 
 
 def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:

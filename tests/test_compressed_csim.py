@@ -17,6 +17,7 @@ from csim_helpers import (
     HEADER,
     MISSING,
     check_equal,
+    each_integers,
     flip,
     needs_tools,
     random_foldings,
@@ -36,7 +37,7 @@ from fpga_squeeze.planning.plan import EnginePlan, Folding, Plan
 from fpga_squeeze.planning.weights import FORMATS, CodedStream, CompressedWeights, WeightFormat
 from fpga_squeeze.simulate import tools
 from fpga_squeeze.simulate.compare import Comparison, compare_run
-from fpga_squeeze.simulate.csim import INTEGERS, Integers, build_csim, csim_flags, run_csim_program
+from fpga_squeeze.simulate.csim import Integers, build_csim, csim_flags, run_csim_program
 from fpga_squeeze.simulate.terms import compare_fed_terms
 
 Images = npt.NDArray[np.uint8]
@@ -330,7 +331,7 @@ def test_replay_of_the_wrong_term(built: Built, tmp_path: Path) -> None:
 @needs_tools
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("integers", INTEGERS)
+@each_integers
 def test_compiles_clean(dialect: str, integers: Integers, tmp_path: Path) -> None:
     """Optimised, because warnings about uninitialised values come with the optimiser."""
     plan, _ = small_case()

@@ -16,6 +16,7 @@ from csim_helpers import (
     HEADER,
     MISSING,
     check_equal,
+    each_integers,
     flip,
     golden_tensors,
     needs_tools,
@@ -37,7 +38,6 @@ from fpga_squeeze.planning.plan import Folding, Plan
 from fpga_squeeze.quantize import quantize
 from fpga_squeeze.simulate import tools
 from fpga_squeeze.simulate.csim import (
-    INTEGERS,
     Integers,
     build_csim,
     csim_flags,
@@ -280,7 +280,7 @@ def test_synthesisable_subset(dialect: str, tmp_path: Path) -> None:
 @needs_tools
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("integers", INTEGERS)
+@each_integers
 def test_compiles_clean(dialect: str, integers: Integers, tmp_path: Path) -> None:
     """Optimised, because warnings about uninitialised values come with the optimiser."""
     plan, _ = random_case(11)

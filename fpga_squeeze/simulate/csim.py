@@ -29,7 +29,6 @@ LEFTOVER = "contains leftover data"
 
 Integers = Literal["native", "vendor", "ac"]
 """What stands for ap_int: native integers that wrap to their width, the vendor's classes, or Algorithmic C's."""
-INTEGERS: tuple[Integers, ...] = ("native", "vendor", "ac")
 
 
 def csim_flags(hls_folder: Path, integers: Integers = "native") -> list[str]:
