@@ -13,6 +13,7 @@ from designs import allowed_rows
 
 from fpga_squeeze import golden
 from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.graph import QConv, QFire, QModel
 from fpga_squeeze.planning.folding import build_plan
@@ -84,7 +85,7 @@ def simulate(
     images: npt.NDArray[np.uint8],
     folder: Path,
     *,
-    dialect: str = "vitis",
+    dialect: Dialect = "vitis",
     integers: Integers = "native",
 ) -> dict[str, int]:
     """Emit, build and run ``plan``; returns the mismatches per kernel."""

@@ -1,6 +1,7 @@
-// What the kernels do with wide integers, printed: the same text by every integer library.
+// What the kernels do with wide integers and streams, printed: the same text by every integer library.
 #include <ap_int.h>
 #include <cstdio>
+#include <hls_stream.h>
 
 namespace {
 
@@ -35,5 +36,15 @@ int main() {
     show(ap_uint<130>(ap_int<130>(wide) << 60));
     const ap_int<4> low = -8;
     std::printf("%d %d\n", (low * low).to_int(), (-low).to_int());
+
+    hls::stream<ap_uint<7> > words;
+    for (int i = 125; i < 130; ++i) words.write(i);
+    int sum = 0;
+    while (words.size() != 1) sum = sum + words.read().to_int();
+    std::printf("%d %d\n", sum, static_cast<int>(words.empty()));  // one word is left
+    std::fflush(stdout);
+    hls::stream<ap_int<7> > none;
+    none.read();
+    std::printf("%d\n", static_cast<int>(none.empty()));
     return 0;
 }

@@ -15,7 +15,8 @@ from csim_helpers import HEADER, needs_tools, random_foldings, replaced
 from random_models import random_qmodel
 from test_compressed import pruned
 
-from fpga_squeeze.emit.hls import DIALECTS, emit_hls
+from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.planning.folding import build_plan, engine_layers
 from fpga_squeeze.planning.packing import Multipliers
 from fpga_squeeze.planning.plan import Plan
@@ -81,7 +82,7 @@ def random_case(seed: int, weights: WeightFormat, products: int) -> Plan:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("weights", ["dense", "huffman"])
 @pytest.mark.parametrize("products", [1, 2])
-def test_no_diagnostics(dialect: str, weights: WeightFormat, products: int, tmp_path: Path) -> None:
+def test_no_diagnostics(dialect: Dialect, weights: WeightFormat, products: int, tmp_path: Path) -> None:
     plan = random_case(31 + products, weights, products)
     assert all(e.weights.format == weights for e in plan.engines)
     assert any(e.products_per_dsp == products for e in plan.engines)
