@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "fsq_streams.hpp"
-#include "fsq_top.hpp"
+#include "../fsq_top.hpp"
 
 namespace {
 

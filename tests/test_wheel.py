@@ -33,7 +33,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)], folder)
     (wheel,) = folder.glob("fpga_squeeze-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for part in ("templates/rtl/top.sv.j2", "templates/hls/engine.cpp.j2", "sim/cosim_main.cpp"):
+    parts = [
+        "templates/rtl/top.sv.j2",
+        "templates/hls/engine.cpp.j2",
+        "sim/cosim_main.cpp",
+        "sim/ac_types/ap_int.h",
+    ]
+    for part in parts:
         assert f"fpga_squeeze/_resources/{part}" in names
     assert "fpga_squeeze/data/digits_squeezenet.onnx" in names
     assert not [n for n in names if "__pycache__" in n or n.startswith(("tests", "hls_out"))]
