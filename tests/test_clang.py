@@ -11,17 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from csim_helpers import HEADER, needs_tools, random_foldings, replaced
+from csim_helpers import HEADER, needs_ac, needs_tools, random_foldings, replaced
 from random_models import random_qmodel
 from test_compressed import pruned
 
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
+from fpga_squeeze.paths import resource_dir
 from fpga_squeeze.planning.folding import build_plan, engine_layers
 from fpga_squeeze.planning.packing import Multipliers
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.weights import WeightFormat
-from fpga_squeeze.simulate.tools import find_compiler, find_hls_headers
+from fpga_squeeze.simulate.tools import find_ac_headers, find_compiler, find_hls_headers
 
 cindex = pytest.importorskip("clang.cindex", reason="libclang is not here: it is in the test extras")
 
@@ -45,7 +46,7 @@ def system_headers() -> tuple[str, ...]:
 
 
 def parse(file: Path, flags: tuple[str, ...], options: int = 0) -> cindex.TranslationUnit:
-    arguments = [*STRICT, *system_headers(), "-isystem", str(find_hls_headers()), *flags]
+    arguments = [*STRICT, *system_headers(), *flags]
     return cindex.Index.create().parse(str(file), args=arguments, options=options)
 
 
@@ -57,14 +58,19 @@ def diagnostics(file: Path, *flags: str) -> list[str]:
     ]
 
 
-def vendor_headers(folder: Path) -> tuple[str, ...]:
-    """Flags that bring in the HLS headers parsed once for all sources of ``folder``: half the time of a source."""
+def vendor_headers() -> tuple[str, ...]:
+    """Flags for the HLS headers."""
+    return ("-isystem", str(find_hls_headers()))
+
+
+def parsed_headers(folder: Path) -> tuple[str, ...]:
+    """The same, parsed once for all sources of ``folder``: half the time of a source."""
     header = folder / "vendor.hpp"
     names = ('"fsq_widths.hpp"', "<ap_int.h>", "<hls_stream.h>")
     header.write_text("".join(f"#include {name}\n" for name in names))
-    unit = parse(header, ("-x", "c++-header"), cindex.TranslationUnit.PARSE_INCOMPLETE)
+    unit = parse(header, ("-x", "c++-header", *vendor_headers()), cindex.TranslationUnit.PARSE_INCOMPLETE)
     unit.save(str(header.with_suffix(".pch")))
-    return ("-include-pch", str(header.with_suffix(".pch")))
+    return ("-include-pch", str(header.with_suffix(".pch")), *vendor_headers())
 
 
 def random_case(seed: int, weights: WeightFormat, products: int) -> Plan:
@@ -89,11 +95,22 @@ def test_no_diagnostics(dialect: Dialect, weights: WeightFormat, products: int, 
     emit_hls(plan, tmp_path, HEADER, dialect)
     sources = sorted(tmp_path.glob("*.cpp"))
     assert {f"{k.name}.cpp" for k in plan.kernels} | {"fsq_top.cpp"} == {file.name for file in sources}
-    vendor = vendor_headers(tmp_path)
+    vendor = parsed_headers(tmp_path)
     for source in sources:
         assert diagnostics(source, *vendor) == []
     bench = tmp_path / "tb" / "csim_main.cpp"
     assert diagnostics(bench, *vendor, "-DFSQ_CSIM", "-I", str(tmp_path)) == []
+
+
+@needs_ac
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_diagnostics_with_ac_integers(dialect: Dialect, tmp_path: Path) -> None:
+    """Stricter integers, and beats that are the vendor's ap_axiu."""
+    emit_hls(random_case(33, "huffman", 2), tmp_path, HEADER, dialect)
+    headers = ("-I", str(resource_dir("sim") / "ac_types"), "-isystem", str(find_ac_headers()))
+    for source in sorted(tmp_path.glob("*.cpp")):
+        assert diagnostics(source, *headers) == []
 
 
 @needs_tools
@@ -119,5 +136,5 @@ def test_broken_source_is_seen(old: str, new: str, told: str, tmp_path: Path) ->
     header = tmp_path / "fsq_lanes.hpp"
     line = header.read_text().split(old)[0].count("\n") + 1
     header.write_text(replaced(old, new)(header.read_text()))
-    found = diagnostics(tmp_path / "conv10.cpp")
+    found = diagnostics(tmp_path / "conv10.cpp", *vendor_headers())
     assert any(text.startswith(f"fsq_lanes.hpp:{line}: ") and told in text for text in found), found

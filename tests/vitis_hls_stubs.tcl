@@ -1,8 +1,8 @@
 # Stands in for Vitis HLS: tclsh vitis_hls_stubs.tcl RECORD FAILING SCRIPT [ARGUMENT...]
 #
-# Runs SCRIPT as `vitis_hls -f SCRIPT ARGUMENT...` does. Every command checks its arguments against its documentation and
-# adds itself to RECORD: a line of words, each in hex. FAILING is the name of a command that fails, as the tool's do; "-"
-# for none.
+# Runs SCRIPT as `vitis_hls -f SCRIPT ARGUMENT...` does. Every command checks its arguments against its documentation
+# and adds itself to RECORD: a line of words, each in hex. FAILING is the name of a command that fails, as the tool's
+# do; "-" for none.
 
 # UG1399 (2023.2), chapter "Vitis HLS Command Reference", "Project Commands": a section per command, under its name.
 # option -> number of its values; "names" is how many words stand beside the options

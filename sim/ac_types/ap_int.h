@@ -1,7 +1,7 @@
 // ap_int and ap_uint over Algorithmic C's ac_int: a second integer library for C simulation, of another author.
 //
-// Integers are as strict as those of HLS tools that build on ac_int (Bambu): the constructor without a value is explicit,
-// so that `x = {}` does not compile, and sets nothing.
+// Integers are as strict as those of HLS tools that build on ac_int (Bambu): the constructor without a value sets nothing
+// and is explicit, so that `x = {}` does not compile.
 #ifndef FSQ_AC_AP_INT_H
 #define FSQ_AC_AP_INT_H
 
@@ -41,7 +41,8 @@ template <int W, bool S> class integer : public ac_int<W, S> {
   public:
     explicit integer() = default;
     template <int W2, bool S2> integer(const ac_int<W2, S2>& value) : base(value) {}
-    template <class T, class = typename std::enable_if<std::is_arithmetic<T>::value>::type> integer(T value) : base(value) {}
+    template <class T, class = typename std::enable_if<std::is_arithmetic<T>::value>::type>
+    integer(T value) : base(value) {}
     template <int W2, bool S2>
     integer(const bit_range<W2, S2>& value) : base(static_cast<typename bit_range<W2, S2>::bits>(value)) {}
 
