@@ -140,7 +140,9 @@ class _Reader:
     def is_record(self, i: int) -> bool:
         """``struct name ... {`` or ``struct name;``, not a variable or function of such a type."""
         at = self.skip_to(i, ("{", ";", "=", "("))
-        return self.text(at) in ("{", ";") and (self.text(at) == "{" or at - i <= 2 or self.text(at - 1) == ">")
+        return self.text(at) in ("{", ";") and (
+            self.text(at) == "{" or at - i <= 2 or self.text(at - 1) == ">"
+        )
 
     def record(self, i: int, scope: Scope, template: list[Symbol]) -> int:
         brace = self.skip_to(i, ("{", ";"))

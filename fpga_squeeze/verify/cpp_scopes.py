@@ -51,7 +51,9 @@ class Scope:
     started: bool = False  # a statement has been seen
     symbols: list[Symbol] = field(default_factory=list)
     bases: tuple[str, ...] = ()
-    statements: list[tuple[str, list[Token]]] = field(default_factory=list)  # of a function: what it is, its tokens
+    statements: list[tuple[str, list[Token]]] = field(
+        default_factory=list
+    )  # of a function: what it is, its tokens
 
     @property
     def function(self) -> Scope | None:
@@ -94,10 +96,14 @@ class Unit:
         """The symbol that ``name`` means in ``scope`` at token ``index``."""
         here: Scope | None = scope
         while here:
-            found = [s for s in here.symbols if s.name == name and (s.index < index or here.kind is Kind.RECORD)]
+            found = [
+                s for s in here.symbols if s.name == name and (s.index < index or here.kind is Kind.RECORD)
+            ]
             if here.kind is Kind.FILE:
                 # other .cpp files are other translation units
-                found = [s for s in found if s.at.file.suffix != ".cpp" or s.at.file == self.tokens[index].file]
+                found = [
+                    s for s in found if s.at.file.suffix != ".cpp" or s.at.file == self.tokens[index].file
+                ]
             if found:
                 return found[-1]
             for base in here.bases:

@@ -333,7 +333,12 @@ VITIS = Dialect(
                 Rule(("variable", ()), "a variable or a class of them", forbids=("class",)),
                 Rule(("type", ("intra",)), "only between iterations", forbids=("direction", "distance")),
                 Rule(("dependent", ("false",)), "what is not there has no distance", forbids=("distance",)),
-                Rule(("dependent", ("true",)), "the tool must know how far", needs=("distance",), unless=("type", "intra")),
+                Rule(
+                    ("dependent", ("true",)),
+                    "the tool must know how far",
+                    needs=("distance",),
+                    unless=("type", "intra"),
+                ),
             ),
         ),
         # UG1399 "within the body of the loop"; a constant or template argument will do: "Using Constants with Pragmas",

@@ -19,7 +19,19 @@ from ..errors import FpgaSqueezeError
 from ..simulate import tools
 from .cpp_reader import read
 from .cpp_scopes import Kind, Pragma, Scope, Symbol, Unit
-from .pragma_grammar import DIALECTS, Constant, Dialect, Directive, Flag, Needs, Option, Place, Port, Rule, Variable
+from .pragma_grammar import (
+    DIALECTS,
+    Constant,
+    Dialect,
+    Directive,
+    Flag,
+    Needs,
+    Option,
+    Place,
+    Port,
+    Rule,
+    Variable,
+)
 from .pragma_grammar import Words as WordsValue
 
 FLAGS = ("-std=c++14", "-DFSQ_PRAGMAS", "-DFSQ_TOOL=")
@@ -77,17 +89,18 @@ def preprocess(source: Path, vendor: Path) -> str:
     return done.stdout
 
 
-def read_folder(folder: Path) -> dict[Path, Unit]:
-    """Every .cpp file of ``folder``, read as the tool sees it."""
+def read_source(source: Path) -> Unit:
+    """A .cpp file and what it includes from its own folder, read as the tool sees it."""
     with tempfile.TemporaryDirectory() as vendor:
-        return {f: read(preprocess(f, Path(vendor)), folder) for f in sorted(folder.glob("*.cpp"))}
+        return read(preprocess(source, Path(vendor)), source.parent)
 
 
 def check_folder(folder: Path, dialect: str, top: str = TOP) -> Report:
     """Every pragma of every .cpp file of ``folder`` and of the headers that it includes."""
     seen: Counter[str] = Counter()
     violations: dict[Violation, None] = {}
-    for unit in read_folder(folder).values():
+    for source in sorted(folder.glob("*.cpp")):
+        unit = read_source(source)
         for pragma in unit.pragmas:
             seen[_split(pragma.text)[0]] += 1
         violations |= dict.fromkeys(check_unit(unit, DIALECTS[dialect], top))
@@ -106,7 +119,9 @@ def check_unit(unit: Unit, dialect: Dialect, top: str = TOP) -> Iterator[Violati
         shown, source = f"#pragma HLS {name}", row.source if row else f"the tables of {dialect.name}"
         try:
             if row is None:
-                raise _Refused("unknown directive", ", ".join(d.name for d in dialect.directives + dialect.others))
+                raise _Refused(
+                    "unknown directive", ", ".join(d.name for d in dialect.directives + dialect.others)
+                )
             if row.literal and not _is_literal(pragma, lines):
                 raise _Refused("it comes from a macro", "a line of its own in the source")
             owner = _place(unit, pragma, row, top)
@@ -201,10 +216,12 @@ class _Options:
         elif option is not None and isinstance(option.value, Flag) and not option.value.always:
             value = "true"
         else:
-            option = self.bare(word)
-            if option is None:
+            bare = self.bare(word)
+            if bare is None and option is not None:
+                raise self.refuse(f"option {option.name} has no value", option)
+            if bare is None:
                 raise self.refuse(f"unknown option {word}" if word.isidentifier() else f"unexpected {word}")
-            value = word.lower()
+            option, value = bare, word.lower()
         if option.name in self.values:
             raise self.refuse(f"option {option.name} stands twice")
         if value != "false" or not isinstance(option.value, Flag):
@@ -244,6 +261,8 @@ class _Options:
     def constant(self, option: Option, kind: Constant, tokens: list[str], i: int) -> tuple[str, int]:
         """A constant expression: operands and operators in turn."""
         start, operand = i, True
+        if kind.literal and not tokens[i].isdigit():
+            raise self.refuse(f"{option.name} = {tokens[i]} is no plain number", option)
         while i < len(tokens):
             word = tokens[i]
             if operand and word in ("+", "-", "!", "~"):
@@ -319,13 +338,17 @@ class _Options:
         if not kind.top_port and symbol.what == "parameter" and function and function.name == self.top:
             raise self.refuse(f"{name} is a port of the top-level function", option)
         rank, stream = self.unit.rank(symbol, scope), self.unit.is_stream(symbol, scope)
-        if kind.needs is not Needs.ANY and rank == 0 and not (kind.needs is Needs.CHANNEL and stream is not False):
+        if (
+            kind.needs is not Needs.ANY
+            and rank == 0
+            and not (kind.needs is Needs.CHANNEL and stream is not False)
+        ):
             raise self.refuse(f"{name} is no array", option)
         if stream and self.values.get("type", "").startswith(("ram_", "rom_")):
             raise self.refuse(f"{name} is a stream, type = {self.values['type']} a memory")
         dim = _number(self.values.get("dim", "0"))
         if rank is not None and dim is not None and dim > rank:
-            raise _Refused(f"dim = {dim}, but {name} has {rank} dimensions", f"dim=0..{rank}")
+            raise _Refused(f"dim = {dim}, but {name} has only {rank}", f"dim=0..{rank}")
 
     def rule(self, rule: Rule, given: dict[str, str]) -> None:
         name, values = rule.when
