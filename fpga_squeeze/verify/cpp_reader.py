@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from .cpp_scopes import QUALIFIERS, Kind, Pragma, Scope, Symbol, Token, Unit
+from .cpp_scopes import QUALIFIERS, Kind, Pragma, Scope, Symbol, Token, Unit, words
 
 _MARKER = re.compile(r'#(?:line)? ?(\d+) "((?:[^"\\]|\\.)*)"')
 _TOKEN = re.compile(
@@ -19,10 +19,10 @@ _TOKEN = re.compile(
     | [-+*/%&|^=!<]= | . """,
     re.VERBOSE,
 )
-_BUILTIN = frozenset("void bool char short int long float double signed unsigned auto".split())
-_NO_TYPE = frozenset(
+_BUILTIN = words("void bool char short int long float double signed unsigned auto")
+_NO_TYPE = words(
     "return if else for while do switch case default break continue goto sizeof delete new throw this true false "
-    "operator template using typedef namespace".split()
+    "operator template using typedef namespace"
 )
 _CLOSE = {"(": ")", "[": "]", "{": "}"}
 
@@ -62,6 +62,13 @@ class _Reader:
         self.tokens = unit.tokens
         self.end = len(unit.tokens)
         self.namespaces: dict[tuple[int, str], Scope] = {}
+        self.closing: dict[int, int] = {}
+        opened: list[int] = []
+        for i, token in enumerate(self.tokens):
+            if token.text in _CLOSE:
+                opened.append(i)
+            elif token.text in _CLOSE.values() and opened:
+                self.closing[opened.pop()] = i
 
     def text(self, i: int) -> str:
         return self.tokens[i].text if i < self.end else ""
@@ -73,13 +80,7 @@ class _Reader:
 
     def balanced(self, i: int) -> int:
         """Past the bracket that closes the one at ``i``."""
-        depth = 0
-        while i < self.end:
-            depth += (self.text(i) in _CLOSE) - (self.text(i) in _CLOSE.values())
-            i += 1
-            if depth == 0:
-                break
-        return i
+        return self.closing.get(i, self.end - 1) + 1
 
     def angles(self, i: int) -> int:
         """Past the template arguments that start at ``i``; ``i`` itself where they are none."""
@@ -105,7 +106,6 @@ class _Reader:
     def declarations(self, i: int, scope: Scope) -> int:
         """The contents of a file, a namespace or a struct, up to its closing brace."""
         template: list[Symbol] = []
-        start = i
         while i < self.end and self.text(i) != "}":
             word = self.text(i)
             if word.startswith("#"):
@@ -115,7 +115,7 @@ class _Reader:
             elif word in ("public", "private", "protected") and self.text(i + 1) == ":":
                 i += 2
             elif word == "template":
-                start, after = i, self.angles(i + 1)
+                after = self.angles(i + 1)
                 template = self.parameters(i + 2, after - 1, "template")
                 i = after
                 continue
@@ -133,8 +133,8 @@ class _Reader:
             elif word in ("struct", "class", "union", "enum") and self.is_record(i):
                 i = self.record(i, scope, template)
             else:
-                i = self.declaration(i, template[0].index if template else i, scope, template)
-            template, start = [], i
+                i = self.declaration(i, scope, template)
+            template = []
         return i
 
     def is_record(self, i: int) -> bool:
@@ -170,11 +170,11 @@ class _Reader:
         if self.text(i) == "typedef":
             found = list(self.declarators(i + 1, end, "type"))
         elif self.text(i + 2) == "=":
-            k = end
-            while self.text(k - 1) == "]":
-                k = self.open_bracket(k - 1)
-            rank = sum(self.text(j) == "[" for j in range(k, end) if self.depth(k, j) == 0)
+            k = self.type_end(i + 3) or end
             type_ = tuple(self.text(j) for j in range(i + 3, k))
+            rank = 0
+            while self.text(k) == "[":
+                rank, k = rank + 1, self.balanced(k)
             found = [Symbol(self.text(i + 1), "type", type_, rank, self.tokens[i + 1], i + 1)]
         else:
             found = []
@@ -184,22 +184,10 @@ class _Reader:
             self.unit.aliases.setdefault(symbol.name, []).append((symbol, where))
         return end + 1
 
-    def open_bracket(self, i: int) -> int:
-        """The index of the bracket that the one at ``i`` closes."""
-        depth = 0
-        while True:
-            depth += (self.text(i) == "]") - (self.text(i) == "[")
-            if depth == 0:
-                return i
-            i -= 1
-
-    def depth(self, start: int, i: int) -> int:
-        return sum((self.text(j) in _CLOSE) - (self.text(j) in _CLOSE.values()) for j in range(start, i))
-
     def add(self, scope: Scope, i: int, what: str, type_: tuple[str, ...], rank: int) -> None:
         scope.symbols.append(Symbol(self.text(i), what, type_, rank, self.tokens[i], i))
 
-    def declaration(self, i: int, start: int, scope: Scope, template: list[Symbol]) -> int:
+    def declaration(self, i: int, scope: Scope, template: list[Symbol]) -> int:
         """A variable or a function of a file, a namespace or a struct."""
         at = i
         while at < self.end and self.text(at) not in ("(", "=", ";", "{", "["):
@@ -226,7 +214,7 @@ class _Reader:
         function = Scope(
             Kind.FUNCTION, self.text(at - 1), parent, bool(template), symbols=[*template, *parameters]
         )
-        self.unit.functions.append((start, function))
+        self.unit.functions.append((i, function))
         return self.block(stop + 1, function)
 
     def initialisers(self, i: int) -> int:
@@ -259,7 +247,7 @@ class _Reader:
         return found
 
     def declarators(self, i: int, end: int, what: str) -> Iterator[Symbol]:
-        """The names that ``type name[dims] = ..., name ...`` between two indices declares; none if it is no declaration."""
+        """The names that ``type name[dims] = ..., name ...`` between two indices declares, if it is a declaration."""
         at = self.type_end(i)
         if at is None or at >= end:
             return

@@ -9,8 +9,12 @@ from enum import Enum
 from pathlib import Path
 
 
-QUALIFIERS = frozenset(
-    "static const constexpr typename inline volatile mutable extern register struct class signed unsigned".split()
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+QUALIFIERS = words(
+    "static const constexpr typename inline volatile mutable extern register struct class signed unsigned"
 )
 
 
@@ -87,7 +91,9 @@ class Unit:
 
     tokens: list[Token]
     pragmas: list[Pragma] = field(default_factory=list)
-    functions: list[tuple[int, Scope]] = field(default_factory=list)  # index of the first token of its head
+    functions: list[tuple[int, Scope]] = field(
+        default_factory=list
+    )  # with the first token, after ``template <...>``
     records: dict[str, Scope] = field(default_factory=dict)
     namespaces: dict[str, Scope] = field(default_factory=dict)
     aliases: dict[str, list[tuple[Symbol, Scope]]] = field(default_factory=dict)

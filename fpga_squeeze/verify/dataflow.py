@@ -1,8 +1,8 @@
 """Checks that a dataflow region has the canonical form, without the HLS tool.
 
 UG1399, "Canonical Forms" and "Canonical Body" (2022.2 and 2023.1): a sequence of calls that hand data forward, over
-variables with one writer and one reader each, written before they are read; no conditions and no loops. A tool that finds
-anything else warns, and may give up the overlap of the calls on which the throughput rests.
+variables with one writer and one reader each, written before they are read; no conditions and no loops. A tool that
+finds anything else warns, and may give up the overlap of the calls on which the throughput rests.
 
 Which call writes a stream shows in its place: the kernels take the stream that they fill as their last argument.
 """

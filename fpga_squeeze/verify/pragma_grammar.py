@@ -2,10 +2,10 @@
 
 Sources are named in short:
 
-- ``UG1399``: AMD's *Vitis High-Level Synthesis User Guide*, page "pragma HLS <directive>" where no other is named. Read in
-  the releases 2022.2 to 2026.1.
-- ``front end``: what Vitis HLS does with a pragma, github.com/Xilinx/hls-llvm-project, clang/lib/Parse/ParseXlxPragma.cpp
-  and llvm/lib/Support/XILINXFPGAPlatformBasic.cpp.
+- ``UG1399``: AMD's *Vitis High-Level Synthesis User Guide*, page "pragma HLS <directive>" where no other is named.
+  Read in the releases 2022.2 to 2026.1.
+- ``front end``: what Vitis HLS does with a pragma, github.com/Xilinx/hls-llvm-project,
+  clang/lib/Parse/ParseXlxPragma.cpp and llvm/lib/Support/XILINXFPGAPlatformBasic.cpp.
 - ``scopes``: AMD's rules for the place of a pragma, github.com/Xilinx/ross-ai-assistant, skills/hls-pragma-scope.
 - ``Bambu``: PandA Bambu 2024.10, etc/clang_plugin/plugin_ASTAnalyzer.cpp, by class.
 
@@ -250,8 +250,8 @@ VITIS = Dialect(
             (Option("recursive", Flag(optional=True)), Option("off", Flag(optional=True))),
             (Rule(("off", ()), "recursive or off", forbids=("recursive",)),),
         ),
-        # UG1399 "within the boundaries of the function where the array variable is defined", type default complete, "for
-        # complete the factor is not specified, for block and cyclic it is required", dim=0 all dimensions; scopes D
+        # UG1399 "within the boundaries of the function where the array variable is defined"; type complete by default,
+        # without a factor, block and cyclic with one; dim=0: all dimensions. scopes 6: where the variable is visible
         Directive(
             "array_partition",
             "UG1399, pragma HLS array_partition",
@@ -314,9 +314,9 @@ VITIS = Dialect(
                 Option("depth", Constant()),
             ),
         ),
-        # UG1399 "within the boundaries of the function where the dependence is defined"; variable and class exclude each
-        # other; distance only where dependent is true; scopes 2.2: function or loop body. Front end: true for inter asks
-        # for a distance above 0
+        # UG1399 "within the boundaries of the function where the dependence is defined"; variable and class exclude
+        # each other; distance only where dependent is true, which "should be specified"; scopes 2.2: function or loop
+        # body. Front end: true for inter asks for a distance above 0
         Directive(
             "dependence",
             "UG1399, pragma HLS dependence",
