@@ -28,6 +28,7 @@ from fpga_squeeze.planning.weights import WeightFormat
 from fpga_squeeze.quantize import quantize
 from fpga_squeeze.simulate import tools
 from fpga_squeeze.verify import pragma_grammar as grammar
+from fpga_squeeze.verify.cpp_reader import read
 from fpga_squeeze.verify.dataflow import check_dataflow
 from fpga_squeeze.verify.pragmas import Violation, check_folder, check_unit, read_source
 
@@ -525,6 +526,85 @@ def test_variable_of_another_scope(sources: dict[str, Path]) -> None:
 def test_array_of_another_file(sources: dict[str, Path]) -> None:
     found = edited(sources, "conv10.cpp", "FSQ_ROM_BRAM(conv10_", "FSQ_ROM_BRAM(conv1_", "conv10.cpp")
     assert found and all("is not declared in scope" in v.what for v in found)
+
+
+def test_pragma_inside_a_statement(sources: dict[str, Path]) -> None:
+    for pragma in ("int a[2] = {{1,\n{0}\n2}};", "a = 1 +\n{0}\n2;", "}} }}\n{0}\n"):
+        place = {"inside": ("pool10.cpp", pragma)}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(PLACES, "inside", place["inside"])
+            found = insert(sources, "vitis", "inside", "#pragma HLS inline")
+        assert [v.what for v in found] == ["it stands inside a declaration or a statement"]
+
+
+READER = """
+# 1 "/design/types.hpp"
+enum Stage { FIRST, SECOND = 2 };
+template <class B> using rows = int[B::ROWS][2];
+struct Base { int kept[3]; };
+template <class P> struct Engine : Base {
+    typedef rows<P> Rows;
+    static constexpr int TURNS = P::ROWS > 2 ? 4 : (1 << 3);
+    Rows all[5];
+    explicit Engine(int n) : count(n), half{n / 2} {
+#pragma HLS inline
+    }
+    int step(const int (&weights)[4], bool last = TURNS > 3);
+    int count, half = 0;
+};
+#pragma HLS first
+# 1 "/usr/include/other.h"
+int hidden;
+#pragma HLS hidden
+# 1 "/design/a.cpp"
+namespace kernels { namespace { const unsigned long long rom[2][2] = {{1, 2}, {3, 4}}; } }
+template <class P> int Engine<P>::step(const int (&weights)[4], bool) {
+    typename Engine<P>::Rows mine = {};
+    a < b; x.y(3); x[2] = 1;
+again:
+    do {
+#pragma HLS second
+        for (int i = 0, j = 1; i < 4; ++i) if (i) { unsigned k = 3; hls::stream<int> s; } else j = 2;
+    } while (count < 3);
+#pragma HLS third
+    return 0;
+}
+"""
+
+
+def test_scope_reader() -> None:
+    unit = read(READER, Path("/design"))
+    assert [(p.text.split()[-1], p.file.name, p.line, p.scope.kind.value) for p in unit.pragmas] == [
+        ("inline", "types.hpp", 9, "function"),
+        ("first", "types.hpp", 14, "file"),
+        ("second", "a.cpp", 7, "loop"),
+        ("third", "a.cpp", 10, "function"),
+    ]
+    assert [f.name for _, f in unit.functions] == ["Engine", "step"] and unit.unread() == []
+    second, third = unit.pragmas[2:]
+
+    def rank(name: str) -> int | None:
+        symbol = unit.find(name, third.scope, third.index)
+        assert symbol, name
+        return unit.rank(symbol, third.scope)
+
+    names = {
+        "weights": 1,
+        "mine": 2,
+        "kept": 1,
+        "all": 3,
+        "count": 0,
+        "half": 0,
+        "TURNS": 0,
+        "FIRST": 0,
+        "SECOND": 0,
+    }
+    assert {n: rank(n) for n in names} == names
+    for unknown in ("hidden", "a", "x", "i", "j", "k", "s", "n", "again", "B", "rom"):
+        assert unit.find(unknown, third.scope, third.index) is None, unknown
+    assert second.first and third.scope.generic
+    assert unit.find("mine", second.scope, second.index)
+    assert not unit.find("mine", unit.pragmas[0].scope, second.index)
 
 
 # ------------------------------------------------------------------------------------------------- dataflow regions

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from .cpp_scopes import QUALIFIERS, Kind, Pragma, Scope, Symbol, Token, Unit, words
+from .cpp_scopes import QUALIFIERS, Kind, Pragma, Scope, Symbol, Token, Unit, last_name, words
 
 _MARKER = re.compile(r'#(?:line)? ?(\d+) "((?:[^"\\]|\\.)*)"')
 _TOKEN = re.compile(
@@ -209,7 +209,9 @@ class _Reader:
         if self.text(stop) != "{":
             return stop + 1
         parameters = self.parameters(at + 1, close - 1, "parameter")
-        owner = self.text(at - 3) if self.text(at - 2) == "::" else ""
+        owner = ""
+        if self.text(at - 2) == "::":  # a member, defined outside its struct
+            owner, _ = last_name(tuple(self.text(k) for k in range(i, at - 2)))
         parent = self.unit.records.get(owner, scope)
         function = Scope(
             Kind.FUNCTION, self.text(at - 1), parent, bool(template), symbols=[*template, *parameters]

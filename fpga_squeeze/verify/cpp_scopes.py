@@ -118,6 +118,11 @@ class Unit:
             here = here.parent
         return None
 
+    def unread(self) -> list[Token]:
+        """Pragmas that stand where no statement or declaration starts."""
+        read = {p.index for p in self.pragmas}
+        return [t for i, t in enumerate(self.tokens) if t.text.startswith("#") and i not in read]
+
     def text(self, index: int) -> str:
         return self.tokens[index].text if 0 <= index < len(self.tokens) else ""
 

@@ -111,6 +111,9 @@ def check_unit(unit: Unit, dialect: Dialect, top: str = TOP) -> Iterator[Violati
     """The violations of one translation unit, in the order of the text."""
     lines: dict[Path, list[str]] = {}
     modes: dict[Scope, str] = {}
+    for token in unit.unread():
+        where = "it stands inside a declaration or a statement"
+        yield Violation(token.file, token.line, token.text, where, "a place between them", "C++")
     for pragma in unit.pragmas:
         name, tokens = _split(pragma.text)
         row = next((d for d in dialect.others if d.name == name), None)
