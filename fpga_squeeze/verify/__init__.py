@@ -1,0 +1,1 @@
+"""Checks of emitted sources that need neither an HLS tool nor a simulator."""
