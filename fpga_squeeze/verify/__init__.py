@@ -1,0 +1,1 @@
+"""Proofs and tools: what others say of a generated project, HLS tools among them."""
