@@ -82,5 +82,7 @@ def read_verdict(lines: Iterable[str], top: Top, frames: int) -> Verdict:
     if seen != list(range(frames)):
         raise FpgaSqueezeError(f"{top.name}: the simulation compared {len(seen)} of {frames} frames")
     if mismatches == 0 and (words, values) != (frames * top.frame_words, frames * top.frame_values):
-        raise FpgaSqueezeError(f"{top.name}: the bench compared {values} values, not those of {frames} frames")
+        raise FpgaSqueezeError(
+            f"{top.name}: the bench compared {values} values, not those of {frames} frames"
+        )
     return Verdict(frames, words, values, mismatches, left, first)

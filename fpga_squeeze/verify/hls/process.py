@@ -18,10 +18,8 @@ def _stop(child: subprocess.Popen[str]) -> None:
     """End a child and all that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGTERM)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
@@ -60,7 +58,9 @@ def run_logged(
                 if on_line:
                     on_line(line.rstrip("\n"))
         return child.wait()
+    except BaseException:
+        _stop(child)
+        raise
     finally:
         if child.stdout:
             child.stdout.close()
-        _stop(child)

@@ -145,7 +145,9 @@ def find_tops(plan: Plan, name: str | None) -> list[Top]:
     found = [top for top in [*tops, _logits_top(plan, True)] if top.name == name]
     if not found:
         names = ", ".join(top.name for top in tops)
-        raise FpgaSqueezeError(f"no kernel {name!r} here; choose one of {names}, or {WHOLE} for the whole design")
+        raise FpgaSqueezeError(
+            f"no kernel {name!r} here; choose one of {names}, or {WHOLE} for the whole design"
+        )
     return found
 
 
@@ -174,4 +176,3 @@ def write_words(plan: Plan, images: ImageArray, folder: Path) -> None:
     """Write the words of every stream for ``images``, and the logits, as golden has them."""
     write_test_data(plan, run_golden(plan.model, images), images, folder)
     assert frame_beats(images) == _beats_in(plan).words
-
