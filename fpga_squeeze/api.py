@@ -25,6 +25,7 @@ from . import golden as golden_model
 from .compression.compress import Compression, CompressOptions, compress
 from .design import PlanOptions, design
 from .download import download
+from .emit.hls_dialect import Dialect
 from .errors import DoesNotFitError, FpgaSqueezeError
 from .estimate import Estimate
 from .estimate import estimate as estimate_plan
@@ -192,7 +193,7 @@ def generate(
     products_per_dsp: int | None = None,
     weights: WeightFormat | Literal["auto"] = "dense",
     formats: Mapping[str, WeightFormat] | None = None,
-    dialect: str = "vitis",
+    dialect: Dialect = "vitis",
     force: bool = False,
     on_step: OnStep | None = None,
 ) -> Project:

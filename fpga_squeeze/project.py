@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import __version__, golden
+from .emit.hls_dialect import Dialect, find_dialect
 from .emit.render import write
 from .emit.rtl import emit_rtl
 from .errors import FpgaSqueezeError
@@ -78,7 +79,7 @@ class Manifest:
     device: str | None
     part: str
     clock_mhz: float
-    dialect: str
+    dialect: Dialect
     preprocess: Preprocess
     notes: tuple[str, ...]
     estimate: dict[str, object] = field(default_factory=dict)
@@ -108,6 +109,7 @@ class Manifest:
         given |= {key: tuple(given[key]) for key in ("input", "notes", "files")}
         for key in ("foldings", "memories"):
             given[key] = {str(k): str(v) for k, v in given[key].items()}
+        given["dialect"] = find_dialect(str(given["dialect"]))
         given["weights"] = {str(k): weight_format(str(v)) for k, v in given["weights"].items()}
         given |= {"lane_budget": int(given["lane_budget"]), "clock_mhz": float(given["clock_mhz"])}
         return cls(**given)
@@ -236,7 +238,7 @@ def create_project(
     images: ImageArray,
     labels: Labels | None,
     *,
-    dialect: str,
+    dialect: Dialect,
     device: Device | None,
     clock_mhz: float,
     source: Source,
@@ -349,7 +351,7 @@ def load_project(path: str | Path) -> Project:
         ) from error
     try:
         manifest = Manifest.from_json(text)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, FpgaSqueezeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise FpgaSqueezeError(
             f"{path / MANIFEST}: damaged ({reason}); generate the project again"

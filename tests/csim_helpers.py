@@ -13,6 +13,7 @@ from designs import allowed_rows
 
 from fpga_squeeze import golden
 from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.graph import QConv, QFire, QModel
 from fpga_squeeze.planning.folding import build_plan
@@ -77,7 +78,12 @@ def mismatches(plan: Plan, images: npt.NDArray[np.uint8], out_folder: Path) -> d
 
 
 def simulate(
-    plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, dialect: str = "vitis", native: bool = True
+    plan: Plan,
+    images: npt.NDArray[np.uint8],
+    folder: Path,
+    *,
+    dialect: Dialect = "vitis",
+    native: bool = True,
 ) -> dict[str, int]:
     """Emit, build and run ``plan``; returns the mismatches per kernel."""
     emit_hls(plan, folder / "hls", HEADER, dialect)

@@ -28,7 +28,8 @@ from test_compressed import pruned
 
 from fpga_squeeze import golden
 from fpga_squeeze.emit.contents import coded_words
-from fpga_squeeze.emit.hls import DIALECTS, emit_hls
+from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.fixed_point import IntArray
 from fpga_squeeze.planning.folding import build_plan, engine_layers
@@ -56,7 +57,7 @@ def compare(plan: Plan, images: Images, out: Path) -> Comparison:
     return compare_run(plan, out, golden.run(plan.model, images), images, compare_fed_terms)
 
 
-def check(plan: Plan, images: Images, folder: Path, dialect: str = "vitis", native: bool = True) -> None:
+def check(plan: Plan, images: Images, folder: Path, dialect: Dialect = "vitis", native: bool = True) -> None:
     """The emitted C++ gives golden's values, and the terms are golden's weights."""
     check_equal(simulate(plan, images, folder, dialect=dialect, native=native), plan)
     comparison = compare(plan, images, folder / "out")
@@ -103,7 +104,7 @@ def test_fresh_random_network(tmp_path: Path) -> None:
 @needs_tools
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_vendor_integers_give_the_same(dialect: str, tmp_path: Path) -> None:
+def test_vendor_integers_give_the_same(dialect: Dialect, tmp_path: Path) -> None:
     plan, images = random_case(10, CODED)
     check(plan, images, tmp_path, dialect, native=False)
 
@@ -329,7 +330,7 @@ def test_replay_of_the_wrong_term(built: Built, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("native", [True, False])
-def test_compiles_clean(dialect: str, native: bool, tmp_path: Path) -> None:
+def test_compiles_clean(dialect: Dialect, native: bool, tmp_path: Path) -> None:
     """Optimised, because warnings about uninitialised values come with the optimiser."""
     plan, _ = small_case()
     emit_hls(plan, tmp_path, HEADER, dialect)
@@ -340,7 +341,7 @@ def test_compiles_clean(dialect: str, native: bool, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_synthesis_view_parses(dialect: str, tmp_path: Path) -> None:
+def test_synthesis_view_parses(dialect: Dialect, tmp_path: Path) -> None:
     """What an HLS tool reads: the checks of the simulation are gone, one array per block RAM is there."""
     plan, _ = small_case()
     emit_hls(plan, tmp_path, HEADER, dialect)

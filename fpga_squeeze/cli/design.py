@@ -8,11 +8,9 @@ import click
 
 from .. import api
 from ..budget import coded_size
-from ..errors import FpgaSqueezeError
+from ..emit.hls_dialect import DIALECTS, Dialect
 from . import options as opt
 from .output import print_estimate, print_json, say, steps, tell_calibration
-
-DIALECTS = ("vitis", "bambu")
 
 
 @click.command()
@@ -47,7 +45,11 @@ def quantize(model: str, output: str, **given: Any) -> None:
 @opt.clock
 @opt.quantizing
 @click.option(
-    "--hls-dialect", default="vitis", show_default=True, help="Spelling of the pragmas: vitis or bambu."
+    "--hls-dialect",
+    type=click.Choice(DIALECTS),
+    default="vitis",
+    show_default=True,
+    help="HLS tool whose pragmas the C++ carries.",
 )
 @opt.foldings
 @opt.products_per_dsp
@@ -59,7 +61,7 @@ def generate(
     lanes: int | None,
     device: str | None,
     clock_mhz: float | None,
-    hls_dialect: str,
+    hls_dialect: Dialect,
     foldings: tuple[str, ...],
     products_per_dsp: int | None,
     weights: tuple[str, ...],
@@ -70,8 +72,6 @@ def generate(
 
     MODEL is float or QDQ ONNX; the embedded digits model if left out.
     """
-    if hls_dialect not in DIALECTS:
-        raise FpgaSqueezeError(f"--hls-dialect {hls_dialect}: there are {', '.join(DIALECTS)}")
     options = opt.quantize_options(given)
     common, named = opt.weights_options(weights)
     with steps() as on_step:

@@ -13,14 +13,18 @@ from ..paths import resource_dir
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
 from ..planning.weights import Stage
 from .contents import left_bits, table_words
+from .hls_dialect import Dialect, top_pragmas
 from .hls_memory import Constants, Context, memory_context
 from .hls_weights import weight_constants, weights_context, widest_weights
 from .render import write
 
-DIALECTS = ("vitis", "bambu")
 DEFAULT_PART = "xc7z020clg400-1"
 MAX_WORD_BITS = 1 << 15
 """Widest integer of the vendor's ap_int."""
+SETTLE = 32
+"""Turns from the last word of a row to its first use: more than the pipeline of a turn is deep."""
+LEAST_FIFO = 2
+"""Words of the smallest FIFO that Vitis HLS builds."""
 
 
 def _limits(tensor: TensorType, relu: bool) -> tuple[int, int]:
@@ -98,7 +102,7 @@ def _engine(engine: EnginePlan) -> Context:
         "FREE_FIRST": lines.free_first,
         "FREE_STOP": lines.free_stop,
         "FREE_LAST": lines.free_last,
-        "READ_EVERY": max(1, work // words),
+        "READ_EVERY": max(1, (work - SETTLE) // words),
         "WORK": engine.work_cycles,
         "KERNEL": last.conv.kernel,
         "GROUPS": engine.groups,
@@ -269,17 +273,15 @@ def emit_hls(
     plan: Plan,
     folder: Path,
     header: Context,
-    dialect: str = "vitis",
+    dialect: Dialect = "vitis",
     part: str = DEFAULT_PART,
     clock_mhz: float = 100.0,
 ) -> None:
     """Write the HLS C++ of ``plan`` into ``folder``: kernels, top level, tool script, and a test bench in ``tb/``.
 
     ``header`` has ``line`` and ``plan``, which stand at the head of every generated file. ``dialect`` is the HLS tool
-    that is to read it: ``vitis`` or ``bambu``. Raises FpgaSqueezeError for another one.
+    that is to read it. Raises FpgaSqueezeError where C++ integers cannot hold a row word of the plan.
     """
-    if dialect not in DIALECTS:
-        raise FpgaSqueezeError(f"unknown HLS dialect {dialect}; choose {' or '.join(DIALECTS)}")
     max_bits = _widest(plan)
     source = resource_dir("templates") / "hls"
     (folder / "tb").mkdir(parents=True, exist_ok=True)
@@ -299,7 +301,7 @@ def emit_hls(
                 "source": kernels[-1]["name"] if kernels else "",
                 "word_bits": kernel.output.word_bits,
                 "words": kernel.output.words,
-                "depth": kernel.output.depth,
+                "depth": max(LEAST_FIFO, kernel.output.depth),
                 "stream": _describe(kernel.output.type),
             }
         )
@@ -310,14 +312,17 @@ def emit_hls(
             {"header": header, "kernel": context},
         )
     shape, output = plan.model.input.shape, plan.kernels[-1].output.type
+    frame_beats = -(-shape.channels * shape.height * shape.width // 8)
     top: Context = {
         "header": header,
         "kernels": kernels,
-        "frame_beats": -(-shape.channels * shape.height * shape.width // 8),
+        "frame_beats": frame_beats,
         "classes": output.shape.channels,
         "logit_bits": output.bits,
         "logit_signed": str(output.signed).lower(),
         "max_bits": max_bits,
+        "settle": SETTLE,
+        "pragmas": top_pragmas(dialect, {"s_axis": frame_beats, "m_axis": output.shape.channels}),
         "part": part,
         "period_ns": f"{1000 / clock_mhz:.3f}",
         "files": [f"{k['name']}.cpp" for k in kernels] + ["fsq_top.cpp"],

@@ -21,6 +21,7 @@ template <class P> inline ap_uint<P::OUT_BITS> divide(const sint<P::SUM_BITS>& s
     const sint<P::SUM_BITS + 1> magnitude = negative ? sint<P::SUM_BITS + 1>(-sum) : sint<P::SUM_BITS + 1>(sum);
     wide rest = wide(magnitude) << P::EXTRA;
     uint<P::QUOTIENT> quotient = 0;
+    FSQ_ROLLED_ABOVE
     for (int bit = 0; bit < P::QUOTIENT; ++bit) {
         FSQ_PIPELINE(1)
         const bool fits = rest >= divisor;

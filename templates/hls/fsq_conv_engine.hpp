@@ -23,52 +23,57 @@
 namespace fsq {
 
 template <class P>
-void conv_engine(row_memory<typename P::Lines>& lines, typename terms_of<P>::feed feed,
-                 hls::stream<row_word<typename P::Lines> >& in, hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
+void conv_engine(row_memory<typename P::Lines>& lines, typename terms_of<P>::replay_memory& replay,
+                 typename terms_of<P>::feed feed, hls::stream<row_word<typename P::Lines> >& in,
+                 hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
     typedef typename P::Lines L;
     typedef Drain<P> D;
 
     RowWriter<L> writer;
+    RowGate<P> gate;
     RowWindow<L> window;
     terms_of<P> terms;
     Pass<P> pass;
     D drain;
-    acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES] = {};
-    pair_sums_of<P> pair_sums = {};
-    pair_wraps_of<P> pair_wraps = {};
-    shadow_of<P> shadow = {};
-    words_of<P> words = {};
-    sint<P::W_BITS> weights[P::CHANNELS_C] = {};
-    typename terms_of<P>::replay_memory replay = {};
+    acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES];
+    pair_sums_of<P> pair_sums;
+    pair_wraps_of<P> pair_wraps;
+    shadow_of<P> shadow;
+    words_of<P> words;
+    sint<P::W_BITS> weights[P::CHANNELS_C];
     FSQ_REGISTERS(acc)
     FSQ_REGISTERS(pair_sums)
     FSQ_REGISTERS(pair_wraps)
     FSQ_REGISTERS(shadow)
     FSQ_REGISTERS(words)
     FSQ_REGISTERS(weights)
-    FSQ_ROW_WORDS(replay, 2)
-    FSQ_RAM_LUT(replay)
+    clear(acc);
+    clear(pair_sums);
+    clear(pair_wraps);
+    clear(shadow);
+    clear(words);
+    clear(weights);
 
     upto<P::GROUPS> group = 0;
     upto<P::OUTS> out_group = 0;
     upto<P::READ_EVERY> wait = 0;
-    upto<L::HEIGHT> need = P::NEED_FIRST;  // rows of the running group, and of the next
-    upto<L::HEIGHT> need_next = P::NEED_SECOND;
+    bool done = false;
 
-    while (group != P::GROUPS || drain.busy()) {
+    while (!done) {
         FSQ_TRIPCOUNT(P::WORK)
         FSQ_PIPELINE(1)
-        const bool rows_ok = group != P::GROUPS && writer.rows_in >= need;
-        const bool read = writer.rows_in < need_next && !writer.blocked() && (!rows_ok || wait == 0);
+        FSQ_READ_AFTER_WRITE(lines, FSQ_SETTLE)
+        done = group == P::GROUPS && !drain.busy();  // of the turn before: the exit waits for nothing of this one
+        const bool rows_ok = group != P::GROUPS && gate.open(writer.rows_in);
+        const bool read = gate.wants(writer.rows_in) && !writer.blocked() && (!rows_ok || wait == 0);
+        gate.turn();
 
         // ---- a beat of the finished pass
         const bool drained = !drain.busy() || drain.last_beat();
         if (drain.busy()) {
-            uint<P::Y_BITS> word[P::OUT_WIDTH] = {};
+            uint<P::Y_BITS> word[P::OUT_WIDTH];
             FSQ_REGISTERS(word)
-            upto<P::CHANNELS_C> channel = 0;
-            upto<P::ROWS> row = 0;
-            if (drain_beat<P>(drain, shadow, words, word, channel, row)) {
+            if (drain_beat<P>(drain, shadow, words, word)) {
                 out.write(pack<P::OUT_WIDTH, P::OUT_BITS>(word));
             }
         }
@@ -107,9 +112,7 @@ void conv_engine(row_memory<typename P::Lines>& lines, typename terms_of<P>::fee
                         if (group == P::GROUPS - 1) writer.free_slots = writer.free_slots + P::FREE_LAST;
                         else if (group >= P::FREE_FIRST && group < P::FREE_STOP) writer.free_slots = writer.free_slots + 1;
                         group = group + 1;
-                        need = need_next;
-                        if (group >= P::GROUPS - 2 || need_next + L::ROWS * L::STRIDE >= L::HEIGHT) need_next = L::HEIGHT;
-                        else need_next = need_next + L::ROWS * L::STRIDE;
+                        gate.next_group(group);
                     }
                 }
             }
@@ -121,7 +124,7 @@ void conv_engine(row_memory<typename P::Lines>& lines, typename terms_of<P>::fee
             FSQ_REGISTERS(pixels)
             unpack<L::WIDTH, L::BITS>(in.read(), pixels);
             writer.claim();
-            writer.put(lines, pixels);
+            if (writer.put(lines, pixels)) gate.completed(writer.rows_in);
         }
         if (read) wait = P::READ_EVERY - 1;
         else if (wait != 0) wait = wait - 1;

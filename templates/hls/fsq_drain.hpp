@@ -93,10 +93,10 @@ inline void load_drain(Drain<P>& drain, const Pass<P>& pass, const acc_of<P> (&a
     }
 }
 
-// One beat. Returns true where it completes a row word: word[] of channel and row, as they stand before the step.
+// One beat. Returns true where it completes a row word, which then stands in word[].
 template <class P>
-inline bool drain_beat(Drain<P>& drain, const shadow_of<P>& shadow, words_of<P>& words, uint<P::Y_BITS> (&word)[P::OUT_WIDTH],
-                       upto<P::CHANNELS_C>& channel, upto<P::ROWS>& row) {
+inline bool drain_beat(Drain<P>& drain, const shadow_of<P>& shadow, words_of<P>& words,
+                       uint<P::Y_BITS> (&word)[P::OUT_WIDTH]) {
     FSQ_INLINE
     typedef uint<P::BIAS_BITS + P::LEFT_BITS> entry_t;
     const entry_t entry = P::table_word(drain.pass.base + drain.channel);
@@ -135,14 +135,10 @@ inline bool drain_beat(Drain<P>& drain, const shadow_of<P>& shadow, words_of<P>&
     const bool row_end = drain.part == P::PARTS - 1;
     const bool send = row_end && drain.pass.phase == P::PHASES - 1 && drain.channel < drain.pass.channels &&
                       drain.row < drain.pass.rows;
-    channel = drain.channel;
-    row = drain.row;
-    if (send) {
-        FSQ_UNROLL_ABOVE
-        for (int x = 0; x < P::OUT_WIDTH; ++x) {
-            FSQ_UNROLL_INSIDE
-            word[x] = words[slot][x];
-        }
+    FSQ_UNROLL_ABOVE
+    for (int x = 0; x < P::OUT_WIDTH; ++x) {
+        FSQ_UNROLL_INSIDE
+        word[x] = words[slot][x];
     }
 
     drain.beat = drain.beat + 1;

@@ -15,52 +15,55 @@
 
 namespace fsq {
 
-// Turns from the last word of a squeezed row group to its first use: more than the pipeline of a turn is deep.
-constexpr int FSQ_SETTLE = 32;
-
 template <class P>
 void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Squeezed>& squeezed,
-                 typename terms_of<P>::feed feed, hls::stream<row_word<typename P::Lines> >& in,
-                 hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
+                 typename terms_of<P>::replay_memory& replay, typename terms_of<P>::feed feed,
+                 hls::stream<row_word<typename P::Lines> >& in, hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
     typedef typename P::Lines L;
     typedef typename P::Squeezed Q;
 
     RowWriter<L> writer;
     RowWriter<Q> squeezed_writer;
+    RowGate<P> gate;
     RowWindow<L> window;
     RowWindow<Q> squeezed_window;
     StageWalk<true, false, P::GROUPS> walk;
     terms_of<P> terms;
     Pass<P> pass;
     Drain<P> drain;
-    acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES] = {};
-    pair_sums_of<P> pair_sums = {};
-    pair_wraps_of<P> pair_wraps = {};
-    shadow_of<P> shadow = {};
-    words_of<P> words = {};
-    sint<P::W_BITS> weights[P::CHANNELS_C] = {};
-    typename terms_of<P>::replay_memory replay = {};
+    acc_of<P> acc[P::CHANNELS_C][P::ROWS][P::LANES];
+    pair_sums_of<P> pair_sums;
+    pair_wraps_of<P> pair_wraps;
+    shadow_of<P> shadow;
+    words_of<P> words;
+    sint<P::W_BITS> weights[P::CHANNELS_C];
     FSQ_REGISTERS(acc)
     FSQ_REGISTERS(pair_sums)
     FSQ_REGISTERS(pair_wraps)
     FSQ_REGISTERS(shadow)
     FSQ_REGISTERS(words)
     FSQ_REGISTERS(weights)
-    FSQ_ROW_WORDS(replay, 2)
-    FSQ_RAM_LUT(replay)
+    clear(acc);
+    clear(pair_sums);
+    clear(pair_wraps);
+    clear(shadow);
+    clear(words);
+    clear(weights);
 
     upto<P::MAX_OUTS> out_group = 0;
     upto<P::READ_EVERY> wait = 0;
-    upto<L::HEIGHT> need = P::NEED_FIRST;  // rows of the group to squeeze, and of the next
-    upto<L::HEIGHT> need_next = P::NEED_SECOND;
     upto<P::GROUPS> squeezed_groups = 0;   // complete ones
     upto<FSQ_SETTLE> settle = 0;           // turns until the newest of them may be read
     upto<FSQ_SETTLE> settle_before = 0;    // and the one before it
 
-    while (walk.expanded != P::GROUPS || drain.busy()) {
+    bool done = false;
+
+    while (!done) {
         FSQ_TRIPCOUNT(P::WORK)
         FSQ_PIPELINE(1)
-        FSQ_NO_HAZARD(squeezed)
+        FSQ_READ_AFTER_WRITE(lines, FSQ_SETTLE)
+        FSQ_READ_AFTER_WRITE(squeezed, FSQ_SETTLE)
+        done = walk.expanded == P::GROUPS && !drain.busy();  // of the turn before: the exit waits for nothing of this one
         const bool running = walk.expanded != P::GROUPS;
         const bool squeezing = walk.stage == SQUEEZE;
         const bool wide = walk.stage == EXPAND3;
@@ -68,14 +71,15 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
         const int channels = squeezing ? L::CHANNELS : Q::CHANNELS;
 
         // ---- are the rows of the stage there
-        const bool input_ok = writer.rows_in >= need;
+        const bool input_ok = gate.open(writer.rows_in);
         // The expand1x1 needs the squeezed rows of its own group, the expand3x3 those of the next one, too.
         const bool next_too = wide && walk.expanded != P::GROUPS - 1;
         const int ahead = squeezed_groups - walk.expanded - (next_too ? 2 : 1);  // complete groups beyond those
         const bool squeezed_ok = ahead == 0 ? settle == 0 : ahead > 0 && settle_before == 0;
         const bool rows_ok = running && (squeezing ? input_ok : squeezed_ok);
         const bool hungry = squeezing && !input_ok;
-        const bool read = writer.rows_in < need_next && !writer.blocked() && (hungry || wait == 0);
+        const bool read = gate.wants(writer.rows_in) && !writer.blocked() && (hungry || wait == 0);
+        gate.turn();
 
         // ---- a beat of the finished pass
         const bool drained = !drain.busy() || drain.last_beat();
@@ -84,11 +88,9 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
         if (drain.busy()) {
             const bool to_squeezed = drain.pass.squeeze;
             const bool group_end = drain.pass.group_end && drain.last_beat();
-            uint<P::Y_BITS> word[P::OUT_WIDTH] = {};
+            uint<P::Y_BITS> word[P::OUT_WIDTH];
             FSQ_REGISTERS(word)
-            upto<P::CHANNELS_C> channel = 0;
-            upto<P::ROWS> row = 0;
-            if (drain_beat<P>(drain, shadow, words, word, channel, row)) {
+            if (drain_beat<P>(drain, shadow, words, word)) {
                 if (to_squeezed) squeezed_writer.put(squeezed, word);
                 else out.write(pack<P::OUT_WIDTH, P::OUT_BITS>(word));
             }
@@ -109,14 +111,23 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
         const int out_channels = out_last ? rest : P::CHANNELS_C;
         if (rows_ok && (!last || drained)) {
             terms.take(replay, fresh, out_channels, weights);
+            // Both buffers are read and values chosen: an array behind a choice is no memory of its own to some tools.
             operand_of<P> pixels[P::ROWS][P::LANES];
+            operand_of<P> between[P::ROWS][P::LANES];
             FSQ_REGISTERS(pixels)
-            if (squeezing) {
-                read_pixels<L>(lines, window, terms.channel(), 0, pass.phase, pixels);
-            } else {
-                // the expand1x1 looks at the centre of the 3x3 window
-                const upto<P::PHASES + 2> offset = pass.phase + (wide ? terms.kx() : 1);
-                read_pixels<Q>(squeezed, squeezed_window, terms.channel(), wide ? terms.ky() : 1, offset, pixels);
+            FSQ_REGISTERS(between)
+            read_pixels<L>(lines, window, squeezing ? terms.channel() : 0, 0, pass.phase, pixels);
+            // the expand1x1 looks at the centre of the 3x3 window
+            const upto<P::PHASES + 2> offset = pass.phase + (wide ? terms.kx() : 1);
+            read_pixels<Q>(squeezed, squeezed_window, squeezing ? 0 : terms.channel(), wide ? terms.ky() : 1, offset, between);
+            FSQ_UNROLL_ABOVE
+            for (int r = 0; r < P::ROWS; ++r) {
+                FSQ_UNROLL_INSIDE
+                FSQ_UNROLL_ABOVE
+                for (int l = 0; l < P::LANES; ++l) {
+                    FSQ_UNROLL_INSIDE
+                    if (!squeezing) pixels[r][l] = between[r][l];
+                }
             }
             multiply_add<P>(weights, pixels, terms.first(), acc, pair_sums, pair_wraps);
 
@@ -142,9 +153,7 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
                             window.next_group();
                             if (walk.squeezed == P::GROUPS) writer.free_slots = writer.free_slots + P::FREE_LAST;
                             else writer.free_slots = writer.free_slots + 1;
-                            need = need_next;
-                            if (walk.squeezed >= P::GROUPS - 2 || need_next + P::ROWS >= L::HEIGHT) need_next = L::HEIGHT;
-                            else need_next = need_next + P::ROWS;
+                            gate.next_group(walk.squeezed);
                         } else if (wide) {
                             squeezed_window.next_group();
                         }
@@ -163,7 +172,7 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
             FSQ_REGISTERS(pixels)
             unpack<L::WIDTH, L::BITS>(in.read(), pixels);
             writer.claim();
-            writer.put(lines, pixels);
+            if (writer.put(lines, pixels)) gate.completed(writer.rows_in);
         }
         if (read) wait = P::READ_EVERY - 1;
         else if (wait != 0) wait = wait - 1;

@@ -11,31 +11,32 @@ namespace fsq {
 
 template <class P> void input(hls::stream<fsq_beat_in>& in, hls::stream<ap_uint<P::WIDTH * 8> >& out) {
     const int ROW = P::WIDTH * P::CHANNELS;  // bytes of a row
-    uint<8> row[ROW] = {};
+    const int TURNS = (ROW + P::BYTES - 1) / P::BYTES;
+    const int REST = ROW - (TURNS - 1) * P::BYTES;  // bytes of the last turn
+    typedef ap_uint<8 * (P::BYTES + 8)> wide;
+    uint<8> row[TURNS * P::BYTES];
     FSQ_REGISTERS(row)
-    ap_uint<64> beat = 0;
-    upto<8> left = 0;  // bytes of the beat not yet moved
+    clear(row);
+    wide bytes = 0;               // read and not yet moved, the first one lowest
+    upto<P::BYTES + 8> left = 0;  // their number
 
     for (int y = 0; y < P::HEIGHT; ++y) {
-        upto<ROW + 8> place = 0;
-        while (place < ROW) {
+        for (int turn = 0; turn < TURNS; ++turn) {
             FSQ_PIPELINE(1)
-            if (left == 0) {
+            const int step = turn == TURNS - 1 ? REST : P::BYTES;
+            if (left < step) {
                 const fsq_beat_in next = in.read();
-                beat = FSQ_BEAT_DATA(next);
-                left = 8;
+                const ap_uint<64> beat = FSQ_BEAT_DATA(next);
+                bytes = bytes | (wide(beat) << (8 * static_cast<int>(left)));
+                left = left + 8;
             }
-            const int rest = ROW - static_cast<int>(place);
-            const int most = static_cast<int>(left) < P::BYTES ? static_cast<int>(left) : P::BYTES;
-            const int step = rest < most ? rest : most;
             FSQ_UNROLL_ABOVE
             for (int i = 0; i < P::BYTES; ++i) {
                 FSQ_UNROLL_INSIDE
-                if (i < step) row[place + i] = uint<8>(beat >> (8 * i));
+                row[turn * P::BYTES + i] = uint<8>(bytes >> (8 * i));
             }
-            beat = beat >> (8 * step);
+            bytes = bytes >> (8 * step);
             left = left - step;
-            place = place + step;
         }
         for (int c = 0; c < P::CHANNELS; ++c) {
             FSQ_PIPELINE(1)

@@ -67,8 +67,8 @@ template <class B> struct RowWriter {
         if (opens_slot()) free_slots = free_slots - 1;
     }
 
-    // Stores a row of one channel.
-    template <class PIXEL> void put(row_memory<B>& lines, const PIXEL (&pixels)[B::WIDTH]) {
+    // Stores a row of one channel; returns true where it completes the row.
+    template <class PIXEL> bool put(row_memory<B>& lines, const PIXEL (&pixels)[B::WIDTH]) {
         FSQ_INLINE
         FSQ_UNROLL_ABOVE
         for (int x = 0; x < B::WIDTH; ++x) {
@@ -95,6 +95,43 @@ template <class B> struct RowWriter {
             y_first = y;
             first = place;
         }
+        return last_channel;
+    }
+};
+
+// When the rows of a group may be read: they are there, and the last of them was written FSQ_SETTLE turns ago. That is
+// more than the pipeline of a turn is deep, so that no read has to wait for a write.
+//
+// P gives Lines, GROUPS, NEED_FIRST and NEED_SECOND (rows of the first two groups).
+template <class P> struct RowGate {
+    typedef typename P::Lines L;
+    typedef upto<L::HEIGHT> rows;
+
+    rows need = P::NEED_FIRST;  // of the running group, and of the next
+    rows need_next = P::NEED_SECOND;
+    upto<FSQ_SETTLE> settle = 0;
+    upto<FSQ_SETTLE> settle_next = 0;
+
+    bool open(const rows& rows_in) const { return rows_in >= need && settle == 0; }
+    bool wants(const rows& rows_in) const { return rows_in < need_next; }
+
+    void turn() {
+        FSQ_INLINE
+        if (settle != 0) settle = settle - 1;
+        if (settle_next != 0) settle_next = settle_next - 1;
+    }
+    // A row was completed, and now there are so many: none more than the next group needs.
+    void completed(const rows& rows_in) {
+        FSQ_INLINE
+        if (rows_in == need) settle = FSQ_SETTLE;
+        if (rows_in == need_next) settle_next = FSQ_SETTLE;
+    }
+    void next_group(int group) {
+        FSQ_INLINE
+        need = need_next;
+        settle = settle_next;
+        const int rows_after = static_cast<int>(need_next) + L::ROWS * L::STRIDE;
+        need_next = group >= P::GROUPS - 2 || rows_after >= L::HEIGHT ? L::HEIGHT : rows_after;
     }
 };
 
@@ -139,7 +176,7 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
                         OPERAND (&pixels)[B::ROWS][B::LANES]) {
     FSQ_INLINE
     const int OFFSETS = (B::PHASES - 1) * B::STRIDE + B::KERNEL;
-    OPERAND chosen[B::ROWS][B::LANES] = {};
+    OPERAND chosen[B::ROWS][B::LANES];
     FSQ_REGISTERS(chosen)
     const OPERAND pad = OPERAND(B::pad_value(channel));
     const RowPlace<B> place = window.place(ky);
@@ -154,6 +191,19 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
         const row_number<B> y = window.y + ky + row * B::STRIDE;
         const bool inside = y >= 0 && y < B::HEIGHT;
         const int line = here.slot * B::STRIDE + here.sub;
+        // the word of the row is read once, whatever the lanes then take of it
+        OPERAND pixel[B::WIDTH];
+        FSQ_REGISTERS(pixel)
+        FSQ_UNROLL_ABOVE
+        for (int x = 0; x < B::WIDTH; ++x) {
+            FSQ_UNROLL_INSIDE
+            pixel[x] = inside ? OPERAND(lines[bank][line][channel][x]) : pad;
+        }
+        FSQ_UNROLL_ABOVE
+        for (int l = 0; l < B::LANES; ++l) {
+            FSQ_UNROLL_INSIDE
+            chosen[bank][l] = pad;
+        }
         FSQ_UNROLL_ABOVE
         for (int n = 0; n < OFFSETS; ++n) {
             FSQ_UNROLL_INSIDE
@@ -162,8 +212,7 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
                 for (int l = 0; l < B::LANES; ++l) {
                     FSQ_UNROLL_INSIDE
                     const int x = l * B::PHASES * B::STRIDE + n - B::PAD_LEFT;
-                    const bool in_row = x >= 0 && x < B::WIDTH;
-                    chosen[bank][l] = inside && in_row ? OPERAND(lines[bank][line][channel][in_row ? x : 0]) : pad;
+                    if (x >= 0 && x < B::WIDTH) chosen[bank][l] = pixel[x];
                 }
             }
         }

@@ -1,16 +1,18 @@
-// Dialect of Bambu (PandA): every pragma, every port declaration and the types at the ports.
+// Dialect of Bambu (PandA): every pragma of the kernels, and the types at the ports. The kernels use these names only; the
+// pragmas of the top level stand in fsq_top.cpp itself, because Bambu takes a function's pragmas from no macro.
 //
-// The kernels use these names only. FSQ_CSIM is defined where the sources are compiled by an ordinary C++ compiler
-// for C simulation: pragmas vanish then, because they mean nothing to it. What Bambu does not know (pipelined loops,
-// array layout, storage binding) is empty: it takes its own decisions there.
+// What Bambu does not know (pipelined loops, array layout, storage binding) is empty: it takes its own decisions there.
 #ifndef FSQ_PRAGMAS_HPP
 #define FSQ_PRAGMAS_HPP
 
-#ifdef FSQ_CSIM
-#define FSQ_PRAGMA(text)
-#else
+// FSQ_TOOL: an HLS tool reads this, whose front end is clang. In C simulation (FSQ_CSIM) and under g++ (unless
+// FSQ_PRAGMAS keeps them) pragmas vanish, because they mean nothing there.
+#if !defined(FSQ_CSIM) && (defined(__clang__) || defined(FSQ_PRAGMAS))
+#define FSQ_TOOL
 #define FSQ_PRAGMA_TEXT(text) _Pragma(#text)
 #define FSQ_PRAGMA(text) FSQ_PRAGMA_TEXT(text)
+#else
+#define FSQ_PRAGMA(text)
 #endif
 
 // The simulation headers' integers have constructors that read what they are about to overwrite.
@@ -29,13 +31,9 @@
 #define FSQ_PIPELINE(ii)                            // an error in this dialect
 #define FSQ_UNROLL_ABOVE FSQ_PRAGMA(HLS unroll)     // on the line directly above the loop
 #define FSQ_UNROLL_INSIDE
+#define FSQ_ROLLED_ABOVE FSQ_PRAGMA(nounroll)       // LLVM unrolls a short loop by itself
 #define FSQ_TRIPCOUNT(n)
 #define FSQ_INLINE
-#define FSQ_DATAFLOW FSQ_PRAGMA(HLS dataflow)
-
-// ---- ports: depth is the number of words per call
-#define FSQ_AXIS(port_name, words) FSQ_PRAGMA(HLS interface port = port_name mode = axis depth = words)
-#define FSQ_CONTROL
 
 // ---- memories
 #define FSQ_FIFO(name, words)
@@ -47,7 +45,7 @@
 #define FSQ_RAM_LUT(name)
 #define FSQ_ROM_BRAM(name)
 #define FSQ_ROM_LUT(name)
-#define FSQ_NO_HAZARD(name)
+#define FSQ_READ_AFTER_WRITE(name, turns)
 
 // ---- arithmetic
 #define FSQ_MULTIPLIER(name)

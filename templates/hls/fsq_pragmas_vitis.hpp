@@ -1,16 +1,16 @@
-// Dialect of Vitis HLS: every pragma, every port declaration and the types at the ports.
-//
-// The kernels use these names only. FSQ_CSIM is defined where the sources are compiled by an ordinary C++ compiler
-// for C simulation: pragmas vanish then, and under g++ (unless FSQ_PRAGMAS keeps them), because they mean nothing to
-// it; the tool's own front end is clang.
+// Dialect of Vitis HLS: every pragma of the kernels, and the types at the ports. The kernels use these names only; the
+// pragmas of the top level stand in fsq_top.cpp itself.
 #ifndef FSQ_PRAGMAS_HPP
 #define FSQ_PRAGMAS_HPP
 
-#if defined(FSQ_CSIM) || (defined(__GNUC__) && !defined(__clang__) && !defined(FSQ_PRAGMAS))
-#define FSQ_PRAGMA(text)
-#else
+// FSQ_TOOL: an HLS tool reads this, whose front end is clang. In C simulation (FSQ_CSIM) and under g++ (unless
+// FSQ_PRAGMAS keeps them) pragmas vanish, because they mean nothing there.
+#if !defined(FSQ_CSIM) && (defined(__clang__) || defined(FSQ_PRAGMAS))
+#define FSQ_TOOL
 #define FSQ_PRAGMA_TEXT(text) _Pragma(#text)
 #define FSQ_PRAGMA(text) FSQ_PRAGMA_TEXT(text)
+#else
+#define FSQ_PRAGMA(text)
 #endif
 
 // The simulation headers' integers have constructors that read what they are about to overwrite.
@@ -28,14 +28,10 @@
 // ---- loops and functions
 #define FSQ_PIPELINE(ii) FSQ_PRAGMA(HLS pipeline II = ii)
 #define FSQ_UNROLL_ABOVE                                   // on the line above a loop: not in this dialect
+#define FSQ_ROLLED_ABOVE                                   // neither: a pipelined loop stays rolled
 #define FSQ_UNROLL_INSIDE FSQ_PRAGMA(HLS unroll)           // first line inside the loop
 #define FSQ_TRIPCOUNT(n) FSQ_PRAGMA(HLS loop_tripcount min = n max = n)
 #define FSQ_INLINE FSQ_PRAGMA(HLS inline)
-#define FSQ_DATAFLOW FSQ_PRAGMA(HLS dataflow)
-
-// ---- ports
-#define FSQ_AXIS(port, words) FSQ_PRAGMA(HLS interface mode = axis port = port)
-#define FSQ_CONTROL FSQ_PRAGMA(HLS interface mode = ap_ctrl_chain port = return)
 
 // ---- memories
 #define FSQ_FIFO(name, words)                                 \
@@ -49,8 +45,9 @@
 #define FSQ_RAM_LUT(name) FSQ_PRAGMA(HLS bind_storage variable = name type = ram_s2p impl = lutram)
 #define FSQ_ROM_BRAM(name) FSQ_PRAGMA(HLS bind_storage variable = name type = rom_1p impl = bram)
 #define FSQ_ROM_LUT(name) FSQ_PRAGMA(HLS bind_storage variable = name type = rom_np impl = lutram)
-// reads and writes of different iterations never meet closer than FSQ_SETTLE iterations (fsq_fire_engine.hpp)
-#define FSQ_NO_HAZARD(name) FSQ_PRAGMA(HLS dependence variable = name type = inter dependent = false)
+// what a turn reads was written `turns` turns before it, or earlier
+#define FSQ_READ_AFTER_WRITE(name, turns) \
+    FSQ_PRAGMA(HLS dependence variable = name type = inter direction = RAW distance = turns dependent = true)
 
 // ---- arithmetic
 #define FSQ_MULTIPLIER(name) FSQ_PRAGMA(HLS bind_op variable = name op = mul impl = dsp)

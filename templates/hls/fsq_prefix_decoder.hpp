@@ -67,12 +67,15 @@ template <class T> struct PrefixDecoder {
     int take(const Turn& turn) {
         FSQ_INLINE
         const words_t raw = ((words_t(high) << T::WORD_BITS) | words_t(low)) >> bit;
-        window_t window = 0;  // the first bit highest
+        // The first bit highest. Always 16 bits are turned round: compilers make one operation of this loop, and HLS tools
+        // know that operation for common widths only.
+        uint<16> turned = 0;
         FSQ_UNROLL_ABOVE
-        for (int i = 0; i < T::LIMIT; ++i) {
+        for (int i = 0; i < 16; ++i) {
             FSQ_UNROLL_INSIDE
-            window = window | (window_t((raw >> i) & words_t(1)) << (T::LIMIT - 1 - i));
+            turned = turned | (uint<16>((raw >> i) & words_t(1)) << (15 - i));
         }
+        const window_t window = window_t(turned >> (16 - T::LIMIT));
         upto<T::LIMIT> length = 1;
         FSQ_UNROLL_ABOVE
         for (int i = 0; i < T::LIMIT - 1; ++i) {

@@ -46,8 +46,11 @@ template <class P> struct DenseTerms {
             FSQ_UNROLL_ABOVE
             for (int c = 0; c < P::CHANNELS_C; ++c) {
                 FSQ_UNROLL_INSIDE
-                if (fresh) replay[place][c] = weights[c];
-                else weights[c] = replay[place][c];
+                // values are chosen, not places: an array behind a choice is no memory of its own to some tools
+                const sint<P::W_BITS> kept = replay[place][c];
+                const sint<P::W_BITS> now = fresh ? weights[c] : kept;
+                if (fresh) replay[place][c] = now;
+                weights[c] = now;
             }
         }
     }

@@ -46,6 +46,20 @@ template <int BITS> using uint = integer<BITS, false>;
 // A counter that reaches `LIMIT`.
 template <int LIMIT> using upto = uint<bits_of(LIMIT)>;
 
+// Zero in every register of an array; not every integer class takes `= {}` for it.
+template <class T> inline void clear(T& x) {
+    FSQ_INLINE
+    x = 0;
+}
+template <class T, int N> inline void clear(T (&x)[N]) {
+    FSQ_INLINE
+    FSQ_UNROLL_ABOVE
+    for (int i = 0; i < N; ++i) {
+        FSQ_UNROLL_INSIDE
+        clear(x[i]);
+    }
+}
+
 // A row word: all pixels of one row of one channel, pixel 0 in the lowest bits.
 //
 // Pixels are moved in limbs of up to 64 bits; for synthesis that is wiring, in simulation it saves most of the time
