@@ -36,7 +36,7 @@ def bench_lines(folder, frames, wrong):
     return out
 '''
 
-BAMBU = '''
+BAMBU = """
 assert "--generate-interface=INFER" in sys.argv
 print(" Version: PandA 9.9-test - Revision 0123abcd")
 if MODE == "crash":
@@ -61,9 +61,9 @@ script = "\\n".join(["echo 'a line of the simulator'", *(f"echo '{{line}}'" for 
 if MODE != "no times":
     script += "\\necho '100|2100,' > results.txt; echo 0 >> results.txt"
 Path("simulate_top_minimal_interface.sh").write_text(script + "\\nexit 0\\n")
-'''
+"""
 
-VITIS = '''
+VITIS = """
 script = Path(sys.argv[-1])
 text = script.read_text()
 source = Path(re.search(r"set source (.+)", text)[1])
@@ -118,7 +118,7 @@ for line in bench_lines(source, 1, False) + bench_lines(source, 1, MODE == "mism
     "| Verilog | Pass | 130 | 131 | 132 | NA | NA | NA | 132 |\\n"
 )
 print("FSQ step=done")
-'''
+"""
 
 
 def write_fake(folder: Path, name: str) -> Path:

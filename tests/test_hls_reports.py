@@ -171,9 +171,7 @@ def test_csynth_xml(report: Path) -> None:
     assert got.timing == Timing(10.0, 7.215, 2.7) and got.timing.met
     assert got.area == Area(luts=22871, flip_flops=12034, dsp=64, bram18=31, uram=0)
     assert got.loops == (
-        ReportedLoop(
-            "conv_engine_conv1_plan_Pipeline_VITIS_LOOP_58_1", "VITIS_LOOP_58_1", 1, None, 2048, 12
-        ),
+        ReportedLoop("conv_engine_conv1_plan_Pipeline_VITIS_LOOP_58_1", "VITIS_LOOP_58_1", 1, None, 2048, 12),
         ReportedLoop("input_image_plan_s", "VITIS_LOOP_19_1", None, None, 16, 40),
         ReportedLoop("input_image_plan_s", "VITIS_LOOP_21_2", 2, None, None, 3),
     )
@@ -181,7 +179,9 @@ def test_csynth_xml(report: Path) -> None:
 
 def test_csynth_xml_without_a_latency(report: Path) -> None:
     """Loops whose turns depend on data have no latency; the report says so, and it is no number here."""
-    report.write_text(CSYNTH.replace(">5021<", ">undef<").replace(">2048</Interval-min>", ">?</Interval-min>"))
+    report.write_text(
+        CSYNTH.replace(">5021<", ">undef<").replace(">2048</Interval-min>", ">?</Interval-min>")
+    )
     got = read_synthesis(report)
     assert got.latency is None and got.interval is None
 

@@ -56,9 +56,7 @@ def hls(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
 # ------------------------------------------------------------------------------------------------- Bambu
 
 
-def test_bambu_over_all_kernels(
-    fake: pytest.MonkeyPatch, projects: dict[str, Path], capsys: Capture
-) -> None:
+def test_bambu_over_all_kernels(fake: pytest.MonkeyPatch, projects: dict[str, Path], capsys: Capture) -> None:
     code, out, err = hls(capsys, projects["bambu"], "--json")
     assert code == 0, err
     result = json.loads(out)
@@ -171,7 +169,9 @@ def test_missing_tools(
     for variable in ("BAMBU", "VITIS_HLS"):
         monkeypatch.delenv(variable, raising=False)
     code, out, err = hls(capsys, projects["bambu"])
-    assert code == 2 and out == "" and err.startswith("error: no Bambu: install PandA") and err.count("\n") == 1
+    assert (
+        code == 2 and out == "" and err.startswith("error: no Bambu: install PandA") and err.count("\n") == 1
+    )
     code, _, err = hls(capsys, projects["vitis"])
     assert code == 2 and err.startswith("error: no Vitis HLS: install AMD Vitis") and err.count("\n") == 1
     monkeypatch.setenv("BAMBU", "/nowhere/bambu")
@@ -194,12 +194,16 @@ def test_names_of_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("VITIS_HLS", str(vitis))
     script = tmp_path / "run.tcl"
     assert vitis_command(find_vitis(), script) == [str(vitis), "-f", str(script)]
-    assert vitis_command("/opt/vitis-run", script) == ["/opt/vitis-run", "--mode", "hls", "--tcl", str(script)]
+    assert vitis_command("/opt/vitis-run", script) == [
+        "/opt/vitis-run",
+        "--mode",
+        "hls",
+        "--tcl",
+        str(script),
+    ]
 
 
-def test_path_with_a_blank_is_refused(
-    fake: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
-) -> None:
+def test_path_with_a_blank_is_refused(fake: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture) -> None:
     project = api.generate(output=tmp_path / "my design", lanes=16, dialect="bambu").path
     code, _, err = hls(capsys, project)
     assert code == 2 and "take no blanks" in err

@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, assert_never
 
+from typing_extensions import assert_never
+
+from ...emit.hls_dialect import Dialect, find_dialect
 from ...errors import FpgaSqueezeError
 from ...estimate import Estimate
 from ...images import ImageArray
@@ -24,10 +26,8 @@ from .tools import TOOL_NAMES, check_path, find_bambu, find_vitis
 from .tops import WHOLE, Top, find_tops, write_sources, write_words
 from .vitis import SOLUTION, run_vitis
 
-Tool = Literal["bambu", "vitis"]
 
-
-def choose_tool(project: Project, wanted: str | None) -> Tool:
+def choose_tool(project: Project, wanted: str | None) -> Dialect:
     """The tool of the project's dialect; raises FpgaSqueezeError for another one."""
     dialect = project.manifest.dialect
     name = wanted or dialect
@@ -37,7 +37,7 @@ def choose_tool(project: Project, wanted: str | None) -> Tool:
         raise FpgaSqueezeError(
             f"{project.path}: its HLS C++ is for {TOOL_NAMES[dialect]}; generate it again with --hls-dialect {name}"
         )
-    return "bambu" if name == "bambu" else "vitis"
+    return find_dialect(name)
 
 
 def _area(cells: Resources) -> Area:
@@ -70,7 +70,7 @@ def _ours(top: Top, numbers: Estimate, mapped: Mapping[str, Resources]) -> Ours:
     return Ours(top.frame_words, _area(cells) if cells else Area())
 
 
-def _run_top(tool: Tool, job: Job, ours: Ours) -> tuple[KernelRun, str]:
+def _run_top(tool: Dialect, job: Job, ours: Ours) -> tuple[KernelRun, str]:
     """One top under the tool; also the tool's version."""
     match tool:
         case "bambu":
@@ -110,7 +110,7 @@ def _run_top(tool: Tool, job: Job, ours: Ours) -> tuple[KernelRun, str]:
             assert_never(tool)
 
 
-def _verilog(tool: Tool, job: Job) -> list[Path]:
+def _verilog(tool: Dialect, job: Job) -> list[Path]:
     """The Verilog that the tool wrote, in one folder with the contents of its memories."""
     match tool:
         case "bambu":
@@ -121,7 +121,7 @@ def _verilog(tool: Tool, job: Job) -> list[Path]:
             assert_never(tool)
 
 
-def _device(tool: Tool, project: Project) -> str:
+def _device(tool: Dialect, project: Project) -> str:
     match tool:
         case "bambu":
             return DEVICES[project.device.family if project.device else "zynq-7000"]
@@ -176,7 +176,7 @@ def verify_hls(
         for top in tops:
             work = build / top.name
             shutil.rmtree(work, ignore_errors=True)
-            files = write_sources(top, project.hls, project.manifest.dialect, work / "src")
+            files = write_sources(top, project.hls, name, work / "src")
             job = Job(top, work, tuple(files), words, len(images), device, clock_ns, step)
             run, version = _run_top(name, job, _ours(top, numbers, mapped))
             if with_yosys:

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...emit.hls_dialect import Dialect, top_pragmas
 from ...emit.render import write
 from ...errors import FpgaSqueezeError
 from ...golden import run as run_golden
@@ -94,7 +95,7 @@ def _kernel_top(plan: Plan, index: int) -> Top:
     return Top(
         name=kernel.name,
         function=KERNEL_TOP,
-        call=f"kernels::{kernel.name}",
+        call=f"kernels::{kernel.name}_kernel",
         sources=(f"{kernel.name}.cpp",),
         source=_words(before) if before else _beats_in(plan),
         output=_words(kernel),
@@ -151,7 +152,7 @@ def find_tops(plan: Plan, name: str | None) -> list[Top]:
     return found
 
 
-def write_sources(top: Top, hls: Path, dialect: str, folder: Path) -> list[Path]:
+def write_sources(top: Top, hls: Path, dialect: Dialect, folder: Path) -> list[Path]:
     """Copy what ``top`` needs of the HLS C++ in ``hls`` into ``folder``, with its own file and our bench.
 
     Returns the design's C++ files; the bench is ``folder / BENCH``. One flat folder: tools that build the sources again
@@ -163,7 +164,8 @@ def write_sources(top: Top, hls: Path, dialect: str, folder: Path) -> list[Path]
     files = [folder / name for name in top.sources]
     for file in files:
         shutil.copyfile(hls / file.name, file)
-    context: dict[str, object] = {"top": top, "dialect": dialect}
+    ports = {"in": top.source.words, "out": top.output.words}
+    context: dict[str, object] = {"top": top, "pragmas": top_pragmas(dialect, ports)}
     if not top.is_whole:
         files.append(folder / f"{top.function}.cpp")
         write(files[-1], "verify/kernel_top.cpp.j2", context)
