@@ -24,11 +24,11 @@ struct Stream {
     unsigned long long words;
 };
 
-#define FSQ_ROW(name, bits, words) {#name, bits, words},
+#define FSQ_ROW(name, bits, words) {name, bits, words},
 const Stream streams[] = {FSQ_STREAMS(FSQ_ROW)};
 #undef FSQ_ROW
 const int stream_count = sizeof(streams) / sizeof(streams[0]);
-#define FSQ_ROW(name, bits, words) {#name, bits, words},
+#define FSQ_ROW(name, bits, words) {name, bits, words},
 const std::vector<Stream> feeds = {FSQ_FEEDS(FSQ_ROW)};
 #undef FSQ_ROW
 

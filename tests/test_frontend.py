@@ -69,7 +69,7 @@ def test_names_become_identifiers(tmp_path: Path) -> None:
     proto = net.model(net.squeezenet())
     names = {
         "conv1": "/features/features.0/Conv",
-        "pool1": "output",
+        "pool1": "logits",
         "conv10": "Pool 10",
         "pool10": "pool-10",
     }
@@ -78,7 +78,7 @@ def test_names_become_identifiers(tmp_path: Path) -> None:
     onnx.save(proto, tmp_path / "2nd model.onnx")
     model = agrees(tmp_path / "2nd model.onnx")
     assert [x.name for x in model.layers] == [
-        "features_0", "output_layer", "features_3", "pool2", "fire3", "Pool_10", "pool_10_2"
+        "features_0", "logits_layer", "features_3", "pool2", "fire3", "Pool_10", "pool_10_2"
     ]  # fmt: skip
     assert model.name == "model_2nd_model"
 

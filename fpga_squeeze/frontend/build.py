@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..graph import Conv, Fire, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
-from .names import RESERVED, Namer, clean, common_stem
+from .names import Namer, clean, common_stem, usable
 from .onnx_file import OnnxGraph
 from .steps import AverageStep, ConvStep, FireStep, PoolStep, Post, Step
 
@@ -58,7 +57,7 @@ def layer_names(steps: list[Step], kept: tuple[str, ...] = ()) -> list[str]:
     """An identifier for each step: ``kept`` where they fit, else from node names, else conv1, pool1, fire2,
     ..."""
     fits = len(kept) == len(steps) and len({n.lower() for n in kept}) == len(kept)
-    if fits and all(re.fullmatch(r"[A-Za-z]\w*", n, re.ASCII) and n.lower() not in RESERVED for n in kept):
+    if fits and all(usable(n) for n in kept):
         return list(kept)
     namer, out, stage = Namer(), [], 0
     for step in steps:

@@ -13,119 +13,33 @@ GENERIC = re.compile(
 
 RESERVED = frozenset(
     [
+        "image",  # the line gatherer, and golden's pixels
+        "images",  # the frames beside a file of words for each kernel
         "logits",
-        "input",
-        "output",
-        "inout",
-        "wire",
-        "reg",
-        "logic",
-        "bit",
-        "byte",
-        "int",
-        "integer",
-        "real",
-        "time",
-        "string",
-        "enum",
-        "struct",
-        "union",
-        "module",
-        "endmodule",
-        "interface",
-        "package",
-        "function",
-        "task",
-        "begin",
-        "end",
-        "if",
-        "else",
-        "for",
-        "while",
-        "do",
-        "case",
-        "default",
-        "return",
-        "break",
-        "continue",
-        "assign",
-        "always",
-        "initial",
-        "posedge",
-        "negedge",
-        "signed",
-        "unsigned",
-        "parameter",
-        "localparam",
-        "generate",
-        "genvar",
-        "static",
-        "const",
-        "extern",
-        "auto",
-        "bool",
-        "char",
-        "short",
-        "long",
-        "float",
-        "double",
-        "void",
-        "class",
-        "public",
-        "private",
-        "protected",
-        "virtual",
-        "template",
-        "typename",
-        "this",
-        "new",
-        "delete",
-        "operator",
-        "namespace",
-        "using",
-        "try",
-        "catch",
-        "throw",
-        "true",
-        "false",
-        "goto",
-        "switch",
-        "sizeof",
-        "typedef",
-        "inline",
-        "register",
-        "volatile",
-        "and",
-        "or",
-        "not",
-        "xor",
-        "nand",
-        "nor",
-        "xnor",
-        "buf",
-        "table",
-        "primitive",
-        "property",
-        "sequence",
-        "program",
-        "design",
-        "cell",
-        "library",
-        "use",
-        "top",
-        "image",
-        "pixels",
-        "report",
-        "csim_main",
-        "config",
-        "include",
-        "main",
-        "std",
-        "hls",
-        "ap",
+        "logits_frac",
+        "file",  # of numpy.savez, whose other arguments are the arrays' names
+        "allow_pickle",
+        "csim_main",  # a source beside one for each kernel
     ]
 )
-"""Words that mean something to C++, SystemVerilog or the generated project, whatever their case."""
+"""Names that stand beside those of the kernels in a project, whatever their case.
+
+Words of C++ and Verilog are none of them: in sources a name never stands without a suffix (``export_kernel``)."""
+
+
+def usable(name: str) -> bool:
+    """Whether ``name`` can be a kernel's as it is: an identifier that nothing else in a project is called.
+
+    ``fsq_`` starts the names of our own sources, and NAME_terms is what the lanes of NAME see.
+    """
+    word = name.lower()
+    identifier = re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII)
+    return (
+        bool(identifier)
+        and word not in RESERVED
+        and not word.startswith("fsq_")
+        and not word.endswith("_terms")
+    )
 
 
 def clean(name: str, op: str) -> str:
@@ -163,8 +77,8 @@ class Namer:
         base = re.sub(r"__+", "_", re.sub(r"[^A-Za-z0-9]", "_", wanted)).strip("_") or fallback
         if not base[0].isalpha():
             base = f"{re.sub(r'[^a-z]', '', fallback)}_{base}"
-        if base.lower() in RESERVED or base.lower().startswith("fsq_"):
-            base += "_layer"
+        if not usable(base):
+            base = f"layer_{base}_layer" if base.lower().startswith("fsq_") else f"{base}_layer"
         name, count = base, 1
         while any((name + s).lower() in self._taken for s in ("", *suffixes)):
             count += 1
