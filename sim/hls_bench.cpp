@@ -3,7 +3,7 @@
 // Usage: hls_bench FRAMES INPUT EXPECTED
 //   INPUT, EXPECTED  words of all frames, each in whole bytes, least significant first
 //
-// hls_bench_top.hpp, written for the top, gives FSQ_BENCH_KERNEL (a name), FSQ_BENCH_TOP (the function), FSQ_BENCH_IN and
+// fsq_bench_top.hpp, written for the top, gives FSQ_BENCH_KERNEL (a name), FSQ_BENCH_TOP (the function), FSQ_BENCH_IN and
 // FSQ_BENCH_OUT (ports, see below), FSQ_BENCH_IN_WORDS (words per frame), and the tensor that comes out, in groups of
 // FSQ_BENCH_ROWS rows, channel after channel: FSQ_BENCH_CHANNELS, _HEIGHT, _WIDTH, _BITS (of a pixel), _SIGNED.
 //
@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "fsq_top.hpp"
-#include "hls_bench_top.hpp"
+#include "fsq_bench_top.hpp"
 
 namespace {
 

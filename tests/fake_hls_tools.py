@@ -16,7 +16,7 @@ MODE = os.environ.get("FAKE_MODE", "good")
 
 def top(folder):
     """What the bench's header says of the top."""
-    text = (folder / "hls_bench_top.hpp").read_text()
+    text = (folder / "fsq_bench_top.hpp").read_text()
     return dict(re.findall(r"#define FSQ_BENCH_(\\w+) (.+)", text))
 
 def bench_lines(folder, frames, wrong):

@@ -167,7 +167,7 @@ def verify_hls(
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step) if with_yosys else {}
     try:
         kept.unlink(missing_ok=True)
-        words = build / "words"
+        words = build / "fsq_words"
         shutil.rmtree(words, ignore_errors=True)
         step("golden's words")
         write_words(project.plan, images, words)

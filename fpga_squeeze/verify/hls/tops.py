@@ -21,7 +21,8 @@ WHOLE = "fsq_top"
 """Name of the whole design, images in and logits out."""
 LOGITS = "logits"
 """Name of the stage that sends the last kernel's words as beats."""
-BENCH = "hls_bench.cpp"
+BENCH = "fsq_hls_bench.cpp"
+"""Our bench beside the sources: what starts with fsq_ is the name of no kernel."""
 KERNEL_TOP = "fsq_kernel_top"
 
 
@@ -169,8 +170,8 @@ def write_sources(top: Top, hls: Path, dialect: Dialect, folder: Path) -> list[P
     if not top.is_whole:
         files.append(folder / f"{top.function}.cpp")
         write(files[-1], "verify/kernel_top.cpp.j2", context)
-    write(folder / "hls_bench_top.hpp", "verify/hls_bench_top.hpp.j2", context)
-    shutil.copyfile(resource_dir("sim") / BENCH, folder / BENCH)
+    write(folder / "fsq_bench_top.hpp", "verify/fsq_bench_top.hpp.j2", context)
+    shutil.copyfile(resource_dir("sim") / BENCH.removeprefix("fsq_"), folder / BENCH)
     return files
 
 
