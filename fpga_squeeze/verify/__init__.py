@@ -1,1 +1,1 @@
-"""Proofs and tools: what others say of a generated project, HLS tools among them."""
+"""Proofs beyond golden: checks of emitted sources that need no tool, and HLS tools on a whole project."""

@@ -67,6 +67,7 @@ void conv_engine(row_memory<typename P::Lines>& lines, typename terms_of<P>::rep
         const bool rows_ok = group != P::GROUPS && gate.open(writer.rows_in);
         const bool read = gate.wants(writer.rows_in) && !writer.blocked() && (!rows_ok || wait == 0);
         gate.turn();
+        FSQ_TURN(L);
 
         // ---- a beat of the finished pass
         const bool drained = !drain.busy() || drain.last_beat();
@@ -89,7 +90,7 @@ void conv_engine(row_memory<typename P::Lines>& lines, typename terms_of<P>::rep
             operand_of<P> pixels[P::ROWS][P::LANES];
             FSQ_REGISTERS(pixels)
             const upto<P::PHASES * L::STRIDE + P::KERNEL> offset = pass.phase * L::STRIDE + terms.kx();
-            read_pixels<L>(lines, window, terms.channel(), terms.ky(), offset, pixels);
+            read_pixels<L>(lines, window, terms.channel(), terms.ky(), offset, true, pixels);
             multiply_add<P>(weights, pixels, terms.first(), acc, pair_sums, pair_wraps);
 
             terms.next(L::CHANNELS, P::KERNEL);

@@ -80,6 +80,8 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
         const bool hungry = squeezing && !input_ok;
         const bool read = gate.wants(writer.rows_in) && !writer.blocked() && (hungry || wait == 0);
         gate.turn();
+        FSQ_TURN(L);
+        FSQ_TURN(Q);
 
         // ---- a beat of the finished pass
         const bool drained = !drain.busy() || drain.last_beat();
@@ -116,10 +118,11 @@ void fire_engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Sq
             operand_of<P> between[P::ROWS][P::LANES];
             FSQ_REGISTERS(pixels)
             FSQ_REGISTERS(between)
-            read_pixels<L>(lines, window, squeezing ? terms.channel() : 0, 0, pass.phase, pixels);
+            read_pixels<L>(lines, window, squeezing ? terms.channel() : 0, 0, pass.phase, squeezing, pixels);
             // the expand1x1 looks at the centre of the 3x3 window
             const upto<P::PHASES + 2> offset = pass.phase + (wide ? terms.kx() : 1);
-            read_pixels<Q>(squeezed, squeezed_window, squeezing ? 0 : terms.channel(), wide ? terms.ky() : 1, offset, between);
+            read_pixels<Q>(squeezed, squeezed_window, squeezing ? 0 : terms.channel(), wide ? terms.ky() : 1, offset,
+                           !squeezing, between);
             FSQ_UNROLL_ABOVE
             for (int r = 0; r < P::ROWS; ++r) {
                 FSQ_UNROLL_INSIDE

@@ -10,6 +10,7 @@
 #ifndef FSQ_LINES_HPP
 #define FSQ_LINES_HPP
 
+#include "fsq_hazard.hpp"
 #include "fsq_types.hpp"
 
 namespace fsq {
@@ -70,6 +71,7 @@ template <class B> struct RowWriter {
     // Stores a row of one channel; returns true where it completes the row.
     template <class PIXEL> bool put(row_memory<B>& lines, const PIXEL (&pixels)[B::WIDTH]) {
         FSQ_INLINE
+        FSQ_WROTE(B, place.bank, place.slot * B::STRIDE + place.sub, channel);
         FSQ_UNROLL_ABOVE
         for (int x = 0; x < B::WIDTH; ++x) {
             FSQ_UNROLL_INSIDE
@@ -171,10 +173,16 @@ template <class B> struct RowWindow {
 
 // Every lane chooses its pixel of kernel row ky: lane l of a row stands at x = (l * PHASES + phase) * STRIDE + kx -
 // PAD_LEFT, and offset = phase * STRIDE + kx. Each lane has a choice among as many pixels as there are offsets.
+//
+// Where the pixels are not `used` they are of no consequence: hardware reads all the same, a C simulation does not.
 template <class B, class OFFSET, class CHANNEL, class OPERAND>
 inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, CHANNEL channel, int ky, OFFSET offset,
-                        OPERAND (&pixels)[B::ROWS][B::LANES]) {
+                        bool used, OPERAND (&pixels)[B::ROWS][B::LANES]) {
     FSQ_INLINE
+#ifdef FSQ_CSIM
+    if (!used) return;
+#endif
+    static_cast<void>(used);
     const int OFFSETS = (B::PHASES - 1) * B::STRIDE + B::KERNEL;
     OPERAND chosen[B::ROWS][B::LANES];
     FSQ_REGISTERS(chosen)
@@ -191,6 +199,7 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
         const row_number<B> y = window.y + ky + row * B::STRIDE;
         const bool inside = y >= 0 && y < B::HEIGHT;
         const int line = here.slot * B::STRIDE + here.sub;
+        if (inside) FSQ_READS(B, bank, line, channel);
         // the word of the row is read once, whatever the lanes then take of it
         OPERAND pixel[B::WIDTH];
         FSQ_REGISTERS(pixel)
