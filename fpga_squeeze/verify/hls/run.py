@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +36,17 @@ def choose_tool(project: Project, wanted: str | None) -> Dialect:
             f"{project.path}: its HLS C++ is for {TOOL_NAMES[dialect]}; generate it again with --hls-dialect {name}"
         )
     return find_dialect(name)
+
+
+def _find(tool: Dialect) -> None:
+    """Raises FpgaSqueezeError where the tool is not there, before any work is done for it."""
+    match tool:
+        case "bambu":
+            find_bambu()
+        case "vitis":
+            find_vitis()
+        case _:
+            assert_never(tool)
 
 
 def _area(cells: Resources) -> Area:
@@ -134,9 +143,9 @@ def _device(tool: Dialect, project: Project) -> str:
 def _keep(result: HlsRun, path: Path) -> None:
     """Write a result whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        file.write(json.dumps(result.to_json(), indent=2) + "\n")
-    os.replace(file.name, path)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 def verify_hls(
@@ -157,7 +166,7 @@ def verify_hls(
     tops = find_tops(project.plan, kernel)
     build = project.build("hls") / name
     check_path(build)
-    find_bambu() if name == "bambu" else find_vitis()
+    _find(name)
     kept = project.run("hls") / f"{name}.json"
     device = _device(name, project)
     clock_ns = 1000 / project.manifest.clock_mhz
