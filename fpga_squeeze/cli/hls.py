@@ -8,6 +8,7 @@ from .. import api
 from ..api import HlsKernel, HlsRun
 from ..verify.hls.results import Area
 from ..verify.hls.tools import TOOL_NAMES
+from ..verify.hls.tops import WHOLE
 from . import options as opt
 from .output import new_table, print_json, say, show, steps
 
@@ -96,6 +97,5 @@ def _print_sources(run: HlsRun) -> None:
     cells = "both as mapped by Yosys" if mapped else f"{TOOL_NAMES[run.tool]}'s own estimate / ours"
     say(f"cells: {cells}; device {run.device}, clock {run.clock_ns:g} ns")
     if run.tool == "bambu":
-        say(
-            "cycles: one frame from start to done; Bambu does not pipeline loops / our planned cycles per frame"
-        )
+        ours = "our planned latency" if run.kernels[0].name == WHOLE else "our planned cycles per frame"
+        say(f"cycles: one frame from start to done; Bambu does not pipeline loops / {ours}")

@@ -61,7 +61,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ours:
-    """The same kernel in our RTL: cycles per frame as planned, cells as estimated; flip-flops only where mapped."""
+    """The same kernel in our RTL: cycles as planned, cells as estimated, or as mapped where that was asked for.
+
+    cycles  per frame; of the whole design: from the first word in to the last one out
+    """
 
     cycles: int
     area: Area
