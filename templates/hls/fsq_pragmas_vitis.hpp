@@ -47,7 +47,7 @@
 #define FSQ_ROM_LUT(name) FSQ_PRAGMA(HLS bind_storage variable = name type = rom_np impl = lutram)
 // what a turn reads was written `turns` turns before it, or earlier
 #define FSQ_READ_AFTER_WRITE(name, turns) \
-    FSQ_PRAGMA(HLS dependence variable = name type = inter direction = RAW distance = turns dependent = true)
+    FSQ_PRAGMA(HLS dependence variable = name inter RAW distance = turns true)
 
 // ---- arithmetic
 #define FSQ_MULTIPLIER(name) FSQ_PRAGMA(HLS bind_op variable = name op = mul impl = dsp)
