@@ -43,6 +43,8 @@ from .simulate.compare import Comparison, compare_run
 from .simulate.terms import compare_fed_terms, compare_terms
 from .sources import DEFAULTS, OnStep, QuantizeOptions, Target, load, quantized
 from .synthesis import Synthesis, synthesise
+from .verify.hls.results import HlsRun
+from .verify.hls.results import KernelRun as HlsKernel
 
 __all__ = [
     "CompressOptions",
@@ -51,6 +53,8 @@ __all__ = [
     "CosimRun",
     "DEFAULTS",
     "Evaluation",
+    "HlsKernel",
+    "HlsRun",
     "OnStep",
     "Quantized",
     "QuantizeOptions",
@@ -67,6 +71,7 @@ __all__ = [
     "evaluate",
     "generate",
     "golden",
+    "hls",
     "make_plan",
     "quantize",
     "synth",
@@ -440,3 +445,26 @@ def synth(target: str | Path, on_step: OnStep | None = None) -> Synthesis:
     family = project.device.family if project.device else "zynq-7000"
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step)
     return Synthesis(project.estimate(), mapped, project.device)
+
+
+# ------------------------------------------------------------------------------------------------- HLS tools
+
+
+def hls(
+    target: str | Path,
+    tool: str | None = None,
+    kernel: str | None = None,
+    frames: int = 1,
+    *,
+    with_yosys: bool = False,
+    on_step: OnStep | None = None,
+) -> HlsRun:
+    """Run Bambu or Vitis HLS over a project's HLS C++, simulate its RTL and compare it with golden.
+
+    ``tool`` is the project's own dialect unless given; ``kernel`` None: every kernel by itself, ``fsq_top``: the whole
+    design. ``with_yosys`` counts the cells of the tool's Verilog and of our RTL with Yosys.
+    """
+    from .verify.hls.run import verify_hls
+
+    project = load_project(target)
+    return verify_hls(project, tool, kernel, _frames(project, None, frames), with_yosys, on_step)

@@ -80,6 +80,7 @@ def test_version_and_help(capsys: Capture) -> None:
         "csim",
         "cosim",
         "compare",
+        "hls",
         "evaluate",
         "compress",
         "golden",

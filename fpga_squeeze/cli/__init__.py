@@ -1,6 +1,7 @@
 """The command line: parses, prints, exits; :mod:`fpga_squeeze.api` does the work.
 
-Exit codes: 0 all equal, or done; 1 a mismatch, or the design does not fit; 2 bad input or a missing tool.
+Exit codes: 0 all equal, or done; 1 a mismatch, an interval or a clock that an HLS tool misses, or the design does not
+fit; 2 bad input, or a tool that is missing or fails.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import click
 from .. import __version__
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from . import accuracy, design, fetch, shrink, simulation
+from .hls import hls
 from .options import join_numbers
 
 MISMATCH, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -36,7 +38,7 @@ def app() -> None:
 
 for _command in (design.quantize, design.generate, simulation.csim, simulation.cosim, simulation.compare):
     app.add_command(_command)
-for _command in (design.estimate, simulation.synth, accuracy.evaluate, shrink.compress, design.golden):
+for _command in (hls, design.estimate, simulation.synth, accuracy.evaluate, shrink.compress, design.golden):
     app.add_command(_command)
 app.add_command(fetch.fetch)
 

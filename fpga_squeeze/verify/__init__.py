@@ -1,1 +1,1 @@
-"""Checks of emitted sources that need neither an HLS tool nor a simulator."""
+"""Proofs beyond golden: checks of emitted sources that need no tool, and HLS tools on a whole project."""

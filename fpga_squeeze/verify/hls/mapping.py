@@ -1,0 +1,39 @@
+"""An HLS tool's Verilog as Yosys maps it: the measure that our own RTL is counted by."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import FpgaSqueezeError
+from ...planning.devices import Family
+from ...simulate.tools import first_error
+from ...synthesis import YOSYS_FAMILY, Resources, find_yosys
+
+
+def map_verilog(files: Sequence[Path], top: str, family: Family) -> Resources:
+    """Cells of module ``top``, flattened; ``files`` lie in one folder.
+
+    Raises FpgaSqueezeError where Yosys is missing or refuses them.
+    """
+    folder = files[0].parent
+    script = (
+        f"read_verilog {' '.join(path.name for path in files)}; "
+        f"synth_xilinx -family {YOSYS_FAMILY[family]} -top {top} -flatten -noiopad -noclkbuf; "
+        "tee -q -o fsq_cells.json stat -json"
+    )
+    done = subprocess.run(
+        [*find_yosys(), "-q", "-p", script], cwd=folder, text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise FpgaSqueezeError(
+            f"{folder}: Yosys refuses the Verilog: {first_error(done.stdout + done.stderr)}"
+        )
+    try:
+        design = json.loads((folder / "fsq_cells.json").read_text(encoding="utf-8"))["design"]
+        return Resources.of(Counter(design["num_cells_by_type"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise FpgaSqueezeError(f"{folder}: Yosys counted no cells ({error})") from error
