@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_squeeze import golden
+from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.rtl import emit_rtl
-from fpga_squeeze.planning.folding import plan_for_lanes
-from fpga_squeeze.planning.packing import Multipliers
+from fpga_squeeze.network import golden
+from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import simulate
-from fpga_squeeze.simulate.compare import compare_run
-from fpga_squeeze.simulate.cosim import build_cosim, run_cosim_program
-from fpga_squeeze.simulate.csim import build_csim, run_csim_program
+from fpga_squeeze.verify.compare import compare_run
+from fpga_squeeze.verify.cosim import build_cosim, run_cosim_program
+from fpga_squeeze.verify.csim import build_csim, run_csim_program
 
 from .networks import squeezenet
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 
 from fpga_squeeze.cli.output import print_estimate
-from fpga_squeeze.estimate import estimate
-from fpga_squeeze.planning.devices import find_device
-from fpga_squeeze.planning.planner import make_plan
+from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.planning.cost.estimate import estimate
+from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
 
 from .networks import squeezenet

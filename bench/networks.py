@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpga_squeeze.graph import (
+from fpga_squeeze.network.graph import (
     QConv,
     QFire,
     QGlobalAvgPool,

@@ -14,9 +14,9 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
-from fpga_squeeze.planning.folding import plan_for_lanes
+from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import schedule
-from fpga_squeeze.planning.weights import rom_bits
+from fpga_squeeze.planning.weight_memories import rom_bits
 
 from .networks import squeezenet
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_squeeze import golden
+from fpga_squeeze.datasets.images import load_images
+from fpga_squeeze.flow.sources import choose
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import FloatModel, QModel
-from fpga_squeeze.images import load_images
-from fpga_squeeze.method import Method
-from fpga_squeeze.quantize import PRESETS, float_logits, quantize
-from fpga_squeeze.sources import choose
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.quantization.method import Method
+from fpga_squeeze.quantization.quantize import PRESETS, float_logits, quantize
 
 METHODS = {
     "nearest": Method(balance=None, learned=False),

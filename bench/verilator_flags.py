@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from fpga_squeeze.emit.rtl import emit_rtl
-from fpga_squeeze.planning.folding import plan_for_lanes
-from fpga_squeeze.simulate.cosim import Flags, build_cosim, run_cosim_program
+from fpga_squeeze.planning.search.folding import plan_for_lanes
+from fpga_squeeze.verify.cosim import Flags, build_cosim, run_cosim_program
 
 from .networks import squeezenet
 

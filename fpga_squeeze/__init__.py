@@ -17,7 +17,7 @@ __all__ = ["DoesNotFitError", "FpgaSqueezeError", "__version__", "api", "load_pr
 if TYPE_CHECKING:
     from . import api
     from .errors import DoesNotFitError, FpgaSqueezeError
-    from .project import load_project
+    from .project.project import load_project
 
 _WHERE = {"FpgaSqueezeError": "errors", "DoesNotFitError": "errors", "load_project": "project"}
 

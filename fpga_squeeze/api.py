@@ -21,30 +21,30 @@ from typing import Literal
 
 import numpy as np
 
-from . import golden as golden_model
-from .compression.compress import Compression, CompressOptions, compress
-from .design import PlanOptions, design
-from .download import download
+from .datasets.download import download
+from .datasets.images import ImageArray, load_images
+from .device.catalogue import DEFAULT_DEVICE, Device, find_device
 from .emit.hls_dialect import Dialect
 from .errors import DoesNotFitError, FpgaSqueezeError
-from .estimate import Estimate
-from .estimate import estimate as estimate_plan
-from .evaluate import Evaluation, Score, evaluate
-from .fixed_point import IntArray
-from .graph import FloatModel, QModel
-from .images import ImageArray, load_images
-from .planning.devices import DEFAULT_DEVICE, Device, find_device
+from .flow.compress import Compression, CompressOptions, compress
+from .flow.design import PlanOptions, design
+from .flow.evaluate import Evaluation, Score, evaluate
+from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, load, quantized
+from .network import golden as golden_model
+from .network.fixed_point import IntArray
+from .network.graph import FloatModel, QModel
+from .planning.cost.estimate import Estimate
+from .planning.cost.estimate import estimate as estimate_plan
 from .planning.plan import Folding
-from .planning.planner import make_plan
+from .planning.search.planner import make_plan
 from .planning.timing import schedule
-from .planning.weights import WeightFormat
-from .project import Project, create_project, load_project, read_images
-from .simulate.compare import Comparison, compare_run
-from .simulate.terms import compare_fed_terms, compare_terms
-from .sources import DEFAULTS, OnStep, QuantizeOptions, Target, load, quantized
-from .synthesis import Synthesis, synthesise
+from .planning.weight_memories import WeightFormat
+from .project.project import Project, create_project, load_project, read_images
+from .verify.compare import Comparison, compare_run
 from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
+from .verify.synthesis import Synthesis, synthesise
+from .verify.terms import compare_fed_terms, compare_terms
 
 __all__ = [
     "CompressOptions",
@@ -168,7 +168,7 @@ def quantize(
     on_step: OnStep | None = None,
 ) -> Quantized:
     """Quantise a float ``model`` and write it as QDQ ONNX to ``output``."""
-    from .qdq import write_qdq
+    from .export.qdq import write_qdq
 
     path = Path(output)
     if path.is_dir():
@@ -351,7 +351,7 @@ def csim(
     on_step: OnStep | None = None,
 ) -> Run:
     """Compile a project's HLS C++, run it on images and compare every kernel with golden."""
-    from .simulate.csim import build_csim, run_csim_program
+    from .verify.csim import build_csim, run_csim_program
 
     project = load_project(target)
     pixels = _frames(project, images, frames)
@@ -378,7 +378,7 @@ def cosim(
 
     ``stalls`` other than 0 is the seed of random stalls on both sides.
     """
-    from .simulate.cosim import build_cosim, run_cosim_program
+    from .verify.cosim import build_cosim, run_cosim_program
 
     if stalls < 0:
         raise FpgaSqueezeError(f"--stalls {stalls}: give a seed of 1 or more, or 0 for no stalls")

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from . import api, golden
+from . import api
 from .cli import main as run_cli
 from .cli.output import new_table, say, show
+from .datasets.images import embedded_accuracy_set, embedded_model_path
 from .errors import FpgaSqueezeError
 from .frontend import read_model
-from .graph import FloatModel
-from .images import embedded_accuracy_set, embedded_model_path
-from .project import Project, load_project
-from .reference import float_logits
+from .network import golden
+from .network.graph import FloatModel
+from .network.reference import float_logits
+from .project.project import Project, load_project
 
 COSIM_FRAMES = 8
 

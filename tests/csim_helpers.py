@@ -11,17 +11,17 @@ import numpy.typing as npt
 import pytest
 from designs import allowed_rows
 
-from fpga_squeeze import golden
+from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import Dialect
+from fpga_squeeze.emit.words import decode_words, words_to_tensor
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.graph import QConv, QFire, QModel
-from fpga_squeeze.planning.folding import build_plan
-from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import QConv, QFire, QModel
 from fpga_squeeze.planning.plan import Folding, Plan
-from fpga_squeeze.simulate import tools
-from fpga_squeeze.simulate.csim import Integers, build_csim, run_csim_program
-from fpga_squeeze.simulate.words import decode_words, words_to_tensor
+from fpga_squeeze.planning.search.folding import build_plan
+from fpga_squeeze.verify import tools
+from fpga_squeeze.verify.csim import Integers, build_csim, run_csim_program
 
 HEADER: dict[str, object] = {"line": "Made by a test.", "plan": "A random plan."}
 FAST_BUILD = ("-O0", "-Werror")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_squeeze.compression.huffman import PrefixCode
+from fpga_squeeze.coding.bits import pack_bits
+from fpga_squeeze.coding.huffman import PrefixCode
 from fpga_squeeze.emit.codes import CodeTables, decoder_segments
-from fpga_squeeze.fixed_point import IntArray
-from fpga_squeeze.planning.weights import CODE_WORD, Segment
-from fpga_squeeze.weight_stream import pack_bits
+from fpga_squeeze.network.fixed_point import IntArray
+from fpga_squeeze.planning.weight_memories import CODE_WORD, Segment
 
 LIMIT = 16
 INDEX_BITS = 8

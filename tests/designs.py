@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_squeeze import golden
+from fpga_squeeze.device.block_ram import STYLES, Style, with_style
+from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.rtl import emit_rtl
-from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel
-from fpga_squeeze.planning.folding import build_plan
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import QConv, QFire, QMaxPool, QModel
+from fpga_squeeze.planning.cost.placement import row_buffers, with_styles
 from fpga_squeeze.planning.kernels import emits_one_row_per_group
-from fpga_squeeze.planning.memory import STYLES, Style, with_style
-from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
-from fpga_squeeze.planning.placement import row_buffers, with_styles
 from fpga_squeeze.planning.plan import Folding, Plan
+from fpga_squeeze.planning.search.folding import build_plan
 from fpga_squeeze.planning.timing import schedule, simulate
-from fpga_squeeze.planning.weights import WeightFormat
-from fpga_squeeze.simulate.compare import Comparison, compare_run
-from fpga_squeeze.simulate.cosim import CosimTiming, build_cosim, run_cosim_program
-from fpga_squeeze.simulate.terms import compare_terms
+from fpga_squeeze.planning.weight_memories import WeightFormat
+from fpga_squeeze.verify.compare import Comparison, compare_run
+from fpga_squeeze.verify.cosim import CosimTiming, build_cosim, run_cosim_program
+from fpga_squeeze.verify.terms import compare_terms
 
 HEADER = {"line": "A design of the test suite.", "plan": "Random folding."}
 

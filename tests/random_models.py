@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from fpga_squeeze import golden
-from fpga_squeeze.fixed_point import int_range
-from fpga_squeeze.golden import FLOAT32_EXACT, FloatInts
-from fpga_squeeze.graph import (
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.fixed_point import int_range
+from fpga_squeeze.network.golden import FLOAT32_EXACT, FloatInts
+from fpga_squeeze.network.graph import (
     Pads,
     QConv,
     QFire,

@@ -11,13 +11,13 @@ import test_compressed_csim as compressed
 import test_csim as dense
 from csim_helpers import HEADER, check_equal, flip, needs_ac, replaced, run_emitted, simulate
 
+from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.planning.packing import Multipliers
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.simulate.csim import LEFTOVER, UNDERRUN, Integers, csim_flags
-from fpga_squeeze.simulate.tools import compile_objects, find_compiler, link
+from fpga_squeeze.verify.csim import LEFTOVER, UNDERRUN, Integers, csim_flags
+from fpga_squeeze.verify.tools import compile_objects, find_compiler, link
 
 TESTS = Path(__file__).parent
 LIBRARIES: tuple[Integers, ...] = ("vendor", "ac")

@@ -10,7 +10,7 @@ from random_models import random_qmodel
 
 from fpga_squeeze import api
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.qdq import write_qdq
+from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.verify.hls.tools import find_bambu
 
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from test_rounding import random_model, random_target
 
-from fpga_squeeze import golden
-from fpga_squeeze.budget import RATES, WeightBudget, code_bits, coded_size
+from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import Conv, FloatModel, GlobalAvgPool, MaxPool, QModel, Shape
-from fpga_squeeze.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
-from fpga_squeeze.quantize import float_logits, quantize
-from fpga_squeeze.reference import conv_float, pool_float
-from fpga_squeeze.rounding import Price, descend, nearest
-from fpga_squeeze.sensitivity import conv_backward, pool_backward, weight_sensitivity
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import Conv, FloatModel, GlobalAvgPool, MaxPool, QModel, Shape
+from fpga_squeeze.network.reference import conv_float, pool_float
+from fpga_squeeze.quantization.budget import RATES, WeightBudget, code_bits, coded_size
+from fpga_squeeze.quantization.loss_sensitivity import conv_backward, pool_backward, weight_sensitivity
+from fpga_squeeze.quantization.quantize import float_logits, quantize
+from fpga_squeeze.quantization.rounding import Price, descend, nearest
 
 IMAGES = 32
 

@@ -11,9 +11,9 @@ from designs import HEADER, RtlDesign
 from random_models import random_images, random_qmodel
 
 from fpga_squeeze.emit.rtl import emit_rtl
-from fpga_squeeze.graph import QConv, QFire, QModel
-from fpga_squeeze.planning.folding import build_plan
+from fpga_squeeze.network.graph import QConv, QFire, QModel
 from fpga_squeeze.planning.plan import EnginePlan, Folding, Plan
+from fpga_squeeze.planning.search.folding import build_plan
 from fpga_squeeze.planning.timing import schedule, simulate
 
 

@@ -15,14 +15,14 @@ from csim_helpers import HEADER, needs_ac, needs_tools, random_foldings, replace
 from random_models import random_qmodel
 from test_compressed import pruned
 
+from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.paths import resource_dir
-from fpga_squeeze.planning.folding import build_plan, engine_layers
-from fpga_squeeze.planning.packing import Multipliers
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.weights import WeightFormat
-from fpga_squeeze.simulate.tools import find_ac_headers, find_compiler, find_hls_headers
+from fpga_squeeze.planning.search.folding import build_plan, engine_layers
+from fpga_squeeze.planning.weight_memories import WeightFormat
+from fpga_squeeze.verify.tools import find_ac_headers, find_compiler, find_hls_headers
 
 cindex = pytest.importorskip("clang.cindex", reason="libclang is not here: it is in the test extras")
 

@@ -17,12 +17,12 @@ from onnx_builder import Net, find, initializer, set_initializer
 from PIL import Image
 
 from fpga_squeeze import __version__, load_project
-from fpga_squeeze.budget import coded_size
 from fpga_squeeze.cli import main
 from fpga_squeeze.cli.options import join_numbers
+from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import QModel
-from fpga_squeeze.images import embedded_images, embedded_model_path
+from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.quantization.budget import coded_size
 
 Capture = pytest.CaptureFixture[str]
 

@@ -20,20 +20,20 @@ from test_evaluate import data  # noqa: F401  (fixture: digits with labels)
 from test_rounding import random_model
 
 from fpga_squeeze import FpgaSqueezeError, api
+from fpga_squeeze.coding.huffman import PrefixCode
+from fpga_squeeze.coding.terms import expand_terms, layer_stream, skip_zeros
 from fpga_squeeze.compression import sizes
+from fpga_squeeze.compression.densities import KEPT, densities, find_densities
 from fpga_squeeze.compression.factorise import BASIS, factorise, full_rank, with_factors
-from fpga_squeeze.compression.huffman import PrefixCode
 from fpga_squeeze.compression.prune import density, prune_model, pruned
 from fpga_squeeze.compression.report import EIGHT, FLOAT, SIX, deep_compression_bytes, report
-from fpga_squeeze.compression.sensitivity import KEPT, densities, find_densities
 from fpga_squeeze.compression.sharing import as_shared, share, uniform
 from fpga_squeeze.compression.steps import by_layer
-from fpga_squeeze.compression.streams import expand_terms, layer_stream, skip_zeros
-from fpga_squeeze.float_onnx import to_onnx, write_float
+from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
+from fpga_squeeze.export.float_onnx import to_onnx, write_float
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import Conv, FloatModel, QModel
-from fpga_squeeze.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
-from fpga_squeeze.reference import PRESETS, float_logits
+from fpga_squeeze.network.graph import Conv, FloatModel, QModel
+from fpga_squeeze.network.reference import PRESETS, float_logits
 
 Capture = pytest.CaptureFixture[str]
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"

@@ -12,9 +12,9 @@ import pytest
 from designs import RtlDesign, random_foldings
 from random_models import random_images, random_qmodel
 
-from fpga_squeeze.graph import QConv, QFire, QModel
-from fpga_squeeze.planning.folding import engine_layers
-from fpga_squeeze.planning.weights import FORMATS, WeightFormat
+from fpga_squeeze.network.graph import QConv, QFire, QModel
+from fpga_squeeze.planning.search.folding import engine_layers
+from fpga_squeeze.planning.weight_memories import FORMATS, WeightFormat
 
 FRAMES = 3
 SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))

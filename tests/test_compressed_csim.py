@@ -27,19 +27,19 @@ from csim_helpers import (
 from random_models import random_images, random_qmodel
 from test_compressed import pruned
 
-from fpga_squeeze import golden
 from fpga_squeeze.emit.contents import coded_words
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.fixed_point import IntArray
-from fpga_squeeze.planning.folding import build_plan, engine_layers
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.fixed_point import IntArray
 from fpga_squeeze.planning.plan import EnginePlan, Folding, Plan
-from fpga_squeeze.planning.weights import FORMATS, CodedStream, CompressedWeights, WeightFormat
-from fpga_squeeze.simulate import tools
-from fpga_squeeze.simulate.compare import Comparison, compare_run
-from fpga_squeeze.simulate.csim import Integers, build_csim, csim_flags, run_csim_program
-from fpga_squeeze.simulate.terms import compare_fed_terms
+from fpga_squeeze.planning.search.folding import build_plan, engine_layers
+from fpga_squeeze.planning.weight_memories import FORMATS, CodedStream, CompressedWeights, WeightFormat
+from fpga_squeeze.verify import tools
+from fpga_squeeze.verify.compare import Comparison, compare_run
+from fpga_squeeze.verify.csim import Integers, build_csim, csim_flags, run_csim_program
+from fpga_squeeze.verify.terms import compare_fed_terms
 
 Images = npt.NDArray[np.uint8]
 CODED: tuple[WeightFormat, ...] = ("sparse", "mask", "huffman")

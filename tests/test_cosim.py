@@ -11,16 +11,16 @@ import pytest
 from designs import RtlDesign, random_foldings
 from random_models import random_images, random_qmodel
 
-from fpga_squeeze import golden
+from fpga_squeeze.datasets.images import embedded_calibration, embedded_images, embedded_model_path
+from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import FloatModel, Preprocess
-from fpga_squeeze.images import embedded_calibration, embedded_images, embedded_model_path
-from fpga_squeeze.planning.folding import plan_for_lanes
-from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import FloatModel, Preprocess
 from fpga_squeeze.planning.plan import Folding
+from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import simulate
-from fpga_squeeze.quantize import quantize
-from fpga_squeeze.simulate.compare import compare_run
+from fpga_squeeze.quantization.quantize import quantize
+from fpga_squeeze.verify.compare import compare_run
 
 FRAMES = 3
 # new networks at every run; FSQ_SEED=n repeats one that failed

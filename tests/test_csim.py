@@ -27,26 +27,24 @@ from csim_helpers import (
 )
 from random_models import random_images, random_qmodel
 
+from fpga_squeeze.datasets.images import embedded_calibration, embedded_images, embedded_model_path
+from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect, find_dialect
+from fpga_squeeze.emit.words import decode_words, encode_words, write_test_data
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import FloatModel, QConv, QFire
-from fpga_squeeze.images import embedded_calibration, embedded_images, embedded_model_path
-from fpga_squeeze.planning.folding import build_plan, plan_for_lanes
-from fpga_squeeze.planning.packing import ONE_PRODUCT, Multipliers
+from fpga_squeeze.network.graph import FloatModel, QConv, QFire
 from fpga_squeeze.planning.plan import Folding, Plan
-from fpga_squeeze.quantize import quantize
-from fpga_squeeze.simulate import tools
-from fpga_squeeze.simulate.csim import (
+from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.quantization.quantize import quantize
+from fpga_squeeze.verify import tools
+from fpga_squeeze.verify.csim import (
     Integers,
     build_csim,
     csim_flags,
-    encode_words,
     run_csim_program,
-    write_test_data,
 )
-from fpga_squeeze.simulate.words import decode_words
 
 Images = npt.NDArray[np.uint8]
 

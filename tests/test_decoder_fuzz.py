@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from decoder_cases import DecoderCase, random_case, write_cases
 
-from fpga_squeeze.fixed_point import IntArray
+from fpga_squeeze.network.fixed_point import IntArray
 from fpga_squeeze.paths import resource_dir
-from fpga_squeeze.simulate.tools import compile_objects, find_compiler, find_hls_headers, find_verilator, link
+from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_hls_headers, find_verilator, link
 
 TESTS = Path(__file__).parent
 SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))

@@ -14,11 +14,11 @@ from test_cli import fails, works
 
 from fpga_squeeze import FpgaSqueezeError
 from fpga_squeeze.compression.report import deep_compression_bytes
+from fpga_squeeze.datasets.images import load_images
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.frontend.deep_compression import CONVS, HEADER, is_deep_compression
-from fpga_squeeze.graph import Conv, Fire, FloatModel, MaxPool, QModel
-from fpga_squeeze.images import load_images
-from fpga_squeeze.reference import PRESETS, float_logits
+from fpga_squeeze.network.graph import Conv, Fire, FloatModel, MaxPool, QModel
+from fpga_squeeze.network.reference import PRESETS, float_logits
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
 Capture = pytest.CaptureFixture[str]

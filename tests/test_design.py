@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from fpga_squeeze.budget import coded_size
-from fpga_squeeze.design import Design, PlanOptions, design
-from fpga_squeeze.planning.devices import Device, find_device
-from fpga_squeeze.planning.placement import fits
+from fpga_squeeze.device.catalogue import Device, find_device
+from fpga_squeeze.flow.design import Design, PlanOptions, design
+from fpga_squeeze.flow.sources import DEFAULTS, QuantizeOptions
+from fpga_squeeze.planning.cost.placement import fits
 from fpga_squeeze.planning.timing import schedule
-from fpga_squeeze.sources import DEFAULTS, QuantizeOptions
+from fpga_squeeze.quantization.budget import coded_size
 
 
 def _device(ramb36: int, lut_memory: int) -> Device:

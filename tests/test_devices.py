@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fpga_squeeze.device.catalogue import DEFAULT_DEVICE, DEVICES, Device, find_device
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.planning.devices import DEFAULT_DEVICE, DEVICES, Device, find_device
 
 ZYNQ = ["XC7Z010", "XC7Z020", "XC7Z030", "XC7Z045", "ZU3EG", "ZU5EV", "ZU7EV", "ZU9EG"]
 ARTIX = ["XC7A35T", "XC7A100T", "XC7A200T"]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fpga_squeeze import download as module
 from fpga_squeeze.cli import main
-from fpga_squeeze.download import MODELS, Published
+from fpga_squeeze.datasets import download as module
+from fpga_squeeze.datasets.download import MODELS, Published
 from fpga_squeeze.frontend.deep_compression import is_deep_compression
 
 NAME = "squeezenet-v1.0-deep-compression"

@@ -10,12 +10,12 @@ import pytest
 from random_models import random_qmodel
 
 from fpga_squeeze import api
-from fpga_squeeze.estimate import Estimate, estimate
-from fpga_squeeze.planning.devices import find_device
-from fpga_squeeze.planning.folding import plan_for_lanes
-from fpga_squeeze.planning.memory import RAMB36_BITS, Memory
-from fpga_squeeze.planning.placement import fits
+from fpga_squeeze.device.block_ram import RAMB36_BITS, Memory
+from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.planning.cost.estimate import Estimate, estimate
+from fpga_squeeze.planning.cost.placement import fits
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import schedule
 
 KEYS = {

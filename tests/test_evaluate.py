@@ -12,16 +12,17 @@ from onnx_builder import Net
 from PIL import Image
 from test_cli import fails, works
 
-from fpga_squeeze import FpgaSqueezeError, api, golden
+from fpga_squeeze import FpgaSqueezeError, api
 from fpga_squeeze.cli import main
-from fpga_squeeze.evaluate import ranks
+from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_model_path, list_images
+from fpga_squeeze.datasets.labels import Names, read_labels
+from fpga_squeeze.flow.evaluate import ranks
+from fpga_squeeze.flow.sources import QuantizeOptions, choose
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import FloatModel, QModel
-from fpga_squeeze.images import embedded_accuracy_set, embedded_model_path, list_images
-from fpga_squeeze.labels import Names, read_labels
-from fpga_squeeze.parallel import FrameRunner
-from fpga_squeeze.reference import PRESETS, float_logits
-from fpga_squeeze.sources import QuantizeOptions, choose
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.network.parallel import FrameRunner
+from fpga_squeeze.network.reference import PRESETS, float_logits
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
 Capture = pytest.CaptureFixture[str]

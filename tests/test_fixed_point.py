@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpga_squeeze.fixed_point import (
+from fpga_squeeze.network.fixed_point import (
     divide_half_even,
     int_range,
     requantise,

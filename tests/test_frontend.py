@@ -13,9 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_builder import Net, ort_logits
 from random_models import random_images, random_qmodel
 
-from fpga_squeeze import golden
+from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
+from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import (
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import (
     Conv,
     Fire,
     FloatModel,
@@ -28,9 +30,7 @@ from fpga_squeeze.graph import (
     Shape,
     TensorType,
 )
-from fpga_squeeze.images import embedded_images, embedded_model_path
-from fpga_squeeze.qdq import write_qdq
-from fpga_squeeze.reference import float_logits
+from fpga_squeeze.network.reference import float_logits
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
 

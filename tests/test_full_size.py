@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bench.networks import squeezenet
-from fpga_squeeze.planning.folding import plan_for_lanes
-from fpga_squeeze.planning.memory import tile_bits
+from fpga_squeeze.device.block_ram import tile_bits
+from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import schedule
 
 

@@ -14,10 +14,17 @@ from hypothesis import strategies as st
 from model_equality import differences
 from random_models import random_images, random_qmodel
 
-from fpga_squeeze import golden
+from fpga_squeeze.datasets.images import (
+    embedded_calibration,
+    embedded_images,
+    embedded_model_path,
+    load_images,
+)
 from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.export.qdq import inexact, write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import (
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import (
     FloatModel,
     QConv,
     QFire,
@@ -28,10 +35,8 @@ from fpga_squeeze.graph import (
     TensorType,
     conv_output_size,
 )
-from fpga_squeeze.images import embedded_calibration, embedded_images, embedded_model_path, load_images
-from fpga_squeeze.oracle import ort_integers
-from fpga_squeeze.qdq import inexact, write_qdq
-from fpga_squeeze.quantize import PRESETS, quantize
+from fpga_squeeze.quantization.quantize import PRESETS, quantize
+from fpga_squeeze.verify.oracle import ort_integers
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
 SEEDS = [int(s) for s in np.random.SeedSequence().generate_state(12)]

@@ -17,11 +17,11 @@ from fake_hls_tools import write_fake
 from fpga_squeeze import api
 from fpga_squeeze.cli import main
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.synthesis import Resources
 from fpga_squeeze.verify.hls.bench import read_verdict
 from fpga_squeeze.verify.hls.loops import planned_loops
 from fpga_squeeze.verify.hls.tools import bambu_environment, find_bambu, find_vitis, vitis_command
 from fpga_squeeze.verify.hls.tops import WHOLE, all_tops, find_tops
+from fpga_squeeze.verify.synthesis import Resources
 
 Capture = pytest.CaptureFixture[str]
 

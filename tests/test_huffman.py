@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpga_squeeze.compression.huffman import PrefixCode, code_lengths
-from fpga_squeeze.compression.streams import Coding, expand_terms, layer_stream, skip_zeros
+from fpga_squeeze.coding.huffman import PrefixCode, code_lengths
+from fpga_squeeze.coding.terms import Coding, expand_terms, layer_stream, skip_zeros
 
 COUNTS = st.dictionaries(st.integers(-128, 127), st.integers(1, 5000), min_size=1, max_size=200)
 

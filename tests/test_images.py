@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.graph import Shape
-from fpga_squeeze.images import (
+from fpga_squeeze.datasets.images import (
     embedded_accuracy_set,
     embedded_calibration,
     embedded_images,
     embedded_model_path,
     load_images,
 )
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.network.graph import Shape
 
 RGB, GREY = Shape(3, 6, 5), Shape(1, 6, 5)
 

@@ -13,15 +13,15 @@ from designs import RtlDesign, random_foldings
 from onnx_builder import Net
 from random_models import random_images
 
-from fpga_squeeze import golden
 from fpga_squeeze.emit.hls_dialect import DIALECTS
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.frontend.names import Namer, usable
-from fpga_squeeze.graph import FloatModel, QModel
-from fpga_squeeze.planning.folding import build_plan
-from fpga_squeeze.planning.weights import WeightFormat
-from fpga_squeeze.quantize import quantize
-from fpga_squeeze.simulate.tools import find_verilator
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.planning.search.folding import build_plan
+from fpga_squeeze.planning.weight_memories import WeightFormat
+from fpga_squeeze.quantization.quantize import quantize
+from fpga_squeeze.verify.tools import find_verilator
 
 KERNELS = ("conv1", "pool1", "fire2", "pool2", "fire3", "conv10", "pool10")
 

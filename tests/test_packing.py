@@ -18,16 +18,16 @@ from random_models import random_qmodel
 from fpga_squeeze import api, load_project
 from fpga_squeeze.cli import main
 from fpga_squeeze.cli.output import print_estimate
+from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, pack
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.estimate import estimate
-from fpga_squeeze.graph import QModel
+from fpga_squeeze.network.graph import QModel
 from fpga_squeeze.paths import resource_dir
-from fpga_squeeze.planning.devices import find_device
-from fpga_squeeze.planning.folding import build_plan, choose_foldings, plan_for_lanes
+from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.kernels import engine_cost, engine_packing
-from fpga_squeeze.planning.packing import ACCUMULATOR, WIDE_PORT, Multipliers, pack
+from fpga_squeeze.planning.search.folding import build_plan, choose_foldings, plan_for_lanes
 from fpga_squeeze.planning.timing import schedule
-from fpga_squeeze.simulate.tools import compile_objects, find_compiler, find_verilator, link
+from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_verilator, link
 
 TWO = Multipliers(2)
 Terms = npt.NDArray[np.int64]

@@ -10,24 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER, RtlDesign, random_foldings
+from fpga_squeeze.project.project.project import Source, create_project, load_project
 from model_equality import differences
 from random_models import random_images, random_qmodel
 
 from bench.networks import squeezenet
+from fpga_squeeze.device.block_ram import STYLES, URAM_DEPTH, row_memory, with_style
+from fpga_squeeze.device.catalogue import Device, find_device
 from fpga_squeeze.emit.hls import DIALECTS, emit_hls
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.estimate import estimate
-from fpga_squeeze.planning.devices import Device, find_device
-from fpga_squeeze.planning.folding import build_plan, plan_for_lanes
-from fpga_squeeze.planning.logic import shift_register_luts
-from fpga_squeeze.planning.memory import STYLES, URAM_DEPTH, row_memory, with_style
-from fpga_squeeze.planning.placement import place, row_buffers, styles, with_styles
+from fpga_squeeze.planning.cost.estimate import estimate
+from fpga_squeeze.planning.cost.logic import shift_register_luts
+from fpga_squeeze.planning.cost.placement import place, row_buffers, styles, with_styles
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.planner import make_plan
+from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
-from fpga_squeeze.project import Source, create_project, load_project
-from fpga_squeeze.synthesis import map_kernels
+from fpga_squeeze.verify.synthesis import map_kernels
 
 BIG = Device("BIG", "x", "zynq-ultrascale+", 10_000, 10_000, 1_000_000, 500_000, "made up", 10_000)
 

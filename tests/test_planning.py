@@ -11,16 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_models import random_qmodel
 
+from fpga_squeeze.coding.bits import conv_order, pack_segment, unpack_segment
+from fpga_squeeze.device.block_ram import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
-from fpga_squeeze.graph import QConv, QFire, QMaxPool, QModel, Shape, TensorType
-from fpga_squeeze.planning.folding import all_choices, build_plan, choose_foldings, pareto, plan_for_lanes
+from fpga_squeeze.network.graph import QConv, QFire, QMaxPool, QModel, Shape, TensorType
 from fpga_squeeze.planning.kernels import engine_cost, plan_pool, pool_rows
-from fpga_squeeze.planning.memory import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.planning.plan import Folding, Stream
+from fpga_squeeze.planning.search.folding import (
+    all_choices,
+    build_plan,
+    choose_foldings,
+    pareto,
+    plan_for_lanes,
+)
 from fpga_squeeze.planning.timing import schedule, simulate
-from fpga_squeeze.planning.weights import DenseWeights
-from fpga_squeeze.weight_stream import conv_order, pack_segment, unpack_segment
+from fpga_squeeze.planning.weight_memories import DenseWeights
 
 
 def _model(seed: int) -> QModel:

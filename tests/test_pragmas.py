@@ -15,15 +15,15 @@ from pragma_helpers import COMPILER, DIALECTS, changed
 from random_models import random_qmodel
 from test_compressed import pruned
 
+from fpga_squeeze.datasets.images import embedded_calibration, embedded_model_path
+from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import FloatModel
-from fpga_squeeze.images import embedded_calibration, embedded_model_path
-from fpga_squeeze.planning.folding import build_plan, engine_layers, plan_for_lanes
-from fpga_squeeze.planning.packing import Multipliers
+from fpga_squeeze.network.graph import FloatModel
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.weights import WeightFormat
-from fpga_squeeze.quantize import quantize
+from fpga_squeeze.planning.search.folding import build_plan, engine_layers, plan_for_lanes
+from fpga_squeeze.planning.weight_memories import WeightFormat
+from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.cpp_reader import read
 from fpga_squeeze.verify.dataflow import check_dataflow
 from fpga_squeeze.verify.pragmas import check_folder, read_source

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fpga_squeeze.project.project.project import MANIFEST, Project, is_project, parse_folding
 from model_equality import differences
 
 from fpga_squeeze import api, load_project
+from fpga_squeeze.datasets.images import embedded_images
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
-from fpga_squeeze.images import embedded_images
 from fpga_squeeze.planning.plan import Folding
-from fpga_squeeze.project import MANIFEST, Project, is_project, parse_folding
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_an_error_while_writing_leaves_the_old_project(copy: Path, monkeypatch: 
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fpga_squeeze.project.emit_rtl", full)
+    monkeypatch.setattr("fpga_squeeze.project.project.emit_rtl", full)
     with pytest.raises(FpgaSqueezeError, match="No space left on device"):
         api.generate(output=copy, lanes=24)
     assert content(copy) == before

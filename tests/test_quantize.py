@@ -10,16 +10,26 @@ import pytest
 from model_equality import differences
 from onnx_builder import Net
 
-from fpga_squeeze import golden
-from fpga_squeeze.equalise import equalise
+from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.fixed_point import int_range
+from fpga_squeeze.export.qdq import inexact, write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import Conv, Fire, FloatModel, GlobalAvgPool, Preprocess, QConv, QFire, QModel, Shape
-from fpga_squeeze.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
-from fpga_squeeze.oracle import ort_integers
-from fpga_squeeze.qdq import inexact, write_qdq
-from fpga_squeeze.quantize import PRESETS, float_logits, fold_preprocess, quantize
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.fixed_point import int_range
+from fpga_squeeze.network.graph import (
+    Conv,
+    Fire,
+    FloatModel,
+    GlobalAvgPool,
+    Preprocess,
+    QConv,
+    QFire,
+    QModel,
+    Shape,
+)
+from fpga_squeeze.quantization.equalise import equalise
+from fpga_squeeze.quantization.quantize import PRESETS, float_logits, fold_preprocess, quantize
+from fpga_squeeze.verify.oracle import ort_integers
 
 
 def digits_float() -> FloatModel:

@@ -8,14 +8,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpga_squeeze import golden
-from fpga_squeeze.equalise import channel_steps, equalise
-from fpga_squeeze.fixed_point import int_range
+from fpga_squeeze.datasets.images import embedded_calibration, embedded_model_path
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import Conv, Fire, FloatModel, GlobalAvgPool, MaxPool, Shape
-from fpga_squeeze.images import embedded_calibration, embedded_model_path
-from fpga_squeeze.quantize import float_logits, quantize
-from fpga_squeeze.rounding import Target, descend, fitted, make_target, nearest, with_feedback
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.fixed_point import int_range
+from fpga_squeeze.network.graph import Conv, Fire, FloatModel, GlobalAvgPool, MaxPool, Shape
+from fpga_squeeze.quantization.equalise import channel_steps, equalise
+from fpga_squeeze.quantization.quantize import float_logits, quantize
+from fpga_squeeze.quantization.rounding import Target, descend, fitted, make_target, nearest, with_feedback
 
 
 def random_target(seed: int, outputs: int, inputs: int, zeros: float) -> Target:

@@ -10,10 +10,10 @@ import pytest
 from designs import RtlDesign, random_foldings
 from random_models import random_qmodel
 
+from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.paths import resource_dir
-from fpga_squeeze.planning.packing import Multipliers
-from fpga_squeeze.planning.weights import FORMATS
-from fpga_squeeze.simulate.tools import find_verilator
+from fpga_squeeze.planning.weight_memories import FORMATS
+from fpga_squeeze.verify.tools import find_verilator
 
 RTL = resource_dir("templates") / "rtl"
 LINT = ("--lint-only", "-Wall", "--no-timing", "lint_waivers.vlt", "--top-module")

@@ -7,23 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER
+from fpga_squeeze.project.project.project import Project
 from random_models import random_qmodel
 
 from fpga_squeeze import api
 from fpga_squeeze.cli import main
+from fpga_squeeze.datasets.images import embedded_calibration, embedded_model_path
+from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.graph import FloatModel, Preprocess, QModel
-from fpga_squeeze.images import embedded_calibration, embedded_model_path
-from fpga_squeeze.planning.devices import find_device
-from fpga_squeeze.planning.folding import build_plan, plan_for_lanes
-from fpga_squeeze.planning.packing import Multipliers
+from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
 from fpga_squeeze.planning.plan import Folding
-from fpga_squeeze.project import Project
-from fpga_squeeze.qdq import write_qdq
-from fpga_squeeze.quantize import quantize
-from fpga_squeeze.synthesis import Resources, Synthesis, find_yosys, map_kernels
+from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.quantization.quantize import quantize
+from fpga_squeeze.verify.synthesis import Resources, Synthesis, find_yosys, map_kernels
 
 LOGIC_ERROR = 0.4
 """How far the estimate of a kernel's logic may be off, where it is no trifle: small decoders are overestimated."""

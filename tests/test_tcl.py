@@ -16,9 +16,9 @@ import test_compressed_csim as compressed
 from csim_helpers import HEADER, golden_tensors, needs_tools, replaced
 
 from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.words import write_test_data
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.simulate.csim import write_test_data
-from fpga_squeeze.simulate.tools import find_compiler, find_hls_headers, link
+from fpga_squeeze.verify.tools import find_compiler, find_hls_headers, link
 
 STUBS = Path(__file__).parent / "vitis_hls_stubs.tcl"
 NASTY = Path("a b [c] $d") / "[exec touch pwned]" / "{x;y \"z'"

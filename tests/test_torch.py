@@ -15,8 +15,8 @@ from torch_squeezenet import exported, torch_squeezenet
 
 from fpga_squeeze import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model, read_torch
-from fpga_squeeze.graph import Conv, FloatModel, MaxPool, Shape
-from fpga_squeeze.reference import PRESETS, channel_statistics, float_logits, network_input
+from fpga_squeeze.network.graph import Conv, FloatModel, MaxPool, Shape
+from fpga_squeeze.network.reference import PRESETS, channel_statistics, float_logits, network_input
 
 SHAPES = {
     "1_0": "96x109x109 96x54x54 128x54x54 128x54x54 256x54x54 256x27x27 256x27x27 384x27x27 384x27x27 "

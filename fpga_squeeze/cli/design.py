@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from .. import api
-from ..budget import coded_size
 from ..emit.hls_dialect import DIALECTS, Dialect
+from ..quantization.budget import coded_size
 from . import options as opt
 from .output import print_estimate, print_json, say, steps, tell_calibration
 

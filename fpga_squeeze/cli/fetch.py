@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..download import MODELS, download
+from ..datasets.download import MODELS, download
 from .output import print_json, progress, say
 
 

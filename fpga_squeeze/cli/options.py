@@ -11,11 +11,11 @@ import click
 
 from ..api import DEFAULTS, QuantizeOptions
 from ..errors import FpgaSqueezeError
-from ..graph import Preprocess
+from ..network.graph import Preprocess
+from ..network.reference import PRESETS
 from ..planning.plan import Folding
-from ..planning.weights import WeightFormat, weight_format
-from ..project import parse_folding
-from ..reference import PRESETS
+from ..planning.weight_memories import WeightFormat, weight_format
+from ..project.project import parse_folding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

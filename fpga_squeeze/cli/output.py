@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
-from ..estimate import Estimate
-from ..graph import QModel
+from ..network.graph import QModel
+from ..planning.cost.estimate import Estimate
 
 WIDTH = 110
 PLAIN_LINES = 10

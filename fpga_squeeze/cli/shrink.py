@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from .. import api
-from ..compression.accuracy import Accuracy
 from ..compression.report import ALEXNET, PAPER_SOURCE
+from ..flow.accuracy import Accuracy
 from . import options as opt
 from .output import new_table, print_json, progress, say, show
 

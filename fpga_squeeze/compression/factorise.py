@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..graph import Conv, Fire, FloatModel, Layer
+from ..network.graph import Conv, Fire, FloatModel, Layer
 
 BASIS = "_basis"
 """Ends the name of the layer that holds the R filters."""

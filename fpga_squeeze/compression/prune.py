@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import FloatArray, FloatModel
+from ..network.graph import FloatArray, FloatModel
 
 
 def density(weight: FloatArray) -> float:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..coding.terms import find_terms
 from ..frontend import is_deep_compression
 from ..frontend.deep_compression import MAX_RUN, stored_bytes
-from ..graph import FloatModel
+from ..network.graph import FloatModel
 from .sharing import CODEBOOK_BITS
 from .steps import CompressOptions, Step, code_layers, code_steps, read_step
-from .streams import find_terms
 
 MEGABYTE = 1_000_000
 PAPER_SOURCE = "arXiv:1602.07360, table 2"

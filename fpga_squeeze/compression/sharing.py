@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..fixed_point import IntArray, int_range
-from ..graph import Conv, FloatArray
+from ..network.fixed_point import IntArray, int_range
+from ..network.graph import Conv, FloatArray
 
 SWEEPS = 300
 """Steps of k-means at most; it has settled long before on a layer of SqueezeNet."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..graph import Conv
-from .huffman import PrefixCode
+from ..coding.huffman import PrefixCode
+from ..coding.terms import RUN_CHOICES, LayerStream, keep_zeros, layer_stream, skip_zeros
+from ..network.graph import Conv
 from .sharing import VALUE_BITS, Coded
-from .streams import RUN_CHOICES, LayerStream, keep_zeros, layer_stream, skip_zeros
 
 LENGTH_BITS = 8
 """A canonical code is told by how many codewords each length has, and the symbols in their order."""

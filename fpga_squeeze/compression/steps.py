@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import FpgaSqueezeError
-from ..graph import Conv, Fire, FloatModel
+from ..network.graph import Conv, Fire, FloatModel
 from .factorise import KERNELS, Factors, factorise, full_rank, unwritable, with_factors
 from .prune import prune_model
 from .sharing import Coded, as_shared, share, uniform

@@ -1,0 +1,1 @@
+"""From a plan to files: HLS C++, RTL, words."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..compression.huffman import PrefixCode
-from ..fixed_point import index_bits
-from ..planning.weights import CodedStream, Segment
+from ..coding.huffman import PrefixCode
+from ..network.fixed_point import index_bits
+from ..planning.weight_memories import CodedStream, Segment
 
 
 @dataclass(frozen=True)

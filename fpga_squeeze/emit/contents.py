@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..fixed_point import IntArray, index_bits
+from ..coding.bits import conv_order, conv_units, pack_bits, pack_segment
+from ..network.fixed_point import IntArray, index_bits
 from ..planning.plan import EnginePlan
-from ..planning.weights import CodedStream, CompressedWeights, DenseWeights
-from ..weight_stream import conv_order, conv_units, pack_bits, pack_segment
+from ..planning.weight_memories import CodedStream, CompressedWeights, DenseWeights
 
 
 def dense_words(engine: EnginePlan, weights: DenseWeights) -> list[int]:

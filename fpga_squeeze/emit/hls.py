@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import FpgaSqueezeError
-from ..fixed_point import int_range
-from ..graph import QConv, TensorType
+from ..network.fixed_point import int_range
+from ..network.graph import QConv, TensorType
 from ..paths import resource_dir
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
-from ..planning.weights import Stage
+from ..planning.weight_memories import Stage
 from .contents import left_bits, table_words
 from .hls_dialect import Dialect, top_pragmas
 from .hls_memory import Constants, Context, memory_context

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..fixed_point import index_bits
-from ..planning.memory import Memory
+from ..device.block_ram import Memory
+from ..network.fixed_point import index_bits
 
 Context = dict[str, Any]
 Constants = dict[str, int | bool]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..planning.plan import EnginePlan
-from ..planning.weights import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
+from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
 from .codes import decoder_segments, stream_tables
 from .contents import position_bits, term_fields, weight_words
 from .hls_memory import Constants, Context, memory_context

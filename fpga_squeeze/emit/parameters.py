@@ -7,10 +7,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..fixed_point import count_bits, index_bits
-from ..planning.memory import Memory
+from ..device.block_ram import Memory
+from ..network.fixed_point import count_bits, index_bits
 from ..planning.plan import EnginePlan
-from ..planning.weights import CodedStream, CompressedWeights, DenseWeights, Segment
+from ..planning.weight_memories import CodedStream, CompressedWeights, DenseWeights, Segment
 from .codes import decoder_segments, stream_tables
 from .contents import table_words, weight_words
 

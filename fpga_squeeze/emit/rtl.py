@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..fixed_point import count_bits, index_bits, int_range, signed_bits
-from ..graph import QConv, TensorType
+from ..device.block_ram import STYLES, Memory
+from ..network.fixed_point import count_bits, index_bits, int_range, signed_bits
+from ..network.graph import QConv, TensorType
 from ..paths import resource_dir
-from ..planning.memory import STYLES, Memory
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
-from ..planning.weights import CompressedWeights
+from ..planning.weight_memories import CompressedWeights
 from .contents import left_bits, position_bits, term_fields
 from .parameters import table_context, weights_context
 from .render import write

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..graph import FloatModel, QModel, Shape
+from ..network.graph import FloatModel, QModel, Shape
 from .deep_compression import is_deep_compression, read_deep_compression
 
 __all__ = ["is_deep_compression", "read_model", "read_torch"]

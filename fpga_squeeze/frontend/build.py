@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-
 import numpy as np
 
-from ..graph import Conv, Fire, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
+from ..network.graph import Conv, Fire, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
+from ..network.metadata import METADATA_KEY, OwnMetadata, read_metadata
 from .names import Namer, clean, common_stem, usable
 from .onnx_file import OnnxGraph
 from .steps import AverageStep, ConvStep, FireStep, PoolStep, Post, Step
 
 SQUEEZE, EXPAND1X1, EXPAND3X3 = "_squeeze1x1", "_expand1x1", "_expand3x3"
-METADATA_KEY = "fpga_squeeze"
-"""Entry of an ONNX file's metadata_props in which our own export keeps what ONNX has no place for (JSON)."""
-
-
-@dataclass(frozen=True)
-class OwnMetadata:
-    """What our own export wrote beside the graph; empty for files from elsewhere."""
-
-    name: str = ""
-    layers: tuple[str, ...] = ()
-    weight_bits: tuple[int, ...] = ()
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    bgr: bool = False
-    notes: tuple[str, ...] = ()
-    calibration: tuple[str, ...] = ()
 
 
 def own_metadata(graph: OnnxGraph) -> OwnMetadata:
@@ -36,17 +18,7 @@ def own_metadata(graph: OnnxGraph) -> OwnMetadata:
     if METADATA_KEY not in graph.metadata:
         return OwnMetadata()
     try:
-        data = json.loads(graph.metadata[METADATA_KEY])
-        return OwnMetadata(
-            str(data["name"]),
-            tuple(str(v) for v in data["layers"]),
-            tuple(int(v) for v in data["weight_bits"]),
-            tuple(float(v) for v in data["mean"]),
-            tuple(float(v) for v in data["std"]),
-            bool(data["bgr"]),
-            tuple(str(v) for v in data["notes"]),
-            tuple(str(v) for v in data.get("calibration", ())),
-        )
+        return read_metadata(graph.metadata[METADATA_KEY])
     except (ValueError, KeyError, TypeError) as error:
         graph.fail(
             None, f"its metadata entry {METADATA_KEY} is damaged ({error}); quantise the float model again"

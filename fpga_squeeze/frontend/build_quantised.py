@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..fixed_point import IntArray, int_range
-from ..graph import (
+from ..network.fixed_point import IntArray, int_range
+from ..network.graph import (
     FloatArray,
     Preprocess,
     QConv,

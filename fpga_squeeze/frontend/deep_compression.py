@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FpgaSqueezeError
-from ..graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
+from ..network.graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
 from .build import EXPAND1X1, EXPAND3X3, SQUEEZE
 from .names import Namer
 

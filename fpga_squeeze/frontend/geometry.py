@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import FloatArray, Pads, Shape, conv_output_size
+from ..network.graph import FloatArray, Pads, Shape, conv_output_size
 from .onnx_file import Constant, Node, OnnxGraph
 
 NO_PADS: Pads = (0, 0, 0, 0)

@@ -13,8 +13,8 @@ import onnx
 from onnx import numpy_helper
 
 from ..errors import FpgaSqueezeError
-from ..fixed_point import IntArray, int_range
-from ..graph import FloatArray
+from ..network.fixed_point import IntArray, int_range
+from ..network.graph import FloatArray
 
 DROPPED = ("Identity", "Dropout")
 MAX_CONSTANT = 1 << 28

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FpgaSqueezeError
-from ..graph import FloatModel, Pads, QModel, Shape
+from ..network.graph import FloatModel, Pads, QModel, Shape
 from .build import build_float
 from .build_quantised import build_quantised
 from .geometry import (

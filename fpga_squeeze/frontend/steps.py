@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..graph import FloatArray, Pads, Shape
+from ..network.graph import FloatArray, Pads, Shape
 from .onnx_file import Constant, Node, Scale
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 
 from ..errors import FpgaSqueezeError
-from ..graph import FloatModel, QModel, Shape
+from ..network.graph import FloatModel, QModel, Shape
 
 OPSETS = {False: 17, True: 18}
 """Opset asked of the TorchScript exporter (False) and of the dynamo exporter (True)."""

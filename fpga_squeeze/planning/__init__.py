@@ -1,0 +1,1 @@
+"""The plan of an accelerator: kernels, weight memories, the exact schedule."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from ..device.block_ram import Memory, kept_memory, rom_tiles, row_memory
+from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, pack
 from ..errors import FpgaSqueezeError
-from ..fixed_point import signed_bits
-from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, TensorType
-from .memory import Memory, kept_memory, rom_tiles, row_memory
-from .packing import ONE_PRODUCT, Multipliers, Packing, pack
+from ..network.fixed_point import signed_bits
+from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, TensorType
 from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Stream
-from .weights import (
+from .weight_memories import (
     LUTRAM_PER_BLOCK,
     Stage,
     WeightFormat,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
-from .memory import Memory
-from .packing import ONE_PRODUCT, Multipliers, Packing, operand_type
-from .weights import Stage, Weights, pass_cycles, payload_bits
+from ..device.block_ram import Memory
+from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, operand_type
+from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
+from .weight_memories import Stage, Weights, pass_cycles, payload_bits
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FpgaSqueezeError
-from ..simulate import tools
+from . import tools
 from .cpp_reader import read
 from .cpp_scopes import Kind, Pragma, Scope, Symbol, Unit
 from .pragma_grammar import (

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...errors import FpgaSqueezeError
-from ...simulate.compare import Mismatch
+from ..compare import Mismatch
 from .tops import Top
 
 _FIELD = re.compile(r"(\w+)=(\S+)")

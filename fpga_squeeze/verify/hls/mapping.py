@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...device.catalogue import Family
 from ...errors import FpgaSqueezeError
-from ...planning.devices import Family
-from ...simulate.tools import first_error
-from ...synthesis import YOSYS_FAMILY, Resources, find_yosys
+from ..synthesis import YOSYS_FAMILY, Resources, find_yosys
+from ..tools import first_error
 
 
 def map_verilog(files: Sequence[Path], top: str, family: Family) -> Resources:

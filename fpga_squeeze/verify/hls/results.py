@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ...simulate.compare import Mismatch
+from ..compare import Mismatch
 from .bench import Verdict
 
 

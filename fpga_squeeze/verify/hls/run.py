@@ -10,12 +10,12 @@ from pathlib import Path
 
 from typing_extensions import assert_never
 
+from ...datasets.images import ImageArray
 from ...emit.hls_dialect import Dialect, find_dialect
 from ...errors import FpgaSqueezeError
-from ...estimate import Estimate
-from ...images import ImageArray
-from ...project import Project
-from ...synthesis import Resources, synthesise
+from ...planning.cost.estimate import Estimate
+from ...project.project import Project
+from ..synthesis import Resources, synthesise
 from .bambu import DEVICES, run_bambu
 from .job import Job, OnStep
 from .mapping import map_verilog

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from ...errors import FpgaSqueezeError
-from ...simulate.tools import find_verilator
+from ..tools import find_verilator
 
 TOOL_NAMES = {"bambu": "Bambu", "vitis": "Vitis HLS"}
 """Names of the tools, by the dialect of the sources that they take."""

@@ -6,16 +6,15 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...datasets.images import ImageArray
 from ...emit.hls_dialect import Dialect, top_pragmas
 from ...emit.render import write
+from ...emit.words import frame_beats, write_test_data
 from ...errors import FpgaSqueezeError
-from ...golden import run as run_golden
-from ...images import ImageArray
+from ...network.golden import run as run_golden
 from ...paths import resource_dir
 from ...planning.plan import EnginePlan, KernelPlan, Plan
-from ...planning.weights import SYMBOL_QUEUE, CompressedWeights
-from ...simulate.csim import write_test_data
-from ...simulate.words import frame_beats
+from ...planning.weight_memories import SYMBOL_QUEUE, CompressedWeights
 
 WHOLE = "fsq_top"
 """Name of the whole design, images in and logits out."""

@@ -1,0 +1,1 @@
+"""Lossless coding of weights: bit packing, prefix codes, terms and their streams."""

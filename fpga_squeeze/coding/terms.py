@@ -1,0 +1,207 @@
+"""Compressed weights: the terms that are left when zeros are skipped, and the two streams of symbols that name them.
+
+An engine with compressed weights issues *terms*: a position (input channel, kernel row, kernel column, counted in that
+order) and one weight for each output channel of a group. Positions at which all weights of the group are zero are
+skipped. Each term is a *run symbol* (how many positions to skip before it, and whether it ends the sum) and a weight
+symbol per output channel; either kind has a prefix code of its own.
+
+    run symbol = 2 * run + end    end = 1: the last term of its group, although positions follow
+
+A run beyond the largest one is carried by *fillers*: terms of zero weights, as in Deep Compression (S. Han, H. Mao,
+W. Dally, arXiv:1510.00149, section 2). A group without weights is one term of zeros, so that its biases are sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from ..network.fixed_point import IntArray
+from .bits import group_weights
+from .huffman import PrefixCode
+
+Coding = Literal["huffman", "mask", "sparse"]
+"""How the runs and weights of layers with zeros are coded.
+
+huffman  both with a canonical Huffman code of limited length
+mask     runs as the bit mask of the layer (a run of r zeros is r bits 0 and a bit 1), weights as plain numbers
+sparse   both as plain numbers
+
+A layer with hardly any zeros keeps them as terms where that takes fewer bits: its runs then cost nothing.
+"""
+
+RUN_LIMIT = 12
+"""Bits of the longest run codeword of a Huffman code."""
+WEIGHT_LIMIT = 12
+"""Bits of the longest weight codeword."""
+RUN_CHOICES = (15, 31, 63)
+"""Largest runs to choose from."""
+MASK_RUN = 11
+"""Largest run of a mask: its codewords have 12 bits, those that end a sum 16, within a memory word of 18."""
+FILLER_SHARE = 1 / 500
+"""Share of terms that may be fillers before a larger largest run is taken."""
+KEPT_TERMS = 1.05
+"""Zeros are kept as terms only where this takes at most so many times the terms (cycles)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The terms of a layer in the order of use.
+
+    run      int64 [n], positions skipped before a term
+    end      bool [n], the last term of its group, with positions behind it
+    weight   int64 [n, c], weights of the output channels of the group
+    lengths  int64 [groups], terms of each group
+    """
+
+    run: IntArray
+    end: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    weight: IntArray
+    lengths: IntArray
+
+    @property
+    def run_symbols(self) -> IntArray:
+        return 2 * self.run + self.end
+
+    @property
+    def fillers(self) -> int:
+        """Terms that only carry a long run, or stand for a group without weights."""
+        return int((self.weight == 0).all(axis=1).sum())
+
+
+def find_terms(weight: IntArray, channels: int, largest_run: int) -> Terms:
+    """The terms of weights [O, I, K, K] for groups of ``channels`` output channels."""
+    grouped = group_weights(weight, channels)
+    positions = grouped.shape[1]
+    runs, ends, values, lengths = [], [], [], []
+    for group in grouped:
+        used = np.flatnonzero(group.any(axis=1))
+        if not used.size:
+            used = np.zeros(1, dtype=np.int64)
+        gaps = np.diff(used, prepend=-1) - 1
+        fillers = gaps // (largest_run + 1)
+        place = np.cumsum(fillers + 1) - 1  # of the true terms among the fillers
+        count = int(place[-1]) + 1
+        run = np.full(count, largest_run, dtype=np.int64)
+        run[place] = gaps - fillers * (largest_run + 1)
+        value = np.zeros((count, channels), dtype=np.int64)
+        value[place] = group[used]
+        end = np.zeros(count, dtype=bool)
+        end[-1] = used[-1] != positions - 1
+        runs.append(run)
+        ends.append(end)
+        values.append(value)
+        lengths.append(count)
+    return Terms(
+        np.concatenate(runs), np.concatenate(ends), np.concatenate(values), np.array(lengths, dtype=np.int64)
+    )
+
+
+def expand_terms(terms: Terms, shape: tuple[int, ...], channels: int) -> IntArray:
+    """The inverse of :func:`find_terms`: weights of ``shape`` [O, I, K, K]."""
+    positions = int(np.prod(shape[1:]))
+    grouped = np.zeros((len(terms.lengths), positions, channels), dtype=np.int64)
+    first = 0
+    for group, length in enumerate(terms.lengths):
+        part = slice(first, first + int(length))
+        grouped[group, np.cumsum(terms.run[part] + 1) - 1] = terms.weight[part]
+        first += int(length)
+    flat: IntArray = grouped.transpose(0, 2, 1).reshape(-1, positions)[: shape[0]].reshape(shape)
+    return flat
+
+
+def _counts(symbols: IntArray) -> dict[int, int]:
+    values, counts = np.unique(symbols, return_counts=True)
+    return {int(v): int(n) for v, n in zip(values, counts, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStream:
+    """A layer's terms with the codes of its run and weight symbols."""
+
+    terms: Terms
+    largest_run: int
+    run_code: PrefixCode
+    weight_code: PrefixCode
+
+    @cached_property
+    def run_bits(self) -> int:
+        return self.run_code.size(self.terms.run_symbols)
+
+    @cached_property
+    def weight_bits(self) -> tuple[int, ...]:
+        """Bits of the weight stream of each output channel of a group."""
+        return tuple(self.weight_code.size(column) for column in self.terms.weight.T)
+
+    @property
+    def bits(self) -> int:
+        return self.run_bits + sum(self.weight_bits)
+
+
+def _mask_code() -> PrefixCode:
+    """Runs as bits of a mask; a term that ends its sum early stands behind as many zeros as no run has."""
+    tail = MASK_RUN + 1 + MASK_RUN.bit_length()
+    return PrefixCode.of_lengths(
+        {2 * run: run + 1 for run in range(MASK_RUN + 1)} | {2 * run + 1: tail for run in range(MASK_RUN + 1)}
+    )
+
+
+def _skipping(weight: IntArray, channels: int, largest: tuple[int, ...]) -> tuple[Terms, int]:
+    """Terms without zeros and their largest run: the first choice with few fillers."""
+    for run in largest:
+        terms = find_terms(weight, channels, run)
+        if terms.fillers <= FILLER_SHARE * len(terms.run):
+            break
+    return terms, run
+
+
+def _told(counts: dict[int, int], limit: int, coding: Coding) -> PrefixCode:
+    """A code that spends at least one bit: only runs of 0 go without saying."""
+    if len(counts) == 1:
+        return PrefixCode.of_lengths(dict.fromkeys(counts, 1))
+    return PrefixCode.huffman(counts, limit) if coding == "huffman" else PrefixCode.fixed(list(counts))
+
+
+def _weight_code(terms: Terms, coding: Coding) -> PrefixCode:
+    return _told(_counts(terms.weight), WEIGHT_LIMIT, coding)
+
+
+def keep_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
+    """Every position a term: nothing is skipped, runs cost nothing."""
+    grouped = group_weights(weight, channels)
+    groups, positions, _ = grouped.shape
+    size = groups * positions
+    terms = Terms(
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=bool),
+        grouped.reshape(size, channels),
+        np.full(groups, positions, dtype=np.int64),
+    )
+    return LayerStream(terms, 0, PrefixCode.fixed([0]), _weight_code(terms, coding))
+
+
+def skip_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
+    """Only positions with a weight, and fillers."""
+    terms, largest = _skipping(weight, channels, (MASK_RUN,) if coding == "mask" else RUN_CHOICES)
+    runs = _counts(terms.run_symbols)
+    if runs.keys() == {0}:
+        run_code = PrefixCode.fixed([0])
+    elif coding == "mask":
+        run_code = _mask_code()
+    else:
+        run_code = _told(runs, RUN_LIMIT, coding)
+    return LayerStream(terms, largest, run_code, _weight_code(terms, coding))
+
+
+def layer_stream(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
+    """The stream of weights [O, I, K, K] for groups of ``channels`` output channels.
+
+    ``weight`` holds signed integers of at most 8 bits. The smaller of skipping and keeping zeros is taken, keeping only
+    where it costs few cycles.
+    """
+    skip, keep = skip_zeros(weight, channels, coding), keep_zeros(weight, channels, coding)
+    cheap = len(keep.terms.run) <= KEPT_TERMS * len(skip.terms.run)
+    return keep if cheap and keep.bits <= skip.bits else skip

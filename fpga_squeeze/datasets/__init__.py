@@ -1,0 +1,1 @@
+"""Images and labels from files, the embedded ones, and weights that are downloaded."""

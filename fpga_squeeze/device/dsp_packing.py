@@ -1,0 +1,110 @@
+"""Two products per DSP: when two pixels that share a weight may share a multiplier, and how they are packed.
+
+A slice multiplies ``x1 * 2**n + x0`` by one weight and accumulates ``P = S1 * 2**n + S0`` freely (n: the shift). With
+``C = floor(S0 / 2**n)`` and ``L = P mod 2**n`` both sums come back exactly::
+
+    S0 = C * 2**n + L          S1 = (P >> n) - C
+
+``C`` is counted. Where no product is larger than half of the low field, ``|w * x0| <= 2**(n-1)``, adding it leads from
+one half of the field to the other at most; so ``C`` has grown by one exactly when the top bit of ``L`` falls from 1 to
+0 under a weight >= 0, and shrunk by one exactly when it rises from 0 to 1 under a negative one.
+
+What that asks for:
+
+- unsigned pixels: a product then has the sign of its weight, and the pixels are packed by placing them side by side;
+- ``weight_bits + pixel_bits <= n``: the bound on products, 2**(weight_bits-1) * (2**pixel_bits - 1) <= 2**(n-1);
+- ``n + pixel_bits + 1 <= port``: the packed pixels fit the wide input of the multiplier. The widest n is taken, 24 -
+  pixel_bits in a DSP48E1 (25 x 18 bits, UG479) and 26 - pixel_bits in a DSP48E2 (27 x 18 bits, UG579): 16 and 18 for
+  pixels of 8 bits;
+- ``n + acc_bits <= 48``: the accumulator of either slice holds S1 modulo 2**acc_bits above the low field.
+
+So 8-bit pixels go with weights of up to 8 bits in a DSP48E1 and of up to 10 in a DSP48E2. The number of terms does not
+matter; ``C`` is kept modulo 2**(acc_bits - n), and is only the sign of ``L`` where acc_bits <= n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import FpgaSqueezeError
+from ..network.graph import QConv
+from .catalogue import Device
+
+SliceName = Literal["DSP48E1", "DSP48E2"]
+WIDE_PORT: dict[str, int] = {"DSP48E1": 25, "DSP48E2": 27}
+"""Signed bits of the wide input of the multiplier."""
+ACCUMULATOR = 48
+
+
+@dataclass(frozen=True)
+class Multipliers:
+    """What a plan asks of DSP slices: ``products`` per slice and cycle (1 or 2), and the kind of slice."""
+
+    products: int = 1
+    slice: str = "DSP48E1"
+
+    def __post_init__(self) -> None:
+        if self.products not in (1, 2):
+            raise FpgaSqueezeError(f"{self.products} products per DSP: give 1 or 2")
+        if self.slice not in WIDE_PORT:
+            raise FpgaSqueezeError(f"unknown DSP slice {self.slice}; there are {', '.join(WIDE_PORT)}")
+
+    @classmethod
+    def of(cls, products: int | None, device: Device | None) -> Multipliers:
+        """``products`` (None: 1) per slice of a device; without one, for the DSP48E1.
+
+        A DSP48E2 holds what is packed for a DSP48E1, and both take the same engines up to 8 x 8 bits.
+        """
+        plus = device is not None and device.family == "zynq-ultrascale+"
+        return cls(1 if products is None else products, "DSP48E2" if plus else "DSP48E1")
+
+
+ONE_PRODUCT = Multipliers()
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Products per DSP slice of an engine.
+
+    products   1 or 2
+    shift      bits between the two pixels that share a slice; 0 with one product
+    reason     why there is one product where two were asked for, else empty
+    """
+
+    products: int = 1
+    shift: int = 0
+    reason: str = ""
+
+    def dsp(self, pixels: int, channels: int) -> int:
+        """Slices for ``pixels`` lanes of each of ``channels`` weights; an odd lane has a slice of its own."""
+        return channels * -(-pixels // self.products)
+
+
+def operand_type(convs: Sequence[QConv]) -> tuple[int, bool]:
+    """(bits, signed) of the pixels at the lanes of an engine that runs ``convs``."""
+    types = [conv.input for conv in convs]
+    signed = any(t.signed for t in types)
+    # an unsigned pixel among signed lanes needs one bit more
+    return max(t.bits + int(signed and not t.signed) for t in types), signed
+
+
+def pack(convs: Sequence[QConv], multipliers: Multipliers) -> Packing:
+    """How the lanes of an engine that runs ``convs`` use their slices; the module's text has the rules."""
+    if multipliers.products == 1:
+        return Packing()
+    bits, signed = operand_type(convs)
+    weight_bits = max(conv.weight_bits for conv in convs)
+    acc_bits = max(conv.acc_bits for conv in convs)
+    shift = WIDE_PORT[multipliers.slice] - 1 - bits
+    if signed:
+        return Packing(reason="its pixels are signed")
+    if weight_bits + bits > shift:
+        return Packing(
+            reason=f"products of {weight_bits} x {bits} bits do not fit the field of {shift} bits that "
+            f"a {multipliers.slice} has between two pixels"
+        )
+    if shift + acc_bits > ACCUMULATOR:
+        return Packing(reason=f"two sums of {acc_bits} bits exceed the accumulator of {ACCUMULATOR} bits")
+    return Packing(2, shift)

@@ -1,0 +1,1 @@
+"""Model files out: quantised (QDQ) ONNX and float ONNX."""

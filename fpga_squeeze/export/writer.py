@@ -1,0 +1,81 @@
+"""What both ONNX exports share: collecting nodes, one graph from images to logits, writing it whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from .. import __version__
+from ..errors import FpgaSqueezeError
+from ..network.graph import MaxPool, QMaxPool, Shape
+
+LOGITS = "logits"
+
+
+class Writer:
+    """Collects nodes and initializers; each method returns the name of the tensor it made."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
+        self.initializers.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(self, op: str, name: str, inputs: list[str], **attrs: Any) -> str:
+        self.nodes.append(helper.make_node(op, inputs, [f"{name}_out"], name=name, **attrs))
+        return f"{name}_out"
+
+    def pool(self, pool: MaxPool | QMaxPool, x: str) -> str:
+        """Max pooling with a square window."""
+        k, s = pool.kernel, pool.stride
+        return self.node(
+            "MaxPool",
+            pool.name,
+            [x],
+            kernel_shape=[k, k],
+            strides=[s, s],
+            pads=list(pool.pads),
+            ceil_mode=int(pool.ceil),
+        )
+
+    def model(
+        self, name: str, source: str, shape: Shape, x: str, output: Shape, opset: int, ir_version: int
+    ) -> onnx.ModelProto:
+        """The graph from float input ``source``, [N, C, H, W] of ``shape``, to ``x``, flattened to [N, classes]."""
+        self.nodes.append(helper.make_node("Flatten", [x], [LOGITS], name="flatten", axis=1))
+        inputs: list[str | int | None] = ["N", shape.channels, shape.height, shape.width]
+        classes = output.channels * output.height * output.width
+        graph = helper.make_graph(
+            self.nodes,
+            name,
+            [helper.make_tensor_value_info(source, TensorProto.FLOAT, inputs)],
+            [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["N", classes])],
+            self.initializers,
+        )
+        return helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", opset)],
+            ir_version=ir_version,
+            producer_name="fpga-squeeze",
+            producer_version=__version__,
+        )
+
+
+def write_proto(proto: onnx.ModelProto, path: Path) -> None:
+    """Write ``proto`` under exactly this name, whole or not at all; raises FpgaSqueezeError where that fails."""
+    data = proto.SerializeToString(deterministic=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        if part.is_file():
+            part.unlink()
+        raise FpgaSqueezeError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""The verbs step by step: load, quantise, plan, evaluate, compress."""

@@ -1,0 +1,187 @@
+"""``compress``: a float network made small, every step's size and accuracy, and a float ONNX of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..compression.densities import find_densities
+from ..compression.factorise import unwritable
+from ..compression.report import ReportRow, report
+from ..compression.steps import (
+    CompressOptions,
+    Step,
+    code_layers,
+    code_name,
+    code_steps,
+    find_factors,
+    prune_step,
+    rank_step,
+    read_step,
+)
+from ..errors import FpgaSqueezeError
+from ..export.float_onnx import write_float
+from ..frontend.deep_compression import SUFFIX as DEEP_COMPRESSION
+from ..network.graph import FloatModel
+from .accuracy import Accuracy, OnProgress, check_images, measure, select
+from .sources import DEFAULTS, OnStep, QuantizeOptions, Target, calibration_images, is_embedded, read
+
+__all__ = ["CompressOptions", "Compression", "compress"]
+
+
+@dataclass(frozen=True, eq=False)
+class Compression:
+    """What :func:`compress` did.
+
+    steps      one row each: float32 as read, then what was asked for; the last one's network was written
+    factors    (layer, rank, relative error) of the layers factorised
+    unwritten  layers factorised for which the graph has no place
+    excluded   images left out because the densities were found on them
+    """
+
+    path: Path | None
+    steps: tuple[Step, ...]
+    report: tuple[ReportRow, ...]
+    accuracy: tuple[Accuracy, ...]
+    report_accuracy: tuple[Accuracy | None, ...]
+    factors: tuple[tuple[str, int, float], ...]
+    unwritten: tuple[str, ...]
+    excluded: int
+
+    def to_json(self) -> dict[str, object]:
+        def counts(score: Accuracy | None) -> dict[str, object]:
+            return {"accuracy": None if score is None else vars(score)}
+
+        scores = self.accuracy or (None,) * len(self.steps)
+        return {
+            "output": None if self.path is None else str(self.path),
+            "steps": [s.to_json() | counts(a) for s, a in zip(self.steps, scores, strict=True)],
+            "report": [
+                r.to_json() | counts(a) for r, a in zip(self.report, self.report_accuracy, strict=True)
+            ],
+            "factorised": [dict(zip(("layer", "rank", "error"), f, strict=True)) for f in self.factors],
+            "unwritten": list(self.unwritten),
+            "excluded": self.excluded,
+        }
+
+
+def compress(
+    model: Target | FloatModel = None,
+    output: str | Path | None = None,
+    *,
+    options: CompressOptions = CompressOptions(),  # noqa: B008  (frozen)
+    calibration: QuantizeOptions = DEFAULTS,
+    images: str | Path | None = None,
+    labels: str | Path | None = None,
+    exclude_calibration: bool = False,
+    with_report: bool = False,
+    on_step: OnStep | None = None,
+    on_progress: OnProgress | None = None,
+) -> Compression:
+    """Factorise, prune and share the weights of a float ``model``, in this order, as ``options`` say.
+
+    output        float ONNX to write, with zeros and shared values exact; None: only tell
+    calibration   images for ``options.max_loss``, and the preprocessing of all images
+    images        run every step's network on these; ``labels`` (a CSV) tells their classes
+    with_report   also the rows of SqueezeNet's paper, for the network as pruned
+
+    Raises FpgaSqueezeError for bad input, a quantised model, or a factorised layer that the graph has no place for
+    where more than telling its size is asked for.
+    """
+    options.check()
+    _check(options, calibration, images, labels, exclude_calibration)
+    source = read(model)
+    if not isinstance(source, FloatModel):
+        raise FpgaSqueezeError(f"{model}: is quantised already; compress the float model it came from")
+    path = None if output is None else _output(Path(output))
+    if images is not None:
+        check_images(images, labels, source)  # before minutes are spent
+    factors = find_factors(source, options.ranks)
+    lost = unwritable(source, [f.original.name for f in factors])
+    if lost and (path is not None or with_report or options.goes_on):
+        raise FpgaSqueezeError(
+            f"--rank: {', '.join(lost)}: the graph has no place for two convolutions in an expand branch of a Fire "
+            "module; leave it out, or give --rank alone to see its size and error"
+        )
+    steps, rows, calibrated = [read_step(source)], list[ReportRow](), list[str]()
+    if factors:
+        steps.append(rank_step(source, factors))
+    if not lost:
+        base = steps[-1].model
+        densities, calibrated = _densities(model, base, options, calibration, on_step)
+        steps.append(prune_step(base, densities))
+        base = steps[-1].model
+        if on_step:
+            on_step("code weights")
+        coded = code_layers(base, options)
+        if coded is not None:
+            steps += code_steps(base, coded, code_name(options))
+        if with_report:
+            rows = report(base, Path(model) if base is source and isinstance(model, str | Path) else None)
+    accuracy, excluded = list[Accuracy](), 0
+    if images is not None:
+        every = [*steps, *(row.step for row in rows if row.step)]
+        left_out = calibrated if exclude_calibration else []
+        names, excluded = select(images, source, left_out)
+        if on_step:
+            on_step(f"run the network after each step on {len(names)} images")
+        models = [step.model for step in every]
+        accuracy = measure(models, calibration.preprocess, images, names, labels, on_progress)
+    if path is not None:
+        if on_step:
+            on_step(f"write {path}")
+        write_float(steps[-1].model, path)
+    of_rows = iter(accuracy[len(steps) :])
+    return Compression(
+        path,
+        tuple(steps),
+        tuple(rows),
+        tuple(accuracy[: len(steps)]),
+        tuple(next(of_rows, None) if row.step else None for row in rows),
+        tuple((f.original.name, f.rank, f.error) for f in factors),
+        tuple(lost),
+        excluded,
+    )
+
+
+def _check(
+    options: CompressOptions,
+    calibration: QuantizeOptions,
+    images: str | Path | None,
+    labels: str | Path | None,
+    exclude_calibration: bool,
+) -> None:
+    """Raise FpgaSqueezeError for what would have no effect."""
+    if labels is not None and images is None:
+        raise FpgaSqueezeError("--labels tells the classes of images; give --images with it")
+    if options.max_loss is None and (calibration.calibration is not None or exclude_calibration):
+        raise FpgaSqueezeError("calibration images find the densities for --max-loss; give it with them")
+
+
+def _output(path: Path) -> Path:
+    """``path``, or an error where no ONNX file should be written there."""
+    if path.is_dir():
+        raise FpgaSqueezeError(f"{path}: is a folder; give a file name such as {path / 'small.onnx'}")
+    if path.suffix.lower() == DEEP_COMPRESSION:
+        raise FpgaSqueezeError(f"{path}: compress writes float ONNX; give a name that ends in .onnx")
+    if not path.parent.is_dir():
+        raise FpgaSqueezeError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
+    return path
+
+
+def _densities(
+    model: Target | FloatModel,
+    base: FloatModel,
+    options: CompressOptions,
+    calibration: QuantizeOptions,
+    on_step: OnStep | None,
+) -> tuple[Mapping[str, float], list[str]]:
+    """(densities by layer, names of the images they were found on)."""
+    if options.max_loss is None:
+        return options.densities, []
+    if calibration.calibration is None and (isinstance(model, FloatModel) or not is_embedded(model)):
+        raise FpgaSqueezeError("--max-loss needs images to see the loss on; give --calibration IMAGES")
+    images, names, _ = calibration_images(model, base, calibration)
+    found = find_densities(base, images, calibration.preprocess, options.max_loss, on_step)
+    return found, names

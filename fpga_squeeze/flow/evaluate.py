@@ -1,0 +1,297 @@
+"""Accuracy of an integer network on labelled images, and how often it agrees with the float network it came from."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..datasets.images import ImageArray, iter_images, list_images
+from ..datasets.labels import Names, read_labels
+from ..errors import FpgaSqueezeError
+from ..network import golden
+from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from ..network.parallel import FrameRunner
+from ..network.reference import channel_statistics, float_logits, network_input
+from ..project.project import load_project
+
+BATCH = 32
+"""Images in memory at a time, so that a large set needs no more than a small one."""
+Logits = npt.NDArray[Any]
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one runner did on ``frames`` images; ``runner`` says what computed it."""
+
+    runner: str
+    frames: int
+    top1_count: int
+    top5_count: int
+    seconds: float
+
+    @property
+    def top1(self) -> float:
+        """Images whose label came out first, in percent."""
+        return 100 * self.top1_count / self.frames
+
+    @property
+    def top5(self) -> float:
+        """Images whose label was among the first five, in percent."""
+        return 100 * self.top5_count / self.frames
+
+    @property
+    def frames_per_second(self) -> float:
+        """Decoding of the image files is not counted."""
+        return self.frames / self.seconds
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "top1": self.top1,
+            "top5": self.top5,
+            "frames_per_second": round(self.frames_per_second, 2),
+            "top1_count": self.top1_count,
+            "top5_count": self.top5_count,
+            "runner": self.runner,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of golden and, where a float model was given, of float on the same images.
+
+    agreement_count     images to which both give the same first class
+    excluded            images left out because the model was calibrated on them
+    calibration         how many images the model says it was calibrated on; 0 where it does not say
+    """
+
+    golden_score: Score
+    float_score: Score | None
+    agreement_count: int | None
+    excluded: int
+    calibration: int
+
+    @property
+    def frames(self) -> int:
+        return self.golden_score.frames
+
+    @property
+    def agreement(self) -> float | None:
+        """In percent."""
+        return None if self.agreement_count is None else 100 * self.agreement_count / self.frames
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "float": self.float_score.to_json() if self.float_score else None,
+            "golden": self.golden_score.to_json()
+            | {"agreement": self.agreement, "agreement_count": self.agreement_count},
+            "frames": self.frames,
+            "excluded": self.excluded,
+            "calibration_images": self.calibration,
+        }
+
+
+def evaluate(
+    target: str | Path,
+    images: str | Path,
+    labels: str | Path,
+    *,
+    float_model: str | Path | FloatModel | None = None,
+    exclude_calibration: bool = False,
+    skip: int = 0,
+    frames: int | None = None,
+    on_step: Callable[[str], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Evaluation:
+    """Run golden, and ``float_model`` if given, on labelled images.
+
+    target                  a quantised ONNX file or a project folder
+    labels                  CSV with columns file and label
+    exclude_calibration     leave out the images that the quantised model names as those it was calibrated on
+    skip, frames            of the rest, in the order of their names: leave out the first, take at most so many
+
+    The float model gets the same pixels through the preprocessing that the quantised model has folded in.
+    Where two classes have the same logit, the lower number comes first. ``on_progress`` is called with
+    frames done and frames in all. Raises FpgaSqueezeError for bad input.
+    """
+    model = _integer_model(target)
+    classes = model.output.shape.channels
+    names, excluded = _selection(model, target, images, exclude_calibration, skip, frames)
+    truth = read_labels(labels, names, classes)
+    tallies: list[_Tally] = []
+    with contextlib.ExitStack() as stack:
+        runner = FrameRunner(lambda x: golden.run(model, x, keep=False)["logits"])
+        tallies.append(_Tally("golden", stack.enter_context(runner)))
+        if float_model is not None:
+            kind, run = _float_runner(float_model, model)
+            tallies.append(_Tally(kind, stack.enter_context(run)))
+        if on_step:
+            on_step(f"evaluate {' and '.join(t.runner for t in tallies)} on {len(names)} images")
+        pixels, done = iter_images(images, model.input.shape, names), 0
+        while batch := list(islice(pixels, BATCH)):
+            expected = truth[done : done + len(batch)]
+            for tally in tallies:
+                tally.add(np.stack([image for _, image in batch]), [name for name, _ in batch], expected)
+            done += len(batch)
+            if on_progress:
+                on_progress(done, len(names))
+    integers, *floats = tallies
+    agreed = None
+    if floats:
+        agreed = int(np.sum(np.concatenate(integers.first) == np.concatenate(floats[0].first)))
+    scores = [tally.score() for tally in tallies]
+    return Evaluation(scores[0], scores[1] if floats else None, agreed, excluded, len(model.calibration))
+
+
+def _integer_model(target: str | Path) -> QModel:
+    from ..frontend import read_model
+
+    if Path(target).is_dir():
+        return load_project(target).model
+    model = read_model(target)
+    if isinstance(model, FloatModel):
+        raise FpgaSqueezeError(
+            f"{target}: is a float model; give a quantised one (fpga-squeeze quantize) or a project, "
+            "and the float one as --float"
+        )
+    return model
+
+
+def _selection(
+    model: QModel, target: str | Path, images: str | Path, exclude: bool, skip: int, frames: int | None
+) -> tuple[list[str], int]:
+    """(names of the images to run, how many were left out as calibration images)."""
+    if skip < 0:
+        raise FpgaSqueezeError(f"--skip {skip}: give 0 or more")
+    if frames is not None and frames < 1:
+        raise FpgaSqueezeError(f"--frames {frames}: give at least one")
+    names = list_images(images, model.input.shape)
+    total, excluded = len(names), 0
+    if exclude:
+        if not model.calibration:
+            raise FpgaSqueezeError(
+                f"{target}: does not name the images it was calibrated on; quantise the float model again, "
+                "or use --skip"
+            )
+        known = Names((name, True) for name in model.calibration)
+        names = [name for name in names if not known.find(name)]
+        excluded = total - len(names)
+    names = names[skip:]
+    if not names:
+        left_out = f"{excluded} calibration images and the first {skip} others"
+        raise FpgaSqueezeError(f"{images}: nothing is left of {total} images without {left_out}")
+    return names[:frames], excluded
+
+
+class _Tally:
+    """Runs one network batch by batch and counts."""
+
+    def __init__(self, runner: str, run: Callable[[ImageArray], Logits]) -> None:
+        self.runner, self.run = runner, run
+        self.frames = self.top1 = self.top5 = 0
+        self.seconds = 0.0
+        self.first: list[npt.NDArray[np.int64]] = []
+
+    def add(self, images: ImageArray, names: list[str], labels: npt.NDArray[np.int64]) -> None:
+        start = time.perf_counter()
+        logits = self.run(images)
+        self.seconds += time.perf_counter() - start
+        broken = ~np.isfinite(logits).all(axis=1)
+        if broken.any():
+            raise FpgaSqueezeError(f"{self.runner}: no finite logits for {names[int(np.argmax(broken))]}")
+        place = ranks(logits, labels)
+        self.frames += len(images)
+        self.top1 += int(np.sum(place == 0))
+        self.top5 += int(np.sum(place < 5))
+        self.first.append(logits.argmax(axis=1).astype(np.int64))
+
+    def score(self) -> Score:
+        return Score(self.runner, self.frames, self.top1, self.top5, max(self.seconds, 1e-9))
+
+
+def ranks(logits: Logits, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Place of each label among its frame's classes, 0 for the first; of equal logits the lower class comes first."""
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    before = np.arange(logits.shape[1])[None, :] < labels[:, None]
+    return np.asarray(((logits > own) | ((logits == own) & before)).sum(axis=1))
+
+
+# -------------------------------------------------------------------------------------------- the float model
+
+
+def _float_runner(
+    source: str | Path | FloatModel, quantised: QModel
+) -> tuple[str, contextlib.AbstractContextManager[Callable[[ImageArray], Logits]]]:
+    """(what runs the float model, its runner): onnxruntime where there is one, else the NumPy reference."""
+    from ..frontend import read_model
+
+    model = source if isinstance(source, FloatModel) else read_model(source)
+    if isinstance(model, QModel):
+        raise FpgaSqueezeError(f"{source}: is quantised; give the float model it came from as --float")
+    where, pre = model.source or model.name, quantised.preprocess
+    _same(where, "input", model.input_shape, quantised.input.shape)
+    _same(where, "output", model.shapes()[-1], quantised.output.shape)
+    return float_runner(model, pre, None if isinstance(source, FloatModel) else Path(source))
+
+
+def float_runner(
+    model: FloatModel, preprocess: Preprocess, path: Path | None = None
+) -> tuple[str, contextlib.AbstractContextManager[Callable[[ImageArray], Logits]]]:
+    """(what runs ``model``, its runner): onnxruntime where there is one, else the NumPy reference.
+
+    onnxruntime runs the file at ``path`` where that is an ONNX file, so that our reader has no part in it, else our
+    own export of the model.
+    """
+    from ..export.float_onnx import to_onnx
+    from ..frontend import is_deep_compression
+
+    try:
+        ort: Any = importlib.import_module("onnxruntime")
+    except ImportError:
+        return "float (NumPy)", FrameRunner(lambda x: float_logits(model, x, preprocess))
+    network: str | bytes
+    if path is None or is_deep_compression(path):
+        network = to_onnx(model).SerializeToString()
+    else:
+        network = str(path)
+    where = model.source or model.name
+    return "float (onnxruntime)", _onnxruntime(ort, network, where, model.input_shape.channels, preprocess)
+
+
+def _same(where: str, what: str, a: Shape, b: Shape) -> None:
+    if a != b:
+        raise FpgaSqueezeError(
+            f"{where}: its {what} is {a}, that of the quantised model {b}; give the float model it came from"
+        )
+
+
+@contextlib.contextmanager
+def _onnxruntime(
+    ort: Any, network: str | bytes, where: str, channels: int, preprocess: Preprocess
+) -> Iterator[Callable[[ImageArray], Logits]]:
+    """Runs ``network``, a path or a serialised model, one frame at a time, so that a fixed batch size of 1 will do."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    statistics = channel_statistics(preprocess, channels)
+    try:
+        session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises types of its own for every kind of failure
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FpgaSqueezeError(f"{where}: onnxruntime cannot run it: {reason}") from error
+    weights = {value.name for value in session.get_overridable_initializers()}
+    (name,) = [value.name for value in session.get_inputs() if value.name not in weights]
+
+    def run(images: ImageArray) -> Logits:
+        frames = [session.run(None, {name: network_input(x, *statistics)[None]})[0] for x in images]
+        return np.stack([np.asarray(frame, dtype=np.float64).reshape(-1) for frame in frames])
+
+    yield run

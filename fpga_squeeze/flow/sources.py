@@ -1,0 +1,170 @@
+"""From what a user names to an integer model and its images: files read, calibration images chosen, quantised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.images import (
+    ImageArray,
+    embedded_calibration,
+    embedded_images,
+    embedded_model_path,
+    list_images,
+    load_images,
+)
+from ..errors import FpgaSqueezeError
+from ..network.graph import FloatModel, Preprocess, QModel
+from ..network.reference import PRESETS
+from ..project.project import Labels, Source
+
+OnStep = Callable[[str], None]
+Target = str | Path | None
+CALIBRATION_KEPT = 16
+"""Calibration images that become the test images of a project whose model brings none."""
+RANDOM_KEPT = 4
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """How a float model becomes integers.
+
+    calibration         None: the embedded images, for the embedded model only
+    calibration_count   how many of them to use, chosen at random by ``seed``; None: all
+    weight_budget       bits that all Huffman-coded weights may take (:func:`.budget.coded_size`); None: any number
+    """
+
+    calibration: str | Path | None = None
+    preprocess: Preprocess = PRESETS["none"]
+    weight_bits: int = 8
+    activation_bits: int = 8
+    calibration_count: int | None = None
+    seed: int = 0
+    weight_budget: int | None = None
+
+
+DEFAULTS = QuantizeOptions()
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """An integer model with what is known about it; ``calibrated``: it was a float model, quantised just now."""
+
+    model: QModel
+    source: Source
+    images: ImageArray
+    labels: Labels | None
+    calibrated: bool
+
+
+def is_embedded(model: Target) -> bool:
+    """Whether ``model`` means the model shipped with the package."""
+    if model is None:
+        return True
+    path = Path(model)
+    return path.is_file() and path.samefile(embedded_model_path())
+
+
+def choose(names: Sequence[str], count: int, seed: int) -> list[str]:
+    """``count`` of ``names``, at random but the same for the same seed on every machine; in their own order.
+
+    The order of the names' SHA-256 decides, which no library's random numbers can change.
+    """
+    drawn = sorted(names, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())[:count]
+    return [name for name in names if name in set(drawn)]
+
+
+def calibration_images(
+    model: Target | FloatModel, source: FloatModel, options: QuantizeOptions
+) -> tuple[ImageArray, list[str], int]:
+    """(images to calibrate on, their names, how many there were to choose from)."""
+    count = options.calibration_count
+    if options.calibration is None:
+        if isinstance(model, FloatModel) or not is_embedded(model):
+            raise FpgaSqueezeError(
+                f"{source.source or source.name}: is a float model and needs images to be quantised with; "
+                "give --calibration IMAGES, or a model that is quantised already"
+            )
+        if count is not None:
+            raise FpgaSqueezeError(f"--calibration-count {count}: give --calibration IMAGES to choose from")
+        images = embedded_calibration()
+        return images, [], len(images)
+    if count is None:
+        images, names = load_images(options.calibration, source.input_shape)
+        return images, names, len(names)
+    names = list_images(options.calibration, source.input_shape)
+    if not 1 <= count <= len(names):
+        raise FpgaSqueezeError(
+            f"--calibration-count {count}: {options.calibration} holds {len(names)} images; "
+            f"give 1 to {len(names)}"
+        )
+    images, chosen = load_images(
+        options.calibration, source.input_shape, keep=choose(names, count, options.seed)
+    )
+    return images, chosen, len(names)
+
+
+def read(model: Target | FloatModel) -> FloatModel | QModel:
+    """The model in a file, the embedded one for None; a FloatModel is handed through."""
+    from ..frontend import read_model
+
+    if isinstance(model, FloatModel):
+        return model
+    return read_model(embedded_model_path() if model is None else model)
+
+
+def quantized(
+    model: Target | FloatModel, options: QuantizeOptions, on_step: OnStep | None
+) -> tuple[QModel, ImageArray | None]:
+    """The integer model, and the images it was calibrated on (None: it was quantised before)."""
+    source = read(model)
+    if isinstance(source, QModel):
+        if replace(options, calibration=None) != DEFAULTS:
+            raise FpgaSqueezeError(
+                f"{model}: is quantised already; its preprocessing, widths and calibration cannot be changed "
+                "any more"
+            )
+        return source, None
+    from ..quantization.quantize import quantize as quantize_model
+
+    images, names, total = calibration_images(model, source, options)
+    if on_step:
+        chosen = f" of {total} images, seed {options.seed}" if options.calibration_count else " images"
+        on_step(f"quantise {source.name} on {len(images)}{chosen}")
+    done = quantize_model(
+        source,
+        images,
+        options.preprocess,
+        weight_bits=options.weight_bits,
+        activation_bits=options.activation_bits,
+        on_step=on_step,
+        weight_budget=options.weight_budget,
+    )
+    return replace(done, calibration=tuple(names)), images
+
+
+def _random_images(model: QModel) -> ImageArray:
+    shape = model.input.shape
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (RANDOM_KEPT, shape.height, shape.width, shape.channels), dtype=np.uint8)
+
+
+def load(model: Target, options: QuantizeOptions, on_step: OnStep | None) -> Loaded:
+    """The integer model of a file with images to run it on: its own, the first it was calibrated on, or noise."""
+    integers, calibration = quantized(model, options, on_step)
+    new = calibration is not None
+    path = embedded_model_path() if model is None else Path(model)
+    if is_embedded(model):
+        images, labels = embedded_images()
+        return Loaded(integers, Source.of_file(path, "held out from training"), images, labels, new)
+    if calibration is None and options.calibration is not None:
+        calibration = load_images(options.calibration, integers.input.shape, CALIBRATION_KEPT)[0]
+    if calibration is not None:
+        source = Source.of_file(path, "the first calibration images")
+        return Loaded(integers, source, calibration[:CALIBRATION_KEPT], None, new)
+    source = Source.of_file(path, "random pixels (seed 0)")
+    return Loaded(integers, source, _random_images(integers), None, new)

@@ -1,0 +1,170 @@
+"""The fixed-point meaning of an integer network, in NumPy: the one truth every design is compared with.
+
+Sums run through BLAS where that is provably exact: a float32 sum of integers is exact while every partial sum
+stays below 2**24, a float64 one below 2**53 (IEEE 754 significands). The bound is the layer's own
+``acc_magnitude``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FpgaSqueezeError
+from .fixed_point import IntArray, divide_half_even
+from .graph import Pads, QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, Shape
+
+FLOAT32_EXACT = 1 << 24
+FLOAT64_EXACT = 1 << 53
+FloatInts = npt.NDArray[np.floating[Any]]
+"""Integers carried in a float array, exactly."""
+
+
+def sum_dtype(conv: QConv) -> type[np.float32] | type[np.float64]:
+    """The narrowest float type in which every partial sum of ``conv`` is exact; raises where none is."""
+    if conv.acc_magnitude < FLOAT32_EXACT:
+        return np.float32
+    if conv.acc_magnitude < FLOAT64_EXACT:
+        return np.float64
+    raise FpgaSqueezeError(f"{conv.name}: sums reach {conv.acc_magnitude}, beyond the exact range of float64")
+
+
+def patches(
+    x: FloatInts, kernel: int, stride: int, pads: Pads, out: Shape, pad_value: npt.ArrayLike
+) -> FloatInts:
+    """Patches of one image [I, H, W] as columns [I * K * K, Ho * Wo]; ``pad_value`` [I] stands outside the
+    image."""
+    k, s = kernel, stride
+    if k == 1 and s == 1 and not any(pads):
+        return x.reshape(x.shape[0], -1)
+    top, left, _, _ = pads
+    height, width = (out.height - 1) * s + k, (out.width - 1) * s + k
+    padded = np.empty((x.shape[0], height, width), dtype=x.dtype)
+    padded[:] = np.asarray(pad_value, dtype=x.dtype)[:, None, None]
+    rows, cols = min(x.shape[1], height - top), min(x.shape[2], width - left)
+    padded[:, top : top + rows, left : left + cols] = x[:, :rows, :cols]
+    columns = np.empty((x.shape[0], k, k, out.height, out.width), dtype=x.dtype)
+    for ky in range(k):
+        for kx in range(k):
+            columns[:, ky, kx] = padded[
+                :, ky : ky + (out.height - 1) * s + 1 : s, kx : kx + (out.width - 1) * s + 1 : s
+            ]
+    return columns.reshape(x.shape[0] * k * k, -1)
+
+
+def conv_columns(x: FloatInts, conv: QConv) -> FloatInts:
+    """The patches of one image that ``conv`` multiplies."""
+    return patches(x, conv.kernel, conv.stride, conv.pads, conv.output.shape, conv.pad_value)
+
+
+def conv_accumulate(x: FloatInts, conv: QConv) -> FloatInts:
+    """Exact accumulators, bias included, of one image [I, H, W] -> [O, Ho, Wo]."""
+    dtype = sum_dtype(conv)
+    weight: FloatInts = conv.weight.reshape(conv.weight.shape[0], -1).astype(dtype)
+    acc = weight @ conv_columns(x.astype(dtype, copy=False), conv)
+    bias: FloatInts = conv.bias.astype(dtype)
+    acc += bias[:, None]
+    return acc.reshape(-1, conv.output.shape.height, conv.output.shape.width)
+
+
+def conv_forward(x: FloatInts, conv: QConv) -> FloatInts:
+    """One image through a convolution and its requantisation.
+
+    Scaling by a power of two is exact in binary floating point and ``rint`` rounds half to even, so this
+    equals :func:`fpga_squeeze.network.fixed_point.requantise` on the same integers.
+    """
+    acc = conv_accumulate(x, conv)
+    acc *= np.ldexp(np.ones((), acc.dtype), -conv.shift).astype(acc.dtype)[:, None, None]
+    np.rint(acc, out=acc)
+    low, high = conv.output.range
+    return np.clip(acc, 0 if conv.relu else low, high, out=acc)
+
+
+def max_pool(x: FloatInts, kernel: int, stride: int, pads: Pads, out: Shape, lowest: float) -> FloatInts:
+    """One image [C, H, W] through max pooling; positions outside the image hold ``lowest``."""
+    k, s = kernel, stride
+    top, left, _, _ = pads
+    height, width = (out.height - 1) * s + k, (out.width - 1) * s + k
+    padded = np.full((x.shape[0], height, width), lowest, dtype=x.dtype)
+    rows, cols = min(x.shape[1], height - top), min(x.shape[2], width - left)
+    padded[:, top : top + rows, left : left + cols] = x[:, :rows, :cols]
+    # Separable: first along rows, then along columns.
+    lines = padded[:, :, 0 : (out.width - 1) * s + 1 : s].copy()
+    for kx in range(1, k):
+        np.maximum(lines, padded[:, :, kx : kx + (out.width - 1) * s + 1 : s], out=lines)
+    result = lines[:, 0 : (out.height - 1) * s + 1 : s].copy()
+    for ky in range(1, k):
+        np.maximum(result, lines[:, ky : ky + (out.height - 1) * s + 1 : s], out=result)
+    return result
+
+
+def pool_forward(x: FloatInts, pool: QMaxPool) -> FloatInts:
+    """One image [C, H, W] through a max pool; positions outside the image hold the smallest integer."""
+    return max_pool(x, pool.kernel, pool.stride, pool.pads, pool.output.shape, pool.input.range[0])
+
+
+def average_forward(x: FloatInts, pool: QGlobalAvgPool) -> FloatInts:
+    """One image [C, H, W] through the exact global average -> [C, 1, 1]."""
+    total = x.astype(np.int64).sum(axis=(1, 2))
+    low, high = pool.output.range
+    y = np.clip(divide_half_even(total, pool.count, pool.extra_frac), low, high)
+    return y.astype(np.float64).reshape(-1, 1, 1)
+
+
+def fire_forward(x: FloatInts, fire: QFire) -> tuple[FloatInts, FloatInts]:
+    """One image through a Fire module: (squeeze output, concatenated expand output)."""
+    squeezed = conv_forward(x, fire.squeeze)
+    branches = [conv_forward(squeezed, conv) for conv in (fire.expand1x1, fire.expand3x3)]
+    return squeezed, np.concatenate([b.astype(np.float32) for b in branches])
+
+
+def check_images(model: QModel, images: npt.NDArray[Any]) -> None:
+    """Raise FpgaSqueezeError unless ``images`` is uint8 [N, H, W, C] of the model's input size."""
+    shape = model.input.shape
+    want = (shape.height, shape.width, shape.channels)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != want:
+        raise FpgaSqueezeError(
+            f"images are {images.dtype} {list(images.shape)}; "
+            f"the model wants uint8 [N, {want[0]}, {want[1]}, {want[2]}]"
+        )
+
+
+def run(
+    model: QModel,
+    images: npt.NDArray[np.uint8],
+    *,
+    inner: bool = False,
+    keep: bool = True,
+    on_frame: Callable[[], None] | None = None,
+) -> dict[str, IntArray]:
+    """Integers of every kernel for uint8 images [N, H, W, C].
+
+    Returns one int64 array [N, C, Ho, Wo] per kernel by name, in network order; the last kernel's also,
+    flattened to [N, classes], as ``logits``. ``inner`` adds the squeeze outputs of Fire modules as
+    ``NAME/squeeze``; without ``keep`` only ``logits`` is kept. ``on_frame`` is called after each image, for
+    progress.
+    """
+    check_images(model, images)
+    frames: dict[str, list[npt.NDArray[np.int32]]] = {}
+    for image in images:
+        x: FloatInts = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
+        for layer in model.layers:
+            if isinstance(layer, QConv):
+                x = conv_forward(x, layer)
+            elif isinstance(layer, QFire):
+                squeezed, x = fire_forward(x, layer)
+                if inner:
+                    frames.setdefault(f"{layer.name}/squeeze", []).append(squeezed.astype(np.int32))
+            elif isinstance(layer, QMaxPool):
+                x = pool_forward(x, layer)
+            else:
+                x = average_forward(x, layer)
+            if keep:
+                frames.setdefault(layer.name, []).append(x.astype(np.int32))
+        frames.setdefault("logits", []).append(x.astype(np.int32).reshape(-1))
+        if on_frame:
+            on_frame()
+    return {name: np.stack(values).astype(np.int64) for name, values in frames.items()}

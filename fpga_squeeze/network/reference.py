@@ -1,0 +1,130 @@
+"""The float network in NumPy: what quantisation is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FpgaSqueezeError
+from .golden import max_pool, patches
+from .graph import Conv, Fire, FloatArray, FloatModel, Layer, MaxPool, Preprocess, Shape
+
+PRESETS: dict[str, Preprocess] = {
+    "none": Preprocess(),
+    "caffe": Preprocess(mean=(104.0, 117.0, 123.0), std=(1.0, 1.0, 1.0), bgr=True),
+    "torchvision": Preprocess(
+        mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), std=(0.229 * 255, 0.224 * 255, 0.225 * 255)
+    ),
+}
+"""Preprocessing by name: ``none`` feeds pixels 0..255 as they are; means stand in the model's channel
+order."""
+
+
+def channel_statistics(
+    preprocess: Preprocess, channels: int
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64]]:
+    """(mean [C], std [C], pixel channel [C]) in the model's channel order.
+
+    The model's channel c is ``(pixel[pixel_channel[c]] - mean[c]) / std[c]``. Raises FpgaSqueezeError where
+    the numbers do not fit the model.
+    """
+    out = []
+    for what, values, default in (("mean", preprocess.mean, 0.0), ("std", preprocess.std, 1.0)):
+        given = np.array(values or (default,), dtype=np.float64)
+        if given.size not in (1, channels) or not np.all(np.isfinite(given)):
+            raise FpgaSqueezeError(
+                f"--{what} has {list(values)}; the model has {channels} channels: give 1 or {channels}"
+            )
+        out.append(np.array(np.broadcast_to(given, (channels,))))
+    if np.any(out[1] <= 0):
+        raise FpgaSqueezeError(f"--std has {list(preprocess.std)}; every number must be positive")
+    if preprocess.bgr and channels != 3:
+        raise FpgaSqueezeError(f"--bgr is for models of 3 input channels, this one has {channels}")
+    order = np.arange(channels)
+    return out[0], out[1], order[::-1].copy() if preprocess.bgr else order
+
+
+FloatMap = npt.NDArray[np.float32]
+"""A feature map [C, H, W] of the float network."""
+
+
+def network_input(
+    image: npt.NDArray[np.uint8], mean: FloatArray, std: FloatArray, order: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """What the float network eats of one image [H, W, C], float32 [C, H, W]; the numbers are those of
+    :func:`channel_statistics`."""
+    pixels = image.transpose(2, 0, 1)[order]
+    return ((pixels - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
+
+
+def conv_float(x: FloatMap, conv: Conv, shape: Shape, pad_value: npt.ArrayLike | None = None) -> FloatMap:
+    """One map [I, H, W] through a convolution and its ReLU, in float32.
+
+    ``pad_value`` [I] stands outside the map, zero where it is not given.
+    """
+    out = conv.output_shape(shape)
+    outside = np.zeros(shape.channels) if pad_value is None else pad_value
+    columns = patches(x, conv.kernel, conv.stride, conv.pads, out, outside)
+    y = conv.weight.reshape(out.channels, -1).astype(np.float32) @ columns
+    y += conv.bias.astype(np.float32)[:, None]
+    if conv.relu:
+        np.maximum(y, 0, out=y)
+    return np.asarray(y.reshape(out.channels, out.height, out.width), dtype=np.float32)
+
+
+def pool_float(x: FloatMap, pool: MaxPool, shape: Shape) -> FloatMap:
+    """One map [C, H, W] through max pooling."""
+    out = pool.output_shape(shape)
+    return np.asarray(max_pool(x, pool.kernel, pool.stride, pool.pads, out, -np.inf), dtype=np.float32)
+
+
+def layer_float(x: FloatMap, layer: Layer, shape: Shape) -> FloatMap:
+    """One map [C, H, W] of ``shape`` through any layer."""
+    if isinstance(layer, Conv):
+        return conv_float(x, layer, shape)
+    if isinstance(layer, Fire):
+        squeezed = conv_float(x, layer.squeeze, shape)
+        inner = layer.squeeze.output_shape(shape)
+        return np.concatenate([conv_float(squeezed, c, inner) for c in layer.convs[1:]])
+    if isinstance(layer, MaxPool):
+        return pool_float(x, layer, shape)
+    return np.asarray(x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32))
+
+
+def float_logits(
+    model: FloatModel,
+    images: npt.NDArray[np.uint8],
+    preprocess: Preprocess = PRESETS["none"],
+    on_frame: Callable[[], None] | None = None,
+) -> FloatArray:
+    """Logits of the float network, float64 [N, classes], for uint8 images [N, H, W, C] (RGB where C = 3).
+
+    Sums run in float32, as any float runner's; raises FpgaSqueezeError for images of another size.
+    """
+    check_size(model, images)
+    mean, std, order = channel_statistics(preprocess, model.input_shape.channels)
+    out = []
+    for image in images:
+        x = network_input(image, mean, std, order)
+        shape = model.input_shape
+        for layer, after in zip(model.layers, model.shapes(), strict=True):
+            x = layer_float(x, layer, shape)
+            shape = after
+        out.append(x.astype(np.float64).reshape(-1))
+        if on_frame:
+            on_frame()
+    return np.stack(out)
+
+
+def check_size(model: FloatModel, images: npt.NDArray[np.uint8]) -> None:
+    """Raise FpgaSqueezeError unless ``images`` is uint8 [N >= 1, H, W, C] of the model's input size."""
+    s = model.input_shape
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (s.height, s.width, s.channels):
+        raise FpgaSqueezeError(
+            f"images are {images.dtype} {list(images.shape)}; "
+            f"{model.source or model.name} wants uint8 [N, {s.height}, {s.width}, {s.channels}]"
+        )
+    if not len(images):
+        raise FpgaSqueezeError("no images; give at least one")

@@ -1,0 +1,1 @@
+"""What a plan costs: logic, placement of memories, the estimate."""

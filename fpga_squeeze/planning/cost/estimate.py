@@ -1,0 +1,289 @@
+"""What a plan costs and how fast it runs: memories, DSPs and cycles, and whether a device holds it.
+
+Every number is read from the plan's own memories, lanes and schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from ...device.block_ram import RAMB36_BITS
+from ...device.catalogue import Device
+from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan
+from ..timing import Schedule
+from ..weight_memories import payload_bits, rom_bits
+from .logic import logic_luts, shift_register_luts
+
+PARAMETERS = ("weights", "table")
+"""Memories that must be block RAM, because the bitstream fills them."""
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+@dataclass(frozen=True)
+class KernelEstimate:
+    """One kernel.
+
+    kind                    input, conv, fire, max_pool or average_pool
+    folding                 (k, r, c) of an engine
+    products_per_dsp        1 or 2 for an engine; products_reason tells why there is one where two were asked for
+    cycles                  cycles per frame in which the kernel is at work
+    lane_efficiency         useful products / (lanes * cycles), for engines
+    weight_capacity_bits    bits of the block RAMs that hold the weights
+    parameter_bram36        block RAM of weights, biases and shifts, in units of RAMB36
+    lutram_luts             LUTs used as distributed RAM, shift_luts as shift registers, luts as logic
+    """
+
+    name: str
+    kind: str
+    folding: tuple[int, int, int] | None
+    lanes: int
+    dsp: int
+    products_per_dsp: int
+    products_reason: str
+    weight_bits: int
+    weight_capacity_bits: int
+    ramb36: int
+    ramb18: int
+    uram: int
+    parameter_bram36: float
+    lutram_bits: int
+    lutram_luts: int
+    shift_luts: int
+    luts: int
+    cycles: int
+    lane_efficiency: float | None
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """A resource of which the device has too little."""
+
+    resource: str
+    needed: float
+    available: float
+
+    @property
+    def missing(self) -> float:
+        return self.needed - self.available
+
+    def __str__(self) -> str:
+        have, missing = f"{self.available:,g}", f"{self.missing:,g}"
+        return f"{self.resource}: needs {self.needed:,g}, the device has {have}, short by {missing}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The whole accelerator on a device (None: on no device in particular) at a clock in MHz.
+
+    cycles_per_frame     steady interval between frames, from the schedule of the handshakes
+    latency_cycles       first input word to last output of the first frame
+    lane_efficiency      useful products / (lanes * cycles_per_frame)
+    weight_efficiency    weight bits / bits of the block RAMs that hold them
+    uram                 UltraRAM blocks, which hold activations only
+    lutram_luts          LUTs used as distributed RAM
+    lut_memory           these and the LUTs used as shift registers
+    luts                 all LUTs: those, and logic, which is estimated (see planning/logic.py)
+    bram36               block RAM in units of RAMB36: two RAMB18 make one
+    lane_budget          DSP slices for lanes that the plan may use
+    products_per_dsp     products per slice and cycle that were asked for
+    fits                 None where no device was given
+    notes                what was done to the model to make it fit, and what holds the plan back
+    """
+
+    device: str | None
+    part: str | None
+    clock_mhz: float
+    lane_budget: int
+    products_per_dsp: int
+    lanes: int
+    ramb36: int
+    ramb18: int
+    uram: int
+    lutram_bits: int
+    lutram_luts: int
+    lut_memory: int
+    luts: int
+    dsp: int
+    weight_bits: int
+    cycles_per_frame: int
+    latency_cycles: int
+    lane_efficiency: float | None
+    weight_efficiency: float | None
+    available: dict[str, int] | None
+    short: tuple[Shortage, ...]
+    kernels: tuple[KernelEstimate, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool | None:
+        return None if self.device is None else not self.short
+
+    @property
+    def bram36(self) -> float:
+        return self.ramb36 + self.ramb18 / 2
+
+    @property
+    def parameter_bram36(self) -> float:
+        """Block RAM of weights, biases and shifts, which has no other place to go."""
+        return sum(kernel.parameter_bram36 for kernel in self.kernels)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.clock_mhz * 1e6 / self.cycles_per_frame
+
+    @property
+    def latency_ms(self) -> float:
+        return self.latency_cycles / (self.clock_mhz * 1e3)
+
+    def summary(self) -> dict[str, object]:
+        """The totals, without the kernels, ready for JSON."""
+        keys = ("ramb36", "ramb18", "lutram_bits", "dsp", "weight_bits", "cycles_per_frame", "latency_cycles")
+        extras = (
+            "uram",
+            "part",
+            "clock_mhz",
+            "lane_budget",
+            "products_per_dsp",
+            "lanes",
+            "lutram_luts",
+            "lut_memory",
+            "luts",
+            "lane_efficiency",
+            "weight_efficiency",
+        )
+        return {
+            "device": self.device,
+            "fits": self.fits,
+            **{key: getattr(self, key) for key in keys},
+            "fps": self.fps,
+            "latency_ms": self.latency_ms,
+            "bram36": self.bram36,
+            "parameter_bram36": self.parameter_bram36,
+            **{key: getattr(self, key) for key in extras},
+            "available": self.available,
+            "short": [asdict(s) | {"missing": s.missing} for s in self.short],
+            "notes": list(self.notes),
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """Everything, ready for JSON."""
+        return self.summary() | {"kernels": [asdict(kernel) for kernel in self.kernels]}
+
+
+def kernel_kind(kernel: KernelPlan) -> str:
+    """Kind of a kernel in one word."""
+    if isinstance(kernel, EnginePlan):
+        return "fire" if kernel.is_fire else "conv"
+    if isinstance(kernel, InputPlan):
+        return "input"
+    return "average_pool" if isinstance(kernel, AveragePlan) else "max_pool"
+
+
+def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:
+    """Cost of one kernel."""
+    engine = kernel if isinstance(kernel, EnginePlan) else None
+    folding = engine.folding if engine else None
+    return KernelEstimate(
+        name=kernel.name,
+        kind=kernel_kind(kernel),
+        folding=(folding.phases, folding.rows, folding.channels) if folding else None,
+        lanes=engine.lanes if engine else 0,
+        dsp=kernel.dsp,
+        products_per_dsp=engine.products_per_dsp if engine else 0,
+        products_reason=engine.packing.reason if engine else "",
+        weight_bits=payload_bits(engine.weights) if engine else 0,
+        weight_capacity_bits=rom_bits(engine.weights) if engine else 0,
+        ramb36=sum(m.ramb36 for m in kernel.memories),
+        ramb18=sum(m.ramb18 for m in kernel.memories),
+        uram=sum(m.uram for m in kernel.memories),
+        parameter_bram36=sum(m.ramb36 + m.ramb18 / 2 for m in kernel.memories if m.purpose in PARAMETERS),
+        lutram_bits=sum(m.lutram_bits for m in kernel.memories),
+        lutram_luts=sum(m.lutram_luts for m in kernel.memories),
+        shift_luts=shift_register_luts(kernel),
+        luts=logic_luts(kernel),
+        cycles=kernel.work_cycles,
+        lane_efficiency=_ratio(engine.macs, engine.lanes * engine.work_cycles) if engine else None,
+    )
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a design takes of a device; ``lut_memory`` of its ``luts`` are distributed RAM or shift registers."""
+
+    bram36: float
+    uram: int
+    dsp: int
+    lut_memory: int
+    luts: int
+
+    @classmethod
+    def by(cls, kernels: Sequence[KernelEstimate]) -> Used:
+        """The sum over kernels."""
+        lut_memory = sum(k.lutram_luts + k.shift_luts for k in kernels)
+        return cls(
+            bram36=sum(k.ramb36 + k.ramb18 / 2 for k in kernels),
+            uram=sum(k.uram for k in kernels),
+            dsp=sum(k.dsp for k in kernels),
+            lut_memory=lut_memory,
+            luts=lut_memory + sum(k.luts for k in kernels),
+        )
+
+
+def shortages(used: Used, device: Device) -> tuple[Shortage, ...]:
+    """What ``device`` has too little of."""
+    needs = (
+        ("RAMB36 (a RAMB18 is half of one)", used.bram36, device.ramb36),
+        ("URAM288", used.uram, device.uram),
+        ("DSP slices", used.dsp, device.dsp),
+        ("LUTs usable as memory", used.lut_memory, device.lut_memory),
+        ("LUTs", used.luts, device.luts),
+    )
+    return tuple(Shortage(name, needed, available) for name, needed, available in needs if needed > available)
+
+
+def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Schedule) -> Estimate:
+    """Estimate ``plan``, whose handshakes run as ``schedule`` tells, on ``device`` at ``clock_mhz``."""
+    kernels = tuple(estimate_kernel(kernel) for kernel in plan.kernels)
+    capacity = sum(k.weight_capacity_bits for k in kernels)
+    cycles = schedule.cycles_per_frame
+    used = Used.by(kernels)
+    available = None
+    if device:
+        available = {
+            "ramb36": device.ramb36,
+            "bram_bits": device.ramb36 * RAMB36_BITS,
+            "dsp": device.dsp,
+            "luts": device.luts,
+            "lut_memory": device.lut_memory,
+            "lutram_bits": device.lutram_bits,
+            "uram": device.uram,
+        }
+    return Estimate(
+        device=device.name if device else None,
+        part=device.part if device else None,
+        clock_mhz=clock_mhz,
+        lane_budget=plan.lane_budget,
+        products_per_dsp=plan.products_per_dsp,
+        lanes=plan.lanes,
+        ramb36=sum(k.ramb36 for k in kernels),
+        ramb18=sum(k.ramb18 for k in kernels),
+        uram=sum(k.uram for k in kernels),
+        lutram_bits=sum(k.lutram_bits for k in kernels),
+        lutram_luts=sum(k.lutram_luts for k in kernels),
+        lut_memory=used.lut_memory,
+        luts=used.luts,
+        dsp=plan.dsp,
+        weight_bits=plan.weight_bits,
+        cycles_per_frame=cycles,
+        latency_cycles=schedule.latency,
+        lane_efficiency=_ratio(plan.macs, plan.lanes * cycles),
+        weight_efficiency=_ratio(plan.weight_bits, capacity),
+        available=available,
+        short=shortages(used, device) if device else (),
+        kernels=kernels,
+    )

@@ -1,0 +1,176 @@
+"""Logic LUTs of a kernel, before placement: what its adders, multiplexers and tables come to.
+
+Multiplexers are counted as the RTL builds them (``fsq_mux``, four words in one LUT6). An adder, subtracter or
+comparison takes a LUT per bit, a table of 64 entries one per output bit (UG474, "LUT"). The constants are control
+logic, measured with Yosys 0.70 (``synth_xilinx -family xc7``); ``fpga-squeeze synth`` sets estimate and measurement
+side by side.
+"""
+
+from __future__ import annotations
+
+from ...device.lut_ram import PAGE, ceil_div, line_pages, mux_luts
+from ...network.graph import Pads
+from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, PoolPlan
+from ..weight_memories import CompressedWeights, DenseWeights
+
+FIFO = 10
+SEQUENCER = {True: 65, False: 37}
+"""Loop counters of a Fire engine, of a convolution."""
+ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 37
+"""Control of a row buffer: which rows are complete, which are read, where the next one goes."""
+BANK = 20
+DRAIN = 22
+POOL = 20
+INPUT = 105
+AVERAGE = 40
+BIT_READER = 50
+"""Beside the window: 7 LUTs for each of its bits choose where it starts, 2 find the length of a codeword."""
+SYMBOLS = 40
+"""Counters and queue of a decoder."""
+STAGE_WALK = 23
+GEARBOX = 60
+
+
+def _queue(depth: int) -> int:
+    return FIFO if depth > 1 else 2
+
+
+def line_buffer_luts(
+    buffer: LineBuffer, engine: EnginePlan, kernel: int, stride: int, pads: Pads, pad_zero: bool
+) -> int:
+    """LUTs of ``fsq_line_buffer``: its pages, the pixels that the lanes take of a word, the rows of the window."""
+    rows, phases, lanes = engine.folding.rows, engine.folding.phases, engine.lanes_per_row
+    memory = buffer.memory
+    bits = memory.width // engine.input.type.shape.width if buffer is engine.lines else engine.operand[0]
+    width = memory.width // bits
+    step = phases * stride
+    offsets = (phases - 1) * stride + kernel
+    below = ceil_div(pads[1], step)
+    near = (offsets - 1 - pads[1] + below * step) // step + 1
+    at_once = lanes * ((offsets + 1) // 3 + (rows + 1) // 3)
+    in_two = (lanes + near - 1) * ((step + 1) // 3) + lanes * ((rows * near + 1) // 3)
+    shifts, choices = (near, step) if in_two < at_once else (1, offsets)
+    count = lanes + shifts - 1
+    if memory.style == "lut" and memory.single:
+        pages = memory.single * len(line_pages(memory.depth // memory.single))
+    elif memory.style == "lut":
+        pages = ceil_div(memory.depth, PAGE)
+    else:
+        pages = 1
+    page_first = width * mux_luts(pages) + count * mux_luts(choices)
+    tap_first = pages * count * mux_luts(choices) + count * mux_luts(pages)
+    # rows outside the image: a register can be set to zero without a LUT, what comes from block RAM cannot
+    outside = count if (pads[0] or pads[2]) and not (pad_zero and memory.style == "lut") else 0
+    bank = bits * (min(page_first, tap_first) + outside) + BANK + (6 * pages if memory.single else 0)
+    place = lanes * bits * mux_luts(rows * shifts)
+    control = ROW_GATE + ROW_CURSOR + ROW_WRITER + (17 if kernel > 1 else 4)
+    return control + rows * (bank + place)
+
+
+def drain_luts(engine: EnginePlan) -> int:
+    """LUTs of ``fsq_drain``: the sums of a beat, their requantisers, and the pixels of a word."""
+    folding = engine.folding
+    sum_bits = max(engine.acc_bits, engine.bias_bits) + 1
+    shifted = sum_bits + engine.left_max
+    out = max(stage.conv.output.bits for stage in engine.stages)
+    rounded = max(shifted - engine.right, out + 2) + 1
+    requantiser = sum_bits + shifted * mux_luts(engine.left_max + 1) + rounded + 2 + out + 3
+    words = folding.channels * folding.rows if folding.phases > 1 else 1
+    width = engine.output.type.shape.width * out
+    enables = words * engine.parts * folding.phases
+    if folding.phases == engine.parts == 1:
+        enables = 0
+    head = engine.units * engine.acc_bits * mux_luts(engine.beats)
+    return head + engine.units * requantiser + enables + width * mux_luts(words) + DRAIN
+
+
+def lane_luts(engine: EnginePlan) -> int:
+    """LUTs beside the DSP slices: those that separate the two sums of ``fsq_mac_pair``."""
+    if not engine.packing.shift:
+        return 2
+    pairs = engine.lanes_per_row * engine.folding.rows // 2 * engine.folding.channels
+    return pairs * (2 * engine.acc_bits - min(engine.acc_bits, engine.packing.shift) + 3) + 2
+
+
+def _decoder_luts(weights: CompressedWeights, fire: bool) -> int:
+    total = 0
+    for stream in weights.streams:
+        for code in stream.codes:
+            index = max(1, (len(code.symbols) - 1).bit_length())
+            symbol = max(1, max(int(s) for s in code.symbols).bit_length())
+            if len(code.symbols) > 1:
+                total += 2 * index + symbol * ceil_div(1 << index, 64)
+        total += 6 + BIT_READER + 9 * stream.limit + SYMBOLS + (2 * STAGE_WALK if fire else 0)
+    return total
+
+
+def parameter_luts(engine: EnginePlan) -> int:
+    """LUTs of ``<kernel>_params``: stacks of block RAM, gearbox or decoders, and terms kept for further phases."""
+    weights = engine.weights
+    stacks = 0
+    for memory in (*weights.roms, engine.table):
+        columns = {tile.bit: tile.width for tile in memory.tiles}
+        for bit, width in columns.items():
+            stacks += width * mux_luts(sum(tile.bit == bit for tile in memory.tiles))
+    pages = ceil_div(max(stage.terms for stage in engine.stages), PAGE) if engine.folding.phases > 1 else 1
+    if isinstance(weights, DenseWeights):
+        buffer = weights.word_bits + engine.unit_bits
+        gearbox = buffer * mux_luts(max(1, weights.word_bits // 8)) + GEARBOX
+        return stacks + gearbox + engine.unit_bits * mux_luts(pages)
+    kernel = max(stage.conv.kernel for stage in engine.stages)
+    positions = 110 if engine.is_fire else 76 if kernel > 1 else 16
+    term = engine.unit_bits + 16
+    return stacks + _decoder_luts(weights, engine.is_fire) + positions + term * mux_luts(pages)
+
+
+def engine_luts(engine: EnginePlan) -> int:
+    """LUTs of a convolution or Fire engine with its parameters."""
+    conv = engine.stages[0].conv
+    pad_zero = not conv.pad_value.any()
+    total = SEQUENCER[engine.is_fire] + _queue(engine.output.depth) + drain_luts(engine)
+    total += lane_luts(engine) + parameter_luts(engine)
+    total += line_buffer_luts(engine.lines, engine, conv.kernel, conv.stride, conv.pads, pad_zero)
+    if engine.squeezed:
+        total += line_buffer_luts(engine.squeezed, engine, 3, 1, (1, 1, 1, 1), True)
+        total += ROW_GATE + engine.lanes_per_row * engine.folding.rows * engine.operand[0]
+    return total
+
+
+def pool_luts(pool: PoolPlan) -> int:
+    """LUTs of a max pool: KERNEL maxima per output pixel, each a comparison and a choice; what a step chooses from."""
+    bits, layer = pool.input.type.bits, pool.layer
+    at_once = pool.units or pool.output.type.shape.width
+    chosen = (pool.units * (layer.stride + 1) * mux_luts(pool.steps) + layer.kernel - layer.stride) * bits
+    return at_once * (2 * layer.kernel * bits + 4) + chosen + POOL + pool.steps + _queue(pool.output.depth)
+
+
+def average_luts(pool: AveragePlan) -> int:
+    """LUTs of a global average pool: shift register of a word, adders, a restoring division."""
+    bits = pool.input.type.bits
+    shape = pool.input.type.shape
+    remainder = (shape.height * shape.width).bit_length() + pool.quotient_bits + 1
+    line = pool.steps * pool.add * bits if pool.steps > 1 else 0
+    return line + pool.add * pool.sum_bits + pool.divide_bits * remainder + pool.output.type.bits + AVERAGE
+
+
+def input_luts(image: InputPlan) -> int:
+    """LUTs of the line gatherer: a row moves on by one of ``bytes_per_cycle`` distances, or by a byte."""
+    shape = image.output.type.shape
+    distances = mux_luts(image.bytes_per_cycle) if image.bytes_per_cycle > 1 else 0
+    return 8 * shape.width * shape.channels * distances + INPUT + _queue(image.output.depth)
+
+
+def logic_luts(kernel: KernelPlan) -> int:
+    """Logic LUTs of any kernel."""
+    if isinstance(kernel, EnginePlan):
+        return engine_luts(kernel)
+    if isinstance(kernel, PoolPlan):
+        return pool_luts(kernel)
+    return average_luts(kernel) if isinstance(kernel, AveragePlan) else input_luts(kernel)
+
+
+def shift_register_luts(kernel: KernelPlan) -> int:
+    """LUTs used as shift registers: the delays of weights, and of what a pass carries beside its sums."""
+    if not isinstance(kernel, EnginePlan):
+        return 0
+    return kernel.folding.channels * kernel.weight_bits + 19

@@ -1,0 +1,291 @@
+"""Search for the folding: the budget of DSP slices is spent so that the slowest engine is as fast as it can be."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...device.dsp_packing import ONE_PRODUCT, Multipliers
+from ...errors import DoesNotFitError, FpgaSqueezeError
+from ...network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
+from ..kernels import (
+    ceil_div,
+    emits_one_row_per_group,
+    engine_cost,
+    engine_packing,
+    parameter_cost,
+    plan_average,
+    plan_engine,
+    plan_input,
+    plan_pool,
+    row_cost,
+    stream_cost,
+    word_cycles,
+)
+from ..plan import AveragePlan, Folding, KernelPlan, Plan, PoolPlan, Stream
+from ..timing import schedule
+from ..weight_memories import WeightFormat
+
+MAX_ROWS = 4
+MAX_CHANNELS = 64
+MAX_CODED_CHANNELS = 4
+"""Compressed channels at once: they share their runs, so that zeros of one are terms wherever another has a weight."""
+
+Formats = Sequence[WeightFormat]
+"""How the weights of each engine lie in memory, in network order."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A folding with its cost."""
+
+    dsp: int
+    cycles: int
+    folding: Folding
+
+
+def all_choices(
+    layer: QConv | QFire,
+    follower: QLayer | None,
+    multipliers: Multipliers = ONE_PRODUCT,
+    weights: WeightFormat = "dense",
+) -> list[Choice]:
+    """Every folding of an engine, by rising DSP slices, then cycles, then the simpler one first.
+
+    ``follower`` is the kernel after it: a max pool takes only row groups that complete one output row at most.
+    """
+    out, packing = layer.output.shape, engine_packing(layer, multipliers)
+    widest = max(conv.weight.shape[0] for conv in (layer.convs if isinstance(layer, QFire) else (layer,)))
+    most = MAX_CHANNELS if weights == "dense" else MAX_CODED_CHANNELS
+    phases, seen = [], set()
+    for k in range(1, out.width + 1):
+        if ceil_div(out.width, k) not in seen:
+            seen.add(ceil_div(out.width, k))
+            phases.append(k)
+    rows = [
+        r
+        for r in range(1, min(MAX_ROWS, out.height) + 1)
+        if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
+    ]
+    choices = []
+    for k in phases:
+        for r in rows:
+            for c in range(1, min(most, widest) + 1):
+                folding = Folding(k, r, c)
+                choices.append(Choice(*engine_cost(layer, folding, packing, weights), folding))
+    choices.sort(key=lambda v: (v.dsp, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
+    return choices
+
+
+def pareto(choices: list[Choice]) -> list[Choice]:
+    """The choices that no other beats in both DSP slices and cycles, by rising slices."""
+    best: list[Choice] = []
+    for choice in choices:
+        if not best or choice.cycles < best[-1].cycles:
+            best.append(choice)
+    return best
+
+
+def engine_layers(model: QModel) -> list[QConv | QFire]:
+    """Layers that run on lanes, in network order."""
+    return [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
+
+
+def choose_foldings(
+    model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT, formats: Formats | None = None
+) -> list[Folding]:
+    """One folding per engine, in network order, with at most ``budget`` DSP slices in all.
+
+    With one product per slice a slice is a lane. Raises DoesNotFitError when even one lane per engine is more than the
+    budget.
+    """
+    if budget < 1:
+        raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
+    layers = list(model.layers)
+    engines = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)]
+    formats = formats or ["dense"] * len(engines)
+    every = [
+        all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers, weights)
+        for (i, layer), weights in zip(engines, formats, strict=True)
+    ]
+    fronts = [pareto(choices) for choices in every]
+    least = sum(front[0].dsp for front in fronts)
+    if least > budget:
+        raise DoesNotFitError(
+            f"{model.name}: {len(fronts)} engines need at least {least} lanes, the budget is {budget}; "
+            f"short by {least - budget}"
+        )
+    # For a target of cycles each engine takes its cheapest folding that reaches it; the least reachable target wins.
+    targets = sorted({choice.cycles for front in fronts for choice in front})
+
+    def pick(target: int) -> list[Choice] | None:
+        out = []
+        for front in fronts:
+            fitting = [c for c in front if c.cycles <= target]
+            if not fitting:
+                return None
+            out.append(fitting[0])
+        return out if sum(c.dsp for c in out) <= budget else None
+
+    index = bisect_left(range(len(targets)), True, key=lambda i: pick(targets[i]) is not None)
+    target = targets[min(index, len(targets) - 1)]
+    chosen = pick(target)
+    if chosen is None:
+        raise DoesNotFitError(f"{model.name}: no folding fits {budget} lanes")
+    fast = [[c for c in choices if c.cycles <= target] for choices in every]
+    return _save_memory([layer for _, layer in engines], fast, budget, formats)
+
+
+def _save_memory(
+    layers: list[QConv | QFire], fast: list[list[Choice]], budget: int, formats: Formats
+) -> list[Folding]:
+    """Among foldings that are fast enough, those whose memories cost least.
+
+    Every engine first keeps to its fewest DSP slices; those left over go where one slice saves most memory.
+    """
+    costs: list[dict[Folding, float]] = []
+    for layer, choices, weights in zip(layers, fast, formats, strict=True):
+        parameters = {
+            c: parameter_cost(layer, c, weights) for c in {choice.folding.channels for choice in choices}
+        }
+        rows = {r: row_cost(layer, r) for r in {choice.folding.rows for choice in choices}}
+        foldings = (choice.folding for choice in choices)
+        costs.append({f: parameters[f.channels] + rows[f.rows] + stream_cost(layer, f) for f in foldings})
+
+    def best(engine: int, dsp: int) -> Choice:
+        return min((c for c in fast[engine] if c.dsp <= dsp), key=lambda c: (costs[engine][c.folding], c.dsp))
+
+    chosen = [best(i, min(c.dsp for c in choices)) for i, choices in enumerate(fast)]
+    while True:
+        spare = budget - sum(c.dsp for c in chosen)
+        offers = []
+        for i, now in enumerate(chosen):
+            offer = best(i, now.dsp + spare)
+            saved = costs[i][now.folding] - costs[i][offer.folding]
+            if saved > 0:
+                offers.append((saved / max(1, offer.dsp - now.dsp), i, offer))
+        if not offers:
+            return [c.folding for c in chosen]
+        _, i, offer = max(offers, key=lambda o: o[:2])
+        chosen[i] = offer
+
+
+def build_plan(
+    model: QModel,
+    foldings: list[Folding],
+    lane_budget: int | None = None,
+    multipliers: Multipliers = ONE_PRODUCT,
+    formats: Formats | None = None,
+) -> Plan:
+    """Plan every kernel of ``model`` for the given foldings and weight formats (one per engine, in network order)."""
+    engines = engine_layers(model)
+    formats = formats or ["dense"] * len(engines)
+    if len(foldings) != len(engines):
+        raise FpgaSqueezeError(f"{len(foldings)} foldings for {len(engines)} engines")
+    for folding, engine in zip(foldings, engines, strict=True):
+        shape = engine.output.shape
+        suits = 1 <= folding.phases <= shape.width and 1 <= folding.rows <= shape.height
+        if not suits or folding.channels < 1 or folding.spare < 0:
+            raise FpgaSqueezeError(
+                f"{engine.name}: folding k,r,c = {folding} does not suit an output of {shape}"
+            )
+    costs = [
+        engine_cost(layer, folding, engine_packing(layer, multipliers), weights)
+        for layer, folding, weights in zip(engines, foldings, formats, strict=True)
+    ]
+    slowest = max(cycles for _, cycles in costs)
+
+    gather = next(
+        (p for b in (1, 2, 4) if (p := plan_input(model.input, b)).work_cycles < slowest),
+        plan_input(model.input, 8),
+    )
+    kernels: list[KernelPlan] = [gather]
+    source: Stream = gather.output
+    pace: float = 0  # cycles between words, where an engine sends them
+    queue = list(zip(foldings, formats, strict=True))
+    for i, layer in enumerate(model.layers):
+        kernel: KernelPlan
+        if isinstance(layer, QConv | QFire):
+            follower = model.layers[i + 1] if i + 1 < len(model.layers) else None
+            folding, weights = queue.pop(0)
+            if isinstance(follower, QMaxPool) and not emits_one_row_per_group(follower, folding.rows):
+                raise FpgaSqueezeError(
+                    f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; use fewer rows"
+                )
+            taken = (1, 1)
+            if isinstance(follower, QMaxPool):
+                pace = word_cycles(layer, folding, weights)
+                pool = _least_pool(follower, Stream(layer.name, layer.output, folding.rows, 1), pace)
+                taken = (pool.steps, pool.turn)
+            kernel = plan_engine(layer, folding, source, multipliers, weights, taken)
+        elif isinstance(layer, QMaxPool):
+            kernel = _least_pool(layer, source, pace)
+            pace = 0
+        else:
+            kernel = _keep_pace(layer, source, slowest, kernels[-1].work_cycles)
+        kernels.append(kernel)
+        source = kernel.output
+    budget = lane_budget if lane_budget is not None else sum(dsp for dsp, _ in costs)
+    return Plan(model, tuple(kernels), budget, multipliers)
+
+
+def _least_pool(pool: QMaxPool, source: Stream, pace: float) -> PoolPlan:
+    """The smallest max pool that takes a word within ``pace`` cycles; else one that takes a row at once."""
+    options = (plan_pool(pool, source, units) for units in range(1, pool.output.shape.width))
+    return next((p for p in options if p.turn <= pace), plan_pool(pool, source))
+
+
+def _keep_pace(pool: QGlobalAvgPool, source: Stream, slowest: int, before: int) -> AveragePlan:
+    """The smallest average pool that no frame waits for.
+
+    ``before`` are the cycles of the kernel before it, which sends all rows at the same pace: the last row, with its
+    divisions, must not take longer than that either.
+    """
+    shape = pool.input.shape
+    options = [
+        plan_average(pool, source, add, divide_bits)
+        for divide_bits in (1, 2, 4)
+        for add in range(1, shape.width + 1)
+    ]
+    enough = (p for p in options if p.work_cycles < slowest and p.last_row_cycles * shape.height <= before)
+    return next(enough, options[-1])
+
+
+def plan_for_lanes(
+    model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT, formats: Formats | None = None
+) -> Plan:
+    """The fastest plan with at most ``budget`` DSP slices: so many lanes, or about twice as many with two products."""
+    foldings = choose_foldings(model, budget, multipliers, formats)
+    return tune_buffers(build_plan(model, foldings, budget, multipliers, formats))
+
+
+def tune_buffers(plan: Plan) -> Plan:
+    """Give line buffers the spare rows that keep the slowest engine busy, and no more.
+
+    Kernels that take turns unevenly (a Fire module reads two rows at the start of a frame, a pool sends every other
+    row) make each other wait where a buffer is short. Judged by the exact schedule; the largest buffer is tried first.
+    """
+
+    def respared(spares: list[int]) -> Plan:
+        foldings = [replace(e.folding, spare=s) for e, s in zip(plan.engines, spares, strict=True)]
+        formats = [e.weights.format for e in plan.engines]
+        return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats)
+
+    def interval(candidate: Plan) -> int:
+        return schedule(candidate).cycles_per_frame
+
+    spares = [e.folding.spare for e in plan.engines]
+    now = interval(plan)
+    if now == max(k.work_cycles for k in plan.kernels):
+        return plan
+    more = [s + 1 for s in spares]
+    best = interval(respared(more))
+    if best == now:
+        return plan
+    sizes = [e.lines.memory.payload_bits for e in plan.engines]
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        fewer = [*more[:i], more[i] - 1, *more[i + 1 :]]
+        if interval(respared(fewer)) == best:
+            more = fewer
+    return respared(more)

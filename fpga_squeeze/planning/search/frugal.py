@@ -1,0 +1,195 @@
+"""Plans for devices with little memory: as fast as fits.
+
+Rows at once multiply row buffers, and so do the rows a producer sends at once; passes per row and channels at once do
+not. For a target of cycles the foldings with the least memory are found exactly (up to the trade of DSP slices against
+memory): engines form a chain in which a buffer depends on the rows of its own engine and of the one before. Spare rows
+that let a producer run ahead are given up where the exact schedule allows it. The target is raised until all fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+
+from ...device.catalogue import Device
+from ...device.dsp_packing import Multipliers
+from ...network.graph import QConv, QFire, QLayer, QModel
+from ..cost.logic import engine_luts
+from ..cost.placement import fits, parameters_fit, place
+from ..kernels import engine_weights, plan_engine, plan_lines, plan_squeezed
+from ..plan import Folding, Plan, Stream
+from ..timing import simulate
+from ..weight_memories import CompressedWeights, WeightFormat, rom_bits
+from .folding import Choice, Formats, all_choices, build_plan
+
+SLACKS = (1.0, 1.02, 1.04, 1.06, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5, 1.7, 2.0, 3.0, 4.0)
+"""Targets of cycles to try, as multiples of those of the fastest plan."""
+SEARCH_FRAMES = 3
+"""Frames of a schedule during the search: enough for the interval between the last two to be steady."""
+PRICE_STEPS = 40
+LUT_BITS = 32
+"""Bits of memory that a LUT of logic is worth: half of what it holds as distributed RAM with one address."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A folding of an engine; ``bits`` of its memory apart from the rows that arrive, and of its logic at LUT_BITS."""
+
+    choice: Choice
+    bits: int
+
+
+def _row_bits(layer: QConv | QFire, rows: int, in_rows: int) -> int:
+    """Bits of the row buffer of an engine with ``rows`` output rows at once, fed ``in_rows`` at once."""
+    kernel, stride, top = (
+        (layer.kernel, layer.stride, layer.pads[0]) if isinstance(layer, QConv) else (1, 1, 0)
+    )
+    folding = Folding(1, rows, 1)
+    height = layer.output.shape.height
+    return plan_lines(
+        layer.name, layer.input, in_rows, folding, kernel, stride, top, height
+    ).memory.payload_bits
+
+
+@cache
+def _logic(layer: QConv | QFire, folding: Folding, multipliers: Multipliers, weights: WeightFormat) -> int:
+    """Logic LUTs of an engine that is fed row by row."""
+    source = Stream(layer.name, layer.input, 1, 1)
+    return engine_luts(plan_engine(layer, folding, source, multipliers, weights))
+
+
+def _options(
+    layer: QConv | QFire,
+    choices: Sequence[Choice],
+    target: int,
+    multipliers: Multipliers,
+    weights: WeightFormat,
+) -> dict[int, list[Option]]:
+    """Per number of rows at once: foldings that reach the target, fewer DSP slices for more memory."""
+    cheapest: dict[tuple[int, int], Choice] = {}
+    for choice in choices:  # by rising DSP slices
+        if choice.cycles <= target:
+            cheapest.setdefault((choice.folding.rows, choice.folding.channels), choice)
+    out: dict[int, list[Option]] = {}
+    for (rows, _), choice in cheapest.items():
+        held = engine_weights(layer, choice.folding, weights)
+        bits = rom_bits(held) + (held.replay.payload_bits if held.replay else 0)
+        bits += LUT_BITS * _logic(layer, choice.folding, multipliers, weights)
+        if isinstance(layer, QFire):
+            bits += plan_squeezed(layer.name, layer, choice.folding).memory.payload_bits
+        out.setdefault(rows, []).append(Option(choice, bits))
+    return out
+
+
+def _skips(layer: QConv | QFire, weights: WeightFormat) -> bool:
+    """Whether the engine skips zeros: channels at once then share their runs, and have terms that only one needs."""
+    held = engine_weights(layer, Folding(1, 1, 1), weights)
+    return isinstance(held, CompressedWeights) and any(stream.channel is None for stream in held.streams)
+
+
+class _Chain:
+    """The engines of a model with every folding they allow; ``most`` channels at once where zeros are skipped."""
+
+    def __init__(self, model: QModel, multipliers: Multipliers, formats: Formats, most: int | None) -> None:
+        layers: list[QLayer] = list(model.layers)
+        places = [i for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)]
+        self.layers = [layer for layer in layers if isinstance(layer, QConv | QFire)]
+        self.formats, self.multipliers = formats, multipliers
+        # a pool, and the line gatherer, send one row at a time
+        self.follows_engine = [i > 0 and isinstance(layers[i - 1], QConv | QFire) for i in places]
+        self.choices = [
+            all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers, weights)
+            for i, layer, weights in zip(places, self.layers, formats, strict=True)
+        ]
+        if most is not None:
+            self.choices = [
+                [c for c in some if c.folding.channels <= most or not _skips(layer, weights)]
+                for layer, some, weights in zip(self.layers, self.choices, formats, strict=True)
+            ]
+
+    def foldings(self, target: int, budget: int) -> list[Folding] | None:
+        """Foldings of least memory that reach ``target`` cycles with ``budget`` DSP slices; None where none do."""
+        options = [
+            _options(layer, choices, target, self.multipliers, weights)
+            for layer, choices, weights in zip(self.layers, self.choices, self.formats, strict=True)
+        ]
+        if not all(options):
+            return None
+        low, high, best = 0.0, 1.0, None
+        for _ in range(PRICE_STEPS):  # bits that a DSP slice is worth
+            price = high if best is None else (low + high) / 2
+            path = self._cheapest(options, price)
+            if sum(o.choice.dsp for o in path) <= budget:
+                best, high = path, price
+            elif best is None:
+                low, high = high, high * 4
+            else:
+                low = price
+        return [o.choice.folding for o in best] if best else None
+
+    def _cheapest(self, options: list[dict[int, list[Option]]], price: float) -> list[Option]:
+        states: dict[int, tuple[float, list[Option]]] = {1: (0.0, [])}
+        for layer, rows_options, chained in zip(self.layers, options, self.follows_engine, strict=True):
+            following: dict[int, tuple[float, list[Option]]] = {}
+            for rows, some in rows_options.items():
+                option = min(some, key=lambda o: o.bits + price * o.choice.dsp)
+                cost = option.bits + price * option.choice.dsp
+                following[rows] = min(
+                    (
+                        (before + cost + _row_bits(layer, rows, sent if chained else 1), [*path, option])
+                        for sent, (before, path) in states.items()
+                    ),
+                    key=lambda v: v[0],
+                )
+            states = following
+        return min(states.values(), key=lambda v: v[0])[1]
+
+
+def _with_spares(plan: Plan, spares: Sequence[int]) -> Plan:
+    foldings = [replace(e.folding, spare=spare) for e, spare in zip(plan.engines, spares, strict=True)]
+    formats = [e.weights.format for e in plan.engines]
+    return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats)
+
+
+def _shrink(plan: Plan, limit: int, device: Device) -> Plan | None:
+    """``plan`` without spare rows where it keeps to ``limit`` cycles, the largest buffers first, until it fits."""
+    spares = [1] * len(plan.engines)
+    if not fits(place(_with_spares(plan, [0] * len(spares)), device), device):
+        return None
+    now = place(_with_spares(plan, spares), device)
+    sizes = [e.lines.memory.payload_bits for e in plan.engines]
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        if fits(now, device):
+            return now
+        fewer = [*spares[:i], 0, *spares[i + 1 :]]
+        candidate = _with_spares(plan, fewer)
+        if simulate(candidate, SEARCH_FRAMES).cycles_per_frame <= limit:
+            spares, now = fewer, place(candidate, device)
+    return now if fits(now, device) else None
+
+
+def fit_memory(plan: Plan, device: Device) -> Plan:
+    """The fastest plan found that ``device`` holds, starting from ``plan``, the fastest one of all.
+
+    Keeps the DSP budget, products per slice and weight formats of ``plan``. Where nothing fits, ``plan`` itself is
+    returned, with its buffers where they miss least.
+    """
+    placed = place(plan, device)
+    if fits(placed, device) or not parameters_fit(plan, device):
+        return placed
+    formats = [e.weights.format for e in plan.engines]
+    chains = [_Chain(plan.model, plan.multipliers, formats, most) for most in (None, 1)]
+    fastest = max(k.work_cycles for k in plan.kernels)
+    tried: list[list[Folding]] = []
+    for slack, chain in product(SLACKS, chains):
+        foldings = chain.foldings(int(fastest * slack), plan.lane_budget)
+        if foldings is None or foldings in tried:
+            continue
+        tried.append(foldings)
+        candidate = build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats)
+        limit = max(int(fastest * slack), max(k.work_cycles for k in candidate.kernels))
+        if found := _shrink(candidate, limit, device):
+            return found
+    return placed

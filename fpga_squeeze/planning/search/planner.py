@@ -1,0 +1,66 @@
+"""From a model and a device to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from ...device.catalogue import DEFAULT_DEVICE, Device, find_device
+from ...device.dsp_packing import Multipliers
+from ...errors import FpgaSqueezeError
+from ...network.graph import QConv, QFire, QModel
+from ..cost.placement import place
+from ..kernels import engine_weights
+from ..plan import Folding, Plan
+from ..weight_memories import FORMATS, WeightFormat, rom_bits
+from .folding import build_plan, choose_foldings, engine_layers, tune_buffers
+from .frugal import fit_memory
+
+
+def smallest_format(layer: QConv | QFire) -> WeightFormat:
+    """The weight format that takes least block RAM with one output channel at once; dense where that is no more."""
+    return min(FORMATS, key=lambda weights: rom_bits(engine_weights(layer, Folding(1, 1, 1), weights)))
+
+
+def cycles_without_limit(plan: Plan) -> int:
+    """Cycles per frame that the DSP slices of ``plan`` would reach if memory had no limit."""
+    formats = [engine.weights.format for engine in plan.engines]
+    foldings = choose_foldings(plan.model, plan.lane_budget, plan.multipliers, formats)
+    free = build_plan(plan.model, foldings, None, plan.multipliers, formats)
+    return max(kernel.work_cycles for kernel in free.kernels)
+
+
+def make_plan(
+    model: QModel,
+    lanes: int | None,
+    device: Device | None,
+    foldings: Mapping[str, Folding] | None = None,
+    products_per_dsp: int | None = None,
+    weights: WeightFormat | Literal["auto"] = "dense",
+    formats: Mapping[str, WeightFormat] | None = None,
+) -> Plan:
+    """The fastest plan for ``lanes``, else for the DSPs of ``device``.
+
+    ``lanes`` is a number of DSP slices: each is one lane, or two with ``products_per_dsp`` 2 (None: 1). ``weights`` is
+    the format of the weights, or ``auto``: for each engine the one that takes least block RAM. ``foldings`` and
+    ``formats`` override engines by name. Row buffers lie where ``device`` has room for them.
+    """
+    multipliers = Multipliers.of(products_per_dsp, device)
+    budget = lanes if lanes is not None else (device or find_device(DEFAULT_DEVICE)).dsp
+    names = [layer.name for layer in engine_layers(model)]
+    for option, given in (("--folding", foldings or {}), ("--weights", formats or {})):
+        if unknown := [name for name in given if name not in names]:
+            raise FpgaSqueezeError(f"{option} {unknown[0]}: no such engine; there are {', '.join(names)}")
+    held = [
+        (formats or {}).get(layer.name) or (smallest_format(layer) if weights == "auto" else weights)
+        for layer in engine_layers(model)
+    ]
+    chosen = choose_foldings(model, budget, multipliers, held)
+    chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
+    plan = build_plan(model, chosen, budget, multipliers, held)
+    # spare rows given by hand stay as they are
+    plan = plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan)
+    by_hand = foldings or any(f.spare != 1 for f in chosen)
+    if device is None:
+        return plan
+    return place(plan, device) if by_hand else fit_memory(plan, device)

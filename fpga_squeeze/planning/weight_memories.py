@@ -1,0 +1,296 @@
+"""How the weights of an engine lie in block RAM: dense words, or streams of compressed symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal
+
+from ..coding.huffman import PrefixCode
+from ..coding.terms import Coding, LayerStream, layer_stream
+from ..device.block_ram import Memory, rom_tiles, tile_bits
+from ..device.catalogue import LUTRAM_BITS_PER_LUT
+from ..errors import FpgaSqueezeError
+from ..network.graph import QConv
+
+WeightFormat = Literal["dense", "huffman", "mask", "sparse"]
+"""dense: every weight in its place, no decoder; the others skip zeros, see :data:`~..compression.streams.Coding`."""
+
+FORMATS: tuple[WeightFormat, ...] = ("dense", "sparse", "mask", "huffman")
+
+
+def weight_format(text: str) -> WeightFormat:
+    """``text`` as a format; raises FpgaSqueezeError for another word."""
+    for known in FORMATS:
+        if text == known:
+            return known
+    raise FpgaSqueezeError(f"weights {text!r}: there are {', '.join(FORMATS)}")
+
+
+WEIGHT_QUEUE = 4
+"""Words between a weight memory and its gearbox or decoder (fsq_weight_stream, fsq_prefix_decoder)."""
+SYMBOL_QUEUE = 8
+"""Decoded symbols that wait for the engine (fsq_prefix_decoder)."""
+CODE_WORD = 18
+"""Bits of a word of a compressed stream: narrow words make a small window, and waste nothing of a RAMB36."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A convolution as an engine runs it.
+
+    lengths   terms of the sum of each group of output channels, in order: cycles of a pass
+    products  weights that count: all of them, or those that are not zero where zeros are skipped
+    """
+
+    conv: QConv
+    lengths: tuple[int, ...]
+    products: int
+
+    @property
+    def outs(self) -> int:
+        """Groups of output channels."""
+        return len(self.lengths)
+
+    @cached_property
+    def terms(self) -> int:
+        """Terms of the longest sum."""
+        return max(self.lengths)
+
+    @cached_property
+    def size(self) -> int:
+        """Terms of all sums."""
+        return sum(self.lengths)
+
+
+def pass_cycles(stages: Sequence[Stage], beats: int) -> int:
+    """Cycles of one pass over every group of output channels: a pass costs max(terms, beats of its drain)."""
+    total = 0
+    for stage in stages:
+        shortest = min(stage.lengths)
+        if shortest >= beats:
+            total += stage.size
+        elif shortest == stage.terms:
+            total += stage.outs * beats
+        else:
+            total += sum(max(length, beats) for length in stage.lengths)
+    return total
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a weight memory that starts and ends with a word: ``words`` words, ``pad`` of their bits unused.
+
+    Dense words are padded behind the weights, compressed streams before the first symbol.
+    """
+
+    words: int
+    pad: int
+    stages: tuple[int, ...]
+
+
+def segment_stages(stages: int) -> tuple[tuple[int, ...], ...]:
+    """Stages of each segment: the squeeze apart from what follows it in a Fire module."""
+    return ((0,), (1, 2)) if stages == 3 else ((0,),)
+
+
+def _queue(name: str, depth: int, width: int) -> Memory:
+    return Memory(name, "fifo", depth, width, depth * width)
+
+
+@dataclass(frozen=True)
+class DenseWeights:
+    """Units of one weight per output channel of a group, packed without gaps within a segment.
+
+    word_bits  bits of a memory word, no narrower than a unit
+    """
+
+    memory: Memory
+    word_bits: int
+    unit_bits: int
+    segments: tuple[Segment, ...]
+    replay: Memory | None
+
+    format: WeightFormat = "dense"
+
+    @property
+    def roms(self) -> tuple[Memory, ...]:
+        """Memories in block RAM."""
+        return (self.memory,)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        # beside a word: whether it is the last of a segment, if not all of its bits are weights
+        ends = sum(segment.pad > 0 for segment in self.segments)
+        queue = _queue(f"{self.memory.name}_queue", WEIGHT_QUEUE, self.word_bits + ends)
+        return (self.memory, queue, *([self.replay] if self.replay else []))
+
+
+@dataclass(frozen=True)
+class CodedStream:
+    """One stream of codewords: of the runs (``channel`` None), or of the weights of a channel of every group.
+
+    codes   code of each stage
+    counts  symbols of each stage in a row group
+    """
+
+    memory: Memory
+    channel: int | None
+    codes: tuple[PrefixCode, ...]
+    counts: tuple[int, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def limit(self) -> int:
+        """Bits of the longest codeword."""
+        return max(code.longest for code in self.codes)
+
+
+@dataclass(frozen=True)
+class CompressedWeights:
+    """Terms with their positions, zeros skipped.
+
+    layers   the terms and codes of each stage
+    streams  what lies in block RAM; a stream that takes no bits is not there
+    """
+
+    format: WeightFormat
+    layers: tuple[LayerStream, ...]
+    streams: tuple[CodedStream, ...]
+    symbol_bits: tuple[int, int]
+    replay: Memory | None
+    name: str
+
+    @property
+    def roms(self) -> tuple[Memory, ...]:
+        """Memories in block RAM."""
+        return tuple(stream.memory for stream in self.streams)
+
+    @property
+    def largest_run(self) -> int:
+        return max(layer.largest_run for layer in self.layers)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        run_bits, weight_bits = self.symbol_bits
+        queues = []
+        for stream in self.streams:
+            bits = run_bits if stream.channel is None else weight_bits
+            queues.append(_queue(f"{stream.memory.name}_queue", WEIGHT_QUEUE, CODE_WORD))
+            queues.append(_queue(f"{stream.memory.name}_symbols", SYMBOL_QUEUE, bits))
+        return (*self.roms, *queues, *([self.replay] if self.replay else []))
+
+
+Weights = DenseWeights | CompressedWeights
+
+
+@lru_cache(maxsize=4096)
+def _stream(conv: QConv, channels: int, coding: Coding) -> LayerStream:
+    return layer_stream(conv.weight, channels, coding)
+
+
+@lru_cache(maxsize=65536)
+def engine_stage(conv: QConv, channels: int, weight_format: WeightFormat) -> Stage:
+    """A convolution with ``channels`` output channels at once."""
+    if weight_format == "dense":
+        groups = -(-conv.weight.shape[0] // channels)
+        return Stage(conv, (int(conv.weight[0].size),) * groups, int(conv.weight.size))
+    layer = _stream(conv, channels, weight_format)
+    return Stage(conv, tuple(map(int, layer.terms.lengths)), int((conv.weight != 0).sum()))
+
+
+LUTS_PER_BLOCK = 400
+"""LUTs that weigh as much as a RAMB18: twice what an XC7Z045 has of them, for weights have no other place."""
+COLUMN_LUTS = 170
+"""LUTs of word queue and gearbox per 36 bits of a weight memory's word."""
+LUTRAM_PER_BLOCK = LUTS_PER_BLOCK * LUTRAM_BITS_PER_LUT
+
+
+def memory_cost(depth: int, columns: int) -> float:
+    """What a weight memory of ``columns`` x 36 bits costs, in RAMB18."""
+    return columns * (-(-depth // 512) + COLUMN_LUTS / LUTS_PER_BLOCK)
+
+
+def _replay(name: str, stages: Sequence[Stage], phases: int, width: int) -> Memory | None:
+    if phases == 1:
+        return None
+    longest = max(stage.terms for stage in stages)
+    return Memory(f"{name}_replay", "replay", longest, width, longest * width)
+
+
+def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -> DenseWeights:
+    """Dense weights of an engine."""
+    bits = max(stage.conv.weight_bits for stage in stages)
+    unit = channels * bits
+    members = segment_stages(len(stages))
+    sizes = [sum(stages[m].conv.weight.size for m in part) * bits for part in members]
+
+    def cost(columns: int) -> float:
+        return memory_cost(sum(-(-size // (36 * columns)) for size in sizes), columns)
+
+    # Blocks come in whole columns of 36 bits and steps of 512 words, so that the width decides how much stays empty.
+    least = -(-unit // 36)
+    word = 36 * min(range(least, 2 * least + 1), key=cost)
+    segments = [
+        Segment(-(-size // word), -size % word, part) for size, part in zip(sizes, members, strict=True)
+    ]
+    depth = sum(s.words for s in segments)
+    payload = sum(stage.conv.weight.size for stage in stages) * bits
+    memory = Memory(f"{name}_weights", "weights", depth, word, payload, rom_tiles(depth, word))
+    return DenseWeights(memory, word, unit, tuple(segments), _replay(name, stages, phases, unit))
+
+
+def _coded(name: str, channel: int | None, layers: Sequence[LayerStream]) -> CodedStream | None:
+    """The stream of the runs or of the weights of a channel; None where it takes no bits."""
+    if channel is None:
+        codes, sizes = [v.run_code for v in layers], [v.run_bits for v in layers]
+    else:
+        codes, sizes = [v.weight_code for v in layers], [v.weight_bits[channel] for v in layers]
+    if not sum(sizes):
+        return None
+    segments = []
+    for members in segment_stages(len(layers)):
+        size = sum(sizes[m] for m in members)
+        segments.append(Segment(-(-size // CODE_WORD), -size % CODE_WORD, members))
+    depth = sum(s.words for s in segments)
+    memory = Memory(name, "weights", depth, CODE_WORD, sum(sizes), rom_tiles(depth, CODE_WORD))
+    counts = tuple(len(v.terms.run) for v in layers)
+    return CodedStream(memory, channel, tuple(codes), counts, tuple(segments))
+
+
+def plan_compressed(
+    name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding, position_bits: int
+) -> CompressedWeights:
+    """Compressed weights of an engine; ``position_bits`` name a position, for the replay memory."""
+    layers = tuple(_stream(stage.conv, channels, coding) for stage in stages)
+    streams = [_coded(f"{name}_weights{c}", c, layers) for c in range(channels)]
+    streams.append(_coded(f"{name}_runs", None, layers))
+    bits = max(stage.conv.weight_bits for stage in stages)
+    run_bits = max(1, max(v.largest_run for v in layers).bit_length()) + 1
+    width = position_bits + 1 + channels * bits
+    return CompressedWeights(
+        coding,
+        layers,
+        tuple(s for s in streams if s),
+        (run_bits, bits),
+        _replay(name, stages, phases, width),
+        name,
+    )
+
+
+def rom_bits(weights: Weights) -> int:
+    """Bits of the block RAMs that hold the weights."""
+    return sum(tile_bits(rom.tiles) for rom in weights.roms)
+
+
+def rom_cost(weights: Weights) -> float:
+    """What the weight memories cost, in RAMB18 and LUTs counted as such."""
+    if isinstance(weights, DenseWeights):
+        return memory_cost(weights.memory.depth, weights.word_bits // 36)
+    return sum(2 * rom.ramb36 + rom.ramb18 + 1 for rom in weights.roms)
+
+
+def payload_bits(weights: Weights) -> int:
+    """Bits of the weights themselves, coded or not, without any padding."""
+    return sum(rom.payload_bits for rom in weights.roms)

@@ -1,0 +1,1 @@
+"""From a float network to integers: binary points, equalisation, rounding, budgets of bits."""
