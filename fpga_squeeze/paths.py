@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from .errors import FpgaSqueezeError
 
@@ -17,3 +18,9 @@ def resource_dir(name: str) -> Path:
     raise FpgaSqueezeError(
         f"folder {name}/ of fpga-squeeze is missing beside {_PACKAGE}; install the package again"
     )
+
+
+def source_files(language: Literal["rtl", "hls"]) -> dict[str, Path]:
+    """Modules or headers that every design takes as they are, by name; which room they lie in does not matter."""
+    pattern = "*.sv" if language == "rtl" else "*.hpp"
+    return {path.name: path for path in sorted((resource_dir("templates") / language).rglob(pattern))}

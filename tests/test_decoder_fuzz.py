@@ -14,7 +14,7 @@ import pytest
 from decoder_cases import DecoderCase, random_case, write_cases
 
 from fpga_squeeze.network.fixed_point import IntArray
-from fpga_squeeze.paths import resource_dir
+from fpga_squeeze.paths import source_files
 from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_hls_headers, find_verilator, link
 
 TESTS = Path(__file__).parent
@@ -24,10 +24,10 @@ TABLES = 10_000
 
 def build_hls(folder: Path) -> Path:
     """The bench of fsq::PrefixDecoder."""
-    source = resource_dir("templates") / "hls"
-    for file in source.glob("*.hpp"):
-        shutil.copyfile(file, folder / file.name)
-    shutil.copyfile(source / "fsq_pragmas_vitis.hpp", folder / "fsq_pragmas.hpp")
+    headers = source_files("hls")
+    for name, file in headers.items():
+        shutil.copyfile(file, folder / name)
+    shutil.copyfile(headers["fsq_pragmas_vitis.hpp"], folder / "fsq_pragmas.hpp")
     (folder / "fsq_widths.hpp").write_text("#define AP_INT_MAX_W 1024\n")
     flags = ["-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-DFSQ_CSIM", "-DFSQ_CSIM_NATIVE"]
     flags += ["-isystem", str(find_hls_headers()), "-I", str(folder)]
@@ -38,9 +38,9 @@ def build_hls(folder: Path) -> Path:
 
 def build_rtl(folder: Path) -> Path:
     """The bench of fsq_bit_reader and fsq_codeword."""
-    verilator, rtl = find_verilator(), resource_dir("templates") / "rtl"
+    verilator, rtl = find_verilator(), source_files("rtl")
     for name in ("fsq_bit_reader.sv", "fsq_codeword.sv", "fsq_stage_walk.sv"):
-        shutil.copyfile(rtl / name, folder / name)
+        shutil.copyfile(rtl[name], folder / name)
     shutil.copyfile(TESTS / "rtl" / "decoder_bench.sv", folder / "decoder_bench.sv")
     done = verilator.run(["--cc", "-Wall", "--no-timing", "-y", ".", "decoder_bench.sv"], folder)
     assert done.returncode == 0, done.stderr

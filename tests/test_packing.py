@@ -22,7 +22,7 @@ from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, pack
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network.graph import QModel
-from fpga_squeeze.paths import resource_dir
+from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.kernels import engine_cost, engine_packing
 from fpga_squeeze.planning.search.folding import build_plan, choose_foldings, plan_for_lanes
@@ -176,7 +176,7 @@ def _exact(cases: list[Terms]) -> Terms:
     return np.array([(terms[:, :1] * terms[:, 1:]).sum(axis=0) for terms in cases])
 
 
-SOURCE = (resource_dir("templates") / "rtl" / "fsq_mac_pair.sv").read_text()
+SOURCE = source_files("rtl")["fsq_mac_pair.sv"].read_text()
 
 
 @pytest.mark.slow

@@ -11,18 +11,20 @@ from designs import RtlDesign, random_foldings
 from random_models import random_qmodel
 
 from fpga_squeeze.device.dsp_packing import Multipliers
-from fpga_squeeze.paths import resource_dir
+from fpga_squeeze.paths import resource_dir, source_files
 from fpga_squeeze.planning.weight_memories import FORMATS
 from fpga_squeeze.verify.tools import find_verilator
 
 RTL = resource_dir("templates") / "rtl"
 LINT = ("--lint-only", "-Wall", "--no-timing", "lint_waivers.vlt", "--top-module")
-MODULES = sorted(p.stem for p in RTL.glob("*.sv"))
+FILES = source_files("rtl")
+MODULES = [Path(name).stem for name in FILES]
+SEARCH = [part for path in sorted({p.parent for p in FILES.values()}) for part in ("-y", str(path))]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_module_lints_alone(module: str) -> None:
-    done = find_verilator().run([*LINT, module, "-y", ".", f"{module}.sv"], RTL)
+    done = find_verilator().run([*LINT, module, *SEARCH, str(FILES[f"{module}.sv"])], RTL)
     assert done.returncode == 0, done.stderr
 
 
@@ -43,13 +45,13 @@ def test_average_of_one_pixel_lints(signed: int) -> None:
     """The sum is then no wider than a pixel."""
     sizes = {"HEIGHT": 1, "WIDTH": 1, "COUNT": 1, "BITS": 9, "SIGNED": signed, "SUM_W": 10 - signed}
     given = [f"-G{name}={value}" for name, value in sizes.items()]
-    done = find_verilator().run([*LINT, "fsq_avg_pool", *given, "-y", ".", "fsq_avg_pool.sv"], RTL)
+    done = find_verilator().run([*LINT, "fsq_avg_pool", *given, *SEARCH, str(FILES["fsq_avg_pool.sv"])], RTL)
     assert done.returncode == 0, done.stderr
 
 
 def test_lint_sees_a_width_error(tmp_path: Path) -> None:
     """The lint can fail: a counter one bit too narrow."""
-    text = (RTL / "fsq_output.sv").read_text()
+    text = FILES["fsq_output.sv"].read_text()
     (tmp_path / "fsq_output.sv").write_text(text.replace("class_q + 1'b1", "class_q + 2'b1"))
     done = find_verilator().run(
         ["--lint-only", "-Wall", "--top-module", "fsq_output", "fsq_output.sv"], tmp_path
@@ -62,11 +64,11 @@ def test_every_waiver_has_a_reason() -> None:
     for before, line in zip(lines, lines[1:], strict=False):
         if line.startswith("lint_off"):
             assert before.startswith("//"), line
-    for path in RTL.glob("*.sv"):
+    for path in FILES.values():
         assert "lint_off" not in path.read_text(), f"{path.name}: waivers belong into lint_waivers.vlt"
 
 
 def test_file_name_is_module_name() -> None:
-    for path in RTL.glob("*.sv"):
+    for path in FILES.values():
         assert re.findall(r"^module (\w+)", path.read_text(), re.M) == [path.stem]
         assert len(path.read_text().splitlines()) <= 500

@@ -34,8 +34,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("fpga_squeeze-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     parts = [
-        "templates/rtl/top.sv.j2",
-        "templates/hls/engine.cpp.j2",
+        "templates/generated/rtl/top.sv.j2",
+        "templates/generated/hls/engine.cpp.j2",
         "sim/cosim_main.cpp",
         "sim/ac_types/ap_int.h",
     ]

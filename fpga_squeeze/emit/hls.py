@@ -9,11 +9,11 @@ from pathlib import Path
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import int_range
 from ..network.graph import QConv, TensorType
-from ..paths import resource_dir
+from ..paths import resource_dir, source_files
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
 from ..planning.weight_memories import Stage
 from .contents import left_bits, table_words
-from .hls_dialect import Dialect, top_pragmas
+from .hls_dialect import DIALECTS, Dialect, top_pragmas
 from .hls_memory import Constants, Context, memory_context
 from .hls_weights import weight_constants, weights_context, widest_weights
 from .render import write
@@ -283,12 +283,14 @@ def emit_hls(
     that is to read it. Raises FpgaSqueezeError where C++ integers cannot hold a row word of the plan.
     """
     max_bits = _widest(plan)
-    source = resource_dir("templates") / "hls"
     (folder / "tb").mkdir(parents=True, exist_ok=True)
-    for file in sorted(source.glob("*.hpp")):
-        if not file.name.startswith("fsq_pragmas_"):
-            shutil.copyfile(file, folder / file.name)
-    shutil.copyfile(source / f"fsq_pragmas_{dialect}.hpp", folder / "fsq_pragmas.hpp")
+    headers = source_files("hls")
+    for other in DIALECTS:
+        pragmas = headers.pop(f"fsq_pragmas_{other}.hpp")
+        if other == dialect:
+            headers["fsq_pragmas.hpp"] = pragmas
+    for name, file in headers.items():
+        shutil.copyfile(file, folder / name)
     shutil.copyfile(resource_dir("sim") / "csim_main.cpp", folder / "tb" / "csim_main.cpp")
 
     kernels: list[Context] = []

@@ -14,7 +14,7 @@ from ..paths import resource_dir
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource_dir("templates")),
+        loader=jinja2.FileSystemLoader(resource_dir("templates") / "generated"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -24,7 +24,7 @@ def _environment() -> jinja2.Environment:
 
 
 def render(template: str, context: Mapping[str, object]) -> str:
-    """Text of ``templates/<template>`` with ``context``."""
+    """Text of ``templates/generated/<template>`` with ``context``."""
     return _environment().get_template(template).render(context)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..device.block_ram import STYLES, Memory
 from ..network.fixed_point import count_bits, index_bits, int_range, signed_bits
 from ..network.graph import QConv, TensorType
-from ..paths import resource_dir
+from ..paths import resource_dir, source_files
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
 from ..planning.weight_memories import CompressedWeights
 from .contents import left_bits, position_bits, term_fields
@@ -242,12 +242,11 @@ def kernel_module(kernel: KernelPlan) -> tuple[str, Parameters]:
 
 def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
     """Write the RTL of ``plan`` into ``folder``: kernel modules, parameter memories, top level, cosimulation top."""
-    source = resource_dir("templates") / "rtl"
     params = folder / "params"
     params.mkdir(parents=True, exist_ok=True)
-    for file in sorted(source.glob("*.sv")):
-        shutil.copyfile(file, folder / file.name)
-    shutil.copyfile(source / "lint_waivers.vlt", folder / "lint_waivers.vlt")
+    for name, file in source_files("rtl").items():
+        shutil.copyfile(file, folder / name)
+    shutil.copyfile(resource_dir("templates") / "rtl" / "lint_waivers.vlt", folder / "lint_waivers.vlt")
     kernels = []
     for kernel in plan.kernels:
         module, parameters = kernel_module(kernel)
