@@ -87,7 +87,12 @@ def draw() -> str:
     ground = height - 28
     out += [
         f'<path d="M20 {ground} H{LEFT + WIDTH + 20}" stroke="{LINE}" stroke-width="2"/>',
-        _text(LEFT + WIDTH / 2, ground + 19, "imports only go down; rooms of one floor do not import each other", 12),
+        _text(
+            LEFT + WIDTH / 2,
+            ground + 19,
+            "imports only go down; rooms of one floor do not import each other",
+            12,
+        ),
         "</svg>",
     ]
     return "\n".join(out) + "\n"

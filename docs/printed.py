@@ -2,8 +2,8 @@
 
     python -m docs.printed      (make docs)
 
-A fenced block that starts with ``$ `` shows commands and what they print. Every one is run, in one empty folder, but for
-those of :data:`OTHER_INPUTS`. A line ``...`` stands for lines that are left out. ``tests/test_docs.py`` compares.
+A fenced block that starts with ``$ `` shows commands and what they print. Every one is run, in one empty folder, but
+for those of :data:`OTHER_INPUTS`. A line ``...`` stands for lines that are left out. ``tests/test_docs.py`` compares.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = "..."
 DEMO = "make demo"
 OTHER_INPUTS = {
-    "fpga-squeeze quantize squeezenet_v1.0.onnx": "800 ImageNet photographs, and a converted file of the released weights",
+    "fpga-squeeze quantize squeezenet_v1.0.onnx": "800 ImageNet photographs, and the released weights as ONNX",
     "fpga-squeeze evaluate q.onnx": "the same photographs with their labels",
     "fpga-squeeze compress compressed_SqueezeNet.net": "the released weights, photographs and labels",
 }
@@ -148,9 +148,7 @@ def _best(part: Sequence[str], printed: Sequence[str], first: int, last: int) ->
     wanted = "\n".join(part)
 
     def alike(at: int) -> float:
-        return difflib.SequenceMatcher(
-            None, "\n".join(printed[at : at + len(part)]), wanted, False
-        ).ratio()
+        return difflib.SequenceMatcher(None, "\n".join(printed[at : at + len(part)]), wanted, False).ratio()
 
     return max(range(first, max(first, last) + 1), key=alike)
 
@@ -158,7 +156,9 @@ def _best(part: Sequence[str], printed: Sequence[str], first: int, last: int) ->
 def differences(lines: Sequence[str], printed: Sequence[str]) -> list[str]:
     """Lines in which the shown ``lines`` differ from ``printed``, as a diff; none: they say the same."""
     new = refreshed(lines, printed)
-    return [] if new == tuple(lines) else list(difflib.unified_diff(lines, new, "shown", "printed", lineterm=""))
+    return (
+        [] if new == tuple(lines) else list(difflib.unified_diff(lines, new, "shown", "printed", lineterm=""))
+    )
 
 
 def refreshed(lines: Sequence[str], printed: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The embedded digits network: a design for 64 lanes, its HLS C++ run on real images, its cost on three devices.
 
-    python examples/embedded.py [FOLDER]
+python examples/embedded.py [FOLDER]
 """
 
 from __future__ import annotations

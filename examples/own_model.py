@@ -1,6 +1,6 @@
 """A network of one's own: a tiny SqueezeNet of random weights as ONNX, quantised, generated, run and compared.
 
-    python examples/own_model.py [FOLDER]
+python examples/own_model.py [FOLDER]
 """
 
 from __future__ import annotations
