@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,17 +180,23 @@ def refreshed(lines: Sequence[str], printed: Sequence[str]) -> tuple[str, ...]:
     return tuple(new)
 
 
+def rewritten(page: Path, text: str, printed: Callable[[str], Sequence[str]]) -> str:
+    """The text of a page with what its commands print put into its blocks."""
+    lines = text.splitlines()
+    for block in reversed(shown(page, text)):
+        if block.other_input is None:
+            lines[block.start : block.stop] = refreshed(block.lines, printed(block.command))
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Rewrite the blocks of all pages in place."""
     everything = [block for page in pages() for block in shown(page)]
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(Path(folder), [block.command for block in everything])
         for page in pages():
-            text = page.read_text(encoding="utf-8").splitlines()
-            for block in reversed(shown(page)):
-                if block.other_input is None:
-                    text[block.start : block.stop] = refreshed(block.lines, runner.printed(block.command))
-            page.write_text("\n".join(text) + "\n", encoding="utf-8")
+            text = page.read_text(encoding="utf-8")
+            page.write_text(rewritten(page, text, runner.printed), encoding="utf-8")
 
 
 if __name__ == "__main__":
