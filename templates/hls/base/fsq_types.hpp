@@ -46,17 +46,42 @@ template <int BITS> using uint = integer<BITS, false>;
 // A counter that reaches `LIMIT`.
 template <int LIMIT> using upto = uint<bits_of(LIMIT)>;
 
-// Zero in every register of an array; not every integer class takes `= {}` for it.
-template <class T> inline void clear(T& x) {
-    FSQ_INLINE
-    x = 0;
-}
+// Zero in every register of an array; not every integer class takes `= {}` for it. One function for each number of
+// dimensions: a front end may stumble over an array whose element is a parameter that stands for an array.
 template <class T, int N> inline void clear(T (&x)[N]) {
     FSQ_INLINE
     FSQ_UNROLL_ABOVE
     for (int i = 0; i < N; ++i) {
         FSQ_UNROLL_INSIDE
-        clear(x[i]);
+        x[i] = 0;
+    }
+}
+template <class T, int N, int M> inline void clear(T (&x)[N][M]) {
+    FSQ_INLINE
+    FSQ_UNROLL_ABOVE
+    for (int i = 0; i < N; ++i) {
+        FSQ_UNROLL_INSIDE
+        FSQ_UNROLL_ABOVE
+        for (int j = 0; j < M; ++j) {
+            FSQ_UNROLL_INSIDE
+            x[i][j] = 0;
+        }
+    }
+}
+template <class T, int N, int M, int K> inline void clear(T (&x)[N][M][K]) {
+    FSQ_INLINE
+    FSQ_UNROLL_ABOVE
+    for (int i = 0; i < N; ++i) {
+        FSQ_UNROLL_INSIDE
+        FSQ_UNROLL_ABOVE
+        for (int j = 0; j < M; ++j) {
+            FSQ_UNROLL_INSIDE
+            FSQ_UNROLL_ABOVE
+            for (int k = 0; k < K; ++k) {
+                FSQ_UNROLL_INSIDE
+                x[i][j][k] = 0;
+            }
+        }
     }
 }
 
