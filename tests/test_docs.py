@@ -136,15 +136,10 @@ def test_shortened_output_stays_short_when_it_is_refreshed() -> None:
 
 
 def test_blocks_are_rewritten_in_place() -> None:
-    page = ROOT / "README.md"
-    text = "one\n```\n$ fpga-squeeze a\nold\n...\n$ fpga-squeeze b\nold\n```\ntwo\n```\n$ fpga-squeeze evaluate q.onnx\nkept\n```\n"
-    new = rewritten(page, text, lambda command: [f"new {command[-1]}", "more"])
+    text = "one\n```\n$ fpga-squeeze a\nold\n...\n$ fpga-squeeze b\nold\n```\ntwo\n"
+    text += "```\n$ fpga-squeeze evaluate q.onnx\nkept\n```\n"
+    new = rewritten(ROOT / "README.md", text, lambda command: [f"new {command[-1]}", "more"])
     assert new == text.replace("a\nold", "a\nnew a").replace("b\nold", "b\nnew b\nmore")
-    for real in pages():
-        blocks = {block.command: block.lines for block in shown(real)}
-        text = real.read_text(encoding="utf-8")
-        whole = all("..." not in lines for lines in blocks.values())
-        assert not whole or rewritten(real, text, lambda command, blocks=blocks: blocks[command]) == text
 
 
 def test_commands_are_read_over_several_lines() -> None:
