@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ def squeezenet() -> onnx.ModelProto:
     nodes: list[onnx.NodeProto] = []
     tensors: list[onnx.TensorProto] = []
 
-    def conv(x: str, name: str, inputs: int, outputs: int, size: int, **geometry: list[int]) -> str:
+    def conv(x: str, name: str, inputs: int, outputs: int, size: int, **geometry: Any) -> str:
         weight = RNG.normal(0, 1 / (size * inputs**0.5), (outputs, inputs, size, size))
         tensors.append(numpy_helper.from_array(weight.astype(np.float32), f"{name}_w"))
         nodes.append(helper.make_node("Conv", [x, f"{name}_w"], [f"{name}_sum"], name, **geometry))
@@ -37,8 +38,9 @@ def squeezenet() -> onnx.ModelProto:
     x = conv("fire2", "conv10", 16, 5, 1)
     nodes.append(helper.make_node("GlobalAveragePool", [x], ["logits"], "pool10"))
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 16, 16])
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
-    graph = helper.make_graph(nodes, "tiny", [image], [logits], tensors)
+    graph = helper.make_graph(
+        nodes, "tiny", [image], [helper.make_empty_tensor_value_info("logits")], tensors
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
