@@ -38,9 +38,8 @@ def squeezenet() -> onnx.ModelProto:
     x = conv("fire2", "conv10", 16, 5, 1)
     nodes.append(helper.make_node("GlobalAveragePool", [x], ["logits"], "pool10"))
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 16, 16])
-    graph = helper.make_graph(
-        nodes, "tiny", [image], [helper.make_empty_tensor_value_info("logits")], tensors
-    )
+    logits = helper.make_empty_tensor_value_info("logits")
+    graph = helper.make_graph(nodes, "tiny", [image], [logits], tensors)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
@@ -49,7 +48,6 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(squeezenet(), folder / "tiny.onnx")
     np.save(folder / "images.npy", RNG.integers(0, 256, (16, 16, 16, 3), dtype=np.uint8))
-
     options = api.QuantizeOptions(calibration=folder / "images.npy")
     made = api.quantize(folder / "tiny.onnx", folder / "q.onnx", options)
     project = api.generate(made.path, folder / "design", lanes=16)
