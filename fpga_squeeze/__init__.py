@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .errors import DoesNotFitError, FpgaSqueezeError
     from .project.project import load_project
 
-_WHERE = {"FpgaSqueezeError": "errors", "DoesNotFitError": "errors", "load_project": "project"}
+_WHERE = {"FpgaSqueezeError": "errors", "DoesNotFitError": "errors", "load_project": "project.project"}
 
 
 def __getattr__(name: str) -> Any:
