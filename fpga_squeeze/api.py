@@ -17,9 +17,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+from typing_extensions import assert_never
 
 from .datasets.download import download
 from .datasets.images import ImageArray, load_images
@@ -78,6 +79,7 @@ __all__ = [
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
+Simulation = Literal["csim", "cosim"]
 TERMS = {"csim": compare_fed_terms, "cosim": compare_terms}
 """How the weights that a run saw are compared with golden."""
 
@@ -95,7 +97,7 @@ class Quantized:
 class Run:
     """A simulation compared with golden, kernel by kernel."""
 
-    kind: str
+    kind: Simulation
     comparison: Comparison
 
     @property
@@ -408,7 +410,7 @@ def cosim(
     return run
 
 
-def _compare(project: Project, kind: str, on_step: OnStep | None) -> Run:
+def _compare(project: Project, kind: Simulation, on_step: OnStep | None) -> Run:
     """Compare the stored words of a run with a fresh golden run on the images stored beside them."""
     folder = project.run(kind)
     images, _ = read_images(folder / "images.npz")
@@ -416,21 +418,26 @@ def _compare(project: Project, kind: str, on_step: OnStep | None) -> Run:
         on_step(f"compare {kind} with golden, {len(images)} frames")
     reference = golden_model.run(project.model, images)
     comparison = compare_run(project.plan, folder, reference, images, TERMS[kind])
-    if kind == "csim":
-        return Run(kind, comparison)
+    match kind:
+        case "csim":
+            return Run(kind, comparison)
+        case "cosim":
+            return CosimRun(kind, comparison, _read_cycles(folder / "cycles.json"))
+        case _:
+            assert_never(kind)
+
+
+def _read_cycles(path: Path) -> Cycles:
     try:
-        cycles = Cycles(**json.loads((folder / "cycles.json").read_text(encoding="utf-8")))
+        return Cycles(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise FpgaSqueezeError(
-            f"{folder / 'cycles.json'}: cannot be read ({error}); run cosim again"
-        ) from error
-    return CosimRun(kind, comparison, cycles)
+        raise FpgaSqueezeError(f"{path}: cannot be read ({error}); run cosim again") from error
 
 
 def compare(target: str | Path, on_step: OnStep | None = None) -> list[Run]:
     """Compare the stored outputs of the last csim and cosim with a fresh golden run, whichever of them exist."""
     project = load_project(target)
-    done = [kind for kind in ("csim", "cosim") if project.run(kind).is_dir()]
+    done = [kind for kind in get_args(Simulation) if project.run(kind).is_dir()]
     if not done:
         raise FpgaSqueezeError(f"{project.path}: nothing to compare yet; run csim or cosim first")
     return [_compare(project, kind, on_step) for kind in done]

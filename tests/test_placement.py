@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER, RtlDesign, random_foldings
-from fpga_squeeze.project.project.project import Source, create_project, load_project
+from fpga_squeeze.project.project import Source, create_project, load_project
 from model_equality import differences
 from random_models import random_images, random_qmodel
 

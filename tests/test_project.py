@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fpga_squeeze.project.project.project import MANIFEST, Project, is_project, parse_folding
+from fpga_squeeze.project.project import MANIFEST, Project, is_project, parse_folding
 from model_equality import differences
 
 from fpga_squeeze import api, load_project

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER
-from fpga_squeeze.project.project.project import Project
+from fpga_squeeze.project.project import Project
 from random_models import random_qmodel
 
 from fpga_squeeze import api

@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typing_extensions import assert_never
 
 from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
 from ..network.graph import QModel
@@ -116,7 +117,13 @@ def new_table(title: str, columns: Mapping[str, str]) -> Table:
 
 def print_run(run: Run) -> None:
     """One row per kernel, the verdict, and the cycles of a cosimulation."""
-    what = "HLS C++ against golden" if run.kind == "csim" else "RTL against golden"
+    match run.kind:
+        case "csim":
+            what = "HLS C++ against golden"
+        case "cosim":
+            what = "RTL against golden"
+        case _:
+            assert_never(run.kind)
     result = run.comparison
     frames = f"{result.frames} frame{'s' if result.frames != 1 else ''}"
     table = new_table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network.graph import FloatModel, Pads, QModel, Shape
@@ -207,9 +208,15 @@ class _Walk:
     def never_negative(self) -> bool:
         """Whether the current tensor comes out of a ReLU."""
         last = next((s for s in reversed(self.steps) if not isinstance(s, PoolStep)), None)
-        if isinstance(last, FireStep):
-            return last.post.relu or all(_unsigned(c.post) for c in (last.expand1x1, last.expand3x3))
-        return last is not None and _unsigned(last.post)
+        match last:
+            case FireStep():
+                return last.post.relu or all(_unsigned(c.post) for c in (last.expand1x1, last.expand3x3))
+            case ConvStep() | AverageStep():
+                return _unsigned(last.post)
+            case None:
+                return False
+            case _:
+                assert_never(last)
 
     def average(self, node: Node) -> None:
         self.visit(node)

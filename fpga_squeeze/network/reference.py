@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from .golden import max_pool, patches
-from .graph import Conv, Fire, FloatArray, FloatModel, Layer, MaxPool, Preprocess, Shape
+from .graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Preprocess, Shape
 
 PRESETS: dict[str, Preprocess] = {
     "none": Preprocess(),
@@ -82,15 +83,19 @@ def pool_float(x: FloatMap, pool: MaxPool, shape: Shape) -> FloatMap:
 
 def layer_float(x: FloatMap, layer: Layer, shape: Shape) -> FloatMap:
     """One map [C, H, W] of ``shape`` through any layer."""
-    if isinstance(layer, Conv):
-        return conv_float(x, layer, shape)
-    if isinstance(layer, Fire):
-        squeezed = conv_float(x, layer.squeeze, shape)
-        inner = layer.squeeze.output_shape(shape)
-        return np.concatenate([conv_float(squeezed, c, inner) for c in layer.convs[1:]])
-    if isinstance(layer, MaxPool):
-        return pool_float(x, layer, shape)
-    return np.asarray(x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32))
+    match layer:
+        case Conv():
+            return conv_float(x, layer, shape)
+        case Fire():
+            squeezed = conv_float(x, layer.squeeze, shape)
+            inner = layer.squeeze.output_shape(shape)
+            return np.concatenate([conv_float(squeezed, c, inner) for c in layer.convs[1:]])
+        case MaxPool():
+            return pool_float(x, layer, shape)
+        case GlobalAvgPool():
+            return np.asarray(x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32))
+        case _:
+            assert_never(layer)
 
 
 def float_logits(
