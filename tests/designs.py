@@ -22,7 +22,7 @@ from fpga_squeeze.verify.compare import Comparison, compare_run
 from fpga_squeeze.verify.cosim import CosimTiming, build_cosim, run_cosim_program
 from fpga_squeeze.verify.terms import compare_terms
 
-HEADER = {"line": "A design of the test suite.", "plan": "Random folding."}
+HEADER: dict[str, object] = {"line": "A design of the test suite.", "plan": "Random folding."}
 
 
 def allowed_rows(model: QModel, index: int, most: int = 4) -> list[int]:
@@ -50,9 +50,13 @@ def random_foldings(rng: np.random.Generator, model: QModel, most: int = 4) -> l
 def random_styles(rng: np.random.Generator, plan: Plan) -> dict[str, Style]:
     """Any kind of RAM for every row buffer that is not too deep for it."""
     return {
-        memory.name: str(rng.choice([style for style in STYLES if with_style(memory, style)]))
+        memory.name: _any(rng, [style for style in STYLES if with_style(memory, style)])
         for memory in row_buffers(plan)
     }
+
+
+def _any(rng: np.random.Generator, allowed: list[Style]) -> Style:
+    return allowed[int(rng.integers(len(allowed)))]
 
 
 @dataclass

@@ -190,7 +190,7 @@ def test_preprocessing_is_folded(capsys: Capture, tmp_path: Path, net: onnx.Mode
     works(capsys, "generate", tmp_path / "a.onnx", "-o", tmp_path / "a", "--lanes", 8)
     works(capsys, "generate", tmp_path / "b.onnx", "-o", tmp_path / "b", "--lanes", 8)
     a, b = load_project(tmp_path / "a").model, load_project(tmp_path / "b").model
-    assert a.preprocess.mean == b.preprocess.mean == (104, 117, 123)
+    assert a.preprocess.mean == b.preprocess.mean == (104.0, 117.0, 123.0)
     assert all(np.array_equal(x.weight, y.weight) for x, y in zip(a.convs, b.convs, strict=True))
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
 from random_models import random_images, random_qmodel
+from typing_extensions import assert_never
 
-from fpga_squeeze.network.graph import QConv, QFire, QModel
+from fpga_squeeze.network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
 from fpga_squeeze.planning.search.folding import engine_layers
 from fpga_squeeze.planning.weight_memories import FORMATS, WeightFormat
 
@@ -29,21 +30,24 @@ def pruned(rng: np.random.Generator, model: QModel) -> QModel:
         keep &= (rng.random(len(conv.bias)) > 0.1)[:, None, None, None]
         return replace(conv, weight=conv.weight * keep)
 
-    layers = []
+    layers: list[QLayer] = []
     for layer in model.layers:
-        if isinstance(layer, QConv):
-            layers.append(prune(layer))
-        elif isinstance(layer, QFire):
-            layers.append(
-                replace(
-                    layer,
-                    squeeze=prune(layer.squeeze),
-                    expand1x1=prune(layer.expand1x1),
-                    expand3x3=prune(layer.expand3x3),
+        match layer:
+            case QConv():
+                layers.append(prune(layer))
+            case QFire():
+                layers.append(
+                    replace(
+                        layer,
+                        squeeze=prune(layer.squeeze),
+                        expand1x1=prune(layer.expand1x1),
+                        expand3x3=prune(layer.expand3x3),
+                    )
                 )
-            )
-        else:
-            layers.append(layer)
+            case QMaxPool() | QGlobalAvgPool():
+                layers.append(layer)
+            case _:
+                assert_never(layer)
     return replace(model, layers=tuple(layers))
 
 

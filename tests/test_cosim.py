@@ -20,7 +20,7 @@ from fpga_squeeze.planning.plan import Folding
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import simulate
 from fpga_squeeze.quantization.quantize import quantize
-from fpga_squeeze.verify.compare import compare_run
+from fpga_squeeze.verify.compare import Mismatch, compare_run
 
 FRAMES = 3
 # new networks at every run; FSQ_SEED=n repeats one that failed
@@ -125,8 +125,7 @@ def test_broken_design_is_caught(what: str, tmp_path: Path) -> None:
     after, timing = design.simulate(images, quiet_cycles=20_000)
     assert not after.equal
     assert after.mismatches > 0
-    assert after.first is not None
-    assert after.first.kernel == kernel
+    assert isinstance(after.first, Mismatch) and after.first.kernel == kernel
     assert after.first.got is None or after.first.expected != after.first.got
 
 
@@ -169,7 +168,7 @@ def test_one_bit_of_a_parameter_memory_is_caught(
     finally:
         path.write_text(text)
     assert comparison.mismatches > 0
-    assert comparison.first is not None and comparison.first.kernel == kernel
+    assert isinstance(comparison.first, Mismatch) and comparison.first.kernel == kernel
 
 
 def test_missing_word_counts_as_mismatch(tmp_path: Path) -> None:
@@ -182,7 +181,7 @@ def test_missing_word_counts_as_mismatch(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[: -((stream.word_bits + 7) // 8)])
     short = compare_run(design.plan, out, golden.run(design.plan.model, images), images)
     assert short.mismatches == stream.type.shape.width
-    assert short.first is not None and short.first.got is None and short.first.kernel == "fire2"
+    assert isinstance(short.first, Mismatch) and short.first.got is None and short.first.kernel == "fire2"
 
 
 def test_one_cycle_too_many_is_seen(tmp_path: Path) -> None:

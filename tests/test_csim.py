@@ -273,7 +273,7 @@ def test_synthesisable_subset(dialect: Dialect, tmp_path: Path) -> None:
         if file.name not in ("fsq_pragmas.hpp", "fsq_top.cpp"):
             assert "#pragma" not in text and "_Pragma" not in text and "HLS " not in text, file.name
         if file.suffix == ".cpp":
-            assert HEADER["line"] in file.read_text()
+            assert str(HEADER["line"]) in file.read_text()
 
 
 @needs_tools

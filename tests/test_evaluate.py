@@ -61,7 +61,8 @@ def test_ranks() -> None:
 
 def test_json(capsys: Capture, data: Path) -> None:
     out = json.loads(works(capsys, *arguments(data, "--float", embedded_model_path(), "--json")))
-    images, labels = (x[:COUNT] for x in embedded_accuracy_set())
+    all_images, all_labels = embedded_accuracy_set()
+    images, labels = all_images[:COUNT], all_labels[:COUNT]
     source, model = read_model(embedded_model_path()), read_model(data / "q.onnx")
     assert isinstance(source, FloatModel) and isinstance(model, QModel)
     floats, integers = float_logits(source, images), golden.run(model, images)["logits"]
@@ -201,7 +202,7 @@ def test_labels(tmp_path: Path) -> None:
 
     def labels(text: str | bytes, names: tuple[str, ...] = ("a.png", "b.png")) -> list[int]:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return read_labels(path, names, 10).tolist()
+        return [int(label) for label in read_labels(path, names, 10)]
 
     assert labels("a.png,3\nb.png,4\n") == [3, 4]
     assert labels("\ufeffLabel,wnid,File\n4,n1,b.png\n3,n0,a.png\n99,n2,other.png\n\n") == [3, 4]

@@ -286,16 +286,16 @@ def test_average_ties_survive_in_onnxruntime(h: int, w: int, extra: int, signed:
     wide = TensorType(Shape(channels, h, w), 12, signed, 0)
     weight = np.array([1, 2, 3, 4, 5, 6, 7]).reshape(-1, 1, 1, 1) * (rng.choice((-1, 1)) if signed else 1)
     zero = np.zeros(channels, dtype=np.int64)
-    conv = QConv("conv", weight, 4, zero, zero, 1, (0, 0, 0, 0), not signed, np.zeros(1), source, wide)
+    conv = QConv("conv", weight, 4, zero, zero, 1, (0, 0, 0, 0), not signed, zero[:1], source, wide)
     pool = QGlobalAvgPool("pool", wide, TensorType(Shape(channels, 1, 1), 12, signed, extra))
     model = QModel("average", source, (conv, pool))
     count = h * w
-    images = np.zeros((4, count), dtype=np.uint8)
-    for image in images:
+    flat = np.zeros((4, count), dtype=np.uint8)
+    for image in flat:
         total = int(rng.integers(0, 100)) * count + count // 2 + int(rng.integers(-1, 2))
         image[:] = max(total, 0) // count
         image[: max(total, 0) % count] += 1
-    images = images.reshape(4, h, w, 1)
+    images = flat.reshape(4, h, w, 1)
     out = golden.run(model, images, inner=True)
     for n, c in np.ndindex(4, channels):
         total = int(images[n].sum()) * int(weight[c, 0, 0, 0])

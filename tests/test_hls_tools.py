@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fake_hls_tools import write_fake
 
-from fpga_squeeze import api
+from fpga_squeeze import api, load_project
 from fpga_squeeze.cli import main
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.verify.hls.bench import read_verdict
@@ -61,7 +61,7 @@ def test_bambu_over_all_kernels(fake: pytest.MonkeyPatch, projects: dict[str, Pa
     code, out, err = hls(capsys, projects["bambu"], "--json")
     assert code == 0, err
     result = json.loads(out)
-    plan = api.load_project(projects["bambu"]).plan
+    plan = load_project(projects["bambu"]).plan
     assert [k["name"] for k in result["kernels"]] == [top.name for top in all_tops(plan)]
     assert result["equal"] and result["version"] == "9.9-test - Revision 0123abcd"
     assert result["values_compared"] == sum(top.frame_values for top in all_tops(plan))
@@ -243,7 +243,7 @@ def test_verilator_for_bambu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_verdict_needs_every_frame(projects: dict[str, Path]) -> None:
-    top = find_tops(api.load_project(projects["bambu"]).plan, "pool1")[0]
+    top = find_tops(load_project(projects["bambu"]).plan, "pool1")[0]
     line = f"FSQ kernel=pool1 frame=0 words={top.frame_words} values={top.frame_values} mismatches=0 left=0"
     assert read_verdict([line, "other output"], top, 1).equal
     with pytest.raises(FpgaSqueezeError, match="compared 1 of 2 frames"):
@@ -259,7 +259,7 @@ def test_verdict_needs_every_frame(projects: dict[str, Path]) -> None:
 
 def test_planned_loops_are_read_from_the_sources(projects: dict[str, Path]) -> None:
     folder = projects["vitis"] / "hls"
-    plan = api.load_project(projects["vitis"]).plan
+    plan = load_project(projects["vitis"]).plan
     for top in [*all_tops(plan), *find_tops(plan, WHOLE)]:
         loops = planned_loops(folder / name for name in top.sources)
         assert all(loop.interval in (1, 2) for loop in loops), top.name

@@ -96,7 +96,7 @@ def max_pool(x: FloatInts, kernel: int, stride: int, pads: Pads, out: Shape, low
     lines = padded[:, :, 0 : (out.width - 1) * s + 1 : s].copy()
     for kx in range(1, k):
         np.maximum(lines, padded[:, :, kx : kx + (out.width - 1) * s + 1 : s], out=lines)
-    result = lines[:, 0 : (out.height - 1) * s + 1 : s].copy()
+    result: FloatInts = lines[:, 0 : (out.height - 1) * s + 1 : s].copy()
     for ky in range(1, k):
         np.maximum(result, lines[:, ky : ky + (out.height - 1) * s + 1 : s], out=result)
     return result

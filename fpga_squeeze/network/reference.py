@@ -57,7 +57,8 @@ def network_input(
     """What the float network eats of one image [H, W, C], float32 [C, H, W]; the numbers are those of
     :func:`channel_statistics`."""
     pixels = image.transpose(2, 0, 1)[order]
-    return ((pixels - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
+    scaled = (pixels - mean[:, None, None]) / std[:, None, None]
+    return np.asarray(scaled, dtype=np.float32)
 
 
 def conv_float(x: FloatMap, conv: Conv, shape: Shape, pad_value: npt.ArrayLike | None = None) -> FloatMap:

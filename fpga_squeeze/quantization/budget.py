@@ -182,7 +182,7 @@ class WeightBudget:
 
     def fracs(self, name: str, rate: int) -> Fracs:
         """Binary points of a layer's channels."""
-        return self._waiting[name].choose(rate)[0].copy()
+        return np.array(self._waiting[name].choose(rate)[0])
 
     def price(self, name: str, rate: int, ints: FloatArray, gram: FloatArray) -> Price:
         """What the values of weights cost, in units of the error of a channel's sums with inputs of ``gram``."""
