@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
 from random_models import random_images, random_qmodel
+from seeds import SEED
 from typing_extensions import assert_never
 
 from fpga_squeeze.network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
@@ -18,7 +17,6 @@ from fpga_squeeze.planning.search.folding import engine_layers
 from fpga_squeeze.planning.weight_memories import FORMATS, WeightFormat
 
 FRAMES = 3
-SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))
 
 
 def pruned(rng: np.random.Generator, model: QModel) -> QModel:
@@ -58,17 +56,19 @@ def _check(seed: int, folder: Path) -> None:
     formats: list[WeightFormat] = [
         FORMATS[i] for i in rng.integers(0, len(FORMATS), len(engine_layers(model)))
     ]
-    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {formats}"
-    print(told)  # shown where anything below fails
+    what = f"seed {seed}, foldings {[str(f) for f in foldings]}, {formats}"
+    print(what)  # shown where anything below fails
     design = RtlDesign.emit(model, foldings, folder, formats=formats)
-    design.check(random_images(rng, model, FRAMES), told, (1 + seed % 1000,))
+    design.check(random_images(rng, model, FRAMES), what, (1 + seed % 1000,))
 
 
+@pytest.mark.fuzz
 def test_small_network(tmp_path: Path) -> None:
     _check(SEED, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(1, 12))
 def test_random_networks(number: int, tmp_path: Path) -> None:
     _check(SEED + number, tmp_path)

@@ -25,6 +25,7 @@ from csim_helpers import (
     simulate,
 )
 from random_models import random_images, random_qmodel
+from seeds import SEED
 from test_compressed import pruned
 
 from fpga_squeeze.emit.contents import coded_words
@@ -97,10 +98,9 @@ def test_random_networks(seed: int, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.slow
-def test_fresh_random_network(tmp_path: Path) -> None:
-    seed = int(np.random.SeedSequence().generate_state(1)[0])
-    print(f"seed {seed}")
-    plan, images = random_case(seed, CODED)
+@pytest.mark.fuzz
+def test_drawn_random_network(tmp_path: Path) -> None:
+    plan, images = random_case(SEED, CODED)
     check(plan, images, tmp_path)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
 from random_models import random_images, random_qmodel
+from seeds import SEED
 
 from fpga_squeeze.datasets.images import embedded_calibration, embedded_images, embedded_model_path
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
@@ -23,35 +22,37 @@ from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.compare import Mismatch, compare_run
 
 FRAMES = 3
-# new networks at every run; FSQ_SEED=n repeats one that failed
-SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))
 
 
 def _check(seed: int, folder: Path, most: int = 4, multipliers: Multipliers = ONE_PRODUCT) -> None:
     rng = np.random.default_rng(seed)
     model = random_qmodel(rng)
     foldings = random_foldings(rng, model, most)
-    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {multipliers}"
-    print(told)  # shown where anything below fails
+    what = f"seed {seed}, foldings {[str(f) for f in foldings]}, {multipliers}"
+    print(what)  # shown where anything below fails
     design = RtlDesign.emit(model, foldings, folder, multipliers, rng=rng)
-    design.check(random_images(rng, model, FRAMES), told, (1, 1 + seed % 1000))
+    design.check(random_images(rng, model, FRAMES), what, (1, 1 + seed % 1000))
 
 
+@pytest.mark.fuzz
 def test_small_network(tmp_path: Path) -> None:
     _check(SEED, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(1, 20))
 def test_random_networks(number: int, tmp_path: Path) -> None:
     _check(SEED + number, tmp_path)
 
 
+@pytest.mark.fuzz
 def test_small_network_with_two_products_per_dsp(tmp_path: Path) -> None:
     _check(SEED + 100, tmp_path, multipliers=Multipliers(2))
 
 
 @pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(101, 109))
 def test_random_networks_with_two_products_per_dsp(number: int, tmp_path: Path) -> None:
     _check(SEED + number, tmp_path, multipliers=Multipliers(2, "DSP48E2" if number % 2 else "DSP48E1"))

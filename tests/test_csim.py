@@ -26,6 +26,7 @@ from csim_helpers import (
     simulate,
 )
 from random_models import random_images, random_qmodel
+from seeds import SEED
 
 from fpga_squeeze.datasets.images import embedded_calibration, embedded_images, embedded_model_path
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
@@ -72,10 +73,9 @@ def test_random_models(seed: int, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.slow
-def test_fresh_random_model(tmp_path: Path) -> None:
-    seed = int(np.random.SeedSequence().generate_state(1)[0])
-    print(f"seed {seed}")
-    plan, images = random_case(seed)
+@pytest.mark.fuzz
+def test_drawn_random_model(tmp_path: Path) -> None:
+    plan, images = random_case(SEED)
     check_equal(simulate(plan, images, tmp_path), plan)
 
 

@@ -12,6 +12,7 @@ from model_equality import differences
 from onnx import TensorProto, helper, numpy_helper
 from onnx_builder import Net, ort_logits
 from random_models import random_images, random_qmodel
+from seeds import seeds
 
 from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
 from fpga_squeeze.export.qdq import write_qdq
@@ -223,8 +224,9 @@ def test_imagenet_model() -> None:
 # ------------------------------------------------------------------------------------------------- QDQ files
 
 
+@pytest.mark.fuzz
 def test_own_export_comes_back(tmp_path: Path) -> None:
-    for seed in np.random.SeedSequence().generate_state(10):
+    for seed in seeds(10):
         print(f"seed {seed}")
         model = random_qmodel(np.random.default_rng(seed), signed_probability=0.3)
         write_qdq(model, tmp_path / "q.onnx")

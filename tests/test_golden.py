@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_equality import differences
 from random_models import random_images, random_qmodel
+from seeds import seeds
 
 from fpga_squeeze.datasets.images import (
     embedded_calibration,
@@ -39,7 +40,6 @@ from fpga_squeeze.quantization.quantize import PRESETS, quantize
 from fpga_squeeze.verify.oracle import ort_integers
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
-SEEDS = [int(s) for s in np.random.SeedSequence().generate_state(12)]
 
 
 def assert_equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
@@ -68,8 +68,9 @@ def test_embedded_model_equals_onnxruntime(digits: QModel) -> None:
 
 
 # Not parametrised by the seeds: names of tests that change from run to run help nobody.
+@pytest.mark.fuzz
 def test_random_models_equal_onnxruntime(tmp_path: Path) -> None:
-    for seed in SEEDS:
+    for seed in seeds(12):
         print(f"seed {seed}")
         rng = np.random.default_rng(seed)
         model = random_qmodel(rng, signed_probability=0.2)
