@@ -12,6 +12,7 @@ from seeds import SEED
 
 from fpga_squeeze.datasets.images import embedded_calibration, embedded_images, embedded_model_path
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
+from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import FloatModel, Preprocess
@@ -70,7 +71,7 @@ def _small_design(
             engines = [n for n in names if n in ("QConv", "QFire")]
             try:
                 design = RtlDesign.emit(model, [foldings] * len(engines), folder, multipliers)
-            except Exception:  # a folding the network does not allow: take the next one
+            except FpgaSqueezeError:  # a folding the network does not allow: take the next one
                 continue
             return design, random_images(rng, model, 2)
     raise AssertionError("no suitable random network")
