@@ -293,8 +293,8 @@ def test_wrong_bound(built: Built, kind: str, tmp_path: Path) -> None:
         f"{engine.name}_{kind}_code", "bound", len(stream.codes) - 1, first - 1, -(1 << (limit - first))
     )
     # seen at the stream, or at the lanes
-    told = rf"{stream.memory.name}: (no codeword|a segment|padding)|{engine.name}: .*term"
-    with pytest.raises(FpgaSqueezeError, match=f"csim: ({told})"):
+    reason = rf"{stream.memory.name}: (no codeword|a segment|padding)|{engine.name}: .*term"
+    with pytest.raises(FpgaSqueezeError, match=f"csim: ({reason})"):
         built.broken(tmp_path, f"{engine.name}.cpp", change)
 
 

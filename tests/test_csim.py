@@ -173,7 +173,7 @@ def test_wrong_neighbour(small: tuple[Plan, Images, Path], tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("times", "told"),
+    ("times", "message"),
     [
         ("if (++count != 3)", "a kernel read a word that was never written"),
         ("for (int n = ++count == 3 ? 2 : 1; n; n--)", r"stream conv\d+ carries \d+ words, not \d+"),
@@ -181,13 +181,13 @@ def test_wrong_neighbour(small: tuple[Plan, Images, Path], tmp_path: Path) -> No
     ids=["dropped", "twice"],
 )
 def test_wrong_number_of_words(
-    times: str, told: str, small: tuple[Plan, Images, Path], tmp_path: Path
+    times: str, message: str, small: tuple[Plan, Images, Path], tmp_path: Path
 ) -> None:
     change = replaced(
         "            if (drain_beat<P>(", "            static int count = 0;\n            if (drain_beat<P>("
     )
     write = replaced("                out.write(pack<", f"                {times} out.write(pack<")
-    with pytest.raises(FpgaSqueezeError, match=told):
+    with pytest.raises(FpgaSqueezeError, match=message):
         broken(small, tmp_path, "fsq_conv_engine.hpp", lambda text: write(change(text)))
 
 

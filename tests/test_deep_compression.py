@@ -1,4 +1,4 @@
-"""The Deep-Compression file: read value for value, and every damage told in one line."""
+"""The Deep-Compression file: read value for value, and every damage reported in one line."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_unknown_buffer_or_ram_is_refused() -> None:
 
 
 def test_dense_weights_are_too_many_for_a_zu5ev() -> None:
-    """SqueezeNet v1.1 on a KV260: all rows leave block RAM, and what the weights need beyond it is told."""
+    """SqueezeNet v1.1 on a KV260: all rows leave block RAM, and what the weights need beyond it is named."""
     device = find_device("kv260")
     plan = make_plan(squeezenet("1.1", 224), None, device)
     assert "block" not in styles(plan).values()

@@ -205,7 +205,7 @@ def before_the_end(statement: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reasons"),
     [
         (before_the_end("if (true) { }"), ["a statement with if"]),
         (before_the_end("for (int i = 0; i < 2; ++i) { }"), ["a statement with for"]),
@@ -242,9 +242,11 @@ def before_the_end(statement: str) -> Callable[[str], str]:
     ],
     ids=lambda v: "-".join(v)[:30] if isinstance(v, list) else "",
 )
-def test_broken_dataflow(change: Callable[[str], str], told: list[str], hls_sources: dict[str, Path]) -> None:
+def test_broken_dataflow(
+    change: Callable[[str], str], reasons: list[str], hls_sources: dict[str, Path]
+) -> None:
     found = broken_top(hls_sources, change)
-    for text in told:
+    for text in reasons:
         assert any(
             re.search(text, f) and re.match(r"fsq_top\.cpp:\d+: dataflow region: ", f) for f in found
         ), found

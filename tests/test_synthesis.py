@@ -61,10 +61,10 @@ def test_estimate_and_yosys_agree_in_every_kernel(
     result = api.synth(project.path)
     assert result.differences == [] and result.short == ()
     for row in result.rows:
-        if row.told.luts + row.mapped.luts > 2 * TRIFLE:
-            assert row.told.luts == pytest.approx(row.mapped.luts, rel=LOGIC_ERROR), row.name
+        if row.estimate.luts + row.mapped.luts > 2 * TRIFLE:
+            assert row.estimate.luts == pytest.approx(row.mapped.luts, rel=LOGIC_ERROR), row.name
     total = result.total_row
-    assert total.told.luts == pytest.approx(total.mapped.luts, rel=0.2)
+    assert total.estimate.luts == pytest.approx(total.mapped.luts, rel=0.2)
     assert total.mapped.dsp == project.plan.dsp > 0
 
     # the result of an unchanged design is kept, and the command line prints it
@@ -74,7 +74,7 @@ def test_estimate_and_yosys_agree_in_every_kernel(
 
 
 def test_synthesis_names_what_differs(project: Project) -> None:
-    """A row that is not as estimated is told, and so is a device that is too small for what was mapped."""
+    """A row that is not as estimated is named, and so is a device that is too small for what was mapped."""
     numbers = project.estimate()
     mapped = {
         kernel.name: Resources(

@@ -10,7 +10,7 @@ from .. import api
 from ..emit.hls_dialect import DIALECTS, Dialect
 from ..quantization.budget import coded_size
 from . import options as opt
-from .output import print_estimate, print_json, say, steps, tell_calibration
+from .output import print_calibration, print_estimate, print_json, say, steps
 
 
 @click.command()
@@ -27,7 +27,7 @@ def quantize(model: str, output: str, **given: Any) -> None:
         f"wrote {done.path}: {len(done.model.layers)} layers, weights of {', '.join(map(str, widths))} bits, "
         f"input uint8 pixels {done.model.input.shape}, logits * 2^-{done.model.output.frac}"
     )
-    tell_calibration(options, done.model)
+    print_calibration(options, done.model)
     if options.weight_budget is not None:
         coded = sum(coded_size(conv.weight) for conv in done.model.convs)
         say(f"weights take {coded:,} bits as Huffman codes, of {options.weight_budget:,}")
@@ -98,7 +98,7 @@ def generate(
         f"{numbers.fps:,.1f} frames per second at {numbers.clock_mhz:g} MHz"
     )
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
-    tell_calibration(options, project.model)
+    print_calibration(options, project.model)
     for note in project.manifest.notes:
         say(f"note: {note}")
     say(f"next: fpga-squeeze csim {project.path}")

@@ -180,7 +180,7 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
 def weights_options(
     given: Sequence[str],
 ) -> tuple[WeightFormat | Literal["auto"] | None, dict[str, WeightFormat]]:
-    """``("huffman", "conv1=dense")`` as the format of all engines (None: not told) and those of engines by name."""
+    """``("huffman", "conv1=dense")`` as the format of all engines (None: not given) and those of engines by name."""
     common: WeightFormat | Literal["auto"] | None = None
     named = {}
     for text in given:

@@ -57,15 +57,15 @@ def steps() -> Iterator[Callable[[str], None]]:
 def progress(unit: str = "frames") -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
     """(on_step, on_progress) on stderr: a bar on a terminal, elsewhere a plain line every tenth of the way."""
     if not sys.stderr.isatty():
-        told = 0
+        lines = 0
 
-        def tell(done: int, total: int) -> None:
-            nonlocal told
-            if done * PLAIN_LINES // total > told:
-                told = done * PLAIN_LINES // total
+        def report(done: int, total: int) -> None:
+            nonlocal lines
+            if done * PLAIN_LINES // total > lines:
+                lines = done * PLAIN_LINES // total
                 print(f"  {done} of {total} {unit}", file=sys.stderr, flush=True)
 
-        yield lambda text: print(f"  {text}", file=sys.stderr, flush=True), tell
+        yield lambda text: print(f"  {text}", file=sys.stderr, flush=True), report
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -76,7 +76,7 @@ def progress(unit: str = "frames") -> Iterator[tuple[Callable[[str], None], Call
         )
 
 
-def tell_calibration(options: QuantizeOptions, model: QModel) -> None:
+def print_calibration(options: QuantizeOptions, model: QModel) -> None:
     """Which images were drawn, where some were: the first and last of them, and where all names stand."""
     names = model.calibration
     if options.calibration_count is None or not names:
@@ -254,7 +254,7 @@ def print_synthesis(result: Synthesis) -> None:
     table = new_table("synth: estimate / Yosys", columns)
 
     def cells(pairs: Mapping[str, tuple[int, int]], flip_flops: int) -> list[str]:
-        return [*(f"{told:,} / {got:,}" for told, got in pairs.values()), f"{flip_flops:,}"]
+        return [*(f"{estimate:,} / {mapped:,}" for estimate, mapped in pairs.values()), f"{flip_flops:,}"]
 
     for row in result.rows:
         table.add_row(row.name, *cells(row.pairs(bool(ultra)), row.mapped.flip_flops))
@@ -263,10 +263,10 @@ def print_synthesis(result: Synthesis) -> None:
     table.add_row("total", *cells(total.pairs(bool(ultra)), total.mapped.flip_flops), style="bold")
     show(table)
     mapped = total.mapped
-    told = result.estimate
+    estimate = result.estimate
     say(
-        f"LUTs: {told.luts:,} estimated, {mapped.luts + mapped.lut_memory:,} mapped; of these as memory "
-        f"{told.lut_memory:,} estimated, {mapped.lut_memory:,} mapped"
+        f"LUTs: {estimate.luts:,} estimated, {mapped.luts + mapped.lut_memory:,} mapped; of these as memory "
+        f"{estimate.lut_memory:,} estimated, {mapped.lut_memory:,} mapped"
     )
     if device := result.device:
         say(

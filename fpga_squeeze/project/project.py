@@ -150,7 +150,7 @@ class Project:
         return find_device(self.manifest.device) if self.manifest.device else None
 
     def estimate(self, device: Device | None = None, clock_mhz: float | None = None) -> Estimate:
-        """Estimate of the project's plan, on its own device and clock unless told otherwise."""
+        """Estimate of the project's plan, on its own device and clock unless others are given."""
         return estimate(
             self.plan, device or self.device, clock_mhz or self.manifest.clock_mhz, schedule(self.plan)
         )

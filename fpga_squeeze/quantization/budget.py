@@ -3,7 +3,7 @@
 What a layer's weights take as Huffman codes follows from how often each integer occurs, hence from the step of
 its channels' binary points. Every layer pays the same rate for a bit, in nats of divergence per bit: at the best
 division no bit would do more good elsewhere (Y. Shoham, A. Gersho, Efficient bit allocation for an arbitrary set of
-quantizers, IEEE Trans. ASSP 36, 1988). Layers are told their rate one after the other, so that what one of them
+quantizers, IEEE Trans. ASSP 36, 1988). Layers get their rate one after the other, so that what one of them
 spends beyond its estimate is saved by the next.
 """
 
