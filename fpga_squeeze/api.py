@@ -321,7 +321,7 @@ def _save(path: Path, arrays: Mapping[str, IntArray]) -> None:
 def _frames(project: Project, images: str | Path | None, frames: int | None) -> ImageArray:
     """The images to run: the user's or the project's; ``frames`` takes the first, repeating them if there are fewer."""
     if frames is not None and frames < 1:
-        raise FpgaSqueezeError(f"--frames {frames}: give at least one")
+        raise FpgaSqueezeError(f"field frames {frames}: give at least one")
     if images is None:
         pixels = project.images
     else:
@@ -383,7 +383,7 @@ def cosim(
     from .verify.cosim import build_cosim, run_cosim_program
 
     if stalls < 0:
-        raise FpgaSqueezeError(f"--stalls {stalls}: give a seed of 1 or more, or 0 for no stalls")
+        raise FpgaSqueezeError(f"field stalls {stalls}: give a seed of 1 or more, or 0 for no stalls")
     project = load_project(target)
     pixels = _frames(project, images, frames)
     program = build_cosim(project.rtl, project.build("cosim"), on_step)

@@ -476,7 +476,7 @@ def test_mistakes(capsys: Capture, data: Path, tmp_path: Path) -> None:  # noqa:
         assert re.search(message, text), (more, text)
     net = Net(seed=1)
     net.save(tmp_path / "m.onnx", net.squeezenet())
-    assert "give --calibration" in fails(capsys, 2, "compress", tmp_path / "m.onnx", "--max-loss", 1)
+    assert "as --calibration" in fails(capsys, 2, "compress", tmp_path / "m.onnx", "--max-loss", 1)
     np.save(tmp_path / "c.npy", embedded_calibration()[:4])
     works(
         capsys,

@@ -50,11 +50,11 @@ def test_weights_are_rounded_where_it_helps(ramb36: int, lut_memory: int) -> Non
 def test_a_budget_of_ones_own_is_left_as_it_is() -> None:
     made = _digits(_device(16, 1000), options=LARGE)
     (note,) = made.notes
-    assert note.startswith("the device's memory holds the plan back") and "--weight-budget" in note
+    assert note.startswith("the device's memory holds the plan back") and "field weight_budget" in note
 
 
 def test_dense_weights_are_not_rounded() -> None:
     """Fewer bits make codes shorter, not plain numbers; the advice is another format."""
     made = _digits(_device(10, 1400), "dense")
     assert all("rounded" not in note for note in made.notes)
-    assert made.notes == () or "--weights huffman" in made.notes[0]
+    assert made.notes == () or "field weights huffman" in made.notes[0]

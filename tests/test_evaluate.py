@@ -180,7 +180,7 @@ def test_a_model_in_memory_is_quantised_as_its_file(data: Path, tmp_path: Path) 
     options = QuantizeOptions(data / "digits", calibration_count=12, seed=5)
     api.quantize(source, tmp_path / "q.onnx", options)
     assert (tmp_path / "q.onnx").read_bytes() == (data / "q.onnx").read_bytes()
-    with pytest.raises(FpgaSqueezeError, match="give --calibration IMAGES"):
+    with pytest.raises(FpgaSqueezeError, match="give images as field calibration"):
         api.quantize(source, tmp_path / "q.onnx")
 
 
@@ -247,7 +247,7 @@ def test_mistakes(capsys: Capture, data: Path, tmp_path: Path) -> None:
     refused = fails(capsys, 2, "evaluate", tmp_path / "p", *base, "--exclude-calibration")
     assert "does not name the images" in refused
     calibrated = ["quantize", embedded_model_path(), "-o", tmp_path / "q.onnx", "--calibration-count"]
-    assert "give --calibration" in fails(capsys, 2, *calibrated, 5)
+    assert "as --calibration" in fails(capsys, 2, *calibrated, 5)
     assert "holds 40 images" in fails(capsys, 2, *calibrated, 41, "--calibration", data / "digits")
     assert "give 1 to 40" in fails(capsys, 2, *calibrated, 0, "--calibration", data / "digits")
     assert not (tmp_path / "q.onnx").exists()

@@ -78,7 +78,7 @@ def test_replaces_a_project_and_nothing_else(copy: Path) -> None:
 def test_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("years of work")
-    with pytest.raises(FpgaSqueezeError, match="--force"):
+    with pytest.raises(FpgaSqueezeError, match="field force"):
         api.generate(output=tmp_path / "work", lanes=24)
     assert content(tmp_path) == {"work/thesis.txt": b"years of work"}
     api.generate(output=tmp_path / "work", lanes=24, force=True)

@@ -254,7 +254,7 @@ def test_refusals(tmp_path: Path, images: np.ndarray, options: dict[str, object]
 
 
 def test_bgr_needs_three_channels() -> None:
-    with pytest.raises(FpgaSqueezeError, match="--bgr"):
+    with pytest.raises(FpgaSqueezeError, match="field bgr"):
         quantize(digits_float(), embedded_calibration()[:2], Preprocess(bgr=True))
 
 

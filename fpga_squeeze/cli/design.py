@@ -10,7 +10,7 @@ from .. import api
 from ..emit.hls_dialect import DIALECTS, Dialect
 from ..quantization.budget import coded_size
 from . import options as opt
-from .output import print_calibration, print_estimate, print_json, say, steps
+from .output import print_calibration, print_estimate, print_json, print_note, say, steps
 
 
 @click.command()
@@ -32,9 +32,9 @@ def quantize(model: str, output: str, **given: Any) -> None:
         coded = sum(coded_size(conv.weight) for conv in done.model.convs)
         say(f"weights take {coded:,} bits as Huffman codes, of {options.weight_budget:,}")
     for note in done.model.notes:
-        say(f"note: {note}")
+        print_note(note)
     for reason in done.inexact:
-        say(f"note: float32 runners may round differently: {reason}")
+        print_note(f"float32 runners may round differently: {reason}")
 
 
 @click.command()
@@ -100,7 +100,7 @@ def generate(
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
     print_calibration(options, project.model)
     for note in project.manifest.notes:
-        say(f"note: {note}")
+        print_note(note)
     say(f"next: fpga-squeeze csim {project.path}")
 
 

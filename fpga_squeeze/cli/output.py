@@ -16,6 +16,7 @@ from typing_extensions import assert_never
 from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
 from ..network.graph import QModel
 from ..planning.cost.estimate import Estimate
+from .flags import with_flags
 
 WIDTH = 110
 PLAIN_LINES = 10
@@ -37,6 +38,11 @@ def show(table: Table) -> None:
 def say(text: str) -> None:
     """A line for the user on stdout."""
     print(text)
+
+
+def print_note(text: str) -> None:
+    """What the user should know, in the words of the command line."""
+    say(f"note: {with_flags(text)}")
 
 
 def print_json(value: Mapping[str, object]) -> None:
@@ -243,7 +249,7 @@ def print_estimate(numbers: Estimate) -> None:
             "or fewer bits per weight, can help"
         )
     for note in numbers.notes:
-        say(f"note: {note}")
+        print_note(note)
 
 
 def print_synthesis(result: Synthesis) -> None:

@@ -97,12 +97,16 @@ def design(
             before = f"{cycles:,} cycles per frame without" if fitting else "does not fit without"
             note = (
                 f"weights were rounded to {budget:,} coded bits instead of {size:,}, for the memory of the device: "
-                f"{timed.cycles_per_frame:,} cycles per frame, {before}; --weight-budget BITS sets another number"
+                f"{timed.cycles_per_frame:,} cycles per frame, {before}; field weight_budget sets another number"
             )
             return Design(fewer, smaller, timed, (note,))
     if not fitting:
         return done
-    advice = "--weight-budget BITS, or fewer --weight-bits, makes" if coded else "--weights huffman makes"
+    advice = (
+        "field weight_budget, or a smaller field weight_bits, makes"
+        if coded
+        else "field weights huffman makes"
+    )
     note = (
         f"the device's memory holds the plan back: {cycles:,} cycles per frame, where its DSP slices would reach "
         f"{free:,}; weights take {plan.weight_bits:,} bits, {advice} them smaller"

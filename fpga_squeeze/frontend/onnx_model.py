@@ -33,9 +33,9 @@ ADVICE = {
     "Transpose": "export the model with its input as [N, C, H, W]",
     "LeakyRelu": "only Relu is supported as activation",
     "Sigmoid": "only Relu is supported as activation",
-    "Div": "take preprocessing out of the graph and give it as --mean and --std",
-    "Mul": "take preprocessing out of the graph and give it as --mean and --std",
-    "Sub": "take preprocessing out of the graph and give it as --mean and --std",
+    "Div": "take preprocessing out of the graph and give it as field mean and field std",
+    "Mul": "take preprocessing out of the graph and give it as field mean and field std",
+    "Sub": "take preprocessing out of the graph and give it as field mean and field std",
 }
 AVERAGES = ("GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum")
 TAIL = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Softmax", "LogSoftmax")

@@ -36,13 +36,13 @@ def channel_statistics(
         given = np.array(values or (default,), dtype=np.float64)
         if given.size not in (1, channels) or not np.all(np.isfinite(given)):
             raise FpgaSqueezeError(
-                f"--{what} has {list(values)}; the model has {channels} channels: give 1 or {channels}"
+                f"field {what} has {list(values)}; the model has {channels} channels: give 1 or {channels}"
             )
         out.append(np.array(np.broadcast_to(given, (channels,))))
     if np.any(out[1] <= 0):
-        raise FpgaSqueezeError(f"--std has {list(preprocess.std)}; every number must be positive")
+        raise FpgaSqueezeError(f"field std has {list(preprocess.std)}; every number must be positive")
     if preprocess.bgr and channels != 3:
-        raise FpgaSqueezeError(f"--bgr is for models of 3 input channels, this one has {channels}")
+        raise FpgaSqueezeError(f"field bgr is for models of 3 input channels, this one has {channels}")
     order = np.arange(channels)
     return out[0], out[1], order[::-1].copy() if preprocess.bgr else order
 

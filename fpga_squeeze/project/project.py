@@ -186,16 +186,16 @@ def _check_target(path: Path, force: bool) -> None:
     if not path.exists() and not path.is_symlink():
         return
     if path.is_symlink() or not path.is_dir():
-        raise FpgaSqueezeError(f"{path}: exists and is no folder; choose another place with -o")
+        raise FpgaSqueezeError(f"{path}: exists and is no folder; choose another field output")
     if is_project(path) or not any(path.iterdir()):
         return
     if (path / ".git").exists() or Path.cwd().is_relative_to(path.resolve()):
         raise FpgaSqueezeError(
-            f"{path}: holds other work and will not be replaced; choose another place with -o"
+            f"{path}: holds other work and will not be replaced; choose another field output"
         )
     if not force:
         raise FpgaSqueezeError(
-            f"{path}: is a folder of something else; choose another place, or replace it with --force"
+            f"{path}: is a folder of something else; choose another place, or replace it with field force"
         )
 
 
@@ -340,7 +340,7 @@ def load_project(path: str | Path) -> Project:
     path = Path(path)
     if not path.is_dir():
         raise FpgaSqueezeError(
-            f"{path}: is no project folder; make one with: fpga-squeeze generate -o {path}"
+            f"{path}: is no project folder; make one with generate and field output {path}"
         )
     try:
         text = (path / MANIFEST).read_text(encoding="utf-8")

@@ -160,15 +160,15 @@ class WeightBudget:
             for conv, gain in zip(convs, gains, strict=True)
         }
         self._estimated = self._spent = ESTIMATE_SHARE * total
-        self._told = self._share = self._size_seen = 0.0
+        self._foretold = self._share = self._size_seen = 0.0
 
     def rates(self, name: str) -> Iterator[int]:
         """Numbers of the rates at which to quantise the next layer, rising until what it takes can be spent."""
         layer = self._waiting[name]
         rate = _lowest(0, lambda rate: self._size(rate) <= self.left)
         last = len(self._waiting) == 1
-        self._told = layer.choose(rate)[1]
-        self._share = self.left if last else OVERSPENT * self._told * self._spent / self._estimated
+        self._foretold = layer.choose(rate)[1]
+        self._share = self.left if last else OVERSPENT * self._foretold * self._spent / self._estimated
         while rate < len(RATES) - 1:
             yield rate
             rate = _lowest(rate + 1, layer.within(layer.choose(rate)[1] * self._share / self._size_seen))
@@ -197,7 +197,7 @@ class WeightBudget:
             return False
         self.left -= size
         self._spent += size
-        self._estimated += self._told
+        self._estimated += self._foretold
         del self._waiting[name]
         return True
 
@@ -205,5 +205,5 @@ class WeightBudget:
         """What to tell where even ``weight``, the last layer at the highest rate, is too large for what is left."""
         reached = self.total - self.left + coded_size(weight)
         return FpgaSqueezeError(
-            f"--weight-budget {self.total}: the weights still take {reached} bits; give at least that many"
+            f"field weight_budget {self.total}: the weights still take {reached} bits; give at least that many"
         )

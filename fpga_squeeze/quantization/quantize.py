@@ -80,7 +80,7 @@ def quantize(
         if not 2 <= bits <= 8:
             raise FpgaSqueezeError(f"{bits} {what} bits; 2 to 8 are supported")
     if weight_budget is not None and weight_budget < 1:
-        raise FpgaSqueezeError(f"--weight-budget {weight_budget}: give the bits all weights may take")
+        raise FpgaSqueezeError(f"field weight_budget {weight_budget}: give the bits all weights may take")
     if not len(images):
         raise FpgaSqueezeError("no calibration images; give at least one")
     check_size(model, images)
