@@ -27,7 +27,7 @@ TOOLS = (
     "verify/hls/tools.py",
 )
 """Where options are those of other programs."""
-OPTIONS = (api.QuantizeOptions, api.CompressOptions, Preprocess)
+OPTIONS = (api.DesignOptions, api.QuantizeOptions, api.CompressOptions, Preprocess)
 Capture = pytest.CaptureFixture[str]
 
 

@@ -31,7 +31,9 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The embedded design in both dialects."""
     folder = tmp_path_factory.mktemp("projects")
     return {
-        dialect: api.generate(output=folder / dialect, lanes=64, dialect=dialect).path
+        dialect: api.generate(
+            output=folder / dialect, options=api.DesignOptions(lanes=64), dialect=dialect
+        ).path
         for dialect in ("bambu", "vitis")
     }
 
@@ -219,7 +221,9 @@ def test_names_of_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_path_with_a_blank_is_refused(fake: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture) -> None:
-    project = api.generate(output=tmp_path / "my design", lanes=16, dialect="bambu").path
+    project = api.generate(
+        output=tmp_path / "my design", options=api.DesignOptions(lanes=16), dialect="bambu"
+    ).path
     code, _, err = hls(capsys, project)
     assert code == 2 and "take no blanks" in err
 

@@ -48,9 +48,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return api.generate(
         folder / "q.onnx",
         folder / "project",
-        device="xc7z010",
-        foldings={"conv1": Folding(2, 1, 2), "fire2": Folding(2, 2, 1), "conv10": Folding(1, 1, 2)},
-        formats={"fire2": "huffman"},
+        options=api.DesignOptions(
+            device="xc7z010",
+            foldings={"conv1": Folding(2, 1, 2), "fire2": Folding(2, 2, 1), "conv10": Folding(1, 1, 2)},
+            formats={"fire2": "huffman"},
+        ),
     )
 
 

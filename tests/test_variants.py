@@ -54,10 +54,7 @@ def test_odd_variant(
     project = api.generate(
         tmp_path / "net.onnx",
         tmp_path / "p",
-        lanes=lanes,
-        device="xc7z020",
-        options=options,
-        products_per_dsp=products,
+        options=api.DesignOptions(lanes=lanes, device="xc7z020", products_per_dsp=products, quantize=options),
     )
     kernels = len(project.plan.kernels) + 1  # and the logits
     for run in (api.csim(project.path, frames=2), api.cosim(project.path, frames=2)):
