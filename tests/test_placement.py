@@ -27,7 +27,8 @@ from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
-from fpga_squeeze.project.project import Source, create_project, load_project
+from fpga_squeeze.project.manifest import Source
+from fpga_squeeze.project.project import create_project, load_project
 from fpga_squeeze.verify.synthesis import map_kernels
 
 BIG = Device("BIG", "x", "zynq-ultrascale+", 10_000, 10_000, 1_000_000, 500_000, "made up", 10_000)

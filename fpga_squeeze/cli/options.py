@@ -15,7 +15,7 @@ from ..network.graph import Preprocess
 from ..network.reference import PRESETS
 from ..planning.plan import Folding
 from ..planning.weight_memories import WeightFormat, weight_format
-from ..project.project import parse_folding
+from ..project.manifest import parse_folding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

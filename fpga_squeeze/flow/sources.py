@@ -20,7 +20,8 @@ from ..datasets.images import (
 from ..errors import FpgaSqueezeError
 from ..network.graph import FloatModel, Preprocess, QModel
 from ..network.reference import PRESETS
-from ..project.project import Labels, Source
+from ..project.manifest import Source
+from ..project.project import Labels
 
 OnStep = Callable[[str], None]
 Target = str | Path | None
