@@ -106,6 +106,17 @@ def test_drawn_random_network(tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.slow
+@pytest.mark.parametrize("weights", ["dense", "huffman"])
+def test_kernel_of_5x5(weights: WeightFormat, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    model = pruned(rng, random_qmodel(rng, first_kernel=5, min_size=9, max_size=14, max_fires=1))
+    foldings = random_foldings(rng, model)
+    plan = build_plan(model, foldings, formats=[weights] * len(foldings))
+    check(plan, random_images(rng, model, 3), tmp_path)
+
+
+@needs_tools
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_vendor_integers_give_the_same(dialect: Dialect, tmp_path: Path) -> None:
     plan, images = random_case(10, CODED)

@@ -19,6 +19,7 @@ from fpga_squeeze.network.graph import FloatModel, Preprocess
 from fpga_squeeze.planning.plan import Folding
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import simulate
+from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.compare import Mismatch, compare_run
 
@@ -57,6 +58,17 @@ def test_small_network_with_two_products_per_dsp(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", range(101, 109))
 def test_random_networks_with_two_products_per_dsp(number: int, tmp_path: Path) -> None:
     _check(SEED + number, tmp_path, multipliers=Multipliers(2, "DSP48E2" if number % 2 else "DSP48E1"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("weights", "products"), [("dense", 1), ("huffman", 1), ("dense", 2)])
+def test_kernel_of_5x5(weights: WeightFormat, products: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    model = random_qmodel(rng, first_kernel=5, min_size=9, max_size=14, max_fires=1)
+    foldings = random_foldings(rng, model)
+    formats = [weights] * len(foldings)
+    design = RtlDesign.emit(model, foldings, tmp_path, Multipliers(products), formats, rng)
+    design.check(random_images(rng, model, FRAMES), f"{weights}, {products} products", (5,))
 
 
 def _small_design(

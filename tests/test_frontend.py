@@ -99,6 +99,19 @@ def test_auto_pad_and_sizes(tmp_path: Path, size: tuple[int, int], mode: str) ->
     agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    "more", [{}, {"pads": [2, 2, 2, 2]}, {"pads": [0, 1, 2, 1]}, {"auto_pad": "SAME_UPPER"}]
+)
+def test_kernel_of_5x5(tmp_path: Path, stride: int, more: dict[str, Any]) -> None:
+    """As the first layer and as one behind it."""
+    net = Net(seed=5, size=(19, 14))
+    x = net.relu(net.conv("image", 4, 3, 5, strides=[stride] * 2, **more))
+    x = net.relu(net.conv(x, 6, 4, 5, pads=[2, 2, 2, 2]))
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
+    assert [conv.kernel for conv in model.convs] == [5, 5]
+
+
 @pytest.mark.parametrize("ceil", [0, 1])
 @pytest.mark.parametrize("kernel,stride", [(3, 2), (2, 2), (3, 3), (2, 1)])
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]])

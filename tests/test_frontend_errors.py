@@ -197,7 +197,7 @@ def test_weights_of_another_size(tmp_path: Path, proto: onnx.ModelProto) -> None
     refused(
         save(set_initializer(proto, name, np.zeros((5, 9, 1, 1), np.float32)), tmp_path), "9 input channels"
     )
-    refused(save(set_initializer(proto, name, np.zeros((5, 7, 5, 5), np.float32)), tmp_path), "5x5 kernel")
+    refused(save(set_initializer(proto, name, np.zeros((5, 7, 4, 4), np.float32)), tmp_path), "4x4 kernel")
     refused(save(set_initializer(proto, name, np.zeros((5, 7, 1, 3), np.float32)), tmp_path), "1x3 kernel")
     refused(save(set_initializer(proto, name, np.zeros((5, 7, 1), np.float32)), tmp_path), "two-dimensional")
 

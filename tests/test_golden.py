@@ -81,6 +81,17 @@ def test_random_models_equal_onnxruntime(tmp_path: Path) -> None:
         assert not differences(model, read_model(tmp_path / "q.onnx"))
 
 
+def test_kernel_of_5x5_equals_onnxruntime(tmp_path: Path) -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        model = random_qmodel(rng, first_kernel=5, min_size=7, signed_probability=0.2)
+        images = random_images(rng, model, 3)
+        assert model.convs[0].kernel == 5 and not inexact(model)
+        assert_equal(golden.run(model, images, inner=True), ort_integers(model, images))
+        write_qdq(model, tmp_path / "q.onnx")
+        assert not differences(model, read_model(tmp_path / "q.onnx"))
+
+
 @pytest.mark.slow
 def test_imagenet_model_equals_onnxruntime(tmp_path: Path) -> None:
     onnx_file = REAL / "squeezenet_v1.0_deep_compression.onnx"
