@@ -33,7 +33,7 @@ class DesignOptions:
     """What a design is to be like.
 
     lanes               DSP slices to spend on lanes; None: those of the device
-    device              where it has to fit; None: the default device, or with ``lanes`` anywhere
+    device              where it has to fit, by name; None: the default device, or with ``lanes`` anywhere
     clock_mhz           clock in MHz; None: the device's usual one
     foldings            of engines by name; the others are found
     products_per_dsp    products of a DSP slice per cycle, 1 or 2; None: a project's own, else 1
