@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SIM := $(VENV)/.with-sim
 TEST := $(VENV)/.with-test
 
-.PHONY: demo test lint docs bench wheel clean compiler
+.PHONY: demo test test-fast fuzz lint docs bench wheel clean compiler
 .DEFAULT_GOAL := demo
 
 # The whole way on the embedded model: generate, csim, cosim, compare, estimate, one table at the end.
@@ -14,6 +14,14 @@ demo: $(SIM) compiler
 
 test: lint compiler
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# What tells most in little time, for the work in between: nothing that builds for long.
+test-fast: $(TEST) compiler
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+# Cases that no one has seen yet; the seed stands at the head of the run, and FSQ_SEED=n repeats it.
+fuzz: $(TEST) compiler
+	FSQ_SEED=$${FSQ_SEED:-fresh} $(BIN)/python -m pytest -n auto --dist worksteal -m "fuzz or hypothesis"
 
 lint: $(TEST)
 	$(BIN)/ruff check .

@@ -236,7 +236,7 @@ def test_huffman_size_is_that_of_a_stream_that_decodes(weight: np.ndarray, bits:
     )
     assert np.array_equal(expand_terms(decoded, coded.codes.shape, 1), coded.codes)
     assert size.weight_bits <= skip_zeros(coded.codes, 1, "sparse").bits
-    assert (size.weights, size.nonzero) == (weight.size, np.count_nonzero(coded.codes))
+    assert (size.weights, size.nonzero) == (weight.size, int(np.count_nonzero(coded.codes)))
     assert size.bias_bits == 32 * len(weight)
 
 
@@ -343,7 +343,8 @@ def test_steps_and_file(capsys: Capture, data: Path, tmp_path: Path) -> None:  #
         if before.name != "conv1":
             assert density(after.weight) == pytest.approx(0.5, abs=0.01)
     assert density(small.convs[0].weight) == density(model.convs[0].weight)
-    pixels, truth = (x[:40] for x in embedded_accuracy_set())
+    all_pixels, all_truth = embedded_accuracy_set()
+    pixels, truth = all_pixels[:40], all_truth[:40]
     given, found = (float_logits(m, pixels).argmax(axis=1) for m in (model, small))
     last = result["steps"][-1]
     assert last["accuracy"] == {
@@ -475,7 +476,7 @@ def test_mistakes(capsys: Capture, data: Path, tmp_path: Path) -> None:  # noqa:
         assert re.search(message, text), (more, text)
     net = Net(seed=1)
     net.save(tmp_path / "m.onnx", net.squeezenet())
-    assert "give --calibration" in fails(capsys, 2, "compress", tmp_path / "m.onnx", "--max-loss", 1)
+    assert "as --calibration" in fails(capsys, 2, "compress", tmp_path / "m.onnx", "--max-loss", 1)
     np.save(tmp_path / "c.npy", embedded_calibration()[:4])
     works(
         capsys,
