@@ -12,7 +12,7 @@ from fpga_squeeze import api
 
 def main(folder: str) -> None:
     """Generate into ``folder``, run the C++, estimate."""
-    project = api.generate(lanes=64, output=folder)
+    project = api.generate(output=folder, options=api.DesignOptions(lanes=64))
     for engine in project.plan.engines:
         print(f"{engine.name}: k,r,c = {engine.folding}, {engine.lanes} lanes")
 
@@ -20,7 +20,7 @@ def main(folder: str) -> None:
     print(f"csim: {run.comparison.values_compared:,} values compared, {run.mismatches} mismatches")
 
     for device in ("XC7Z010", "XC7Z020", "KV260"):
-        numbers = api.estimate(project.path, device=device)
+        numbers = api.estimate(project.path, api.DesignOptions(device=device))
         fits = "fits" if numbers.fits else "does not fit"
         print(f"{device}: {fits}, {numbers.bram36:g} RAMB36, {numbers.dsp} DSP, {numbers.fps:,.0f} frames/s")
 

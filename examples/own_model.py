@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
     np.save(folder / "images.npy", RNG.integers(0, 256, (16, 16, 16, 3), dtype=np.uint8))
     options = api.QuantizeOptions(calibration=folder / "images.npy")
     made = api.quantize(folder / "tiny.onnx", folder / "q.onnx", options)
-    project = api.generate(made.path, folder / "design", lanes=16)
+    project = api.generate(made.path, folder / "design", api.DesignOptions(lanes=16))
     for run in (api.csim(project.path, folder / "images.npy"), api.cosim(project.path, frames=3)):
         print(f"{run.kind}: {run.comparison.values_compared:,} values compared, {run.mismatches} mismatches")
 
