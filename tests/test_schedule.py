@@ -17,7 +17,7 @@ from fpga_squeeze.network.graph import Pads, QMaxPool, QModel, Shape
 from fpga_squeeze.planning import links, timing
 from fpga_squeeze.planning.plan import EnginePlan, KernelPlan, Plan, PoolPlan
 from fpga_squeeze.planning.search import folding
-from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes, tune_buffers
+from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes, tune_buffers, with_spares
 from fpga_squeeze.planning.timing import simulate
 from fpga_squeeze.planning.weight_memories import FORMATS
 
@@ -147,6 +147,17 @@ def test_buffers_are_tuned_as_by_the_oracle(seed: int, monkeypatch: pytest.Monke
     tuned = tune_buffers(plan)
     monkeypatch.setattr(folding, "schedule", schedule_oracle.schedule)
     assert [e.folding for e in tune_buffers(plan).engines] == [e.folding for e in tuned.engines]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_other_spare_rows_make_the_plan_that_is_built_with_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_qmodel(rng)
+    foldings = random_foldings(rng, model)
+    plan = build_plan(model, foldings)
+    spares = [int(v) for v in rng.integers(0, 4, len(foldings))]
+    built = build_plan(model, [replace(f, spare=s) for f, s in zip(foldings, spares, strict=True)])
+    assert with_spares(plan, spares) == built
 
 
 def test_moves_are_kept_and_change_nothing() -> None:

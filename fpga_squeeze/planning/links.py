@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from .kernels import DRAIN_LATENCY
 from .plan import AveragePlan, EnginePlan, InputPlan, PoolPlan
@@ -40,8 +41,7 @@ class Deadlock(RuntimeError):
         super().__init__("the plan deadlocks: no kernel can move a word")
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """A row group of a stage of an engine; for the line gatherer a row, and ``gather`` the cycles before its words.
 
     need      rows that must have come, of the frame: to the row buffer, or (``squeezed``) from the squeeze
