@@ -1,4 +1,4 @@
-"""Train the small SqueezeNet shipped in ``fpga_squeeze/data`` on scikit-learn's handwritten digits.
+"""Train the small SqueezeNet shipped in ``fpga_squeeze/datasets/data`` on scikit-learn's handwritten digits.
 
 The network uses the layer kinds of SqueezeNet v1.1 (strided conv, fire modules, ceil-mode max pools,
 1x1 classifier conv with ReLU, global average pool). The exported graph takes raw pixels (0..255) as
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 SPLIT_SEED = 2016  # fixed, independent of --seed: the splits never change between runs
 TEST_SIZE, VAL_SIZE, TEST_SUBSET, CALIBRATION_SIZE = 360, 180, 32, 64
 NUM_CLASSES, PIXEL_SCALE = 10, 255.0
-DEFAULT_OUT = Path(__file__).resolve().parent.parent / "fpga_squeeze" / "data"
+DEFAULT_OUT = Path(__file__).resolve().parent.parent / "fpga_squeeze" / "datasets" / "data"
 Split = tuple[np.ndarray, np.ndarray]
 
 
