@@ -1,4 +1,6 @@
-"""When every word moves: an exact model of the handshakes of the RTL, without simulating its logic.
+"""When every word moves, word by word and frame by frame: the oracle of ``fpga_squeeze.planning.timing``.
+
+Nothing is remembered, skipped or proved here, so that it is slow and easy to hold against the RTL.
 
 Each kernel is a sequential process with a clock of its own; a FIFO is two lists of times. A process reads a word at the
 time it becomes visible and writes one when a place is free, so that back-pressure works in both directions. The result

@@ -13,9 +13,9 @@ from random_models import random_qmodel
 
 from bench.networks import squeezenet
 from fpga_squeeze.device.dsp_packing import Multipliers
-from fpga_squeeze.network.graph import Pads, QMaxPool, QModel, Shape
+from fpga_squeeze.network.graph import Pads, QConv, QFire, QMaxPool, QModel, Shape
 from fpga_squeeze.planning import links, timing
-from fpga_squeeze.planning.plan import EnginePlan, KernelPlan, Plan, PoolPlan
+from fpga_squeeze.planning.plan import EnginePlan, Folding, KernelPlan, Plan, PoolPlan
 from fpga_squeeze.planning.search import folding
 from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes, tune_buffers, with_spares
 from fpga_squeeze.planning.timing import simulate
@@ -137,6 +137,15 @@ def test_pools_behind_the_input_and_behind_pools() -> None:
         _same(plan, f"seed {seed}")
         _same(_disturbed(plan, rng), f"seed {seed}, disturbed")
     assert extras > 30
+
+
+@pytest.mark.parametrize("seed", [27, 48])
+def test_a_divider_that_is_still_busy_with_the_frame_before(seed: int) -> None:
+    """A map of one row: results of a frame are divided while the next one comes."""
+    model = random_qmodel(np.random.default_rng(seed), min_size=3, max_size=5, max_fires=1)
+    engines = sum(isinstance(layer, QConv | QFire) for layer in model.layers)
+    assert model.layers[-1].input.shape.height == 1
+    _same(build_plan(model, [Folding(1, 1, 4)] * engines), "divider")
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -14,20 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .links import (
-    RELEASE_LATENCY,
-    VISIBLE,
-    Between,
-    Deadlock,
-    Link,
-    Producer,
-    State,
-    between,
-    engine_producer,
-    find_link,
-    input_producers,
-)
+from .links import RELEASE_LATENCY, VISIBLE, Deadlock, Link, State, find_link
 from .plan import EnginePlan, InputPlan, Plan
+from .work import Between, Producer, between, engine_producer, input_producers
 
 
 @dataclass(frozen=True)
