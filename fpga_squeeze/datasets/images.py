@@ -182,7 +182,7 @@ def embedded_accuracy_set() -> tuple[ImageArray, npt.NDArray[np.int64]]:
 
 
 def _data(name: str) -> Path:
-    path = Path(str(resources.files("fpga_squeeze") / "data" / name))
+    path = Path(str(resources.files(__package__) / "data" / name))
     if not path.is_file():
         raise FpgaSqueezeError(f"{path}: a file of the package is missing; install fpga-squeeze again")
     return path
