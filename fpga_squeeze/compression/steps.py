@@ -51,10 +51,12 @@ class CompressOptions:
         if self.max_loss is not None and not 0 <= self.max_loss < 100:
             raise FpgaSqueezeError(f"field max_loss {self.max_loss:g}: give percent of the images, 0 to 100")
         if self.max_loss is not None and self.densities:
-            raise FpgaSqueezeError("field densities and field max_loss both say how much to prune; give one")
+            raise FpgaSqueezeError(
+                "field densities and field max_loss both say how much to prune; give one of them"
+            )
         if self.codebook_bits is not None and self.code_bits is not None:
             raise FpgaSqueezeError(
-                "field codebook_bits and field code_bits both say how weights are shared; give one"
+                "field codebook_bits and field code_bits both say how weights are shared; give one of them"
             )
         for name, bits, low in (("codebook_bits", self.codebook_bits, 1), ("code_bits", self.code_bits, 2)):
             if bits is not None and not low <= bits <= 8:
