@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER, RtlDesign, random_foldings
-from fpga_squeeze.project.project.project import Source, create_project, load_project
 from model_equality import differences
 from random_models import random_images, random_qmodel
 
@@ -27,6 +26,7 @@ from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
+from fpga_squeeze.project.project import Source, create_project, load_project
 from fpga_squeeze.verify.synthesis import map_kernels
 
 BIG = Device("BIG", "x", "zynq-ultrascale+", 10_000, 10_000, 1_000_000, 500_000, "made up", 10_000)

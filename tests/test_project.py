@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fpga_squeeze.project.project.project import MANIFEST, Project, is_project, parse_folding
 from model_equality import differences
 
 from fpga_squeeze import api, load_project
 from fpga_squeeze.datasets.images import embedded_images
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
 from fpga_squeeze.planning.plan import Folding
+from fpga_squeeze.project.project import MANIFEST, Project, is_project, parse_folding
 
 
 @pytest.fixture(scope="module")

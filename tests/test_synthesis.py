@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER
-from fpga_squeeze.project.project.project import Project
 from random_models import random_qmodel
 
 from fpga_squeeze import api
@@ -22,6 +21,7 @@ from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
 from fpga_squeeze.planning.plan import Folding
 from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.synthesis import Resources, Synthesis, find_yosys, map_kernels
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import int_range
-from ..network.graph import QConv, TensorType
+from ..network.graph import TensorType
 from ..paths import resource_dir, source_files
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
 from ..planning.weight_memories import Stage
@@ -36,47 +36,38 @@ def _describe(tensor: TensorType) -> str:
     return f"{tensor.shape}, {'signed' if tensor.signed else 'unsigned'} {tensor.bits} bits, 2^{-tensor.frac}"
 
 
-def _buffer(
-    name: str,
-    role: str,
-    array: str,
-    tensor: TensorType,
-    lines: LineBuffer,
-    engine: EnginePlan,
-    in_rows: int,
-    conv: QConv,
-) -> Context:
-    """A row buffer of an engine whose window is that of ``conv``."""
-    rows, stride, top = engine.folding.rows, conv.stride, conv.pads[0]
-    above = -top
+def _buffer(engine: EnginePlan, lines: LineBuffer, role: str) -> Context:
+    """A row buffer of an engine, ``role`` in its template."""
+    window, name = lines.window, role.lower()
+    above = -window.pads[0]
     place = above % lines.span
-    pads = [int(v) for v in conv.pad_value]
+    pads = [int(v) for v in window.pad_value]
     return {
-        "name": name,
+        "name": f"{engine.name}_{name}",
         "role": role,
-        "array": array,
+        "array": name,
         "style": lines.memory.style,
         "pad_values": pads if any(pads) else [],
-        "text": f"{array}: rows of {_describe(tensor)}; {lines.slots} slots of {lines.span} rows",
+        "text": f"{name}: rows of {_describe(lines.type)}; {lines.slots} slots of {lines.span} rows",
         "constants": {
-            "CHANNELS": tensor.shape.channels,
-            "HEIGHT": tensor.shape.height,
-            "WIDTH": tensor.shape.width,
-            "BITS": tensor.bits,
-            "SIGNED": tensor.signed,
-            "IN_ROWS": in_rows,
-            "ROWS": rows,
-            "STRIDE": stride,
+            "CHANNELS": lines.type.shape.channels,
+            "HEIGHT": lines.type.shape.height,
+            "WIDTH": lines.type.shape.width,
+            "BITS": lines.type.bits,
+            "SIGNED": lines.type.signed,
+            "IN_ROWS": lines.in_rows,
+            "ROWS": engine.folding.rows,
+            "STRIDE": window.stride,
             "SLOTS": lines.slots,
-            "KERNEL": conv.kernel,
-            "PAD_TOP": top,
-            "PAD_LEFT": conv.pads[1],
+            "KERNEL": window.kernel,
+            "PAD_TOP": window.pads[0],
+            "PAD_LEFT": window.pads[1],
             "PHASES": engine.folding.phases,
             "LANES": engine.lanes_per_row,
             "GROUPS": engine.groups,
             "TOP_SLOT": (above // lines.span) % lines.slots,
-            "TOP_BANK": place // stride,
-            "TOP_SUB": place % stride,
+            "TOP_BANK": place // window.stride,
+            "TOP_SUB": place % window.stride,
         },
     }
 
@@ -89,16 +80,16 @@ def _last_channels(stage: Stage, channels: int) -> int:
 def _engine(engine: EnginePlan) -> Context:
     folding, lines = engine.folding, engine.lines
     first, last = engine.stages[0], engine.stages[-1]
-    source, height = engine.input.type, engine.input.type.shape.height
+    fire = len(engine.stages) > 1
     x_bits, x_signed = engine.operand
-    squeezed = first.conv.output if engine.is_fire else engine.output.type
+    squeezed = first.conv.output if fire else engine.output.type
     low_s, high_s = _limits(first.conv.output, first.conv.relu)
     low, high = _limits(last.conv.output, last.conv.relu)
     work = engine.work_cycles // engine.groups
-    words = lines.span * source.shape.channels
+    words = lines.span * lines.type.shape.channels
     constants: Constants = {
-        "NEED_FIRST": lines.gate_first,
-        "NEED_SECOND": height if engine.groups <= 2 else min(lines.gate_first + lines.span, height),
+        "NEED_FIRST": engine.rows_needed(0, 0),
+        "NEED_SECOND": engine.rows_needed(0, min(1, engine.groups - 1)),
         "FREE_FIRST": lines.free_first,
         "FREE_STOP": lines.free_stop,
         "FREE_LAST": lines.free_last,
@@ -134,11 +125,9 @@ def _engine(engine: EnginePlan) -> Context:
         **weight_constants(engine),
     }
     buffers = [
-        _buffer(
-            f"{engine.name}_lines", "Lines", "lines", source, lines, engine, engine.input.rows, first.conv
-        )
+        _buffer(engine, b, role) for b, role in zip(engine.buffers, ("Lines", "Squeezed"), strict=False)
     ]
-    if engine.squeezed is not None:
+    if fire:
         squeeze, expand1, expand3 = engine.stages
         constants |= {
             "S_OUTS": squeeze.outs,
@@ -149,26 +138,13 @@ def _engine(engine: EnginePlan) -> Context:
             "B_LAST": _last_channels(expand3, folding.channels),
             "MAX_OUTS": max(s.outs for s in engine.stages),
         }
-        middle = squeeze.conv.output
-        buffers.append(
-            _buffer(
-                f"{engine.name}_squeezed",
-                "Squeezed",
-                "squeezed",
-                middle,
-                engine.squeezed,
-                engine,
-                folding.rows,
-                expand3.conv,
-            )
-        )
     else:
         constants |= {"OUTS": first.outs, "LAST_CHANNELS": _last_channels(first, folding.channels)}
     return {
         "template": "engine",
-        "include": "fsq_fire_engine.hpp" if engine.is_fire else "fsq_conv_engine.hpp",
-        "function": "fire_engine" if engine.is_fire else "conv_engine",
-        "title": f"{'Fire' if engine.is_fire else 'Convolution'} engine {engine.name}, folding k,r,c = "
+        "include": "fsq_fire_engine.hpp" if fire else "fsq_conv_engine.hpp",
+        "function": "fire_engine" if fire else "conv_engine",
+        "title": f"{'Fire' if fire else 'Convolution'} engine {engine.name}, folding k,r,c = "
         f"{folding.phases},{folding.rows},{folding.channels}: {engine.lanes} lanes in {engine.dsp} DSP slices.",
         "constants": constants,
         "buffers": buffers,

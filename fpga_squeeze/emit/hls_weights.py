@@ -29,13 +29,13 @@ def weight_constants(engine: EnginePlan) -> Constants:
             "FED": False,
             "WORD_BITS": weights.word_bits,
             "WEIGHT_WORDS": weights.memory.depth,
-            "S_WORDS": weights.segments[0].words if engine.is_fire else 0,
+            "S_WORDS": weights.segments[0].words if len(engine.stages) > 1 else 0,
         }
     channel, tap = position_bits(engine)
     sizes = [stage.size for stage in engine.stages]
     return {
         "FED": True,
-        "FIRE": engine.is_fire,
+        "FIRE": len(engine.stages) > 1,
         "RUN_BITS": weights.symbol_bits[0],
         "RUN_MAX": weights.largest_run,
         "INPUTS": max(stage.conv.weight.shape[1] for stage in engine.stages),
@@ -70,7 +70,7 @@ def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]
         "memory": memory_context(memory, words),
         "text": f"{memory.name}: {memory.depth} words of {memory.width} bits, {memory.payload_bits} bits of codewords.",
         "constants": {
-            "FIRE": engine.is_fire,
+            "FIRE": len(engine.stages) > 1,
             "GROUPS": engine.groups,
             "WORD_BITS": memory.width,
             "WORDS": memory.depth,

@@ -64,7 +64,7 @@ def _constant(fields: Iterable[int], width: int) -> str:
 
 
 def _walk(engine: EnginePlan) -> Parameters:
-    return {"FIRE": int(engine.is_fire), "GROUPS": engine.groups}
+    return {"FIRE": int(len(engine.stages) > 1), "GROUPS": engine.groups}
 
 
 def _segment_parameters(squeeze: Segment, expand: Segment, pad: str) -> Parameters:
@@ -78,12 +78,12 @@ def _segment_parameters(squeeze: Segment, expand: Segment, pad: str) -> Paramete
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
     c = engine.folding.channels
-    names = "SAB" if engine.is_fire else "A"
+    names = "SAB" if (len(engine.stages) > 1) else "A"
     rests = {
         f"{name}_REST": len(stage.conv.bias) - (stage.outs - 1) * c
         for name, stage in zip(names, engine.stages, strict=True)
     }
-    squeeze = weights.segments[0] if engine.is_fire else Segment(0, 0, ())
+    squeeze = weights.segments[0] if (len(engine.stages) > 1) else Segment(0, 0, ())
     return {
         **_walk(engine),
         "CHANNELS": engine.folding.channels,
@@ -120,7 +120,7 @@ def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Param
 
 
 def _terms(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Parameters:
-    names = "SAB" if engine.is_fire else "A"
+    names = "SAB" if (len(engine.stages) > 1) else "A"
     stages: Parameters = {}
     for name, stage in zip(names, engine.stages, strict=True):
         stages |= {f"{name}_IN": stage.conv.weight.shape[1], f"{name}_OUTS": stage.outs}

@@ -46,8 +46,8 @@ def _row_bits(height: int, lines: LineBuffer, groups: int, kernel: int) -> int:
     return signed_bits(-kernel - lines.span, max(height, (groups + 1) * lines.span) + kernel + lines.span)
 
 
-def _slot_bits(*buffers: LineBuffer | None) -> int:
-    return max(count_bits(max(b.slots, b.free_last)) for b in buffers if b)
+def _slot_bits(*buffers: LineBuffer) -> int:
+    return max(count_bits(max(b.slots, b.free_last)) for b in buffers)
 
 
 def _engine_common(engine: EnginePlan) -> Parameters:
@@ -96,7 +96,7 @@ def _engine_common(engine: EnginePlan) -> Parameters:
         "OUT_W": index_bits(entries + 1),
         "C_W": count_bits(folding.channels),
         "R_W": count_bits(folding.rows),
-        "SLOT_W": _slot_bits(engine.lines, engine.squeezed),
+        "SLOT_W": _slot_bits(*engine.buffers),
         "_width": shape.width,
     }
 
@@ -112,7 +112,7 @@ def _conv_parameters(engine: EnginePlan, conv: QConv) -> Parameters:
         "FRAME_SLOTS": engine.lines.frame_slots,
         "FREE_FIRST": engine.lines.free_first,
         "FREE_STOP": engine.lines.free_stop,
-        "GATE_FIRST": engine.lines.gate_first,
+        "GATE_FIRST": engine.rows_needed(0, 0),
         "PAD_VALUES": _pad_values(conv),
         "KERNEL": conv.kernel,
         "STRIDE": conv.stride,
@@ -135,7 +135,7 @@ def _pad_values(conv: QConv) -> str:
 
 
 def _fire_parameters(engine: EnginePlan) -> Parameters:
-    assert engine.squeezed is not None
+    squeezed = engine.buffers[1]
     squeeze, expand1, expand3 = engine.stages
     source, middle = engine.input.type, squeeze.conv.output
     low_s, high_s = _limits(middle, squeeze.conv.relu)
@@ -148,9 +148,9 @@ def _fire_parameters(engine: EnginePlan) -> Parameters:
         "SQ_CHANNELS": middle.shape.channels,
         "SQ_BITS": middle.bits,
         "SQ_SIGNED": int(middle.signed),
-        **_rows(engine.squeezed.memory, "SQ_"),
-        "SQ_FREE_STOP": engine.squeezed.free_stop,
-        "SQ_FREE_LAST": engine.squeezed.free_last,
+        **_rows(squeezed.memory, "SQ_"),
+        "SQ_FREE_STOP": squeezed.free_stop,
+        "SQ_FREE_LAST": squeezed.free_last,
         "SQ_OUTS": squeeze.outs,
         "A_CHANNELS": len(expand1.conv.bias),
         "A_OUTS": expand1.outs,
@@ -271,8 +271,8 @@ def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
                 "term_bits": sum(bits for _, bits in term_fields(kernel)),
                 "channels": kernel.folding.channels,
                 "weight_bits": kernel.weight_bits,
-                "fire": int(kernel.is_fire),
-                "stage_terms": sizes if kernel.is_fire else [0, *sizes, 0],
+                "fire": int(len(sizes) > 1),
+                "stage_terms": sizes if len(sizes) > 1 else [0, *sizes, 0],
             }
             write(
                 folder / f"{kernel.name}_params.sv",
