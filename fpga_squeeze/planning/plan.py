@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ..device.block_ram import Memory
 from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, operand_type
 from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
-from .order import work_order
+from .order import joined_stages, work_order
 from .weight_memories import Stage, Weights, pass_cycles, payload_bits
 
 
@@ -186,6 +187,23 @@ class EnginePlan:
     def lines(self) -> LineBuffer:
         """The rows that arrive."""
         return self.buffers[0]
+
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """Entry of the table at which each stage starts: its channels come in whole groups."""
+        outs = [stage.outs * self.folding.channels for stage in self.stages]
+        return tuple(accumulate(outs[:-1], initial=0))
+
+    @property
+    def rests(self) -> tuple[int, ...]:
+        """Output channels of the last group of each stage."""
+        c = self.folding.channels
+        return tuple(len(stage.conv.bias) - (stage.outs - 1) * c for stage in self.stages)
+
+    @property
+    def joined(self) -> tuple[bool, ...]:
+        """Whether the weights of each stage follow those of the stage before in one segment."""
+        return tuple(place > 0 for segment in joined_stages(self.delays) for place in range(len(segment)))
 
     @property
     def delays(self) -> tuple[int, ...]:
