@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "Vfsq_cosim_top.h"
@@ -77,25 +78,25 @@ void copy(std::uint8_t* to, const VlWide<N>& value, std::size_t bytes) {
 // one are kept for the comparison with golden, all others must be equal to them.
 struct Terms {
     std::size_t bytes;
-    bool fire;
-    std::uint64_t groups;
-    std::uint64_t sizes[3];  // terms of the stages S, A, B in a row group
-    std::vector<std::uint8_t> kept[3] = {};
-    std::uint64_t done[3] = {0, 0, 0};  // row groups a stage has finished, of all frames
-    std::uint64_t place = 0;            // of the next term in its stage
-    int stage = 0;
+    std::string order;  // stages of a frame, a digit for each row group that one runs
+    std::vector<std::uint64_t> sizes;  // terms of each stage in a row group
+    std::vector<std::vector<std::uint8_t>> kept;
+    std::vector<std::uint64_t> done;  // row groups a stage has finished, of all frames
+    std::uint64_t place = 0;          // of the next term in its stage
+    std::size_t at = 0;               // in the order of work
     std::uint64_t seen = 0, different = 0;
     std::string first_different;
 
-    Terms(int bits, bool is_fire, std::uint64_t group_count, std::uint64_t s, std::uint64_t a, std::uint64_t b)
-        : bytes(static_cast<std::size_t>((bits + 7) / 8)), fire(is_fire), groups(group_count), sizes{s, a, b},
-          stage(is_fire ? 0 : 1) {}
+    Terms(int bits, const char* stages, std::vector<std::uint64_t> stage_sizes)
+        : bytes(static_cast<std::size_t>((bits + 7) / 8)), order(stages), sizes(std::move(stage_sizes)),
+          kept(sizes.size()), done(sizes.size()) {}
 
     template <typename T>
     void take(const T& value) {
         std::uint8_t word[512];
         copy(word, value, bytes);
         ++seen;
+        const std::size_t stage = static_cast<std::size_t>(order[at] - '0');
         std::vector<std::uint8_t>& held = kept[stage];
         if (done[stage] == 0) {
             held.insert(held.end(), word, word + bytes);
@@ -113,18 +114,8 @@ struct Terms {
         if (++place == sizes[stage]) {
             place = 0;
             ++done[stage];
-            stage = next();
+            at = (at + 1) % order.size();
         }
-    }
-
-    // S0, S1, A0, B0, S2, A1, B1, ...: the squeeze runs one row group ahead within a frame
-    int next() const {
-        if (!fire) return 1;
-        const std::uint64_t squeezed = done[0], expanded = done[2];
-        if (stage == 0) return squeezed % groups == 1 && groups > 1 ? 0 : 1;
-        if (stage == 1) return 2;
-        const bool frame_end = expanded % groups == 0;
-        return frame_end || squeezed % groups != 0 ? 0 : 1;
     }
 };
 
@@ -167,7 +158,7 @@ int main(int argc, char** argv) {
     std::uint64_t missing_##name = frames * (words);
     FSQ_TAPS(FSQ_OPEN)
 #undef FSQ_OPEN
-#define FSQ_TERMS_OF(name, bits, fire, groups, s, a, b) Terms terms_##name(bits, fire != 0, groups, s, a, b);
+#define FSQ_TERMS_OF(name, bits, order, ...) Terms terms_##name(bits, order, {__VA_ARGS__});
     FSQ_TERMS(FSQ_TERMS_OF)
 #undef FSQ_TERMS_OF
     std::FILE* logits = open_out(out + "/logits.bin");
@@ -230,7 +221,7 @@ int main(int argc, char** argv) {
     }
         FSQ_TAPS(FSQ_RECORD)
 #undef FSQ_RECORD
-#define FSQ_TAKE(name, bits, fire, groups, s, a, b) \
+#define FSQ_TAKE(name, bits, order, ...) \
     if (top.tap_##name##_term_fire) terms_##name.take(top.tap_##name##_term_data);
         FSQ_TERMS(FSQ_TAKE)
 #undef FSQ_TAKE
@@ -260,7 +251,7 @@ int main(int argc, char** argv) {
     std::fprintf(report, "first_beat %llu\ncycles %llu\nbeats %llu\nlogits %llu\n",
                  static_cast<unsigned long long>(first), static_cast<unsigned long long>(cycle),
                  static_cast<unsigned long long>(sent), static_cast<unsigned long long>(taken));
-#define FSQ_TELL(name, bits, fire, groups, s, a, b)                                                        \
+#define FSQ_TELL(name, bits, order, ...)                                                                   \
     {                                                                                                       \
         std::FILE* file = open_out(out + "/" #name "_terms.bin");                                           \
         for (const std::vector<std::uint8_t>& kept : terms_##name.kept) std::fwrite(kept.data(), 1, kept.size(), file); \

@@ -9,7 +9,7 @@ import numpy as np
 
 from fpga_squeeze.coding.bits import pack_bits
 from fpga_squeeze.coding.huffman import PrefixCode
-from fpga_squeeze.emit.codes import CodeTables, decoder_segments
+from fpga_squeeze.emit.codes import CodeTables, SegmentWalk
 from fpga_squeeze.network.fixed_point import IntArray
 from fpga_squeeze.planning.weight_memories import CODE_WORD, Segment
 
@@ -77,8 +77,9 @@ class DecoderCase:
         for row, held in zip(symbols, tables.symbols, strict=True):
             row[: len(held)] = held
         offsets = np.array(tables.offsets, dtype="<i4") + int(break_offset)
-        squeeze, expand = decoder_segments(self.segments)
-        numbers = [squeeze.words, squeeze.pad, expand.words, expand.pad, *self.counts]
+        squeeze, expand = self.segments
+        starts = SegmentWalk.of(self.segments, (0, 1, 1)).starts
+        numbers = [squeeze.words, starts[0], expand.words, starts[1], *self.counts]
         words = pack_bits(np.concatenate(self.bits), CODE_WORD)
         parts = (numbers, tables.bounds, offsets, tables.free, symbols, words)
         return b"".join(np.asarray(part).astype("<i4").tobytes() for part in parts)

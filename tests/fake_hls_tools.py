@@ -84,7 +84,7 @@ sim = Path("fsq_hls/solution/sim/report")
 sim.mkdir(parents=True)
 files = {{p.name: p.read_text().splitlines() for p in source.glob("*.hpp")}}
 rows = []
-for file in ("fsq_conv_engine.hpp",):
+for file in ("fsq_engine.hpp",):
     for number, line in enumerate(files[file], 1):
         if "while (" in line or "for (" in line:
             last = number

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fpga_squeeze.planning.kernels import DRAIN_LATENCY
+from fpga_squeeze.planning.order import OUTPUT
 from fpga_squeeze.planning.plan import AveragePlan, EnginePlan, InputPlan, Plan, PoolPlan, Stream
 
 RELEASE_LATENCY = 4  # fsq_row_cursor and fsq_line_buffer: last term issued -> the slot can be taken
@@ -129,61 +130,43 @@ def _fill(
 def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frames: int) -> Process:
     """fsq_sequencer with fsq_drain: passes, and the words they complete."""
     k, r, c = plan.folding.phases, plan.folding.rows, plan.folding.channels
-    height = plan.input.type.shape.height
     lines, groups = plan.lines, plan.groups
-    squeezed: list[int] = []  # cycles from which squeezed rows count
+    complete = [done, *([] for _ in plan.buffers[1:])]  # cycles from which the rows of each buffer count
     word = 0
     last = -(1 << 60)  # last term of the pass before
     now = 0  # first cycle in which a term may be issued
 
-    def rows_needed(first: int, group: int, step: int, total: int) -> int:
-        return total if group == groups - 1 else min(first + group * step, total)
-
     for frame in range(frames):
-        if plan.is_fire:
-            order = [(0, 0)]
-            for g in range(groups):
-                order += ([(0, g + 1)] if g + 1 < groups else []) + [(1, g), (2, g)]
-        else:
-            order = [(0, g) for g in range(groups)]
-        for index, group in order:
+        for index, group in plan.order():
             stage = plan.stages[index]
-            squeeze = plan.is_fire and index == 0
-            expand = plan.is_fire and index > 0
-            if expand:
-                assert plan.squeezed is not None
-                first = r if index == 1 else plan.squeezed.gate_first
-                need = frame * height + rows_needed(first, group, r, height)
-                now = max(now, squeezed[need - 1])
-            else:
-                first = lines.gate_first if not plan.is_fire else r
-                need = frame * height + rows_needed(first, group, lines.span, height)
-                while len(done) < need:
-                    yield
-                now = max(now, done[need - 1])
+            source, sink = complete[stage.source], stage.sink
+            need = frame * plan.buffers[stage.source].type.shape.height + plan.rows_needed(index, group)
+            while len(source) < need:
+                yield
+            now = max(now, source[need - 1])
             rows = plan.last_rows if group == groups - 1 else r
             channels = len(stage.conv.bias)
             for out_group in range(stage.outs):
                 valid = min(c, channels - out_group * c)
                 for phase in range(k):
-                    complete = phase == k - 1
-                    if complete and not squeeze:
+                    ends_rows = phase == k - 1
+                    if ends_rows and sink is OUTPUT:
                         while (room := out.room_at(word + valid * rows - 1)) is None:
                             yield
                         now = max(now, room)
                     last = max(now + stage.lengths[out_group] - 1, last + plan.beats)
                     now = last + 1
-                    if not complete:
+                    if not ends_rows:
                         continue
                     for channel in range(valid):
                         for row in range(rows):
                             t = last + DRAIN_LATENCY + (channel * r + row) * plan.parts + plan.parts - 1
-                            if not squeeze:
+                            if sink is OUTPUT:
                                 out.push.append(t)
                                 word += 1
                             elif out_group * c + channel == channels - 1:
-                                squeezed.append(t + VISIBLE)
-            if squeeze or not plan.is_fire:
+                                complete[sink].append(t + VISIBLE)
+            if index == lines.reader:
                 if group == groups - 1:
                     count = lines.free_last
                 else:

@@ -377,7 +377,7 @@ def test_broken_macro(old: str, new: str, directive: str, what: str, hls_sources
 
 def test_variable_of_another_scope(hls_sources: dict[str, Path]) -> None:
     """A renamed variable, and one that is declared in an inner block, or only after the pragma."""
-    engine = "fsq_conv_engine.hpp"
+    engine = "fsq_engine.hpp"
     found = edited(hls_sources, engine, "FSQ_REGISTERS(weights)", "FSQ_REGISTERS(weight)", "conv10.cpp")
     assert [v.what for v in found] == ["variable = weight is not declared in scope"]
     for name in ("pixels", "later"):

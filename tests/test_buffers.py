@@ -55,7 +55,8 @@ def test_row_buffer_one_slot_short_deadlocks() -> None:
     simulate(plan, 2)
     stuck = 0
     for i, engine in _engines(plan):
-        short = _with(plan, i, replace(engine, lines=replace(engine.lines, slots=engine.lines.slots - 1)))
+        fewer = replace(engine.lines, slots=engine.lines.slots - 1)
+        short = _with(plan, i, replace(engine, buffers=(fewer, *engine.buffers[1:])))
         try:
             simulate(short, 2)
         except RuntimeError:

@@ -37,7 +37,7 @@ def build_hls(folder: Path) -> Path:
 def build_rtl(folder: Path) -> Path:
     """The bench of fsq_bit_reader and fsq_codeword."""
     verilator, rtl = find_verilator(), source_files("rtl")
-    for name in ("fsq_bit_reader.sv", "fsq_codeword.sv", "fsq_stage_walk.sv"):
+    for name in ("fsq_bit_reader.sv", "fsq_codeword.sv", "fsq_stage_walk.sv", "fsq_word_stream.sv"):
         shutil.copyfile(rtl[name], folder / name)
     shutil.copyfile(TESTS / "rtl" / "decoder_bench.sv", folder / "decoder_bench.sv")
     done = verilator.run(["--cc", "-Wall", "--no-timing", "-y", ".", "decoder_bench.sv"], folder)

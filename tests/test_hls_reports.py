@@ -67,7 +67,7 @@ CSYNTH = """<?xml version="1.0" encoding="UTF-8"?>
   </AreaEstimates>
   <ModuleInformation>
     <Module>
-      <Name>conv_engine_conv1_plan_Pipeline_VITIS_LOOP_58_1</Name>
+      <Name>engine_conv1_plan_Pipeline_VITIS_LOOP_58_1</Name>
       <PerformanceEstimates>
         <SummaryOfLoopLatency>
           <VITIS_LOOP_58_1>
@@ -171,7 +171,7 @@ def test_csynth_xml(report: Path) -> None:
     assert got.timing == Timing(10.0, 7.215, 2.7) and got.timing.met
     assert got.area == Area(luts=22871, flip_flops=12034, dsp=64, bram18=31, uram=0)
     assert got.loops == (
-        ReportedLoop("conv_engine_conv1_plan_Pipeline_VITIS_LOOP_58_1", "VITIS_LOOP_58_1", 1, None, 2048, 12),
+        ReportedLoop("engine_conv1_plan_Pipeline_VITIS_LOOP_58_1", "VITIS_LOOP_58_1", 1, None, 2048, 12),
         ReportedLoop("input_image_plan_s", "VITIS_LOOP_19_1", None, None, 16, 40),
         ReportedLoop("input_image_plan_s", "VITIS_LOOP_21_2", 2, None, None, 3),
     )
@@ -248,20 +248,20 @@ def test_cosimulation(tmp_path: Path) -> None:
 
 def test_loops_are_matched_with_the_sources() -> None:
     planned = [
-        PlannedLoop("fsq_conv_engine.hpp", 58, 1),
+        PlannedLoop("fsq_engine.hpp", 58, 1),
         PlannedLoop("fsq_input.hpp", 21, 1),
         PlannedLoop("fsq_avg_pool.hpp", 68, 1),
         PlannedLoop("fsq_max_pool.hpp", 21, 2),
     ]
     reported = [
-        ReportedLoop("conv_engine_conv1_plan_s", "VITIS_LOOP_58_1", 1, None, 2048, 12),
+        ReportedLoop("engine_conv1_plan_s", "VITIS_LOOP_58_1", 1, None, 2048, 12),
         ReportedLoop("input_image_plan_s", "VITIS_LOOP_21_2", 2, 1, None, 3),
         ReportedLoop("max_pool_pool1_plan_s", "VITIS_LOOP_21_1", 2, 2, 128, 5),
         ReportedLoop("other", "VITIS_LOOP_580_1", 9, None, 1, 1),
     ]
     got = match_loops(planned, reported)
     assert [(loop.place, loop.planned, loop.reached, loop.missed) for loop in got] == [
-        ("fsq_conv_engine.hpp:58", 1, 1, False),
+        ("fsq_engine.hpp:58", 1, 1, False),
         ("fsq_input.hpp:21", 1, 2, True),
         ("fsq_avg_pool.hpp:68", 1, None, False),
         ("fsq_max_pool.hpp:21", 2, 2, False),

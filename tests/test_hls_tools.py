@@ -270,6 +270,6 @@ def test_planned_loops_are_read_from_the_sources(projects: dict[str, Path]) -> N
         if top.sources:
             assert loops, top.name
     [turn] = planned_loops([folder / "conv1.cpp"])
-    assert turn.file == "fsq_conv_engine.hpp" and turn.interval == 1
+    assert turn.file == "fsq_engine.hpp" and turn.interval == 1
     pools = planned_loops([folder / "pool1.cpp"])
     assert {(loop.file, loop.interval) for loop in pools} == {("fsq_max_pool.hpp", 2)}

@@ -159,7 +159,7 @@ def test_hls_binds_every_row_buffer(dialect: Dialect, tmp_path: Path) -> None:
     for style in STYLES:
         emit_hls(with_styles(plan, dict.fromkeys(styles(plan), style)), tmp_path / style, HEADER, dialect)
         texts = [(tmp_path / style / f"{kernel.name}.cpp").read_text() for kernel in plan.kernels]
-        bound = re.findall(rf"FSQ_RAM_{style.upper()}\((?:lines|squeezed|kept)\)", "".join(texts))
+        bound = re.findall(rf"FSQ_RAM_{style.upper()}\((?:lines|stored|kept)\)", "".join(texts))
         assert len(bound) == len(row_buffers(plan))
         assert f"#define FSQ_RAM_{style.upper()}(name)" in (tmp_path / style / "fsq_pragmas.hpp").read_text()
 

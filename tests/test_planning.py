@@ -17,6 +17,7 @@ from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
 from fpga_squeeze.network.graph import QConv, QFire, QMaxPool, QModel, Shape, TensorType
 from fpga_squeeze.planning.kernels import engine_cost, plan_pool, pool_rows
+from fpga_squeeze.planning.order import joined_stages, work_order
 from fpga_squeeze.planning.plan import Folding, Stream
 from fpga_squeeze.planning.search.folding import (
     all_choices,
@@ -148,6 +149,22 @@ def test_parameter_memories_hold_the_model(seed: int) -> None:
                 shift = [engine.right - left for _, left in entries[: len(stage.conv.bias)]]
                 assert bias == stage.conv.bias.tolist() and shift == stage.conv.shift.tolist()
                 entries = entries[stage.outs * c :]
+
+
+@pytest.mark.parametrize("groups", range(1, 40))
+def test_order_of_work(groups: int) -> None:
+    """A Fire engine squeezes one row group ahead: S0, S1, A0, B0, S2, A1, B1, ..., A(G-1), B(G-1)."""
+    fire = [(0, 0)]
+    for group in range(groups):
+        fire += ([(0, group + 1)] if group + 1 < groups else []) + [(1, group), (2, group)]
+    assert list(work_order((0, 1, 1), groups)) == fire
+    assert list(work_order((0,), groups)) == [(0, group) for group in range(groups)]
+
+
+def test_joined_stages() -> None:
+    assert joined_stages((0,)) == ((0,),)
+    assert joined_stages((0, 1, 1)) == ((0,), (1, 2))
+    assert joined_stages((0, 0, 2, 1)) == ((0, 1), (2,), (3,))
 
 
 def test_order_of_weights() -> None:

@@ -72,7 +72,8 @@ def _disturbed(plan: Plan, rng: np.random.Generator) -> Plan:
         if isinstance(old, EnginePlan):
             least = old.folding.channels * old.folding.rows
             if change == 1:
-                old = replace(old, lines=replace(old.lines, slots=old.lines.slots + int(rng.integers(-1, 3))))
+                lines = replace(old.lines, slots=old.lines.slots + int(rng.integers(-1, 3)))
+                old = replace(old, buffers=(lines, *old.buffers[1:]))
             depth = int(rng.integers(least, old.output.depth + 1)) if change == 2 else old.output.depth - 1
             return _depth(old, max(depth, least if rng.random() < 0.95 else 1)) if change > 1 else old
         return _depth(old, int(rng.integers(1, 6))) if change else old
@@ -105,7 +106,7 @@ def test_disturbed_plans_are_of_every_kind() -> None:
                 found |= {"steps"} if kernel.units else set()
                 found |= {f"pool behind {type(before).__name__}"}
             if isinstance(kernel, EnginePlan):
-                found |= {kernel.weights.format, "fire" if kernel.is_fire else "conv"}
+                found |= {kernel.weights.format, "fire" if len(kernel.stages) > 1 else "conv"}
                 found |= {"one row"} if kernel.input.type.shape.height == 1 else set()
                 found |= {"one group"} if kernel.groups == 1 else set()
                 found |= {"one channel"} if kernel.output.type.shape.channels == 1 else set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ..coding.huffman import PrefixCode
 from ..network.fixed_point import index_bits
@@ -46,16 +47,34 @@ def stream_tables(stream: CodedStream) -> CodeTables:
     return CodeTables.of(stream.codes, stream.limit)
 
 
-def decoder_segments(segments: tuple[Segment, ...]) -> tuple[Segment, Segment]:
-    """The segments of the squeeze and of what follows it, as a decoder walks them.
+@dataclass(frozen=True)
+class SegmentWalk:
+    """The segments of a weight memory as its reader walks them: those that have words.
 
-    A convolution has none of the first. An empty segment passes the decoder on to the start of the other one.
+    delays   of each of them
+    first    its first word
+    last     its last word
+    starts   of each stage: bit of the first word at which its segment starts, or the one behind an empty segment
     """
-    if len(segments) == 1:
-        return Segment(0, 0, ()), segments[0]
-    squeeze, expand = segments
-    if not squeeze.words:
-        squeeze = Segment(0, expand.pad, squeeze.stages)
-    elif not expand.words:
-        expand = Segment(0, squeeze.pad, expand.stages)
-    return squeeze, expand
+
+    delays: tuple[int, ...]
+    first: tuple[int, ...]
+    last: tuple[int, ...]
+    starts: tuple[int, ...]
+
+    @staticmethod
+    def of(segments: tuple[Segment, ...], delays: tuple[int, ...]) -> SegmentWalk:
+        """The walk through ``segments`` of stages with ``delays``."""
+        held = [segment for segment in segments if segment.words]
+        ends = tuple(accumulate(segment.words for segment in held))
+        delay = [delays[segment.stages[0]] for segment in held]
+        starts = []
+        for place, segment in enumerate(segments):
+            behind = next(s for s in (*segments[place:], *segments) if s.words)
+            starts += [behind.pad] * len(segment.stages)
+        return SegmentWalk(
+            delays=tuple(v - min(delay) for v in delay),
+            first=(0, *ends[:-1]),
+            last=tuple(end - 1 for end in ends),
+            starts=tuple(starts),
+        )

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import int_range
-from ..network.graph import QConv, TensorType
+from ..network.graph import QFire, TensorType
 from ..paths import resource_dir, source_files
+from ..planning.order import OUTPUT
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
-from ..planning.weight_memories import Stage
 from .contents import left_bits, table_words
 from .hls_dialect import DIALECTS, Dialect, top_pragmas
 from .hls_memory import Constants, Context, memory_context
-from .hls_weights import weight_constants, weights_context, widest_weights
+from .hls_weights import walk_constants, weight_constants, weight_stages, weights_context, widest_weights
 from .render import write
 
 DEFAULT_PART = "xc7z020clg400-1"
@@ -23,6 +23,8 @@ MAX_WORD_BITS = 1 << 15
 """Widest integer of the vendor's ap_int."""
 SETTLE = 32
 """Turns from the last word of a row to its first use: more than the pipeline of a turn is deep."""
+BUFFERS = ("lines", "stored")
+"""Names of the row buffers of an engine: the rows that arrive, and those that a stage stores for later ones."""
 LEAST_FIFO = 2
 """Words of the smallest FIFO that Vitis HLS builds."""
 
@@ -36,80 +38,85 @@ def _describe(tensor: TensorType) -> str:
     return f"{tensor.shape}, {'signed' if tensor.signed else 'unsigned'} {tensor.bits} bits, 2^{-tensor.frac}"
 
 
-def _buffer(
-    name: str,
-    role: str,
-    array: str,
-    tensor: TensorType,
-    lines: LineBuffer,
-    engine: EnginePlan,
-    in_rows: int,
-    conv: QConv,
-) -> Context:
-    """A row buffer of an engine whose window is that of ``conv``."""
-    rows, stride, top = engine.folding.rows, conv.stride, conv.pads[0]
-    above = -top
+def _buffer(engine: EnginePlan, lines: LineBuffer, name: str) -> Context:
+    """A row buffer of an engine."""
+    window = lines.window
+    above = -window.pads[0]
     place = above % lines.span
-    pads = [int(v) for v in conv.pad_value]
+    pads = [int(v) for v in window.pad_value]
     return {
-        "name": name,
-        "role": role,
-        "array": array,
+        "name": f"{engine.name}_{name}",
+        "role": name.capitalize(),
+        "array": name,
         "style": lines.memory.style,
         "pad_values": pads if any(pads) else [],
-        "text": f"{array}: rows of {_describe(tensor)}; {lines.slots} slots of {lines.span} rows",
+        "text": f"{name}: rows of {_describe(lines.type)}; {lines.slots} slots of {lines.span} rows",
         "constants": {
-            "CHANNELS": tensor.shape.channels,
-            "HEIGHT": tensor.shape.height,
-            "WIDTH": tensor.shape.width,
-            "BITS": tensor.bits,
-            "SIGNED": tensor.signed,
-            "IN_ROWS": in_rows,
-            "ROWS": rows,
-            "STRIDE": stride,
+            "CHANNELS": lines.type.shape.channels,
+            "HEIGHT": lines.type.shape.height,
+            "WIDTH": lines.type.shape.width,
+            "BITS": lines.type.bits,
+            "SIGNED": lines.type.signed,
+            "IN_ROWS": lines.in_rows,
+            "ROWS": engine.folding.rows,
+            "STRIDE": window.stride,
             "SLOTS": lines.slots,
-            "KERNEL": conv.kernel,
-            "PAD_TOP": top,
-            "PAD_LEFT": conv.pads[1],
+            "KERNEL": window.kernel,
+            "PAD_TOP": window.pads[0],
+            "PAD_LEFT": window.pads[1],
             "PHASES": engine.folding.phases,
             "LANES": engine.lanes_per_row,
             "GROUPS": engine.groups,
             "TOP_SLOT": (above // lines.span) % lines.slots,
-            "TOP_BANK": place // stride,
-            "TOP_SUB": place % stride,
+            "TOP_BANK": place // window.stride,
+            "TOP_SUB": place % window.stride,
         },
     }
 
 
-def _last_channels(stage: Stage, channels: int) -> int:
-    """Output channels of the last group of a stage."""
-    return len(stage.conv.bias) - (stage.outs - 1) * channels
+def _stages(engine: EnginePlan) -> dict[str, list[int]]:
+    """What the plan of an engine tells of each stage, see fsq_engine.hpp."""
+    numbers, second = range(len(engine.stages)), min(1, engine.groups - 1)
+    return {
+        "delay": list(engine.delays),
+        "source": [stage.source for stage in engine.stages],
+        "stores": [int(stage.sink is not OUTPUT) for stage in engine.stages],
+        "reads_last": [int(engine.buffers[v.source].reader == i) for i, v in enumerate(engine.stages)],
+        "tap": [stage.tap for stage in engine.stages],
+        "need_first": [engine.rows_needed(i, 0) for i in numbers],
+        "need_second": [engine.rows_needed(i, second) for i in numbers],
+        "inputs": [stage.conv.weight.shape[1] for stage in engine.stages],
+        "kernel": [stage.conv.kernel for stage in engine.stages],
+        "outs": [stage.outs for stage in engine.stages],
+        "last_channels": list(engine.rests),
+        "base": list(engine.bases),
+        "joined": [int(joined) for joined in engine.joined],
+        **weight_stages(engine),
+    }
 
 
 def _engine(engine: EnginePlan) -> Context:
     folding, lines = engine.folding, engine.lines
-    first, last = engine.stages[0], engine.stages[-1]
-    source, height = engine.input.type, engine.input.type.shape.height
+    outputs = [stage.conv for stage in engine.stages if stage.sink is OUTPUT]
+    stored = [stage.conv for stage in engine.stages if stage.sink is not OUTPUT]
+    low, high = _limits(outputs[-1].output, outputs[-1].relu)
+    stored_low, stored_high = _limits(stored[-1].output, stored[-1].relu) if stored else (low, high)
     x_bits, x_signed = engine.operand
-    squeezed = first.conv.output if engine.is_fire else engine.output.type
-    low_s, high_s = _limits(first.conv.output, first.conv.relu)
-    low, high = _limits(last.conv.output, last.conv.relu)
     work = engine.work_cycles // engine.groups
-    words = lines.span * source.shape.channels
+    words = lines.span * lines.type.shape.channels
     constants: Constants = {
-        "NEED_FIRST": lines.gate_first,
-        "NEED_SECOND": height if engine.groups <= 2 else min(lines.gate_first + lines.span, height),
         "FREE_FIRST": lines.free_first,
         "FREE_STOP": lines.free_stop,
         "FREE_LAST": lines.free_last,
         "READ_EVERY": max(1, (work - SETTLE) // words),
         "WORK": engine.work_cycles,
-        "KERNEL": last.conv.kernel,
-        "GROUPS": engine.groups,
+        "KERNEL": max(stage.conv.kernel for stage in engine.stages),
+        **walk_constants(engine.delays, engine.groups),
         "ROWS": folding.rows,
         "LAST_ROWS": engine.last_rows,
         "PHASES": folding.phases,
         "CHANNELS_C": folding.channels,
+        "MOST_OUTS": max(stage.outs for stage in engine.stages),
         "LANES": engine.lanes_per_row,
         "TERMS": max(s.terms for s in engine.stages),
         "W_BITS": engine.weight_bits,
@@ -121,11 +128,11 @@ def _engine(engine: EnginePlan) -> Context:
         "LEFT_BITS": left_bits(engine),
         "LEFT_MAX": engine.left_max,
         "RIGHT": engine.right,
-        "Y_BITS": max(squeezed.bits, engine.output.type.bits),
+        "Y_BITS": max(stage.conv.output.bits for stage in engine.stages),
         "LOW": low,
         "HIGH": high,
-        "LOW_S": low_s,
-        "HIGH_S": high_s,
+        "STORED_LOW": stored_low,
+        "STORED_HIGH": stored_high,
         "PARTS": engine.parts,
         "UNITS": engine.units,
         "OUT_WIDTH": engine.output.type.shape.width,
@@ -133,45 +140,16 @@ def _engine(engine: EnginePlan) -> Context:
         "TABLE_ENTRIES": engine.table.depth,
         **weight_constants(engine),
     }
-    buffers = [
-        _buffer(
-            f"{engine.name}_lines", "Lines", "lines", source, lines, engine, engine.input.rows, first.conv
-        )
-    ]
-    if engine.squeezed is not None:
-        squeeze, expand1, expand3 = engine.stages
-        constants |= {
-            "S_OUTS": squeeze.outs,
-            "S_LAST": _last_channels(squeeze, folding.channels),
-            "A_OUTS": expand1.outs,
-            "A_LAST": _last_channels(expand1, folding.channels),
-            "B_OUTS": expand3.outs,
-            "B_LAST": _last_channels(expand3, folding.channels),
-            "MAX_OUTS": max(s.outs for s in engine.stages),
-        }
-        middle = squeeze.conv.output
-        buffers.append(
-            _buffer(
-                f"{engine.name}_squeezed",
-                "Squeezed",
-                "squeezed",
-                middle,
-                engine.squeezed,
-                engine,
-                folding.rows,
-                expand3.conv,
-            )
-        )
-    else:
-        constants |= {"OUTS": first.outs, "LAST_CHANNELS": _last_channels(first, folding.channels)}
+    kind = "Fire" if isinstance(engine.layer, QFire) else "Convolution"
     return {
         "template": "engine",
-        "include": "fsq_fire_engine.hpp" if engine.is_fire else "fsq_conv_engine.hpp",
-        "function": "fire_engine" if engine.is_fire else "conv_engine",
-        "title": f"{'Fire' if engine.is_fire else 'Convolution'} engine {engine.name}, folding k,r,c = "
+        "title": f"{kind} engine {engine.name}, folding k,r,c = "
         f"{folding.phases},{folding.rows},{folding.channels}: {engine.lanes} lanes in {engine.dsp} DSP slices.",
         "constants": constants,
-        "buffers": buffers,
+        "stages": _stages(engine),
+        "buffers": [
+            _buffer(engine, lines, name) for lines, name in zip(engine.buffers, BUFFERS, strict=False)
+        ],
         **weights_context(engine),
         "table": memory_context(engine.table, table_words(engine)),
     }

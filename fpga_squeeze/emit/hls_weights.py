@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..planning.plan import EnginePlan
 from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
-from .codes import decoder_segments, stream_tables
+from .codes import SegmentWalk, stream_tables
 from .contents import position_bits, term_fields, weight_words
 from .hls_memory import Constants, Context, memory_context
+
+
+def walk_constants(delays: Sequence[int], groups: int) -> Constants:
+    """What a walk through stages or segments counts."""
+    return {"STAGES": len(delays), "GROUPS": groups, "STEPS": groups + max(delays)}
+
+
+def weight_stages(engine: EnginePlan) -> dict[str, list[int]]:
+    """What the plan of an engine tells of the weights of each stage."""
+    weights = engine.weights
+    if isinstance(weights, DenseWeights):
+        walk = SegmentWalk.of(weights.segments, engine.delays)
+        words = dict(zip((s.stages[0] for s in weights.segments), walk.first, strict=True))
+        return {"first_word": [words.get(stage, 0) for stage in range(len(engine.stages))]}
+    return {"counts": [stage.size for stage in engine.stages]}
 
 
 def _term_bits(engine: EnginePlan) -> int:
@@ -29,13 +46,11 @@ def weight_constants(engine: EnginePlan) -> Constants:
             "FED": False,
             "WORD_BITS": weights.word_bits,
             "WEIGHT_WORDS": weights.memory.depth,
-            "S_WORDS": weights.segments[0].words if engine.is_fire else 0,
         }
     channel, tap = position_bits(engine)
     sizes = [stage.size for stage in engine.stages]
     return {
         "FED": True,
-        "FIRE": engine.is_fire,
         "RUN_BITS": weights.symbol_bits[0],
         "RUN_MAX": weights.largest_run,
         "INPUTS": max(stage.conv.weight.shape[1] for stage in engine.stages),
@@ -61,7 +76,7 @@ def _code(stream: CodedStream, name: str) -> Context:
 
 def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]) -> Context:
     memory = stream.memory
-    squeeze, expand = decoder_segments(stream.segments)
+    walk = SegmentWalk.of(stream.segments, engine.delays)
     return {
         "name": memory.name,
         "member": memory.name.removeprefix(f"{engine.name}_"),
@@ -70,15 +85,11 @@ def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]
         "memory": memory_context(memory, words),
         "text": f"{memory.name}: {memory.depth} words of {memory.width} bits, {memory.payload_bits} bits of codewords.",
         "constants": {
-            "FIRE": engine.is_fire,
-            "GROUPS": engine.groups,
             "WORD_BITS": memory.width,
             "WORDS": memory.depth,
-            "S_WORDS": squeeze.words,
-            "S_START": squeeze.pad,
-            "E_WORDS": expand.words,
-            "E_START": expand.pad,
         },
+        "walk": walk_constants(walk.delays, engine.groups),
+        **vars(walk),
     }
 
 
@@ -95,9 +106,6 @@ def _feed(engine: EnginePlan, weights: CompressedWeights) -> Context:
             for name, stream, words in zip(names, weights.streams, weight_words(engine), strict=True)
         ],
         "depth": SYMBOL_QUEUE,
-        "inputs": [stage.conv.weight.shape[1] for stage in engine.stages],
-        "outs": [stage.outs for stage in engine.stages],
-        "counts": [stage.size for stage in engine.stages],
     }
 
 

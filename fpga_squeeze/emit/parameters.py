@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,14 @@ from typing import Any
 from ..device.block_ram import Memory
 from ..network.fixed_point import count_bits, index_bits
 from ..planning.plan import EnginePlan
-from ..planning.weight_memories import CodedStream, CompressedWeights, DenseWeights, Segment
-from .codes import decoder_segments, stream_tables
+from ..planning.weight_memories import (
+    SYMBOL_QUEUE,
+    WEIGHT_QUEUE,
+    CodedStream,
+    CompressedWeights,
+    DenseWeights,
+)
+from .codes import SegmentWalk, stream_tables
 from .contents import table_words, weight_words
 
 Context = dict[str, Any]
@@ -63,51 +69,62 @@ def _constant(fields: Iterable[int], width: int) -> str:
     return f"{len(values) * width}'h{total:x}"
 
 
-def _walk(engine: EnginePlan) -> Parameters:
-    return {"FIRE": int(engine.is_fire), "GROUPS": engine.groups}
+def packed(values: Iterable[int]) -> str:
+    """Integers as a vector parameter of 32 bits each, the first in the lowest."""
+    texts = [f"32'd{value}" if value >= 0 else f"32'h{value & 0xFFFFFFFF:x}" for value in values]
+    return "{" + ", ".join(reversed(texts)) + "}" if len(texts) > 1 else texts[0]
 
 
-def _segment_parameters(squeeze: Segment, expand: Segment, pad: str) -> Parameters:
+def walk_parameters(delays: Sequence[int], groups: int, prefix: str = "") -> Parameters:
+    """What fsq_stage_walk asks for, of the stages of an engine or of the segments of its weights."""
+    return {f"{prefix}STEPS": groups + max(delays), f"{prefix}DELAYS": packed(delays)}
+
+
+def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Parameters:
+    """What fsq_word_stream asks for."""
     return {
-        "S_WORDS": squeeze.words,
-        f"S_{pad}": squeeze.pad,
-        "E_WORDS": expand.words,
-        f"E_{pad}": expand.pad,
+        "QUEUE": WEIGHT_QUEUE,
+        "SEGMENTS": len(walk.delays),
+        "SEGMENT_W": index_bits(len(walk.delays)),
+        "GROUPS": groups,
+        **walk_parameters(walk.delays, groups, prefix),
+        "FIRSTS": packed(walk.first),
+        "LASTS": packed(walk.last),
     }
 
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
-    c = engine.folding.channels
-    names = "SAB" if engine.is_fire else "A"
-    rests = {
-        f"{name}_REST": len(stage.conv.bias) - (stage.outs - 1) * c
-        for name, stage in zip(names, engine.stages, strict=True)
-    }
-    squeeze = weights.segments[0] if engine.is_fire else Segment(0, 0, ())
+    pads = [segment.pad for segment in weights.segments]
     return {
-        **_walk(engine),
         "CHANNELS": engine.folding.channels,
         "W_BITS": engine.weight_bits,
         "C_W": count_bits(engine.folding.channels),
-        **rests,
+        "STAGES": len(engine.stages),
+        "RESTS": packed(engine.rests),
         "WORD_W": weights.word_bits,
         "ADDR_W": index_bits(weights.memory.depth),
-        **_segment_parameters(squeeze, weights.segments[-1], "PAD"),
+        **_segment_parameters(SegmentWalk.of(weights.segments, engine.delays), engine.groups),
+        "PADS": packed(pads),
+        "MARKS": _constant((int(pad > 0) for pad in pads), 1),
     }
 
 
 def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Parameters:
     tables = stream_tables(stream)
+    walk = SegmentWalk.of(stream.segments, engine.delays)
     count_width = count_bits(max(stream.counts))
     slot = (symbol_bits - 1).bit_length()  # a power of two, so that the table needs no multiplier
     return {
-        **_walk(engine),
         "STAGES": len(stream.codes),
+        **walk_parameters(engine.delays, engine.groups),
+        "JOINED": _constant(map(int, engine.joined), 1),
+        "STARTS": packed(walk.starts),
         "COUNT_W": count_width,
         "COUNTS": _constant(stream.counts, count_width),
         "WORD_W": stream.memory.width,
         "ADDR_W": index_bits(stream.memory.depth),
-        **_segment_parameters(*decoder_segments(stream.segments), "START"),
+        **_segment_parameters(walk, engine.groups, "SEGMENT_"),
+        "DEPTH": SYMBOL_QUEUE,
         "LIMIT": tables.limit,
         "BOUNDS": _constant(chain(*tables.bounds), tables.limit + 1),
         "FREE": _constant(map(int, tables.free), 1),
@@ -119,25 +136,18 @@ def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Param
     }
 
 
+SHARED = ["STAGES", "STAGE_W", "GROUPS", "STEPS", "DELAYS", "INPUTS", "KERNELS", "OUTS"]
+SHARED += ["PHASES", "TERMS", "CI_W", "K_W", "GROUP_W", "N_W"]
+"""Parameters of an engine that the terms of compressed weights have, too."""
+
+
 def _terms(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Parameters:
-    names = "SAB" if engine.is_fire else "A"
-    stages: Parameters = {}
-    for name, stage in zip(names, engine.stages, strict=True):
-        stages |= {f"{name}_IN": stage.conv.weight.shape[1], f"{name}_OUTS": stage.outs}
-        if name != "S":
-            stages[f"{name}_KERNEL"] = stage.conv.kernel
-    return {
-        **_walk(engine),
+    return {name: kernel[name] for name in SHARED} | {
+        "KERNEL": max(stage.conv.kernel for stage in engine.stages),
         "CHANNELS": engine.folding.channels,
         "W_BITS": engine.weight_bits,
         "RUN_W": weights.symbol_bits[0],
         "RUN_MAX": weights.largest_run,
-        **stages,
-        "PHASES": engine.folding.phases,
-        "TERMS": kernel["TERMS"],
-        "CI_W": kernel["CI_W"],
-        "K_W": kernel["K_W"],
-        "N_W": kernel["N_W"],
     }
 
 

@@ -13,7 +13,7 @@ from ..paths import resource_dir, source_files
 from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, Plan, PoolPlan
 from ..planning.weight_memories import CompressedWeights
 from .contents import left_bits, position_bits, term_fields
-from .parameters import table_context, weights_context
+from .parameters import packed, table_context, walk_parameters, weights_context
 from .render import write
 
 Parameters = dict[str, object]
@@ -29,11 +29,11 @@ def _bit_table(rows: Iterable[bool]) -> str:
     return f"{len(flags)}'h{value:x}"
 
 
-def _rows(memory: Memory, prefix: str = "") -> Parameters:
+def _rows(memory: Memory) -> tuple[int, int]:
     """Kind of a row memory, see fsq_line_bank, and the width of a column of blocks."""
     style = SINGLE_STYLE if memory.single else STYLES.index(memory.style)
     width = memory.tiles[0].width if memory.tiles else memory.width
-    return {f"{prefix}STYLE": style, f"{prefix}TILE_W": width}
+    return style, width
 
 
 def _limits(tensor: TensorType, relu: bool) -> tuple[int, int]:
@@ -41,41 +41,91 @@ def _limits(tensor: TensorType, relu: bool) -> tuple[int, int]:
     return (0 if relu else low), high
 
 
-def _row_bits(height: int, lines: LineBuffer, groups: int, kernel: int) -> int:
+def _row_bits(buffer: LineBuffer, groups: int) -> int:
     """Signed width of a row number: rows of the last window, and rows above the image."""
-    return signed_bits(-kernel - lines.span, max(height, (groups + 1) * lines.span) + kernel + lines.span)
+    reach = buffer.window.kernel + buffer.span
+    return signed_bits(-reach, max(buffer.type.shape.height, (groups + 1) * buffer.span) + reach)
 
 
-def _slot_bits(*buffers: LineBuffer | None) -> int:
-    return max(count_bits(max(b.slots, b.free_last)) for b in buffers if b)
-
-
-def _engine_common(engine: EnginePlan) -> Parameters:
-    folding = engine.folding
-    shape = engine.output.type.shape
-    entries = engine.table.depth
-    height = engine.input.type.shape.height
-    held = engine.lines.slots * engine.lines.span
-    convs = [stage.conv for stage in engine.stages]
-    spread = max(v.output.bits for v in convs) + 2
-    low, high = _limits(convs[-1].output, convs[-1].relu)
+def _stage_parameters(engine: EnginePlan) -> Parameters:
+    """What each stage is."""
+    stages = engine.stages
     return {
-        "IN_CHANNELS": engine.input.type.shape.channels,
-        "IN_BITS": engine.input.type.bits,
-        "IN_SIGNED": int(engine.input.type.signed),
-        "IN_ROWS": engine.input.rows,
-        "SLOTS": engine.lines.slots,
-        **_rows(engine.lines.memory),
-        "FREE_LAST": engine.lines.free_last,
-        "HAVE_W": count_bits(height + max(held, 3 * folding.rows) + engine.lines.span + 1),
-        "OUT_BITS": engine.output.type.bits,
+        "STAGES": len(stages),
+        "STAGE_W": index_bits(len(stages)),
+        **walk_parameters(engine.delays, engine.groups),
+        "SOURCES": packed(stage.source for stage in stages),
+        "SINKS": packed(stage.sink or 0 for stage in stages),
+        "TAPS": packed(stage.tap for stage in stages),
+        "NEEDS": packed(engine.rows_needed(i, 0) for i in range(len(stages))),
+        "INPUTS": packed(stage.conv.weight.shape[1] for stage in stages),
+        "KERNELS": packed(stage.conv.kernel for stage in stages),
+        "OUTS": packed(stage.outs for stage in stages),
+        "RESTS": packed(engine.rests),
+        "BASES": packed(engine.bases),
+        "GROUP_W": index_bits(max(stage.outs for stage in stages)),
+    }
+
+
+def _buffer_parameters(engine: EnginePlan) -> Parameters:
+    """What each row buffer is, and the limits of the pixels that go to it, or with number 0 to the output."""
+    buffers = engine.buffers
+    windows = [buffer.window for buffer in buffers]
+    sinks = {stage.sink or 0: stage.conv for stage in engine.stages}
+    limits = [_limits(sinks[i].output, sinks[i].relu) for i in range(len(buffers))]
+    styles = [_rows(buffer.memory) for buffer in buffers]
+    return {
+        "BUFFERS": len(buffers),
+        "BUFFER_W": index_bits(len(buffers)),
+        "CHANNELS": packed(b.type.shape.channels for b in buffers),
+        "HEIGHTS": packed(b.type.shape.height for b in buffers),
+        "WIDTHS": packed(b.type.shape.width for b in buffers),
+        "BITS": packed(b.type.bits for b in buffers),
+        "SIGNED": packed(int(b.type.signed) for b in buffers),
+        "IN_ROWS": packed(b.in_rows for b in buffers),
+        "STRIDES": packed(w.stride for w in windows),
+        "WINDOWS": packed(w.kernel for w in windows),
+        "PAD_TOPS": packed(w.pads[0] for w in windows),
+        "PAD_LEFTS": packed(w.pads[1] for w in windows),
+        "PADDED": packed(int(w.pads[0] > 0 or w.pads[2] > 0) for w in windows),
+        "PAD_VALUES": _pad_values(windows[0]),
+        "CHOICES": packed(b.taps.choices for b in buffers),
+        "SHIFTS": packed(b.taps.shifts for b in buffers),
+        "BELOWS": packed(b.taps.below for b in buffers),
+        "STYLES": packed(style for style, _ in styles),
+        "TILE_WS": packed(width for _, width in styles),
+        "SLOTS": packed(b.slots for b in buffers),
+        "FRAME_SLOTS": packed(b.frame_slots for b in buffers),
+        "FREE_FIRSTS": packed(b.free_first for b in buffers),
+        "FREE_STOPS": packed(b.free_stop for b in buffers),
+        "FREE_LASTS": packed(b.free_last for b in buffers),
+        "READERS": packed(b.reader for b in buffers),
+        "IN_W": engine.input.word_bits,
+        "HAVE_W": max(count_bits(b.type.shape.height + (b.slots + 1) * b.span + 1) for b in buffers),
+        "LOWS": packed(low for low, _ in limits),
+        "HIGHS": packed(high for _, high in limits),
+        "Y_W": max(_row_bits(b, engine.groups) for b in buffers),
+        "SLOT_W": max(count_bits(max(b.slots, b.free_last)) for b in buffers),
+    }
+
+
+def _engine_parameters(engine: EnginePlan) -> Parameters:
+    folding = engine.folding
+    x_bits, x_signed = engine.operand
+    channel_bits, kernel_bits = position_bits(engine)
+    terms = max(stage.terms for stage in engine.stages)
+    return {
+        **_stage_parameters(engine),
+        **_buffer_parameters(engine),
         "GROUPS": engine.groups,
         "ROWS": folding.rows,
         "LAST_ROWS": engine.last_rows,
         "PHASES": folding.phases,
         "CHANNELS_C": folding.channels,
         "LANES": engine.lanes_per_row,
-        "TERMS": max(s.terms for s in engine.stages),
+        "TERMS": terms,
+        "X_BITS": x_bits,
+        "X_SIGNED": int(x_signed),
         "W_BITS": engine.weight_bits,
         "ACC_BITS": engine.acc_bits,
         "PAIR_SHIFT": engine.packing.shift,
@@ -83,48 +133,22 @@ def _engine_common(engine: EnginePlan) -> Parameters:
         "LEFT_MAX": engine.left_max,
         "LEFT_W": left_bits(engine),
         "RIGHT": engine.right,
-        "LIMIT_W": spread,
-        "LOW": low,
-        "HIGH": high,
+        "Y_BITS": max(stage.conv.output.bits for stage in engine.stages),
+        "LIMIT_W": max(stage.conv.output.bits for stage in engine.stages) + 2,
+        "OUT_WIDTH": engine.output.type.shape.width,
+        "OUT_BITS": engine.output.type.bits,
         "PARTS": engine.parts,
         "UNITS": engine.units,
         "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
         "DEPTH": engine.output.depth,
         "COUNT_W": count_bits(engine.output.depth),
+        "CI_W": channel_bits,
+        "K_W": kernel_bits,
         "P_W": index_bits(folding.phases),
-        "N_W": index_bits(max(s.terms for s in engine.stages)),
-        "OUT_W": index_bits(entries + 1),
+        "N_W": index_bits(terms),
+        "OUT_W": index_bits(engine.table.depth + 1),
         "C_W": count_bits(folding.channels),
         "R_W": count_bits(folding.rows),
-        "SLOT_W": _slot_bits(engine.lines, engine.squeezed),
-        "_width": shape.width,
-    }
-
-
-def _conv_parameters(engine: EnginePlan, conv: QConv) -> Parameters:
-    source = engine.input.type.shape
-    out = engine.output.type.shape
-    common = _engine_common(engine)
-    common.pop("_width")
-    return common | {
-        "IN_HEIGHT": source.height,
-        "IN_WIDTH": source.width,
-        "FRAME_SLOTS": engine.lines.frame_slots,
-        "FREE_FIRST": engine.lines.free_first,
-        "FREE_STOP": engine.lines.free_stop,
-        "GATE_FIRST": engine.lines.gate_first,
-        "PAD_VALUES": _pad_values(conv),
-        "KERNEL": conv.kernel,
-        "STRIDE": conv.stride,
-        "PAD_TOP": conv.pads[0],
-        "PAD_LEFT": conv.pads[1],
-        "PADDED": int(conv.pads[0] > 0 or conv.pads[2] > 0),
-        "OUT_CHANNELS": out.channels,
-        "OUT_WIDTH": out.width,
-        "OUTS": engine.stages[0].outs,
-        "CI_W": position_bits(engine)[0],
-        "K_W": position_bits(engine)[1],
-        "Y_W": _row_bits(source.height, engine.lines, engine.groups, conv.kernel),
     }
 
 
@@ -134,41 +158,9 @@ def _pad_values(conv: QConv) -> str:
     return f"{bits * len(conv.pad_value)}'h{value:x}"
 
 
-def _fire_parameters(engine: EnginePlan) -> Parameters:
-    assert engine.squeezed is not None
-    squeeze, expand1, expand3 = engine.stages
-    source, middle = engine.input.type, squeeze.conv.output
-    low_s, high_s = _limits(middle, squeeze.conv.relu)
-    common = _engine_common(engine)
-    common["WIDTH"] = common.pop("_width")
-    x_bits, x_signed = engine.operand
-    height = source.shape.height
-    return common | {
-        "HEIGHT": height,
-        "SQ_CHANNELS": middle.shape.channels,
-        "SQ_BITS": middle.bits,
-        "SQ_SIGNED": int(middle.signed),
-        **_rows(engine.squeezed.memory, "SQ_"),
-        "SQ_FREE_STOP": engine.squeezed.free_stop,
-        "SQ_FREE_LAST": engine.squeezed.free_last,
-        "SQ_OUTS": squeeze.outs,
-        "A_CHANNELS": len(expand1.conv.bias),
-        "A_OUTS": expand1.outs,
-        "B_CHANNELS": len(expand3.conv.bias),
-        "B_OUTS": expand3.outs,
-        "X_BITS": x_bits,
-        "X_SIGNED": int(x_signed),
-        "Y_BITS": max(middle.bits, engine.output.type.bits),
-        "LOW_S": low_s,
-        "HIGH_S": high_s,
-        "K_W": position_bits(engine)[1],
-        "CI_W": position_bits(engine)[0],
-        "Y_W": _row_bits(height, engine.lines, engine.groups, 3),
-    }
-
-
 def _pool_parameters(pool: PoolPlan) -> Parameters:
     source, out = pool.input.type, pool.output.type
+    style, width = _rows(pool.kept)
     return {
         "CHANNELS": source.shape.channels,
         "HEIGHT": source.shape.height,
@@ -184,7 +176,8 @@ def _pool_parameters(pool: PoolPlan) -> Parameters:
         "START_ROWS": _bit_table(pool.start_rows),
         "EMIT_ROWS": _bit_table(pool.emit_rows),
         "EXTRA": int(pool.extra),
-        **_rows(pool.kept),
+        "STYLE": style,
+        "TILE_W": width,
         **({"UNITS": pool.units, "STEPS": pool.steps} if pool.units else {}),
         "DEPTH": pool.output.depth,
         "COUNT_W": count_bits(pool.output.depth),
@@ -235,9 +228,7 @@ def kernel_module(kernel: KernelPlan) -> tuple[str, Parameters]:
         return "fsq_max_pool_steps" if kernel.units else "fsq_max_pool", _pool_parameters(kernel)
     if isinstance(kernel, AveragePlan):
         return "fsq_avg_pool", _average_parameters(kernel)
-    if isinstance(kernel.layer, QConv):
-        return "fsq_conv_engine", _conv_parameters(kernel, kernel.layer)
-    return "fsq_fire_engine", _fire_parameters(kernel)
+    return "fsq_engine", _engine_parameters(kernel)
 
 
 def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
@@ -263,7 +254,6 @@ def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
         if isinstance(kernel, EnginePlan):
             weights = weights_context(kernel, parameters, params)
             table = table_context(kernel, params)
-            sizes = [stage.size for stage in kernel.stages]
             kernels[-1] |= {
                 "table": table,
                 "table_addr_w": parameters["OUT_W"],
@@ -271,8 +261,8 @@ def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
                 "term_bits": sum(bits for _, bits in term_fields(kernel)),
                 "channels": kernel.folding.channels,
                 "weight_bits": kernel.weight_bits,
-                "fire": int(kernel.is_fire),
-                "stage_terms": sizes if kernel.is_fire else [0, *sizes, 0],
+                "stage_terms": [stage.size for stage in kernel.stages],
+                "order": "".join(str(stage) for stage, _ in kernel.order()),
             }
             write(
                 folder / f"{kernel.name}_params.sv",

@@ -10,8 +10,9 @@ from ..device.block_ram import Memory, kept_memory, rom_tiles, row_memory
 from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, pack
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import signed_bits
-from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, TensorType
-from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Stream
+from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, Shape, TensorType
+from .order import layer_work
+from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Stream, Taps, rows_needed
 from .weight_memories import (
     LUTRAM_PER_BLOCK,
     Stage,
@@ -32,6 +33,10 @@ ALIKE = 2 * DRAIN_LATENCY
 
 INPUT_DEPTH = 1
 """Words of the FIFO behind the line gatherer: a register. The words of a row then leave every other cycle."""
+BUFFERS = ("rows", "squeezed")
+"""Names of the row buffers of an engine: those that arrive, those that a squeeze stores."""
+STORED_SLOTS = 3
+"""Row groups of a buffer of stored rows: above, at and below the window."""
 POOL_DEPTH = 1
 """Words of the FIFO behind a pool, which sends one every other cycle at most."""
 
@@ -45,7 +50,7 @@ def ceil_div(a: int, b: int) -> int:
 
 def layer_convs(layer: QConv | QFire) -> tuple[QConv, ...]:
     """The convolutions an engine runs, in the order of its stages."""
-    return layer.convs if isinstance(layer, QFire) else (layer,)
+    return tuple(work.conv for work in layer_work(layer))
 
 
 DRAIN_SLACK = 1 / 200
@@ -98,7 +103,7 @@ def word_cycles(layer: QConv | QFire, folding: Folding, weights: WeightFormat) -
 
 def engine_stages(layer: QConv | QFire, channels: int, weights: WeightFormat) -> tuple[Stage, ...]:
     """The stages of an engine with ``channels`` output channels at once."""
-    return tuple(engine_stage(conv, channels, weights) for conv in layer_convs(layer))
+    return tuple(engine_stage(work, channels, weights) for work in layer_work(layer))
 
 
 def engine_weights(layer: QConv | QFire, folding: Folding, weights: WeightFormat) -> Weights:
@@ -123,11 +128,8 @@ def row_cost(layer: QConv | QFire, rows: int) -> float:
 
     The producer is taken to send one row at a time.
     """
-    folding = Folding(1, rows, 1)
-    bits = plan_engine_lines(layer, 1, folding).memory.payload_bits
-    if isinstance(layer, QFire):
-        bits += plan_squeezed(layer.name, layer, folding).memory.payload_bits
-    return bits / LUTRAM_PER_BLOCK
+    buffers = plan_buffers(layer, 1, Folding(1, rows, 1))
+    return sum(buffer.memory.payload_bits for buffer in buffers) / LUTRAM_PER_BLOCK
 
 
 def stream_cost(layer: QConv | QFire, folding: Folding) -> float:
@@ -139,36 +141,33 @@ def stream_cost(layer: QConv | QFire, folding: Folding) -> float:
     return (replay + fifo) / LUTRAM_PER_BLOCK
 
 
-def plan_engine_lines(layer: QConv | QFire, in_rows: int, folding: Folding) -> LineBuffer:
-    """Size the buffer of input rows of an engine, which come ``in_rows`` at a time."""
-    height = layer.output.shape.height
-    if isinstance(layer, QFire):
-        return plan_lines(layer.name, layer.input, in_rows, folding, 1, 1, 0, height)
-    window = layer.kernel, layer.stride, layer.pads[0]
-    return plan_lines(layer.name, layer.input, in_rows, folding, *window, height)
+def plan_buffers(layer: QConv | QFire, in_rows: int, folding: Folding) -> tuple[LineBuffer, ...]:
+    """The row buffers of an engine whose input rows come ``in_rows`` at a time."""
+    stages = layer_work(layer)
+    buffers = []
+    for number in range(1 + max(work.sink or 0 for work in stages)):
+        readers = [i for i, work in enumerate(stages) if work.source == number]
+        conv = max((stages[i].conv for i in readers), key=lambda conv: conv.kernel)
+        name = f"{layer.name}_{BUFFERS[number]}"
+        arrives = (in_rows, folding.spare, 2) if number == 0 else (folding.rows, 0, STORED_SLOTS)
+        buffers.append(_plan_lines(name, conv, layer.output.shape, folding, readers[-1], *arrives))
+    return tuple(buffers)
 
 
-def plan_lines(
-    name: str,
-    tensor: TensorType,
-    in_rows: int,
-    folding: Folding,
-    kernel: int,
-    stride: int,
-    top: int,
-    out_rows: int,
+def _plan_lines(
+    name: str, conv: QConv, out: Shape, folding: Folding, reader: int, in_rows: int, spare: int, least: int
 ) -> LineBuffer:
-    """Size the row buffer of an engine.
+    """Size a row buffer of an engine with windows of ``conv``, at ``least`` slots.
 
-    The window of a row group, and the producer group that brings its last row, must fit at once; ``folding.spare``
-    producer groups more let the producer run on while the engine works.
+    The window of a row group, and the producer group that brings its last row, must fit at once; ``spare`` producer
+    groups more let the producer run on while the engine works.
     """
-    rows, height, channels = folding.rows, tensor.shape.height, tensor.shape.channels
+    tensor, stride, rows = conv.input, conv.stride, folding.rows
+    groups = ceil_div(out.height, rows)
+    height, channels = tensor.shape.height, tensor.shape.channels
     span = rows * stride
-    groups = ceil_div(out_rows, rows)
     frame_slots = ceil_div(height, span)
-    above = ceil_div(top, span)  # slots that the next group still reaches up
-    gate_first = height if groups == 1 else max(1, min((rows - 1) * stride + kernel - top, height))
+    above = ceil_div(conv.pads[0], span)  # slots that the next group still reaches up
 
     def released(group: int) -> int:
         """Slots given back before a group runs."""
@@ -176,13 +175,12 @@ def plan_lines(
 
     slots = 1
     for group in range(groups):
-        need = height if group == groups - 1 else min(gate_first + group * span, height)
+        need = rows_needed(conv, height, rows, groups, group)
         arrives = min(ceil_div(need, in_rows) * in_rows, height) - 1
         slots = max(slots, arrives // span - released(group) + 1)
-    slots += folding.spare * ceil_div(in_rows, span)
-    slots = max(2, slots)
+    slots = max(least, slots + spare * ceil_div(in_rows, span))
     memory = row_memory(
-        f"{name}_rows",
+        name,
         slots * stride * channels,
         tensor.shape.width * tensor.bits,
         copies=rows,
@@ -190,37 +188,17 @@ def plan_lines(
     )
     return LineBuffer(
         memory=memory,
+        type=tensor,
+        in_rows=in_rows,
+        window=conv,
+        reader=reader,
+        taps=Taps.of(conv, folding, ceil_div(out.width, folding.phases)),
         span=span,
         slots=slots,
         frame_slots=frame_slots,
         free_first=above,
         free_stop=min(groups - 1, frame_slots + above),
         free_last=frame_slots - (released(groups - 1) if groups > 1 else 0),
-        gate_first=gate_first,
-    )
-
-
-def plan_squeezed(name: str, fire: QFire, folding: Folding) -> LineBuffer:
-    """Size the buffer of squeezed rows: the row groups above, at and below the window."""
-    tensor = fire.squeeze.output
-    groups = ceil_div(tensor.shape.height, folding.rows)
-    slots = 3
-    memory = row_memory(
-        f"{name}_squeezed",
-        slots * tensor.shape.channels,
-        tensor.shape.width * tensor.bits,
-        copies=folding.rows,
-        lines=slots,
-    )
-    return LineBuffer(
-        memory=memory,
-        span=folding.rows,
-        slots=slots,
-        frame_slots=groups,
-        free_first=1,
-        free_stop=groups - 1,
-        free_last=groups - max(0, groups - 2),
-        gate_first=min(folding.rows + 1, tensor.shape.height),
     )
 
 
@@ -294,7 +272,6 @@ def plan_engine(
         sum(len(v.bias) for v in convs) * table_width,
         rom_tiles(entries, table_width),
     )
-    lines = plan_engine_lines(layer, source.rows, folding)
     return EnginePlan(
         name=layer.name,
         layer=layer,
@@ -311,8 +288,7 @@ def plan_engine(
         bias_bits=bias_bits,
         left_max=left_max,
         right=right,
-        lines=lines,
-        squeezed=plan_squeezed(layer.name, layer, folding) if isinstance(layer, QFire) else None,
+        buffers=plan_buffers(layer, source.rows, folding),
         weight_bits=max(v.weight_bits for v in convs),
         weights=engine_weights(layer, folding, weights),
         table=table,

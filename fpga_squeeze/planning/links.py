@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .kernels import DRAIN_LATENCY
-from .work import Between, Producer, Work
+from .order import OUTPUT
+from .work import Between, Producer, RowGroup
 
 RELEASE_LATENCY = 4  # fsq_row_cursor and fsq_line_buffer: last term issued -> the slot can be taken
 VISIBLE = 1  # a pushed word, a popped place and a finished row are seen one cycle later
@@ -62,11 +63,12 @@ class Words:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """A row group of a stage, as scheduled: its words, and what it waits for and gives back (see :class:`Work`)."""
+    """A row group of a stage, as scheduled: its words, and what it waits for and gives back (see :class:`RowGroup`)."""
 
     words: Words
     need: int
-    squeezed: bool
+    source: int
+    sink: int | None
     release: int
 
 
@@ -97,13 +99,13 @@ class Move:
     state      of the link afterwards; None: a slot is missing that one of its words takes
     now        when the producer is free
     done       when its rows count in the row buffer
-    squeezed   when its squeezed rows count
+    stored     when the rows count that it stores in a further row buffer of its engine
     """
 
     state: State | None
     now: int
     done: tuple[int, ...]
-    squeezed: tuple[int, ...]
+    stored: tuple[int, ...]
 
 
 class Link:
@@ -173,11 +175,16 @@ class Link:
                 if work.stage == sending[-1] and start + work.rows == producer.height:
                     behind = tuple(extras)
             words = self._intern(producer, work, some, behind)
-            segments.append(Segment(words, work.need, work.squeezed, work.release))
+            sink = producer.stages[work.stage].sink if producer.stages else OUTPUT
+            segments.append(Segment(words, work.need, work.source, sink, work.release))
         return tuple(segments)
 
     def _intern(
-        self, producer: Producer, work: Work, routes: tuple[Route, ...], extras: tuple[tuple[int, Route], ...]
+        self,
+        producer: Producer,
+        work: RowGroup,
+        routes: tuple[Route, ...],
+        extras: tuple[tuple[int, Route], ...],
     ) -> Words:
         key = work.stage, work.rows, work.gather, routes, extras
         if key not in self._words:
@@ -226,7 +233,7 @@ class _Handshakes:
         self.end = state.end - wait
         self.slots = list(slots)[::-1]
         self.done: list[int] = []
-        self.squeezed: list[int] = []
+        self.stored: list[int] = []
 
     def run(self, words: Words) -> Move:
         """Every word of the segment, as far as slots are known."""
@@ -239,7 +246,7 @@ class _Handshakes:
         last = self.last - now if self.producer.stages else -self.producer.beats - 1
         pops = [[t - now for t in some] for some in self.pops]
         state = self.link.state(last, pops, [(t - now, idle - now) for t, idle in self.busy], self.end - now)
-        return Move(state, now, tuple(self.done), tuple(self.squeezed))
+        return Move(state, now, tuple(self.done), tuple(self.stored))
 
     def _room(self, level: int, words: int = 1) -> int:
         """First cycle in which the next ``words`` words have places in a FIFO."""
@@ -282,7 +289,7 @@ class _Handshakes:
                 self._send(drained, offset + first, valid, words.routes)
             elif first + valid == stage.channels:
                 drained += (valid - 1) * producer.rows * parts
-                self.squeezed += [drained + row * parts + VISIBLE for row in range(words.rows)]
+                self.stored += [drained + row * parts + VISIBLE for row in range(words.rows)]
         self.last = last
         return now
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ..device.block_ram import Memory
 from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, operand_type
 from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
+from .order import joined_stages, work_order
 from .weight_memories import Stage, Weights, pass_cycles, payload_bits
 
 
@@ -70,23 +72,63 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Taps:
+    """How the lanes of a row choose their pixels of a word, whose offsets from lane to lane are ``step``.
+
+    A lane chooses among ``choices`` pixels for every offset at once, or, where that takes fewer multiplexers, in two
+    steps: one of ``choices`` for every lane and its neighbours, then its own or that of one of ``shifts`` neighbours.
+
+    below  neighbours to the left among them
+    """
+
+    choices: int
+    shifts: int
+    below: int
+
+    @staticmethod
+    def of(conv: QConv, folding: Folding, lanes: int) -> Taps:
+        """The cheaper way for windows of ``conv``."""
+        step = folding.phases * conv.stride
+        offsets = (folding.phases - 1) * conv.stride + conv.kernel
+        below = -(-conv.pads[1] // step)
+        near = (offsets - 1 - conv.pads[1] + below * step) // step + 1
+        at_once = lanes * ((offsets + 1) // 3 + (folding.rows + 1) // 3)
+        in_two = (lanes + near - 1) * ((step + 1) // 3) + lanes * ((folding.rows * near + 1) // 3)
+        return Taps(step, near, below) if in_two < at_once else Taps(offsets, 1, 0)
+
+
+@dataclass(frozen=True)
 class LineBuffer:
     """Row buffer of an engine: ``folding.rows`` banks of ``slots * stride`` rows each.
 
+    type         the tensor whose rows it holds
+    in_rows      rows of a group in the order of arrival
+    window       the convolution with the widest window over them
+    reader       the last stage that reads them: it gives slots back
+    taps         how lanes choose their pixels
     slots        row slots of ``span`` = rows * stride input rows
     frame_slots  slots that a frame fills
     free_first, free_stop, free_last   groups in ``[free_first, free_stop)`` give one slot back, the last ``free_last``
-    gate_first   input rows that the first row group needs
     """
 
     memory: Memory
+    type: TensorType
+    in_rows: int
+    window: QConv
+    reader: int
+    taps: Taps
     span: int
     slots: int
     frame_slots: int
     free_first: int
     free_stop: int
     free_last: int
-    gate_first: int
+
+
+def rows_needed(conv: QConv, height: int, rows: int, groups: int, group: int) -> int:
+    """Of ``height`` rows those down to the window of a row group of ``rows`` rows; the last group waits for all."""
+    first = max(1, min((rows - 1) * conv.stride + conv.kernel - conv.pads[0], height))
+    return height if group == groups - 1 else min(first + group * rows * conv.stride, height)
 
 
 @dataclass(frozen=True)
@@ -115,7 +157,10 @@ class InputPlan:
 
 @dataclass(frozen=True)
 class EnginePlan:
-    """A convolution or Fire engine: a row takes ``folding.phases`` passes over ``lanes_per_row`` lanes."""
+    """The engine of a convolution or Fire module: a row takes ``folding.phases`` passes over ``lanes_per_row`` lanes.
+
+    ``buffers[0]`` holds the rows that arrive, further ones rows that a stage stores for later ones.
+    """
 
     name: str
     layer: QConv | QFire
@@ -132,16 +177,48 @@ class EnginePlan:
     bias_bits: int
     left_max: int
     right: int
-    lines: LineBuffer
-    squeezed: LineBuffer | None
+    buffers: tuple[LineBuffer, ...]
     weight_bits: int
     weights: Weights
     table: Memory
     packing: Packing = Packing()
 
     @property
-    def is_fire(self) -> bool:
-        return isinstance(self.layer, QFire)
+    def lines(self) -> LineBuffer:
+        """The rows that arrive."""
+        return self.buffers[0]
+
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """Entry of the table at which each stage starts: its channels come in whole groups."""
+        outs = [stage.outs * self.folding.channels for stage in self.stages]
+        return tuple(accumulate(outs[:-1], initial=0))
+
+    @property
+    def rests(self) -> tuple[int, ...]:
+        """Output channels of the last group of each stage."""
+        c = self.folding.channels
+        return tuple(len(stage.conv.bias) - (stage.outs - 1) * c for stage in self.stages)
+
+    @property
+    def joined(self) -> tuple[bool, ...]:
+        """Whether the weights of each stage follow those of the stage before in one segment."""
+        return tuple(place > 0 for segment in joined_stages(self.delays) for place in range(len(segment)))
+
+    @property
+    def delays(self) -> tuple[int, ...]:
+        """Row groups by which each stage runs behind the first one."""
+        return tuple(stage.delay for stage in self.stages)
+
+    def order(self) -> Iterator[tuple[int, int]]:
+        """(stage, row group) of a frame in the order of work."""
+        return work_order(self.delays, self.groups)
+
+    def rows_needed(self, stage: int, group: int) -> int:
+        """Rows of a stage's source that must be complete before it runs a row group; the last group waits for all."""
+        work = self.stages[stage]
+        buffer = self.buffers[work.source]
+        return rows_needed(work.conv, buffer.type.shape.height, self.folding.rows, self.groups, group)
 
     @property
     def lanes(self) -> int:
@@ -174,7 +251,7 @@ class EnginePlan:
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        rows = [self.lines.memory] + ([self.squeezed.memory] if self.squeezed else [])
+        rows = (buffer.memory for buffer in self.buffers)
         return (*self.weights.memories, self.table, *rows, self.output.memory)
 
     @property

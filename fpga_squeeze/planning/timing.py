@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .links import RELEASE_LATENCY, VISIBLE, Deadlock, Link, State, find_link
+from .order import OUTPUT
 from .plan import EnginePlan, InputPlan, Plan
 from .work import Between, Producer, between, engine_producer, input_producers
 
@@ -68,15 +69,15 @@ def _run(link: Link, source: Buffer | None, target: Buffer) -> Iterator[Rest | N
     """A link, from frame to frame: yields None where it has to wait for another one, and a Rest behind each frame."""
     now, state = 0, link.start
     segments, later = link.frames
-    squeezed: list[int] = []
+    stored: dict[int, list[int]] = {}  # rows of this frame in further row buffers of the engine
     done, free = target.done, target.free
     come: list[int] = source.done if source else []
     came = 0  # rows of earlier frames
     while True:
         for segment in segments:
             begin = now
-            if segment.squeezed:
-                begin = max(now, squeezed[segment.need - 1])
+            if segment.source:
+                begin = max(now, stored[segment.source][segment.need - 1])
             elif segment.need:
                 while len(come) < came + segment.need:
                     yield None
@@ -96,12 +97,13 @@ def _run(link: Link, source: Buffer | None, target: Buffer) -> Iterator[Rest | N
             state = move.state
             target.taken += count
             done += [begin + t for t in move.done[told:]]
-            squeezed += [begin + t for t in move.squeezed]
+            if segment.sink is not OUTPUT:
+                stored.setdefault(segment.sink, []).extend(begin + t for t in move.stored)
             now = begin + move.now
             if segment.release and source:
                 source.free += [now - 1 + RELEASE_LATENCY] * segment.release
         segments = later
-        squeezed.clear()
+        stored.clear()
         came += source.height if source else 0
         yield Rest(now, state)
 

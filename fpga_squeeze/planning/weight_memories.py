@@ -13,6 +13,7 @@ from ..device.block_ram import Memory, rom_tiles, tile_bits
 from ..device.catalogue import LUTRAM_BITS_PER_LUT
 from ..errors import FpgaSqueezeError
 from ..network.graph import QConv
+from .order import Work, joined_stages
 
 WeightFormat = Literal["dense", "huffman", "mask", "sparse"]
 """dense: every weight in its place, no decoder; the others skip zeros, see :data:`~..compression.streams.Coding`."""
@@ -36,15 +37,14 @@ CODE_WORD = 18
 """Bits of a word of a compressed stream: narrow words make a small window, and waste nothing of a RAMB36."""
 
 
-@dataclass(frozen=True)
-class Stage:
+@dataclass(frozen=True, kw_only=True)
+class Stage(Work):
     """A convolution as an engine runs it.
 
     lengths   terms of the sum of each group of output channels, in order: cycles of a pass
     products  weights that count: all of them, or those that are not zero where zeros are skipped
     """
 
-    conv: QConv
     lengths: tuple[int, ...]
     products: int
 
@@ -88,11 +88,6 @@ class Segment:
     words: int
     pad: int
     stages: tuple[int, ...]
-
-
-def segment_stages(stages: int) -> tuple[tuple[int, ...], ...]:
-    """Stages of each segment: the squeeze apart from what follows it in a Fire module."""
-    return ((0,), (1, 2)) if stages == 3 else ((0,),)
 
 
 def _queue(name: str, depth: int, width: int) -> Memory:
@@ -191,13 +186,15 @@ def _stream(conv: QConv, channels: int, coding: Coding) -> LayerStream:
 
 
 @lru_cache(maxsize=65536)
-def engine_stage(conv: QConv, channels: int, weight_format: WeightFormat) -> Stage:
-    """A convolution with ``channels`` output channels at once."""
+def engine_stage(work: Work, channels: int, weight_format: WeightFormat) -> Stage:
+    """A stage with ``channels`` output channels at once."""
+    weight = work.conv.weight
     if weight_format == "dense":
-        groups = -(-conv.weight.shape[0] // channels)
-        return Stage(conv, (int(conv.weight[0].size),) * groups, int(conv.weight.size))
-    layer = _stream(conv, channels, weight_format)
-    return Stage(conv, tuple(map(int, layer.terms.lengths)), int((conv.weight != 0).sum()))
+        lengths, products = (int(weight[0].size),) * -(-weight.shape[0] // channels), int(weight.size)
+    else:
+        layer = _stream(work.conv, channels, weight_format)
+        lengths, products = tuple(map(int, layer.terms.lengths)), int((weight != 0).sum())
+    return Stage(**vars(work), lengths=lengths, products=products)
 
 
 LUTS_PER_BLOCK = 400
@@ -223,7 +220,7 @@ def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -
     """Dense weights of an engine."""
     bits = max(stage.conv.weight_bits for stage in stages)
     unit = channels * bits
-    members = segment_stages(len(stages))
+    members = joined_stages([stage.delay for stage in stages])
     sizes = [sum(stages[m].conv.weight.size for m in part) * bits for part in members]
 
     def cost(columns: int) -> float:
@@ -241,8 +238,13 @@ def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -
     return DenseWeights(memory, word, unit, tuple(segments), _replay(name, stages, phases, unit))
 
 
-def _coded(name: str, channel: int | None, layers: Sequence[LayerStream]) -> CodedStream | None:
-    """The stream of the runs or of the weights of a channel; None where it takes no bits."""
+def _coded(
+    name: str, channel: int | None, layers: Sequence[LayerStream], parts: Sequence[tuple[int, ...]]
+) -> CodedStream | None:
+    """The stream of the runs or of the weights of a channel, ``parts`` the stages of its segments.
+
+    None where it takes no bits.
+    """
     if channel is None:
         codes, sizes = [v.run_code for v in layers], [v.run_bits for v in layers]
     else:
@@ -250,7 +252,7 @@ def _coded(name: str, channel: int | None, layers: Sequence[LayerStream]) -> Cod
     if not sum(sizes):
         return None
     segments = []
-    for members in segment_stages(len(layers)):
+    for members in parts:
         size = sum(sizes[m] for m in members)
         segments.append(Segment(-(-size // CODE_WORD), -size % CODE_WORD, members))
     depth = sum(s.words for s in segments)
@@ -264,8 +266,9 @@ def plan_compressed(
 ) -> CompressedWeights:
     """Compressed weights of an engine; ``position_bits`` name a position, for the replay memory."""
     layers = tuple(_stream(stage.conv, channels, coding) for stage in stages)
-    streams = [_coded(f"{name}_weights{c}", c, layers) for c in range(channels)]
-    streams.append(_coded(f"{name}_runs", None, layers))
+    parts = joined_stages([stage.delay for stage in stages])
+    streams = [_coded(f"{name}_weights{c}", c, layers, parts) for c in range(channels)]
+    streams.append(_coded(f"{name}_runs", None, layers, parts))
     bits = max(stage.conv.weight_bits for stage in stages)
     run_bits = max(1, max(v.largest_run for v in layers).bit_length()) + 1
     width = position_bits + 1 + channels * bits

@@ -5,35 +5,40 @@ The order of the work and the cycles of it are those of the RTL modules named be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .order import OUTPUT
 from .plan import AveragePlan, EnginePlan, InputPlan, PoolPlan
 
 
-class Work(NamedTuple):
+class RowGroup(NamedTuple):
     """A row group of a stage of an engine; for the line gatherer a row, and ``gather`` the cycles before its words.
 
-    need      rows that must have come, of the frame: to the row buffer, or (``squeezed``) from the squeeze
-    release   slots that are free afterwards
+    need      rows of the frame that must be complete in the row buffer ``source`` of the engine
+    release   slots of the first row buffer that are free afterwards
     """
 
     stage: int
     rows: int
     need: int = 0
-    squeezed: bool = False
+    source: int = 0
     release: int = 0
     gather: int = 0
 
 
 @dataclass(frozen=True)
 class LaneStage:
-    """Terms per pass of a stage, its channels; do they leave the engine, or are they squeezed ones."""
+    """Terms per pass of a stage, its channels, and the row buffer of the engine that takes its rows."""
 
     lengths: tuple[int, ...]
     channels: int
-    sends: bool
+    sink: int | None
+
+    @property
+    def sends(self) -> bool:
+        """Its rows leave the engine."""
+        return self.sink is OUTPUT
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Producer:
     height: int
     channels: int
     depth: int
-    work: tuple[Work, ...]
+    work: tuple[RowGroup, ...]
     stages: tuple[LaneStage, ...] = ()
     phases: int = 1
     rows: int = 1
@@ -75,48 +80,27 @@ class Between:
     depth: int
 
 
-def work_order(plan: EnginePlan) -> Iterator[tuple[int, int]]:
-    """Stage and row group of each stretch of a frame's work, in order (fsq_sequencer).
-
-    The squeeze of a Fire engine is a row group ahead, which a 3x3 window needs.
-    """
-    if not plan.is_fire:
-        yield from ((0, group) for group in range(plan.groups))
-        return
-    yield 0, 0
-    for group in range(plan.groups):
-        if group + 1 < plan.groups:
-            yield 0, group + 1
-        yield 1, group
-        yield 2, group
-
-
-def _engine_work(plan: EnginePlan, stage: int, group: int) -> Work:
-    lines, rows, last = plan.lines, plan.folding.rows, group == plan.groups - 1
-    expand = plan.is_fire and stage > 0
-    if expand:
-        assert plan.squeezed is not None
-        first, step = rows if stage == 1 else plan.squeezed.gate_first, rows
-    else:
-        first, step = rows if plan.is_fire else lines.gate_first, lines.span
-    height = plan.input.type.shape.height
-    need = height if last else min(first + group * step, height)
+def _row_group(plan: EnginePlan, stage: int, group: int) -> RowGroup:
+    lines, last = plan.lines, group == plan.groups - 1
     release = lines.free_last if last else int(lines.free_first <= group < lines.free_stop)
-    return Work(stage, plan.last_rows if last else rows, need, expand, 0 if expand else release)
+    return RowGroup(
+        stage,
+        plan.last_rows if last else plan.folding.rows,
+        plan.rows_needed(stage, group),
+        plan.stages[stage].source,
+        release if stage == lines.reader else 0,
+    )
 
 
 def engine_producer(plan: EnginePlan) -> Producer:
     """The engine as the beginning of a link."""
-    stages = tuple(
-        LaneStage(stage.lengths, len(stage.conv.bias), index > 0 or not plan.is_fire)
-        for index, stage in enumerate(plan.stages)
-    )
+    stages = tuple(LaneStage(stage.lengths, len(stage.conv.bias), stage.sink) for stage in plan.stages)
     shape = plan.output.type.shape
     return Producer(
         height=shape.height,
         channels=shape.channels,
         depth=plan.output.depth,
-        work=tuple(_engine_work(plan, stage, group) for stage, group in work_order(plan)),
+        work=tuple(_row_group(plan, stage, group) for stage, group in plan.order()),
         stages=stages,
         phases=plan.folding.phases,
         rows=plan.folding.rows,
@@ -151,7 +135,7 @@ def input_producers(plan: InputPlan) -> tuple[Producer, Producer]:
             if left not in known:
                 known[left] = gather(left)
             cycles, left = known[left]
-            work.append(Work(0, 1, gather=cycles))
+            work.append(RowGroup(0, 1, gather=cycles))
         return Producer(shape.height, shape.channels, plan.output.depth, tuple(work))
 
     return frame(0), frame(0 if shape.height * row_bytes % 8 else 8)

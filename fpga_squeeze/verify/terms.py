@@ -104,7 +104,7 @@ def _compare_engine(
         return result, _describe(engine, count, 0, 0, int(expected[count, 0]), None)
     if different:
         stage, number, group = (int(v) for v in told[2:5])
-        row = number + sum(s.size for s in engine.stages[: stage if engine.is_fire else 0])
+        row = number + sum(s.size for s in engine.stages[:stage])
         word = _signed(_fields(bytes.fromhex(told[5])[::-1], widths), names, engine.weight_bits)[0]
         field = int(np.argmax(word != expected[row]))
         return result, _describe(engine, row, group, field, int(expected[row, field]), int(word[field]))
@@ -136,24 +136,13 @@ def _read(folder: Path, engine: EnginePlan) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-def _stage_order(engine: EnginePlan) -> list[tuple[int, int]]:
-    """(stage, row group) of a frame in the order of work: a Fire engine squeezes one row group ahead."""
-    groups = range(engine.groups)
-    if not engine.is_fire:
-        return [(0, group) for group in groups]
-    order = [(0, 0)]
-    for group in groups:
-        order += ([(0, group + 1)] if group + 1 < engine.groups else []) + [(1, group), (2, group)]
-    return order
-
-
 def _first_group(engine: EnginePlan, raw: bytes) -> tuple[bytes, list[str]]:
     """The terms of the first row group among those of a frame, and what :func:`_compare_engine` is told of the others.
 
     Nothing where ``raw`` does not hold a frame.
     """
     size = (sum(bits for _, bits in term_fields(engine)) + 7) // 8
-    order = _stage_order(engine)
+    order = list(engine.order())
     if len(raw) != size * sum(engine.stages[stage].size for stage, _ in order):
         return b"", []
     kept: dict[int, bytes] = {}

@@ -28,7 +28,7 @@ module decoder_bench #(
   fsq_bit_reader #(
       .WORD_W (WORD_W),
       .ADDR_W (ADDR_W),
-      .E_WORDS(1 << ADDR_W),
+      .LASTS  ((1 << ADDR_W) - 1),
       .LIMIT  (LIMIT),
       .LEN_W  (LEN_W),
       .BIT_W  (BIT_W)

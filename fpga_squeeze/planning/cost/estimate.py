@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from ...device.block_ram import RAMB36_BITS
 from ...device.catalogue import Device
+from ...network.graph import QFire
 from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan
 from ..timing import Schedule
 from ..weight_memories import payload_bits, rom_bits
@@ -178,7 +179,7 @@ class Estimate:
 def kernel_kind(kernel: KernelPlan) -> str:
     """Kind of a kernel in one word."""
     if isinstance(kernel, EnginePlan):
-        return "fire" if kernel.is_fire else "conv"
+        return "fire" if isinstance(kernel.layer, QFire) else "conv"
     if isinstance(kernel, InputPlan):
         return "input"
     return "average_pool" if isinstance(kernel, AveragePlan) else "max_pool"

@@ -9,13 +9,12 @@ side by side.
 from __future__ import annotations
 
 from ...device.lut_ram import PAGE, ceil_div, line_pages, mux_luts
-from ...network.graph import Pads
 from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, PoolPlan
 from ..weight_memories import CompressedWeights, DenseWeights
 
 FIFO = 10
-SEQUENCER = {True: 65, False: 37}
-"""Loop counters of a Fire engine, of a convolution."""
+SEQUENCER, SEQUENCER_STAGE = 37, 14
+"""Loop counters of a convolution; of each further stage."""
 ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 37
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
 BANK = 20
@@ -35,21 +34,12 @@ def _queue(depth: int) -> int:
     return FIFO if depth > 1 else 2
 
 
-def line_buffer_luts(
-    buffer: LineBuffer, engine: EnginePlan, kernel: int, stride: int, pads: Pads, pad_zero: bool
-) -> int:
+def line_buffer_luts(buffer: LineBuffer, engine: EnginePlan) -> int:
     """LUTs of ``fsq_line_buffer``: its pages, the pixels that the lanes take of a word, the rows of the window."""
-    rows, phases, lanes = engine.folding.rows, engine.folding.phases, engine.lanes_per_row
-    memory = buffer.memory
-    bits = memory.width // engine.input.type.shape.width if buffer is engine.lines else engine.operand[0]
-    width = memory.width // bits
-    step = phases * stride
-    offsets = (phases - 1) * stride + kernel
-    below = ceil_div(pads[1], step)
-    near = (offsets - 1 - pads[1] + below * step) // step + 1
-    at_once = lanes * ((offsets + 1) // 3 + (rows + 1) // 3)
-    in_two = (lanes + near - 1) * ((step + 1) // 3) + lanes * ((rows * near + 1) // 3)
-    shifts, choices = (near, step) if in_two < at_once else (1, offsets)
+    rows, lanes = engine.folding.rows, engine.lanes_per_row
+    memory, window = buffer.memory, buffer.window
+    bits, width = buffer.type.bits, buffer.type.shape.width
+    shifts, choices = buffer.taps.shifts, buffer.taps.choices
     count = lanes + shifts - 1
     if memory.style == "lut" and memory.single:
         pages = memory.single * len(line_pages(memory.depth // memory.single))
@@ -60,10 +50,14 @@ def line_buffer_luts(
     page_first = width * mux_luts(pages) + count * mux_luts(choices)
     tap_first = pages * count * mux_luts(choices) + count * mux_luts(pages)
     # rows outside the image: a register can be set to zero without a LUT, what comes from block RAM cannot
-    outside = count if (pads[0] or pads[2]) and not (pad_zero and memory.style == "lut") else 0
+    outside = (
+        count
+        if (window.pads[0] or window.pads[2]) and (window.pad_value.any() or memory.style != "lut")
+        else 0
+    )
     bank = bits * (min(page_first, tap_first) + outside) + BANK + (6 * pages if memory.single else 0)
     place = lanes * bits * mux_luts(rows * shifts)
-    control = ROW_GATE + ROW_CURSOR + ROW_WRITER + (17 if kernel > 1 else 4)
+    control = ROW_GATE + ROW_CURSOR + ROW_WRITER + (17 if window.kernel > 1 else 4)
     return control + rows * (bank + place)
 
 
@@ -92,7 +86,7 @@ def lane_luts(engine: EnginePlan) -> int:
     return pairs * (2 * engine.acc_bits - min(engine.acc_bits, engine.packing.shift) + 3) + 2
 
 
-def _decoder_luts(weights: CompressedWeights, fire: bool) -> int:
+def _decoder_luts(weights: CompressedWeights) -> int:
     total = 0
     for stream in weights.streams:
         for code in stream.codes:
@@ -100,7 +94,9 @@ def _decoder_luts(weights: CompressedWeights, fire: bool) -> int:
             symbol = max(1, max(int(s) for s in code.symbols).bit_length())
             if len(code.symbols) > 1:
                 total += 2 * index + symbol * ceil_div(1 << index, 64)
-        total += 6 + BIT_READER + 9 * stream.limit + SYMBOLS + (2 * STAGE_WALK if fire else 0)
+        total += (
+            6 + BIT_READER + 9 * stream.limit + SYMBOLS + (2 * STAGE_WALK if len(weights.layers) > 1 else 0)
+        )
     return total
 
 
@@ -118,22 +114,21 @@ def parameter_luts(engine: EnginePlan) -> int:
         gearbox = buffer * mux_luts(max(1, weights.word_bits // 8)) + GEARBOX
         return stacks + gearbox + engine.unit_bits * mux_luts(pages)
     kernel = max(stage.conv.kernel for stage in engine.stages)
-    positions = 110 if engine.is_fire else 76 if kernel > 1 else 16
+    positions = 110 if len(engine.stages) > 1 else 76 if kernel > 1 else 16
     term = engine.unit_bits + 16
-    return stacks + _decoder_luts(weights, engine.is_fire) + positions + term * mux_luts(pages)
+    return stacks + _decoder_luts(weights) + positions + term * mux_luts(pages)
 
 
 def engine_luts(engine: EnginePlan) -> int:
-    """LUTs of a convolution or Fire engine with its parameters."""
-    conv = engine.stages[0].conv
-    pad_zero = not conv.pad_value.any()
-    total = SEQUENCER[engine.is_fire] + _queue(engine.output.depth) + drain_luts(engine)
+    """LUTs of an engine with its parameters."""
+    stages, buffers = len(engine.stages), len(engine.buffers)
+    total = SEQUENCER + (stages - 1) * SEQUENCER_STAGE + _queue(engine.output.depth) + drain_luts(engine)
     total += lane_luts(engine) + parameter_luts(engine)
-    total += line_buffer_luts(engine.lines, engine, conv.kernel, conv.stride, conv.pads, pad_zero)
-    if engine.squeezed:
-        total += line_buffer_luts(engine.squeezed, engine, 3, 1, (1, 1, 1, 1), True)
-        total += ROW_GATE + engine.lanes_per_row * engine.folding.rows * engine.operand[0]
-    return total
+    total += sum(line_buffer_luts(buffer, engine) for buffer in engine.buffers)
+    choice = (
+        engine.lanes_per_row * engine.folding.rows * engine.operand[0]
+    )  # between the pixels of two buffers
+    return total + (stages - buffers) * ROW_GATE + (buffers - 1) * choice
 
 
 def pool_luts(pool: PoolPlan) -> int:

@@ -58,8 +58,7 @@ def with_styles(plan: Plan, chosen: Mapping[str, Style]) -> Plan:
             return replace(old, kept=moved(old.kept))
         if not isinstance(old, EnginePlan):
             return old
-        squeezed = old.squeezed and replace(old.squeezed, memory=moved(old.squeezed.memory))
-        return replace(old, lines=replace(old.lines, memory=moved(old.lines.memory)), squeezed=squeezed)
+        return replace(old, buffers=tuple(replace(b, memory=moved(b.memory)) for b in old.buffers))
 
     return replace(plan, kernels=tuple(kernel(k) for k in plan.kernels))
 

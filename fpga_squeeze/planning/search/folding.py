@@ -17,8 +17,8 @@ from ..kernels import (
     engine_packing,
     parameter_cost,
     plan_average,
+    plan_buffers,
     plan_engine,
-    plan_engine_lines,
     plan_input,
     plan_pool,
     row_cost,
@@ -273,8 +273,8 @@ def with_spares(plan: Plan, spares: Sequence[int]) -> Plan:
     for kernel in plan.kernels:
         if isinstance(kernel, EnginePlan) and (spare := left.pop()) != kernel.folding.spare:
             folding = replace(kernel.folding, spare=spare)
-            lines = plan_engine_lines(kernel.layer, kernel.input.rows, folding)
-            kernel = replace(kernel, folding=folding, lines=lines)
+            buffers = plan_buffers(kernel.layer, kernel.input.rows, folding)
+            kernel = replace(kernel, folding=folding, buffers=buffers)
         kernels.append(kernel)
     return replace(plan, kernels=tuple(kernels))
 

@@ -18,7 +18,7 @@ from ...device.dsp_packing import Multipliers
 from ...network.graph import QConv, QFire, QLayer, QModel
 from ..cost.logic import engine_luts
 from ..cost.placement import fits, parameters_fit, place
-from ..kernels import engine_weights, plan_engine, plan_lines, plan_squeezed
+from ..kernels import engine_weights, plan_buffers, plan_engine
 from ..plan import Folding, Plan, Stream
 from ..timing import simulate
 from ..weight_memories import CompressedWeights, WeightFormat, rom_bits
@@ -43,14 +43,7 @@ class Option:
 
 def _row_bits(layer: QConv | QFire, rows: int, in_rows: int) -> int:
     """Bits of the row buffer of an engine with ``rows`` output rows at once, fed ``in_rows`` at once."""
-    kernel, stride, top = (
-        (layer.kernel, layer.stride, layer.pads[0]) if isinstance(layer, QConv) else (1, 1, 0)
-    )
-    folding = Folding(1, rows, 1)
-    height = layer.output.shape.height
-    return plan_lines(
-        layer.name, layer.input, in_rows, folding, kernel, stride, top, height
-    ).memory.payload_bits
+    return plan_buffers(layer, in_rows, Folding(1, rows, 1))[0].memory.payload_bits
 
 
 @cache
@@ -77,8 +70,7 @@ def _options(
         held = engine_weights(layer, choice.folding, weights)
         bits = rom_bits(held) + (held.replay.payload_bits if held.replay else 0)
         bits += LUT_BITS * _logic(layer, choice.folding, multipliers, weights)
-        if isinstance(layer, QFire):
-            bits += plan_squeezed(layer.name, layer, choice.folding).memory.payload_bits
+        bits += sum(buffer.memory.payload_bits for buffer in plan_buffers(layer, 1, choice.folding)[1:])
         out.setdefault(rows, []).append(Option(choice, bits))
     return out
 

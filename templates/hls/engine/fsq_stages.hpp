@@ -1,7 +1,7 @@
-// The stages of an engine in the order of their work: one step per finished stage, as fsq_stage_walk.sv.
+// The stages of an engine, or the segments of their weights, in the order of their work, as fsq_stage_walk.sv.
 //
-// A convolution engine has one stage (EXPAND1). A Fire engine squeezes one row group ahead: S0, S1, A0, B0, S2, A1, B1,
-// ..., A(G-1), B(G-1). With JOINED the two expansions are one, as in a memory that holds them behind each other.
+// In step t, stage after stage, each runs row group t - delay, if that lies in 0..GROUPS-1: with delays 0, 1, 1 a Fire
+// engine squeezes one row group ahead. P gives STAGES, GROUPS, STEPS (GROUPS and the largest delay) and delay(stage).
 #ifndef FSQ_STAGES_HPP
 #define FSQ_STAGES_HPP
 
@@ -9,29 +9,45 @@
 
 namespace fsq {
 
-enum Stage { SQUEEZE, EXPAND1, EXPAND3 };
+template <class P> struct StageWalk {
+    upto<P::STEPS> step = 0;  // STEPS: the frame is done
+    upto<P::STAGES> stage = 0;
 
-template <bool FIRE, bool JOINED, int GROUPS> struct StageWalk {
-    Stage stage = FIRE ? SQUEEZE : EXPAND1;
-    upto<GROUPS> squeezed = 0;  // row groups that are behind the squeeze, and behind the last stage
-    upto<GROUPS> expanded = 0;
+    bool ended() const { return step == P::STEPS; }
+    int group() const { return static_cast<int>(step) - P::delay(stage); }
+    bool last_group() const { return group() == P::GROUPS - 1; }
+    static bool runs(int stage, int step) { return step >= P::delay(stage) && step < P::delay(stage) + P::GROUPS; }
 
-    bool group_end() const { return !FIRE || stage == EXPAND3 || (JOINED && stage == EXPAND1); }
-
-    // The stage behind this one.
-    Stage following() const {
-        if (!FIRE) return EXPAND1;
-        // the first squeeze is followed by the second
-        if (stage == SQUEEZE) return squeezed == 0 && GROUPS > 1 ? SQUEEZE : EXPAND1;
-        if (!group_end()) return EXPAND3;
-        return squeezed != GROUPS ? SQUEEZE : EXPAND1;
+    // Whether a stage behind this one runs in the same step, and the stage that is next.
+    bool later(int& to) const {
+        FSQ_INLINE
+        bool found = false;
+        to = 0;
+        FSQ_UNROLL_ABOVE
+        for (int i = P::STAGES - 1; i >= 0; --i) {
+            FSQ_UNROLL_INSIDE
+            if (runs(i, static_cast<int>(step) + 1)) to = i;
+        }
+        FSQ_UNROLL_ABOVE
+        for (int i = P::STAGES - 1; i > 0; --i) {
+            FSQ_UNROLL_INSIDE
+            if (stage < i && runs(i, step)) {
+                to = i;
+                found = true;
+            }
+        }
+        return found;
     }
-
+    int following() const {
+        FSQ_INLINE
+        int to = 0;
+        later(to);
+        return to;
+    }
     void next() {
         FSQ_INLINE
-        const Stage to = following();
-        if (FIRE && stage == SQUEEZE) squeezed = squeezed + 1;
-        else if (group_end()) expanded = expanded + 1;
+        int to = 0;
+        if (!later(to)) step = step + 1;
         stage = to;
     }
 };

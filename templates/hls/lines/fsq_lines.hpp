@@ -101,16 +101,22 @@ template <class B> struct RowWriter {
     }
 };
 
-// When the rows of a group may be read: they are there, and the last of them was written FSQ_SETTLE turns ago. That is
-// more than the pipeline of a turn is deep, so that no read has to wait for a write.
-//
-// P gives Lines, GROUPS, NEED_FIRST and NEED_SECOND (rows of the first two groups).
-template <class P> struct RowGate {
-    typedef typename P::Lines L;
-    typedef upto<L::HEIGHT> rows;
+// No row buffer: of an engine whose stages store no rows.
+struct NoRows {
+    static constexpr int BITS = 1, ROWS = 1, SLOTS = 1, STRIDE = 1, CHANNELS = 1, WIDTH = 1;
+    static constexpr bool SIGNED = false;
+};
 
-    rows need = P::NEED_FIRST;  // of the running group, and of the next
-    rows need_next = P::NEED_SECOND;
+// When the rows of a stage's group may be read: they are there, and the last of them was written FSQ_SETTLE turns ago. That
+// is more than the pipeline of a turn is deep, so that no read has to wait for a write.
+//
+// P gives Lines, Stored, GROUPS, and of a stage source, need_first and need_second (rows of the first two groups).
+template <class P, int STAGE> struct RowGate {
+    typedef typename choose<P::source(STAGE) == 0, typename P::Lines, typename P::Stored>::type B;
+    typedef upto<B::HEIGHT> rows;
+
+    rows need = P::need_first(STAGE);  // of the running group, and of the next
+    rows need_next = P::need_second(STAGE);
     upto<FSQ_SETTLE> settle = 0;
     upto<FSQ_SETTLE> settle_next = 0;
 
@@ -132,9 +138,41 @@ template <class P> struct RowGate {
         FSQ_INLINE
         need = need_next;
         settle = settle_next;
-        const int rows_after = static_cast<int>(need_next) + L::ROWS * L::STRIDE;
-        need_next = group >= P::GROUPS - 2 || rows_after >= L::HEIGHT ? L::HEIGHT : rows_after;
+        const int rows_after = static_cast<int>(need_next) + B::ROWS * B::STRIDE;
+        need_next = group >= P::GROUPS - 2 || rows_after >= B::HEIGHT ? B::HEIGHT : rows_after;
     }
+};
+
+// The gates of all stages from STAGE on.
+template <class P, int STAGE = 0, bool MORE = (STAGE < P::STAGES)> struct RowGates {
+    RowGate<P, STAGE> gate;
+    RowGates<P, STAGE + 1> others;
+
+    // `arrived` and `stored` are the complete rows of either source.
+    bool open(int stage, int arrived, int stored) const {
+        return stage == STAGE ? gate.open(P::source(STAGE) == 0 ? arrived : stored) : others.open(stage, arrived, stored);
+    }
+    void turn() {
+        FSQ_INLINE
+        gate.turn();
+        others.turn();
+    }
+    void completed(int source, int rows_in) {
+        FSQ_INLINE
+        if (P::source(STAGE) == source) gate.completed(rows_in);
+        others.completed(source, rows_in);
+    }
+    void next_group(int stage, int group) {
+        FSQ_INLINE
+        if (stage == STAGE) gate.next_group(group);
+        else others.next_group(stage, group);
+    }
+};
+template <class P, int STAGE> struct RowGates<P, STAGE, false> {
+    bool open(int, int, int) const { return true; }
+    void turn() {}
+    void completed(int, int) {}
+    void next_group(int, int) {}
 };
 
 // The window of a row group. Its groups start at the top of a slot's rows, or as far above as PAD_TOP says: of the place

@@ -2,14 +2,14 @@
 //
 // Two memory words stand side by side; the next codeword starts at a bit of the first one. Its length is one more than
 // the number of lengths whose bound the window reaches; the codeword plus an offset of its length is the symbol's place
-// in the table. A segment (the squeeze, or what follows it) ends at the end of a word and starts behind zeros, so that
-// no turn is lost between segments. A code of one symbol takes no bits. A third word is read ahead: from an address to
+// in the table. A segment (stages that always follow each other) ends at the end of a word and starts behind zeros, so
+// that no turn is lost between segments. A code of one symbol takes no bits. A third word is read ahead: from an address to
 // its word in the window are two turns, so that the memory does not slow the way from one codeword to the next.
 //
-// T gives FIRE, GROUPS, WORD_BITS, WORDS; S_WORDS, S_START, E_WORDS, E_START (words of the two segments, and the bit of
-// the first one at which they start); LIMIT (bits of the longest codeword, at most WORD_BITS), INDEX_BITS; word(address),
-// and for the code of a stage: bound(stage, n) and offset(stage, n) of length n + 1, is_free(stage) (it takes no bits),
-// symbol(stage, index).
+// T gives WORD_BITS, WORDS, word(address); Segments, what fsq_stages.hpp asks for of the segments that have words, and
+// first_word, last_word of each; LIMIT (bits of the longest codeword, at most WORD_BITS), INDEX_BITS; and for the code of a
+// stage: start(stage) (bit of its segment's first word at which that starts), bound(stage, n) and offset(stage, n) of length
+// n + 1, is_free(stage) (it takes no bits), symbol(stage, index).
 #ifndef FSQ_PREFIX_DECODER_HPP
 #define FSQ_PREFIX_DECODER_HPP
 
@@ -22,7 +22,7 @@ namespace fsq {
 struct Turn {
     int stage;         // its place in the tables
     bool segment_end;  // the last one of its segment
-    bool to_squeeze;   // the segment behind this one is that of the squeeze
+    int following;     // the stage behind this one
 };
 
 template <class T> struct PrefixDecoder {
@@ -36,20 +36,16 @@ template <class T> struct PrefixDecoder {
     word_t ahead = 0;
     upto<2 * T::WORD_BITS> bit = 0;  // where the next codeword starts in {high, low}
     upto<T::WORDS> address = 0;
-    StageWalk<T::FIRE, true, T::GROUPS> segments;
+    StageWalk<typename T::Segments> segments;
     bool opens = true;               // the next symbol is the first one of its segment
 
     // The next word, in the order in which the engine uses the segments.
     word_t fetch() {
         FSQ_INLINE
         const word_t word = T::word(address);
-        const bool both = T::FIRE && T::S_WORDS != 0 && T::E_WORDS != 0;
-        const bool last = address == T::S_WORDS + T::E_WORDS - 1;
-        if (both && (last || address == T::S_WORDS - 1)) {
+        if (address == T::last_word(segments.stage)) {
             segments.next();
-            address = segments.stage == SQUEEZE ? 0 : T::S_WORDS;
-        } else if (last) {
-            address = 0;
+            address = T::first_word(segments.stage);
         } else {
             address = address + 1;
         }
@@ -61,7 +57,7 @@ template <class T> struct PrefixDecoder {
         low = fetch();
         high = fetch();
         ahead = fetch();
-        bit = T::FIRE ? T::S_START : T::E_START;
+        bit = T::start(0);
     }
 
     int take(const Turn& turn) {
@@ -103,7 +99,7 @@ template <class T> struct PrefixDecoder {
         } else {
             bit = end;
         }
-        if (turn.segment_end) bit = T::FIRE && turn.to_squeeze ? T::S_START : T::E_START;
+        if (turn.segment_end) bit = T::start(turn.following);
         opens = turn.segment_end;
         return T::symbol(turn.stage, index);
     }

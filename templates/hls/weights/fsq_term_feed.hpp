@@ -4,9 +4,10 @@
 // although positions follow. Positions count input channel, kernel row, kernel column. A kernel of its own, so that the
 // decoders run ahead of the engine.
 //
-// P gives FIRE, GROUPS, KERNEL, CHANNELS_C, W_BITS, RUN_BITS, RUN_MAX (largest run), INPUTS (most input channels), MOST
-// (most terms of a stage), FRAME_TERMS; for a stage inputs(stage), outs(stage) (sums) and counts(stage) (terms) in a row
-// group; TAP_BITS, CHANNEL_BITS, TERM_BITS; and Symbols, the decoders: start(), take(turn, run, weights).
+// P gives what fsq_stages.hpp asks for, KERNEL (largest), CHANNELS_C, W_BITS, RUN_BITS, RUN_MAX (largest run), INPUTS (most
+// input channels), MOST (most terms of a stage), FRAME_TERMS; for a stage inputs, kernel, joined (its symbols follow those
+// of the stage before), outs (sums) and counts (terms) in a row group; TAP_BITS, CHANNEL_BITS, TERM_BITS; and Symbols, the
+// decoders: start(), take(turn, run, weights).
 #ifndef FSQ_TERM_FEED_HPP
 #define FSQ_TERM_FEED_HPP
 
@@ -71,7 +72,7 @@ template <class P> void term_feed(hls::stream<typename TermLayout<P>::word>& out
     typedef TermLayout<P> Y;
     typedef typename Y::word word_t;
     typename P::Symbols symbols;
-    StageWalk<P::FIRE, false, P::GROUPS> walk;
+    StageWalk<P> walk;
     Position<P> position;
     upto<P::MOST> term = 0;    // within the stage
     upto<P::MOST> sums = 0;
@@ -79,11 +80,10 @@ template <class P> void term_feed(hls::stream<typename TermLayout<P>::word>& out
 
     for (int n = 0; n < P::FRAME_TERMS; ++n) {
         FSQ_PIPELINE(1)
-        const int stage = P::FIRE ? static_cast<int>(walk.stage) : 0;
-        const bool wide = P::FIRE ? walk.stage == EXPAND3 : P::KERNEL != 1;
+        const int stage = walk.stage, following = walk.following();
+        const bool wide = P::kernel(stage) != 1;
         const bool stage_end = term == P::counts(stage) - 1;
-        const Turn turn = {stage, stage_end && (!P::FIRE || walk.stage != EXPAND1),
-                           walk.following() == SQUEEZE};
+        const Turn turn = {stage, stage_end && !P::joined(following), following};
         uint<P::RUN_BITS> run = 0;
         sint<P::W_BITS> weights[P::CHANNELS_C];
         FSQ_REGISTERS(weights)

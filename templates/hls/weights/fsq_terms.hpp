@@ -29,10 +29,10 @@ template <class P> struct DenseTerms {
     int ky() const { return ky_at; }
     int kx() const { return kx_at; }
 
-    // Goes to the segment of the squeeze, or to what follows it.
-    void restart(bool squeeze) {
+    // Goes to the segment that starts with a stage.
+    void restart(int stage) {
         FSQ_INLINE
-        stream.restart(squeeze ? 0 : P::S_WORDS);
+        stream.restart(P::first_word(stage));
     }
 
     void look(feed, const replay_memory&, bool) {}
@@ -98,7 +98,7 @@ template <class P> struct FedTerms {
     int ky() const { return field<P::TAP_BITS>(Y::KY); }
     int kx() const { return field<P::TAP_BITS>(Y::KX); }
 
-    void restart(bool) {}
+    void restart(int) {}
 
     void look(feed in, const replay_memory& replay, bool fresh) {
         FSQ_INLINE

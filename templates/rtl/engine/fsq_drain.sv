@@ -18,10 +18,10 @@ module fsq_drain #(
     parameter RIGHT     = 0,
     parameter OUT_BITS  = 8,
     parameter LIMIT_W   = 10,
-    parameter LOW_S     = 0,   // limits of the squeeze's outputs
-    parameter HIGH_S    = 255,
-    parameter LOW       = 0,   // limits of the engine's outputs
-    parameter HIGH      = 255,
+    parameter SINKS     = 1,   // places where row words go: see fsq_engine
+    parameter SINK_W    = 1,   // holds SINKS - 1
+    parameter [SINKS*32-1:0] LOWS  = '0,  // limits of the pixels of each sink, 32 bits, sink 0 in the lowest
+    parameter [SINKS*32-1:0] HIGHS = {SINKS{32'd255}},
     parameter P_W       = 1,
     parameter OUT_W     = 1,
     parameter C_W       = 1,
@@ -32,7 +32,7 @@ module fsq_drain #(
     input  logic                                    done_i,
     input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,
     // the pass, with done_i
-    input  logic                                    squeeze_i,
+    input  logic [                      SINK_W-1:0] sink_i,
     input  logic [                         P_W-1:0] phase_i,
     input  logic [                       OUT_W-1:0] base_i,
     input  logic [                         C_W-1:0] channels_i,
@@ -42,7 +42,7 @@ module fsq_drain #(
     input  logic [            BIAS_BITS+LEFT_W-1:0] table_data_i,
     // finished row words
     output logic                                    push_o,
-    output logic                                    push_squeeze_o,
+    output logic [                      SINK_W-1:0] sink_o,
     output logic [              WIDTH*OUT_BITS-1:0] word_o
 );
   localparam BEATS = CHANNELS * ROWS * PARTS;
@@ -78,7 +78,7 @@ module fsq_drain #(
   logic [FW-1:0] part_q;
   logic [OUT_W-1:0] base_q;
   logic [P_W-1:0] phase_q;
-  logic squeeze_q, beat, row_end, chan_end;
+  logic beat, row_end, chan_end;
 
   assign beat         = left_q != '0;
   assign row_end      = part_q == FW'(PARTS - 1);
@@ -96,7 +96,6 @@ module fsq_drain #(
       phase_q   <= phase_i;
       chans_q   <= channels_i;
       rows_q    <= rows_i;
-      squeeze_q <= squeeze_i;
     end else if (beat) begin
       beat_q   <= beat_q + 1'b1;
       part_q   <= row_end ? '0 : part_q + 1'b1;
@@ -150,7 +149,7 @@ module fsq_drain #(
 
   // ---- what travels beside them: is there a beat, does it end a word, where does it belong
   localparam IDX_W = $clog2(CHANNELS * ROWS + 1);
-  logic [LATENCY-1:0] beat_p, send_p, squeeze_p;
+  logic [LATENCY-1:0] beat_p, send_p;
   logic [LATENCY*FW-1:0] part_p;
   logic [LATENCY*P_W-1:0] phase_p;
   logic [LATENCY*IDX_W-1:0] index_p;
@@ -165,7 +164,6 @@ module fsq_drain #(
     part_p    <= {part_p[(LATENCY-1)*FW-1:0], part_q};
     phase_p   <= {phase_p[(LATENCY-1)*P_W-1:0], phase_q};
     index_p   <= {index_p[(LATENCY-1)*IDX_W-1:0], index_q};
-    squeeze_p <= {squeeze_p[LATENCY-2:0], squeeze_q};
     if (!rst_n) begin
       beat_p <= '0;
       send_p <= '0;
@@ -174,9 +172,36 @@ module fsq_drain #(
       send_p <= {send_p[LATENCY-2:0], send};
     end
   end
-  // the limits are compared one cycle before the values leave
-  assign low  = squeeze_p[LATENCY-2] ? LIMIT_W'(LOW_S) : LIMIT_W'(LOW);
-  assign high = squeeze_p[LATENCY-2] ? LIMIT_W'(HIGH_S) : LIMIT_W'(HIGH);
+
+  generate
+    if (SINKS > 1) begin : gen_sinks
+      logic [SINK_W-1:0] sink_q;
+      logic [LATENCY*SINK_W-1:0] sink_p;
+      integer s;
+      always_ff @(posedge clk) begin
+        if (done_i) sink_q <= sink_i;
+        sink_p <= {sink_p[(LATENCY-1)*SINK_W-1:0], sink_q};
+      end
+      // the limits are compared one cycle before the values leave
+      always_comb begin
+        low  = LIMIT_W'(LOWS[0+:32]);
+        high = LIMIT_W'(HIGHS[0+:32]);
+        for (s = 1; s < SINKS; s = s + 1) begin
+          if (sink_p[(LATENCY-2)*SINK_W+:SINK_W] == SINK_W'(s)) begin
+            low  = LIMIT_W'(LOWS[s*32+:32]);
+            high = LIMIT_W'(HIGHS[s*32+:32]);
+          end
+        end
+      end
+      assign sink_o = sink_p[(LATENCY-1)*SINK_W+:SINK_W];
+    end else begin : gen_sink
+      assign low    = LIMIT_W'(LOWS[0+:32]);
+      assign high   = LIMIT_W'(HIGHS[0+:32]);
+      assign sink_o = '0;
+      logic unused_sink;
+      assign unused_sink = &{1'b0, sink_i};
+    end
+  endgenerate
 
   // ---- row words: pixel x belongs to lane x / PHASES in phase x mod PHASES
   localparam WORD = WIDTH * OUT_BITS;
@@ -229,8 +254,7 @@ module fsq_drain #(
       end
     end
   endgenerate
-  assign push_o         = send_p[LATENCY-1];
-  assign push_squeeze_o = squeeze_p[LATENCY-1];
+  assign push_o = send_p[LATENCY-1];
 
 `ifdef VERILATOR
   always_ff @(posedge clk) begin

@@ -18,6 +18,9 @@ module fsq_line_buffer #(
     parameter PAD_TOP    = 0,
     parameter PAD_LEFT   = 0,
     parameter LANES      = 8,             // lanes per row
+    parameter CHOICES    = PHASES * STRIDE - STRIDE + KERNEL,  // how a lane takes its pixel: see below
+    parameter SHIFTS     = 1,
+    parameter BELOW      = 0,
     parameter SLOTS      = 2,             // row slots of ROWS * STRIDE rows
     parameter STYLE      = 0,             // kind of memory: see fsq_line_bank
     parameter TILE_W     = 72,
@@ -56,19 +59,12 @@ module fsq_line_buffer #(
   localparam PAD_ZERO = (PAD_VALUES == {CHANNELS * BITS{1'b0}}) ? 1 : 0;
   genvar b, n, m;
 
-  // Lane l wants pixel STEP * l + offset - PAD_LEFT of its row. It chooses among all offsets at once, or, where that takes
-  // fewer multiplexers, in two steps: a bank gives pixel STEP * m + choice for every lane and its neighbours, and lane l
-  // takes that of m = l + shift together with the choice of the bank.
+  // Lane l wants pixel STEP * l + offset - PAD_LEFT of its row. It chooses among all offsets at once (CHOICES), or, where
+  // the plan finds that cheaper, in two steps: a bank gives pixel STEP * m + choice for every lane and its neighbours (BELOW
+  // of them to the left), and lane l takes that of m = l + shift together with the choice of the bank (SHIFTS).
   localparam STEP = PHASES * STRIDE;
   localparam OFFSETS = (PHASES - 1) * STRIDE + KERNEL;
-  localparam BELOW = (PAD_LEFT + STEP - 1) / STEP;  // neighbours below and above
-  localparam ABOVE = (OFFSETS - 1 - PAD_LEFT + BELOW * STEP) / STEP - BELOW;
-  localparam NEAR = BELOW + 1 + ABOVE;
-  localparam AT_ONCE = LANES * ((OFFSETS + 1) / 3 + (ROWS + 1) / 3);
-  localparam IN_TWO = (LANES + NEAR - 1) * ((STEP + 1) / 3) + LANES * ((ROWS * NEAR + 1) / 3);
-  localparam TWO = IN_TWO < AT_ONCE;
-  localparam SHIFTS = TWO ? NEAR : 1;
-  localparam CHOICES = TWO ? STEP : OFFSETS;
+  localparam TWO = CHOICES < OFFSETS;
   localparam COUNT = LANES + SHIFTS - 1;
   localparam LEFT = TWO ? BELOW * STEP : PAD_LEFT;  // pixels of the first position that lie left of the row
   localparam OW = (OFFSETS > 1) ? $clog2(OFFSETS) : 1;

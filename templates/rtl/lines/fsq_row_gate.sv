@@ -3,7 +3,7 @@
 // Counts finished rows of the buffer it watches; `need` walks FIRST, FIRST + STEP, ... and never passes HEIGHT. The
 // last group waits for the whole frame, so that at its end exactly HEIGHT rows are taken off the count.
 module fsq_row_gate #(
-    parameter FIRST  = 1,   // rows the first group needs
+    parameter FIRST  = 1,   // rows the first group needs; HEIGHT if it is the only one
     parameter STEP   = 1,   // rows each further group needs
     parameter HEIGHT = 8,   // rows of a frame
     parameter GROUPS = 8,   // row groups of a frame
@@ -16,7 +16,6 @@ module fsq_row_gate #(
     output logic ok_o          // the current group may start
 );
   localparam GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
-  localparam FIRST_NEED = (GROUPS == 1) ? HEIGHT : FIRST;
 
   logic [HAVE_W-1:0] have_q, need_q, need_step;
   logic [GW-1:0] group_q;
@@ -29,13 +28,13 @@ module fsq_row_gate #(
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       have_q  <= '0;
-      need_q  <= HAVE_W'(FIRST_NEED);
+      need_q  <= HAVE_W'(FIRST);
       group_q <= '0;
     end else begin
       have_q <= have_q + HAVE_W'(row_done_i) - ((group_end_i && last_group) ? HAVE_W'(HEIGHT) : '0);
       if (group_end_i) begin
         group_q <= last_group ? '0 : group_q + 1'b1;
-        if (last_group) need_q <= HAVE_W'(FIRST_NEED);
+        if (last_group) need_q <= HAVE_W'(FIRST);
         else if (group_q + 1'b1 == GW'(GROUPS - 1)) need_q <= HAVE_W'(HEIGHT);
         else need_q <= need_step;
       end

@@ -1,18 +1,21 @@
 // Shows the next bits of a stream from block RAM, and goes on by as many bits as its reader asks, one step per cycle.
 //
-// Two memory words stand side by side; the window starts at a bit of the first one. A segment (the squeeze of a Fire
-// module, or what follows it) ends at the end of a word and starts at a bit that the reader tells, so that no cycle is
-// lost between segments.
+// Two memory words stand side by side; the window starts at a bit of the first one. A segment ends at the end of a word and
+// starts at a bit that the reader tells, so that no cycle is lost between segments.
 module fsq_bit_reader #(
-    parameter FIRE    = 0,
-    parameter GROUPS  = 1,   // row groups of a frame
-    parameter WORD_W  = 18,
-    parameter ADDR_W  = 10,
-    parameter S_WORDS = 0,   // words of the squeeze segment
-    parameter E_WORDS = 1,   // of the expand (or only) segment
-    parameter LIMIT   = 12,  // bits of the window, at most WORD_W
-    parameter LEN_W   = 4,   // holds LIMIT
-    parameter BIT_W   = 5    // holds WORD_W
+    parameter                   WORD_W    = 18,
+    parameter                   ADDR_W    = 10,
+    parameter                   QUEUE     = 4,   // words of the memory that wait
+    parameter                   SEGMENTS  = 1,   // segments of the memory: see fsq_word_stream
+    parameter                   SEGMENT_W = 1,
+    parameter                   GROUPS    = 1,
+    parameter                   STEPS     = 1,
+    parameter [SEGMENTS*32-1:0] DELAYS    = '0,
+    parameter [SEGMENTS*32-1:0] FIRSTS    = '0,
+    parameter [SEGMENTS*32-1:0] LASTS     = '0,
+    parameter                   LIMIT     = 12,  // bits of the window, at most WORD_W
+    parameter                   LEN_W     = 4,   // holds LIMIT
+    parameter                   BIT_W     = 5    // holds WORD_W
 ) (
     input  logic              clk,
     input  logic              rst_n,
@@ -25,72 +28,33 @@ module fsq_bit_reader #(
     input  logic              end_i,       // they end a segment
     input  logic [ BIT_W-1:0] start_i      // bit of its first word at which the next one starts; in reset: the first one
 );
-  localparam QUEUE = 4;  // words on their way from the memory
   localparam SHIFT_W = $clog2(WORD_W);
   localparam PW = BIT_W + 1;
 
-  // ---- addresses: the segments in the order in which the engine uses them
-  logic [ADDR_W-1:0] addr_q;
-  logic [2:0] credit_q;  // words that may still be requested
-  logic request, arrive_q1, arrive_q2, unload, end_s, end_e;
-  assign request    = credit_q != '0;
-  assign rom_addr_o = addr_q;
-  assign end_e      = addr_q == ADDR_W'(S_WORDS + E_WORDS - 1);
-  generate
-    if (FIRE != 0 && S_WORDS != 0 && E_WORDS != 0) begin : gen_segments
-      logic [1:0] unused_segment, segment_next;
-      assign end_s = addr_q == ADDR_W'(S_WORDS - 1);
-      fsq_stage_walk #(
-          .FIRE  (1),
-          .JOINED(1),
-          .GROUPS(GROUPS)
-      ) u_segments (
-          .clk,
-          .rst_n,
-          .next_i      (request && (end_s || end_e)),
-          .stage_o     (unused_segment),
-          .stage_next_o(segment_next)
-      );
-      always_ff @(posedge clk) begin
-        if (!rst_n) addr_q <= '0;
-        else if (request) begin
-          if (end_s || end_e) addr_q <= (segment_next == 2'd0) ? '0 : ADDR_W'(S_WORDS);
-          else addr_q <= addr_q + 1'b1;
-        end
-      end
-    end else begin : gen_circle
-      assign end_s = 1'b0;
-      always_ff @(posedge clk) begin
-        if (!rst_n) addr_q <= '0;
-        else if (request) addr_q <= end_e ? '0 : addr_q + 1'b1;
-      end
-      logic unused_circle;
-      assign unused_circle = &{1'b0, end_s};
-    end
-  endgenerate
-
-  // ---- a short queue hides the two cycles of the memory
-  logic [WORD_W-1:0] queue_q[0:QUEUE-1];
-  logic [1:0] wr_q, rd_q;
-  logic [2:0] waiting_q;
-  always_ff @(posedge clk) if (arrive_q2) queue_q[wr_q] <= rom_data_i;
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      arrive_q1 <= 1'b0;
-      arrive_q2 <= 1'b0;
-      wr_q      <= '0;
-      rd_q      <= '0;
-      waiting_q <= '0;
-      credit_q  <= 3'(QUEUE);
-    end else begin
-      arrive_q1 <= request;
-      arrive_q2 <= arrive_q1;
-      wr_q      <= wr_q + 2'(arrive_q2);
-      rd_q      <= rd_q + 2'(unload);
-      waiting_q <= waiting_q + 3'(arrive_q2) - 3'(unload);
-      credit_q  <= credit_q - 3'(request) + 3'(unload);
-    end
-  end
+  logic [WORD_W-1:0] word;
+  logic [SEGMENTS-1:0] unused_end;
+  logic waiting, unload;
+  fsq_word_stream #(
+      .WORD_W   (WORD_W),
+      .ADDR_W   (ADDR_W),
+      .QUEUE    (QUEUE),
+      .SEGMENTS (SEGMENTS),
+      .SEGMENT_W(SEGMENT_W),
+      .GROUPS   (GROUPS),
+      .STEPS    (STEPS),
+      .DELAYS   (DELAYS),
+      .FIRSTS   (FIRSTS),
+      .LASTS    (LASTS)
+  ) u_words (
+      .clk,
+      .rst_n,
+      .rom_addr_o,
+      .rom_data_i,
+      .valid_o(waiting),
+      .word_o (word),
+      .end_o  (unused_end),
+      .take_i (unload)
+  );
 
   // ---- two words and a bit
   logic [WORD_W-1:0] low_q, high_q;
@@ -107,7 +71,7 @@ module fsq_bit_reader #(
   assign valid_o = low_ok_q && high_ok_q;
   assign bit_end = bit_q + PW'(length_i);
   assign shift   = take_i && bit_end >= PW'(WORD_W);
-  assign unload  = (waiting_q != '0) && (shift || !high_ok_q);
+  assign unload  = waiting && (shift || !high_ok_q);
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -120,12 +84,12 @@ module fsq_bit_reader #(
         else bit_q <= shift ? bit_end - PW'(WORD_W) : bit_end;
       end
       if (shift || !low_ok_q) low_ok_q <= high_ok_q;
-      if (shift || !low_ok_q || !high_ok_q) high_ok_q <= waiting_q != '0 && (shift || !high_ok_q);
+      if (shift || !low_ok_q || !high_ok_q) high_ok_q <= waiting && (shift || !high_ok_q);
     end
   end
   always_ff @(posedge clk) begin
     if (shift || !low_ok_q) low_q <= high_q;
-    if (unload) high_q <= queue_q[rd_q];
+    if (unload) high_q <= word;
   end
 
 `ifdef VERILATOR

@@ -1,19 +1,27 @@
 // Decodes a stream of canonical prefix codewords from block RAM, one symbol per cycle.
 //
 // The codes of the stages differ; which one is next follows from the number of their symbols. Decoded symbols wait in a
-// short queue for the engine.
+// short queue for the engine. What is told of each stage or segment has 32 bits where nothing else is said, number 0 in
+// the lowest.
 module fsq_prefix_decoder #(
-    parameter FIRE     = 0,
+    parameter STAGES   = 1,     // at most 4
     parameter GROUPS   = 1,     // row groups of a frame
-    parameter STAGES   = 1,     // 1, or S, A, B of a Fire module
+    parameter STEPS    = 1,     // steps of a frame, and delays of the stages: see fsq_stage_walk
+    parameter [STAGES*32-1:0] DELAYS = '0,
+    parameter [STAGES-1:0]    JOINED = '0,  // stages whose symbols follow those of the stage before
+    parameter [STAGES*32-1:0] STARTS = '0,  // bit of its segment's first word at which that starts, behind zeros
     parameter COUNT_W  = 17,
-    parameter COUNTS   = 1,     // symbols of each stage in a row group, COUNT_W bits each, stage 0 in the lowest
+    parameter COUNTS   = 1,     // symbols of each stage in a row group, COUNT_W bits each
     parameter WORD_W   = 18,
     parameter ADDR_W   = 10,
-    parameter S_WORDS  = 0,     // words of the squeeze segment
-    parameter S_START  = 0,     // bit of its first word at which it starts, behind zeros
-    parameter E_WORDS  = 1,     // of the expand (or only) segment
-    parameter E_START  = 0,
+    parameter QUEUE    = 4,     // words of the memory that wait
+    parameter SEGMENTS = 1,     // segments of the memory that have words: see fsq_word_stream
+    parameter SEGMENT_W = 1,
+    parameter SEGMENT_STEPS = 1,
+    parameter [SEGMENTS*32-1:0] SEGMENT_DELAYS = '0,
+    parameter [SEGMENTS*32-1:0] FIRSTS = '0,
+    parameter [SEGMENTS*32-1:0] LASTS  = '0,
+    parameter DEPTH    = 8,     // decoded symbols that wait for the engine, a power of two
     parameter LIMIT    = 12,    // bits of the longest codeword, at most WORD_W
     parameter BOUNDS   = 0,     // per stage and length 1..LIMIT: LIMIT + 1 bits
     parameter FREE     = 0,     // per stage one bit: its code takes no bits
@@ -31,7 +39,8 @@ module fsq_prefix_decoder #(
     output logic [SYMBOL_W-1:0] symbol_o,
     input  logic                take_i
 );
-  localparam DEPTH = 8;  // decoded symbols that wait for the engine
+  localparam STAGE_W = 2;
+  localparam DW = $clog2(DEPTH);
   localparam BIT_W = $clog2(WORD_W + 1);
   localparam LEN_W = $clog2(LIMIT + 1);
   localparam PLACES = (STAGES > 1) ? 4 : 1;  // stages in the tables, filled up to a power of two
@@ -41,22 +50,23 @@ module fsq_prefix_decoder #(
 
   // ---- which stage the next symbol belongs to
   logic [COUNT_W-1:0] left_q, count_next;  // symbols of the stage behind this one; of the next stage
-  logic [1:0] stage, stage_next;
-  logic step, stage_end, segment_end;
-  logic [1:0] place;  // of the stage in the tables
+  logic [STAGE_W-1:0] stage, stage_next;
+  logic step, stage_end, joined_next, unused_last;
   fsq_stage_walk #(
-      .FIRE  (FIRE),
-      .GROUPS(GROUPS)
+      .STAGES (STAGES),
+      .STAGE_W(STAGE_W),
+      .GROUPS (GROUPS),
+      .STEPS  (STEPS),
+      .DELAYS (DELAYS)
   ) u_stages (
       .clk,
       .rst_n,
       .next_i      (step && stage_end),
       .stage_o     (stage),
-      .stage_next_o(stage_next)
+      .stage_next_o(stage_next),
+      .last_o      (unused_last)
   );
-  assign place       = (STAGES > 1) ? stage : 2'd0;
-  assign stage_end   = left_q == '0;
-  assign segment_end = stage_end && (FIRE == 0 || stage != 2'd1);
+  assign stage_end = left_q == '0;
   always_ff @(posedge clk) begin
     if (!rst_n) left_q <= COUNT_BITS[0+:COUNT_W] - 1'b1;
     else if (step) left_q <= stage_end ? count_next - 1'b1 : left_q - 1'b1;
@@ -67,20 +77,23 @@ module fsq_prefix_decoder #(
   logic [LIMIT-1:0] window;
   logic [LEN_W-1:0] length;
   logic [BIT_W-1:0] start;
-  logic [1:0] place_q;
+  logic [STAGE_W-1:0] place_q;
   logic [INDEX_W-1:0] index_q;
-  assign start = (FIRE != 0 && (!rst_n || stage_next == 2'd0)) ? BIT_W'(S_START) : BIT_W'(E_START);
-  assign step  = window_ok && room;
+  assign step = window_ok && room;
   fsq_bit_reader #(
-      .FIRE   (FIRE),
-      .GROUPS (GROUPS),
-      .WORD_W (WORD_W),
-      .ADDR_W (ADDR_W),
-      .S_WORDS(S_WORDS),
-      .E_WORDS(E_WORDS),
-      .LIMIT  (LIMIT),
-      .LEN_W  (LEN_W),
-      .BIT_W  (BIT_W)
+      .WORD_W   (WORD_W),
+      .ADDR_W   (ADDR_W),
+      .QUEUE    (QUEUE),
+      .SEGMENTS (SEGMENTS),
+      .SEGMENT_W(SEGMENT_W),
+      .GROUPS   (GROUPS),
+      .STEPS    (SEGMENT_STEPS),
+      .DELAYS   (SEGMENT_DELAYS),
+      .FIRSTS   (FIRSTS),
+      .LASTS    (LASTS),
+      .LIMIT    (LIMIT),
+      .LEN_W    (LEN_W),
+      .BIT_W    (BIT_W)
   ) u_reader (
       .clk,
       .rst_n,
@@ -90,7 +103,7 @@ module fsq_prefix_decoder #(
       .window_o(window),
       .take_i  (step),
       .length_i(length),
-      .end_i   (segment_end),
+      .end_i   (stage_end && !joined_next),
       .start_i (start)
   );
   fsq_codeword #(
@@ -103,7 +116,7 @@ module fsq_prefix_decoder #(
       .OFFSETS(OFFSETS)
   ) u_codeword (
       .clk,
-      .stage_i  (place),
+      .stage_i  (stage),
       .window_i (window),
       .length_o (length),
       .stage_o  (place_q),
@@ -119,9 +132,15 @@ module fsq_prefix_decoder #(
   logic [SYMBOL_W-1:0] symbol, symbol_q;
   integer s;
   always_comb begin
-    count_next = COUNT_BITS[0+:COUNT_W];
+    count_next  = COUNT_BITS[0+:COUNT_W];
+    start       = BIT_W'(STARTS[0+:32]);
+    joined_next = JOINED[0];
     for (s = 1; s < STAGES; s = s + 1) begin
-      if (stage_next == 2'(s)) count_next = COUNT_BITS[s*COUNT_W+:COUNT_W];
+      if (rst_n && stage_next == STAGE_W'(s)) begin
+        count_next  = COUNT_BITS[s*COUNT_W+:COUNT_W];
+        start       = BIT_W'(STARTS[s*32+:32]);
+        joined_next = JOINED[s];
+      end
     end
   end
   generate
@@ -135,8 +154,8 @@ module fsq_prefix_decoder #(
   endgenerate
   always_ff @(posedge clk) symbol_q <= symbol;
 
-  logic [3:0] free_q, count_q;
-  logic [2:0] put_q, get_q;
+  logic [DW:0] free_q, count_q;
+  logic [DW-1:0] put_q, get_q;
   assign room    = free_q != '0;
   assign valid_o = count_q != '0;
   always_ff @(posedge clk) begin
@@ -144,7 +163,7 @@ module fsq_prefix_decoder #(
       step_q1 <= 1'b0;
       step_q2 <= 1'b0;
       step_q3 <= 1'b0;
-      free_q  <= 4'(DEPTH);
+      free_q  <= (DW + 1)'(DEPTH);
       count_q <= '0;
       put_q   <= '0;
       get_q   <= '0;
@@ -152,16 +171,16 @@ module fsq_prefix_decoder #(
       step_q1 <= step;
       step_q2 <= step_q1;
       step_q3 <= step_q2;
-      free_q  <= free_q - 4'(step) + 4'(take_i);
-      count_q <= count_q + 4'(step_q3) - 4'(take_i);
-      put_q   <= put_q + 3'(step_q3);
-      get_q   <= get_q + 3'(take_i);
+      free_q  <= free_q - (DW + 1)'(step) + (DW + 1)'(take_i);
+      count_q <= count_q + (DW + 1)'(step_q3) - (DW + 1)'(take_i);
+      put_q   <= put_q + DW'(step_q3);
+      get_q   <= get_q + DW'(take_i);
     end
   end
   fsq_ram_lut #(
       .WIDTH (SYMBOL_W),
       .DEPTH (DEPTH),
-      .ADDR_W(3)
+      .ADDR_W(DW)
   ) u_symbols (
       .clk,
       .we_i   (step_q3),

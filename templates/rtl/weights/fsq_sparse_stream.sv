@@ -2,27 +2,27 @@
 //
 // A run symbol is {run, end}: so many positions are skipped before the term; end says that its sum is complete although
 // positions follow. Positions count input channel, kernel row, kernel column. The terms of phase 0 are kept and
-// replayed for the other phases of a row.
+// replayed for the other phases of a row. What is told of each stage has 32 bits, stage 0 in the lowest.
 module fsq_sparse_stream #(
-    parameter FIRE     = 0,
-    parameter GROUPS   = 1,
+    parameter STAGES   = 1,
+    parameter STAGE_W  = 1,   // holds STAGES - 1
+    parameter GROUPS   = 1,   // row groups of a frame
+    parameter STEPS    = 1,   // steps of a frame, and delays of the stages: see fsq_stage_walk
+    parameter [STAGES*32-1:0] DELAYS  = '0,
+    parameter [STAGES*32-1:0] INPUTS  = {STAGES{32'd1}},  // input channels
+    parameter [STAGES*32-1:0] KERNELS = {STAGES{32'd1}},
+    parameter [STAGES*32-1:0] OUTS    = {STAGES{32'd1}},  // groups of output channels
+    parameter KERNEL   = 1,   // the largest
     parameter CHANNELS = 1,   // output channels of a group
     parameter W_BITS   = 8,
     parameter RUN_W    = 5,   // bits of a run symbol
     parameter RUN_MAX  = 15,
-    parameter S_IN     = 1,   // input channels and groups of output channels of each stage
-    parameter S_OUTS   = 1,
-    parameter A_IN     = 1,
-    parameter A_KERNEL = 1,
-    parameter A_OUTS   = 1,
-    parameter B_IN     = 1,
-    parameter B_KERNEL = 3,
-    parameter B_OUTS   = 1,
     parameter PHASES   = 1,
     parameter TERMS    = 9,   // most terms of a sum
-    parameter CI_W     = 1,
-    parameter K_W      = 1,
-    parameter N_W      = 4
+    parameter CI_W     = 1,   // input channel
+    parameter K_W      = 1,   // kernel row or column
+    parameter GROUP_W  = 1,   // group of output channels
+    parameter N_W      = 4    // number of a term within its sum
 ) (
     input  logic                       clk,
     input  logic                       rst_n,
@@ -43,43 +43,42 @@ module fsq_sparse_stream #(
     output logic                       last_o,     // of its sum
     output logic [CHANNELS*W_BITS-1:0] weights_o
 );
-  localparam S = 2'd0, B = 2'd2;
-  localparam K_MAX = (FIRE != 0 && B_KERNEL > A_KERNEL) ? B_KERNEL : A_KERNEL;
-  localparam TAPS = K_MAX * K_MAX;
+  localparam TAPS = KERNEL * KERNEL;
   localparam TW = (TAPS > 1) ? $clog2(TAPS) : 1;
-  localparam STEPS = TAPS + RUN_MAX;  // furthest tap that a run reaches, counted on beyond the kernel
-  localparam SW = $clog2(STEPS + 1);
-  localparam OUTS_AB = (A_OUTS > B_OUTS) ? A_OUTS : B_OUTS;
-  localparam OUTS = (S_OUTS > OUTS_AB) ? S_OUTS : OUTS_AB;
-  localparam OW = (OUTS > 1) ? $clog2(OUTS) : 1;
+  localparam REACH = TAPS + RUN_MAX;  // furthest tap that a run reaches, counted on beyond the kernel
+  localparam SW = $clog2(REACH + 1);
   localparam UW = CHANNELS * W_BITS;
 
   // ---- which stage the next term belongs to
-  logic [1:0] stage, unused_next;
-  logic [OW-1:0] out_q, out_last;
+  logic [STAGE_W-1:0] stage, unused_next;
+  logic [GROUP_W-1:0] out_q, out_last;
   logic [CI_W-1:0] in_last;
-  logic load, last, wide, squeeze;
+  logic load, last, wide, unused_last;
   fsq_stage_walk #(
-      .FIRE  (FIRE),
-      .GROUPS(GROUPS)
+      .STAGES (STAGES),
+      .STAGE_W(STAGE_W),
+      .GROUPS (GROUPS),
+      .STEPS  (STEPS),
+      .DELAYS (DELAYS)
   ) u_stages (
       .clk,
       .rst_n,
       .next_i      (load && last && out_q == out_last),
       .stage_o     (stage),
-      .stage_next_o(unused_next)
+      .stage_next_o(unused_next),
+      .last_o      (unused_last)
   );
-  assign wide    = (FIRE != 0) ? stage == B : A_KERNEL != 1;
-  assign squeeze = (FIRE != 0) && stage == S;
+  integer s;
   always_comb begin
-    in_last  = CI_W'(A_IN - 1);
-    out_last = OW'(A_OUTS - 1);
-    if (squeeze) begin
-      in_last  = CI_W'(S_IN - 1);
-      out_last = OW'(S_OUTS - 1);
-    end else if (FIRE != 0 && wide) begin
-      in_last  = CI_W'(B_IN - 1);
-      out_last = OW'(B_OUTS - 1);
+    in_last  = CI_W'(INPUTS[0+:32] - 1);
+    out_last = GROUP_W'(OUTS[0+:32] - 1);
+    wide     = KERNELS[0+:32] != 1;
+    for (s = 1; s < STAGES; s = s + 1) begin
+      if (stage == STAGE_W'(s)) begin
+        in_last  = CI_W'(INPUTS[s*32+:32] - 1);
+        out_last = GROUP_W'(OUTS[s*32+:32] - 1);
+        wide     = KERNELS[s*32+:32] != 1;
+      end
     end
   end
   always_ff @(posedge clk) begin
@@ -102,7 +101,7 @@ module fsq_sparse_stream #(
     reach = SW'(run) + (fresh_q ? '0 : SW'(tap_q) + 1'b1);
     tap   = TW'(reach);
     ci    = fresh_q ? '0 : ci_q;
-    for (i = 1; i <= STEPS / TAPS; i = i + 1) begin
+    for (i = 1; i <= REACH / TAPS; i = i + 1) begin
       if (reach >= SW'(i * TAPS)) begin
         tap = TW'(reach - SW'(i * TAPS));
         ci  = (fresh_q ? '0 : ci_q) + CI_W'(i);
@@ -110,10 +109,10 @@ module fsq_sparse_stream #(
     end
     ky = '0;
     kx = K_W'(tap);
-    for (i = 1; i < K_MAX; i = i + 1) begin
-      if (tap >= TW'(i * K_MAX)) begin
+    for (i = 1; i < KERNEL; i = i + 1) begin
+      if (tap >= TW'(i * KERNEL)) begin
         ky = K_W'(i);
-        kx = K_W'(tap - TW'(i * K_MAX));
+        kx = K_W'(tap - TW'(i * KERNEL));
       end
     end
     if (!wide) begin

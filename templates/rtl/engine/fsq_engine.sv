@@ -1,0 +1,456 @@
+// The engine of a convolution or of a Fire module: row words in, row words out; stages that share one set of lanes.
+//
+// A stage reads the rows that arrive (row buffer 0) or those that an earlier stage stores (further row buffers), and sends
+// its rows to such a buffer (its number) or out of the engine (0). Stages run behind each other as their delays say, so
+// that a window finds its lower rows. Weights stream from block RAM, one per cycle and output channel of a group.
+//
+// What is told of each stage or buffer has 32 bits, number 0 in the lowest.
+module fsq_engine #(
+    // stages
+    parameter                  STAGES      = 1,
+    parameter                  STAGE_W     = 1,   // holds STAGES - 1
+    parameter                  STEPS       = 8,   // steps of a frame, and delays of the stages: see fsq_stage_walk
+    parameter [ STAGES*32-1:0] DELAYS      = '0,
+    parameter [ STAGES*32-1:0] SOURCES     = '0,  // row buffer that a stage reads
+    parameter [ STAGES*32-1:0] SINKS       = '0,  // row buffer that takes its rows; 0: the output
+    parameter [ STAGES*32-1:0] TAPS        = '0,  // row and column of the window at which its kernel starts
+    parameter [ STAGES*32-1:0] NEEDS       = {STAGES{32'd1}},  // rows that its first row group needs
+    parameter [ STAGES*32-1:0] INPUTS      = {STAGES{32'd1}},  // input channels
+    parameter [ STAGES*32-1:0] KERNELS     = {STAGES{32'd1}},
+    parameter [ STAGES*32-1:0] OUTS        = {STAGES{32'd1}},  // groups of output channels
+    parameter [ STAGES*32-1:0] RESTS       = {STAGES{32'd1}},  // channels of the last group
+    parameter [ STAGES*32-1:0] BASES       = '0,               // first channel in the table
+    // row buffers: see fsq_line_buffer and fsq_row_cursor
+    parameter                  BUFFERS     = 1,
+    parameter                  BUFFER_W    = 1,   // holds BUFFERS - 1
+    parameter [BUFFERS*32-1:0] CHANNELS    = {BUFFERS{32'd1}},
+    parameter [BUFFERS*32-1:0] HEIGHTS     = {BUFFERS{32'd8}},
+    parameter [BUFFERS*32-1:0] WIDTHS      = {BUFFERS{32'd8}},
+    parameter [BUFFERS*32-1:0] BITS        = {BUFFERS{32'd8}},
+    parameter [BUFFERS*32-1:0] SIGNED      = '0,
+    parameter [BUFFERS*32-1:0] IN_ROWS     = {BUFFERS{32'd1}},
+    parameter [BUFFERS*32-1:0] STRIDES     = {BUFFERS{32'd1}},
+    parameter [BUFFERS*32-1:0] WINDOWS     = {BUFFERS{32'd1}},  // rows and columns of the window
+    parameter [BUFFERS*32-1:0] PAD_TOPS    = '0,
+    parameter [BUFFERS*32-1:0] PAD_LEFTS   = '0,
+    parameter [BUFFERS*32-1:0] PADDED      = '0,  // 0: no window reaches above or below the image
+    parameter                  PAD_VALUES  = 0,   // of the rows that arrive; stored rows have zeros around them
+    parameter [BUFFERS*32-1:0] CHOICES     = {BUFFERS{32'd1}},
+    parameter [BUFFERS*32-1:0] SHIFTS      = {BUFFERS{32'd1}},
+    parameter [BUFFERS*32-1:0] BELOWS      = '0,
+    parameter [BUFFERS*32-1:0] STYLES      = '0,
+    parameter [BUFFERS*32-1:0] TILE_WS     = {BUFFERS{32'd72}},
+    parameter [BUFFERS*32-1:0] SLOTS       = {BUFFERS{32'd2}},
+    parameter [BUFFERS*32-1:0] FRAME_SLOTS = {BUFFERS{32'd8}},
+    parameter [BUFFERS*32-1:0] FREE_FIRSTS = '0,
+    parameter [BUFFERS*32-1:0] FREE_STOPS  = '0,
+    parameter [BUFFERS*32-1:0] FREE_LASTS  = {BUFFERS{32'd1}},
+    parameter [BUFFERS*32-1:0] READERS     = '0,  // the last stage that reads it
+    parameter                  IN_W        = 64,  // bits of a word that arrives
+    parameter                  HAVE_W      = 5,   // bits of a row count: see fsq_row_gate
+    // folding
+    parameter                  GROUPS      = 8,   // row groups of a frame
+    parameter                  ROWS        = 1,   // rows of a group (r)
+    parameter                  LAST_ROWS   = 1,   // rows of the last group
+    parameter                  PHASES      = 1,   // passes per row (k)
+    parameter                  CHANNELS_C  = 1,   // output channels at once (c)
+    parameter                  LANES       = 8,   // lanes per row: ceil(OUT_WIDTH / PHASES)
+    parameter                  TERMS       = 9,   // most terms of a sum
+    // numbers
+    parameter                  X_BITS      = 8,   // pixels at the lanes: the widest of all buffers
+    parameter                  X_SIGNED    = 0,
+    parameter                  W_BITS      = 8,
+    parameter                  ACC_BITS    = 24,
+    parameter                  PAIR_SHIFT  = 0,   // not 0: two lanes share a DSP, their pixels so many bits apart
+    parameter                  BIAS_BITS   = 24,
+    parameter                  LEFT_MAX    = 0,
+    parameter                  LEFT_W      = 1,
+    parameter                  RIGHT       = 0,
+    parameter                  Y_BITS      = 8,   // the widest of stored and output pixels
+    parameter                  LIMIT_W     = 10,
+    parameter [BUFFERS*32-1:0] LOWS        = '0,  // limits of the pixels of each sink
+    parameter [BUFFERS*32-1:0] HIGHS       = {BUFFERS{32'd255}},
+    parameter                  OUT_WIDTH   = 8,
+    parameter                  OUT_BITS    = 8,
+    // drain
+    parameter                  PARTS       = 1,
+    parameter                  UNITS       = 8,
+    parameter                  SPARSE      = 0,   // 1: terms come with their positions, zeros skipped
+    // output FIFO
+    parameter                  DEPTH       = 4,
+    parameter                  COUNT_W     = 3,
+    // widths of counters
+    parameter                  CI_W        = 1,   // channel of any buffer
+    parameter                  K_W         = 1,
+    parameter                  P_W         = 1,
+    parameter                  N_W         = 4,
+    parameter                  GROUP_W     = 1,
+    parameter                  OUT_W       = 1,
+    parameter                  C_W         = 1,
+    parameter                  R_W         = 1,
+    parameter                  Y_W         = 6,
+    parameter                  SLOT_W      = 2
+) (
+    input  logic                          clk,
+    input  logic                          rst_n,
+    input  logic                          in_valid_i,
+    output logic                          in_ready_o,
+    input  logic [              IN_W-1:0] in_data_i,
+    output logic                          out_valid_o,
+    input  logic                          out_ready_i,
+    output logic [OUT_WIDTH*OUT_BITS-1:0] out_data_o,
+    // the next term: weights of a group of output channels; place and end of sum only where zeros are skipped
+    input  logic                          term_valid_i,
+    input  logic [ CHANNELS_C*W_BITS-1:0] term_weights_i,
+    input  logic [              CI_W-1:0] term_channel_i,
+    input  logic [               K_W-1:0] term_ky_i,
+    input  logic [               K_W-1:0] term_kx_i,
+    input  logic                          term_last_i,
+    output logic                          term_issue_o,
+    output logic                          term_replay_o,   // not phase 0: a term that was issued before
+    output logic [               N_W-1:0] term_number_o,   // within its sum
+    output logic [               C_W-1:0] term_channels_o, // of its group
+    output logic [             OUT_W-1:0] table_addr_o,
+    input  logic [  BIAS_BITS+LEFT_W-1:0] table_data_i
+);
+  localparam TAG_W = BUFFER_W + P_W + OUT_W + C_W + R_W;
+  localparam PIXELS = ROWS * LANES * X_BITS;
+  genvar g, p;
+
+  logic issue, first, last, done, push;
+  logic [STAGES-1:0] rows_ok, ends;
+  logic [BUFFERS-1:0] row_done, ready;
+  logic [STAGE_W-1:0] stage;
+  logic [BUFFER_W-1:0] source, source_q1, source_q2, sink, push_sink;
+  logic [CI_W-1:0] channel;
+  logic [K_W-1:0] ky, kx, tap;
+  logic [P_W-1:0] phase;
+  logic [N_W-1:0] term;
+  logic [OUT_W-1:0] out_base;
+  logic [C_W-1:0] out_valid;
+  logic [R_W-1:0] row_valid;
+  logic [COUNT_W-1:0] room, reserve;
+  logic [BUFFERS*PIXELS-1:0] source_pixels;
+  logic [PIXELS-1:0] pixels;
+  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
+  logic [OUT_WIDTH*Y_BITS-1:0] word;
+  logic [OUT_WIDTH*OUT_BITS-1:0] out_word;
+
+  fsq_sequencer #(
+      .STAGES    (STAGES),
+      .STAGE_W   (STAGE_W),
+      .GROUPS    (GROUPS),
+      .STEPS     (STEPS),
+      .DELAYS    (DELAYS),
+      .INPUTS    (INPUTS),
+      .KERNELS   (KERNELS),
+      .OUTS      (OUTS),
+      .RESTS     (RESTS),
+      .BASES     (BASES),
+      .SINKS     (SINKS),
+      .SPARSE    (SPARSE),
+      .ROWS      (ROWS),
+      .LAST_ROWS (LAST_ROWS),
+      .PHASES    (PHASES),
+      .CHANNELS_C(CHANNELS_C),
+      .DRAIN     (CHANNELS_C * ROWS * PARTS),
+      .CI_W      (CI_W),
+      .K_W       (K_W),
+      .P_W       (P_W),
+      .N_W       (N_W),
+      .GROUP_W   (GROUP_W),
+      .OUT_W     (OUT_W),
+      .C_W       (C_W),
+      .R_W       (R_W),
+      .COUNT_W   (COUNT_W)
+  ) u_sequencer (
+      .clk,
+      .rst_n,
+      .rows_ok_i  (rows_ok),
+      .weight_ok_i(term_valid_i || phase != '0),
+      .term_channel_i,
+      .term_ky_i,
+      .term_kx_i,
+      .term_last_i,
+      .room_i     (room),
+      .reserve_o  (reserve),
+      .issue_o    (issue),
+      .first_o    (first),
+      .last_o     (last),
+      .stage_o    (stage),
+      .channel_o  (channel),
+      .ky_o       (ky),
+      .kx_o       (kx),
+      .phase_o    (phase),
+      .term_o     (term),
+      .out_base_o (out_base),
+      .out_valid_o(out_valid),
+      .row_valid_o(row_valid),
+      .end_o      (ends)
+  );
+
+  // ---- what the stage reads and writes
+  integer s;
+  always_comb begin
+    source = BUFFER_W'(SOURCES[0+:32]);
+    sink   = BUFFER_W'(SINKS[0+:32]);
+    tap    = K_W'(TAPS[0+:32]);
+    for (s = 1; s < STAGES; s = s + 1) begin
+      if (stage == STAGE_W'(s)) begin
+        source = BUFFER_W'(SOURCES[s*32+:32]);
+        sink   = BUFFER_W'(SINKS[s*32+:32]);
+        tap    = K_W'(TAPS[s*32+:32]);
+      end
+    end
+  end
+  generate
+    for (g = 0; g < STAGES; g = g + 1) begin : gen_stage
+      localparam SOURCE = SOURCES[g*32+:32];
+      fsq_row_gate #(
+          .FIRST (NEEDS[g*32+:32]),
+          .STEP  (ROWS * STRIDES[SOURCE*32+:32]),
+          .HEIGHT(HEIGHTS[SOURCE*32+:32]),
+          .GROUPS(GROUPS),
+          .HAVE_W(HAVE_W)
+      ) u_gate (
+          .clk,
+          .rst_n,
+          .row_done_i (row_done[SOURCE]),
+          .group_end_i(ends[g]),
+          .ok_o       (rows_ok[g])
+      );
+    end
+
+    // ---- row buffers, each with the place of its reader
+    for (g = 0; g < BUFFERS; g = g + 1) begin : gen_buffer
+      localparam N = CHANNELS[g*32+:32];
+      localparam XB = BITS[g*32+:32];
+      localparam WIDTH = WIDTHS[g*32+:32];
+      localparam WINDOW = WINDOWS[g*32+:32];
+      localparam NW = (N > 1) ? $clog2(N) : 1;
+      localparam KW = (WINDOW > 1) ? $clog2(WINDOW) : 1;
+      logic [SLOT_W-1:0] slot, release_slots;
+      logic [Y_W-1:0] row;
+      logic [KW-1:0] window_ky, window_kx;
+      logic [WIDTH*XB-1:0] data;
+      logic [ROWS*LANES*XB-1:0] read;
+      logic valid;
+      fsq_row_cursor #(
+          .GROUPS     (GROUPS),
+          .SPAN       (ROWS * STRIDES[g*32+:32]),
+          .SLOTS      (SLOTS[g*32+:32]),
+          .FRAME_SLOTS(FRAME_SLOTS[g*32+:32]),
+          .FREE_FIRST (FREE_FIRSTS[g*32+:32]),
+          .FREE_STOP  (FREE_STOPS[g*32+:32]),
+          .FREE_LAST  (FREE_LASTS[g*32+:32]),
+          .Y_W        (Y_W),
+          .SLOT_W     (SLOT_W)
+      ) u_cursor (
+          .clk,
+          .rst_n,
+          .group_end_i(ends[READERS[g*32+:32]]),
+          .slot_o     (slot),
+          .row_o      (row),
+          .release_o  (release_slots)
+      );
+      if (g == 0) begin : gen_arrive
+        assign valid = in_valid_i;
+        assign data  = in_data_i;
+      end else begin : gen_store
+        assign valid = push && push_sink == BUFFER_W'(g);
+        for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
+          assign data[p*XB+:XB] = word[p*Y_BITS+:XB];
+        end
+      end
+      if (WINDOW > 1) begin : gen_window
+        assign window_ky = KW'(ky + tap);
+        assign window_kx = KW'(kx + tap);
+      end else begin : gen_pixel
+        assign window_ky = '0;
+        assign window_kx = '0;
+        logic unused_tap;
+        assign unused_tap = &{1'b0, ky, kx, tap};
+      end
+      fsq_line_buffer #(
+          .CHANNELS  (N),
+          .HEIGHT    (HEIGHTS[g*32+:32]),
+          .WIDTH     (WIDTH),
+          .BITS      (XB),
+          .IN_ROWS   (IN_ROWS[g*32+:32]),
+          .ROWS      (ROWS),
+          .PHASES    (PHASES),
+          .STRIDE    (STRIDES[g*32+:32]),
+          .KERNEL    (WINDOW),
+          .PAD_TOP   (PAD_TOPS[g*32+:32]),
+          .PAD_LEFT  (PAD_LEFTS[g*32+:32]),
+          .LANES     (LANES),
+          .CHOICES   (CHOICES[g*32+:32]),
+          .SHIFTS    (SHIFTS[g*32+:32]),
+          .BELOW     (BELOWS[g*32+:32]),
+          .SLOTS     (SLOTS[g*32+:32]),
+          .STYLE     (STYLES[g*32+:32]),
+          .TILE_W    (TILE_WS[g*32+:32]),
+          .CI_W      (NW),
+          .K_W       (KW),
+          .P_W       (P_W),
+          .Y_W       (Y_W),
+          .SLOT_W    (SLOT_W),
+          .PADDED    (PADDED[g*32+:32]),
+          .PAD_VALUES((g == 0) ? (N * XB)'(PAD_VALUES) : {N * XB{1'b0}})
+      ) u_lines (
+          .clk,
+          .rst_n,
+          .in_valid_i  (valid),
+          .in_ready_o  (ready[g]),
+          .in_data_i   (data),
+          .row_done_o  (row_done[g]),
+          .release_i   (release_slots),
+          .rd_channel_i(channel[NW-1:0]),
+          .rd_ky_i     (window_ky),
+          .rd_kx_i     (window_kx),
+          .rd_phase_i  (phase),
+          .rd_slot_i   (slot),
+          .rd_row_i    (row),
+          .pixels_o    (read)
+      );
+      for (p = 0; p < ROWS * LANES; p = p + 1) begin : gen_extend
+        fsq_extend #(
+            .IN_BITS  (XB),
+            .IN_SIGNED(SIGNED[g*32+:32]),
+            .OUT_BITS (X_BITS)
+        ) u_extend (
+            .x_i(read[p*XB+:XB]),
+            .y_o(source_pixels[g*PIXELS+p*X_BITS+:X_BITS])
+        );
+      end
+    end
+  endgenerate
+  assign in_ready_o = ready[0];
+
+  // ---- the lanes see one of the buffers; pixels arrive two cycles after their term
+  always_ff @(posedge clk) begin
+    source_q1 <= source;
+    source_q2 <= source_q1;
+  end
+  fsq_mux #(
+      .N    (BUFFERS),
+      .WIDTH(PIXELS),
+      .SEL_W(BUFFER_W)
+  ) u_source (
+      .data_i  (source_pixels),
+      .select_i(source_q2),
+      .data_o  (pixels)
+  );
+
+  assign term_issue_o    = issue;
+  assign term_replay_o   = phase != '0;
+  assign term_number_o   = term;
+  assign term_channels_o = out_valid;
+
+  fsq_mac_array #(
+      .CHANNELS  (CHANNELS_C),
+      .ROWS      (ROWS),
+      .LANES     (LANES),
+      .PHASES    ((SPARSE != 0) ? 1 : PHASES),  // with SPARSE the terms are replayed by their source
+      .X_BITS    (X_BITS),
+      .X_SIGNED  (X_SIGNED),
+      .W_BITS    (W_BITS),
+      .ACC_BITS  (ACC_BITS),
+      .PAIR_SHIFT(PAIR_SHIFT),
+      .TERMS     (TERMS),
+      .N_W       (N_W)
+  ) u_lanes (
+      .clk,
+      .rst_n,
+      .issue_i  (issue),
+      .first_i  (first),
+      .last_i   (last),
+      .replay_i (SPARSE == 0 && phase != '0),
+      .term_i   (term),
+      .weights_i(term_weights_i),
+      .pixels_i (pixels),
+      .acc_o    (acc),
+      .done_o   (done)
+  );
+
+  // what the pass is, five cycles later beside its sums
+  logic [TAG_W-1:0] tag_q[0:4];
+  always_ff @(posedge clk) begin
+    tag_q[0] <= {sink, phase, out_base, out_valid, row_valid};
+    tag_q[1] <= tag_q[0];
+    tag_q[2] <= tag_q[1];
+    tag_q[3] <= tag_q[2];
+    tag_q[4] <= tag_q[3];
+  end
+
+  fsq_drain #(
+      .CHANNELS (CHANNELS_C),
+      .ROWS     (ROWS),
+      .LANES    (LANES),
+      .PARTS    (PARTS),
+      .UNITS    (UNITS),
+      .PHASES   (PHASES),
+      .WIDTH    (OUT_WIDTH),
+      .ACC_BITS (ACC_BITS),
+      .BIAS_BITS(BIAS_BITS),
+      .LEFT_MAX (LEFT_MAX),
+      .LEFT_W   (LEFT_W),
+      .RIGHT    (RIGHT),
+      .OUT_BITS (Y_BITS),
+      .LIMIT_W  (LIMIT_W),
+      .SINKS    (BUFFERS),
+      .SINK_W   (BUFFER_W),
+      .LOWS     (LOWS),
+      .HIGHS    (HIGHS),
+      .P_W      (P_W),
+      .OUT_W    (OUT_W),
+      .C_W      (C_W),
+      .R_W      (R_W)
+  ) u_drain (
+      .clk,
+      .rst_n,
+      .done_i    (done),
+      .acc_i     (acc),
+      .sink_i    (tag_q[4][TAG_W-1-:BUFFER_W]),
+      .phase_i   (tag_q[4][R_W+C_W+OUT_W+:P_W]),
+      .base_i    (tag_q[4][R_W+C_W+:OUT_W]),
+      .channels_i(tag_q[4][R_W+:C_W]),
+      .rows_i    (tag_q[4][0+:R_W]),
+      .table_addr_o,
+      .table_data_i,
+      .push_o    (push),
+      .sink_o    (push_sink),
+      .word_o    (word)
+  );
+
+  generate
+    for (p = 0; p < OUT_WIDTH; p = p + 1) begin : gen_word
+      assign out_word[p*OUT_BITS+:OUT_BITS] = word[p*Y_BITS+:OUT_BITS];
+    end
+  endgenerate
+
+  fsq_fifo #(
+      .WIDTH  (OUT_WIDTH * OUT_BITS),
+      .DEPTH  (DEPTH),
+      .COUNT_W(COUNT_W)
+  ) u_out (
+      .clk,
+      .rst_n,
+      .reserve_i(reserve),
+      .free_o   (room),
+      .push_i   (push && push_sink == '0),
+      .data_i   (out_word),
+      .valid_o  (out_valid_o),
+      .ready_i  (out_ready_i),
+      .data_o   (out_data_o)
+  );
+
+`ifdef VERILATOR
+  always_ff @(posedge clk) begin
+    if (rst_n && push && push_sink != '0 && !ready[push_sink]) $fatal(1, "fsq_engine %m: stored row without a slot");
+  end
+`else
+  logic unused_ready;
+  assign unused_ready = &{1'b0, ready};
+`endif
+endmodule
