@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SIM := $(VENV)/.with-sim
 TEST := $(VENV)/.with-test
 
-.PHONY: demo test lint bench wheel clean compiler
+.PHONY: demo test test-fast fuzz lint docs bench wheel clean compiler
 .DEFAULT_GOAL := demo
 
 # The whole way on the embedded model: generate, csim, cosim, compare, estimate, one table at the end.
@@ -15,10 +15,23 @@ demo: $(SIM) compiler
 test: lint compiler
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
+# What tells most in little time, for the work in between: nothing that builds for long.
+test-fast: $(TEST) compiler
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+# Cases that no one has seen yet; the seed stands at the head of the run, and FSQ_SEED=n repeats it.
+fuzz: $(TEST) compiler
+	FSQ_SEED=$${FSQ_SEED:-fresh} $(BIN)/python -m pytest -n auto --dist worksteal -m "fuzz or hypothesis"
+
 lint: $(TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What the docs show of the command line is run and put back into them; tests/test_docs.py compares.
+docs: $(TEST) compiler
+	$(BIN)/python -m docs.printed
+	$(BIN)/python -m docs.house
 
 # Figures, not tests: what the planner reaches at full size, and whole frames through csim and cosim.
 bench: $(TEST) compiler
@@ -34,7 +47,7 @@ wheel: $(TEST)
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find hls_out -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
-	find fpga_squeeze tests training -name __pycache__ -type d -prune -exec rm -rf {} +
+	find fpga_squeeze bench docs examples tests training -name __pycache__ -type d -prune -exec rm -rf {} +
 
 compiler:
 	@command -v $${CXX:-g++} >/dev/null || { echo "error: no C++ compiler: $${CXX:-g++} is not on PATH; install g++ (Debian: apt-get install g++) or set CXX" >&2; exit 2; }

@@ -58,7 +58,7 @@ def main() -> None:
     plan = plan_for_lanes(model, options.lanes, Multipliers(options.products_per_dsp))
     planned = simulate(plan, options.frames)
     reference = golden.run(model, images)
-    header = {"line": f"Benchmark of {model.name}.", "plan": f"{plan.lanes} lanes."}
+    header: dict[str, object] = {"line": f"Benchmark of {model.name}.", "plan": f"{plan.lanes} lanes."}
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

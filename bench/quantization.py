@@ -50,7 +50,7 @@ def counts(model: QModel, images: np.ndarray, labels: np.ndarray, want: np.ndarr
 
 def log_softmax(x: np.ndarray) -> np.ndarray:
     y = x - x.max(1, keepdims=True)
-    return y - np.log(np.exp(y).sum(1, keepdims=True))
+    return np.asarray(y - np.log(np.exp(y).sum(1, keepdims=True)))
 
 
 def read_labels(path: Path, names: list[str]) -> np.ndarray:

@@ -3,7 +3,7 @@
 The verbs are functions of :mod:`fpga_squeeze.api`, loaded when first used::
 
     from fpga_squeeze import api
-    project = api.generate(lanes=64, output="design")
+    project = api.generate(output="design", options=api.DesignOptions(lanes=64))
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .errors import DoesNotFitError, FpgaSqueezeError
     from .project.project import load_project
 
-_WHERE = {"FpgaSqueezeError": "errors", "DoesNotFitError": "errors", "load_project": "project"}
+_WHERE = {"FpgaSqueezeError": "errors", "DoesNotFitError": "errors", "load_project": "project.project"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """The verbs as Python functions with typed results; the command line calls these and prints what they return.
 
     from fpga_squeeze import api
-    project = api.generate(lanes=64, output="my_design")
+    project = api.generate(output="my_design", options=api.DesignOptions(lanes=64))
     assert api.csim(project.path).mismatches == 0
 
 Every function raises FpgaSqueezeError for bad input or a missing tool, DoesNotFitError where a device is too small.
@@ -17,17 +17,18 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+from typing_extensions import assert_never
 
 from .datasets.download import download
 from .datasets.images import ImageArray, load_images
-from .device.catalogue import DEFAULT_DEVICE, Device, find_device
 from .emit.hls_dialect import Dialect
 from .errors import DoesNotFitError, FpgaSqueezeError
 from .flow.compress import Compression, CompressOptions, compress
-from .flow.design import PlanOptions, design
+from .flow.design import DEFAULTS as DESIGN_DEFAULTS
+from .flow.design import DesignOptions, design
 from .flow.evaluate import Evaluation, Score, evaluate
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, load, quantized
 from .network import golden as golden_model
@@ -35,10 +36,8 @@ from .network.fixed_point import IntArray
 from .network.graph import FloatModel, QModel
 from .planning.cost.estimate import Estimate
 from .planning.cost.estimate import estimate as estimate_plan
-from .planning.plan import Folding
 from .planning.search.planner import make_plan
 from .planning.timing import schedule
-from .planning.weight_memories import WeightFormat
 from .project.project import Project, create_project, load_project, read_images
 from .verify.compare import Comparison, compare_run
 from .verify.hls.results import HlsRun
@@ -52,6 +51,7 @@ __all__ = [
     "Cycles",
     "CosimRun",
     "DEFAULTS",
+    "DesignOptions",
     "Evaluation",
     "HlsKernel",
     "HlsRun",
@@ -78,6 +78,7 @@ __all__ = [
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
+Simulation = Literal["csim", "cosim"]
 TERMS = {"csim": compare_fed_terms, "cosim": compare_terms}
 """How the weights that a run saw are compared with golden."""
 
@@ -95,7 +96,7 @@ class Quantized:
 class Run:
     """A simulation compared with golden, kernel by kernel."""
 
-    kind: str
+    kind: Simulation
     comparison: Comparison
 
     @property
@@ -144,20 +145,6 @@ class CosimRun(Run):
         return super().to_json() | asdict(self.cycles)
 
 
-def _device(name: str | None, lanes: int | None) -> Device | None:
-    """The device named, else the default one unless a lane budget alone was given."""
-    if name is not None:
-        return find_device(name)
-    return find_device(DEFAULT_DEVICE) if lanes is None else None
-
-
-def _clock(clock_mhz: float | None, device: Device | None) -> float:
-    value = clock_mhz if clock_mhz is not None else (device or find_device(DEFAULT_DEVICE)).default_clock_mhz
-    if not 0 < value < 10_000:
-        raise FpgaSqueezeError(f"a clock of {value:g} MHz; give a positive number of MHz")
-    return value
-
-
 # ------------------------------------------------------------------------------------------------- verbs
 
 
@@ -184,30 +171,23 @@ def quantize(
 def generate(
     model: Target = None,
     output: str | Path | None = None,
+    options: DesignOptions = DESIGN_DEFAULTS,
     *,
-    lanes: int | None = None,
-    device: str | None = None,
-    clock_mhz: float | None = None,
-    options: QuantizeOptions = DEFAULTS,
-    foldings: Mapping[str, Folding] | None = None,
-    products_per_dsp: int | None = None,
-    weights: WeightFormat | Literal["auto"] = "dense",
-    formats: Mapping[str, WeightFormat] | None = None,
     dialect: Dialect = "vitis",
     force: bool = False,
     on_step: OnStep | None = None,
 ) -> Project:
     """Write a project: HLS C++, RTL, model and test images. ``output`` defaults to hls_out/<model name>.
 
-    Raises DoesNotFitError, and writes nothing, where the plan does not fit ``device``.
+    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project. Raises
+    DoesNotFitError, and writes nothing, where the plan does not fit the device.
     """
-    target = _device(device, lanes)
-    clock = _clock(clock_mhz, target)
-    wanted = PlanOptions(lanes, target, foldings, products_per_dsp, weights, formats)
-    made = design(model, options, wanted, on_step)
+    target = options.target
+    clock = options.clock(target)
+    made = design(model, options, on_step)
     loaded, plan = made.loaded, made.plan
     if on_step:
-        on_step(f"plan {plan.lanes} lanes for {target.name if target else f'a budget of {lanes}'}")
+        on_step(f"plan {plan.lanes} lanes for {target.name if target else f'a budget of {options.lanes}'}")
     if target:
         numbers = estimate_plan(plan, target, clock, made.schedule)
         if numbers.short:
@@ -231,44 +211,23 @@ def generate(
 
 
 def estimate(
-    target: Target = None,
-    *,
-    lanes: int | None = None,
-    device: str | None = None,
-    clock_mhz: float | None = None,
-    options: QuantizeOptions = DEFAULTS,
-    foldings: Mapping[str, Folding] | None = None,
-    products_per_dsp: int | None = None,
-    weights: WeightFormat | Literal["auto"] | None = None,
-    formats: Mapping[str, WeightFormat] | None = None,
-    on_step: OnStep | None = None,
+    target: Target = None, options: DesignOptions = DESIGN_DEFAULTS, on_step: OnStep | None = None
 ) -> Estimate:
     """Cost and speed of a project's own plan, or of the best plan for a model, on a device.
 
     For a project, ``device`` and ``clock_mhz`` only change what its plan is held against; ``lanes``, ``foldings``,
-    ``products_per_dsp``, ``weights`` or ``formats`` make a new plan for its model. ``products_per_dsp`` and ``weights``
-    None: the project's own, else one product and dense weights.
+    ``products_per_dsp``, ``weights`` or ``formats`` make a new plan for its model.
     """
     if target is not None and Path(target).is_dir():
         project = load_project(target)
-        at = find_device(device) if device else project.device
-        clock = (
-            project.manifest.clock_mhz
-            if clock_mhz is None and at == project.device
-            else _clock(clock_mhz, at)
-        )
-        plan = project.plan
-        if lanes is not None or foldings or products_per_dsp is not None or weights or formats:
-            budget = lanes if lanes is not None else plan.lane_budget
-            products = products_per_dsp if products_per_dsp is not None else plan.products_per_dsp
-            held = {e.name: e.weights.format for e in plan.engines} if weights is None else {}
-            held |= formats or {}
-            plan = make_plan(project.model, budget, at, foldings, products, weights or "dense", held)
+        at = project.device if options.device is None else options.target
+        own_clock = options.clock_mhz is None and at == project.device
+        clock = project.manifest.clock_mhz if own_clock else options.clock(at)
+        plan = options.replan(project.plan, at) if options.plans_anew else project.plan
         return estimate_plan(plan, at, clock, schedule(plan))
-    at = _device(device, lanes)
-    clock = _clock(clock_mhz, at)
-    wanted = PlanOptions(lanes, at, foldings, products_per_dsp, weights or "dense", formats)
-    made = design(target, options, wanted, on_step)
+    at = options.target
+    clock = options.clock(at)
+    made = design(target, options, on_step)
     return replace(estimate_plan(made.plan, at, clock, made.schedule), notes=made.notes)
 
 
@@ -319,7 +278,7 @@ def _save(path: Path, arrays: Mapping[str, IntArray]) -> None:
 def _frames(project: Project, images: str | Path | None, frames: int | None) -> ImageArray:
     """The images to run: the user's or the project's; ``frames`` takes the first, repeating them if there are fewer."""
     if frames is not None and frames < 1:
-        raise FpgaSqueezeError(f"--frames {frames}: give at least one")
+        raise FpgaSqueezeError(f"field frames {frames}: give at least one")
     if images is None:
         pixels = project.images
     else:
@@ -381,7 +340,7 @@ def cosim(
     from .verify.cosim import build_cosim, run_cosim_program
 
     if stalls < 0:
-        raise FpgaSqueezeError(f"--stalls {stalls}: give a seed of 1 or more, or 0 for no stalls")
+        raise FpgaSqueezeError(f"field stalls {stalls}: give a seed of 1 or more, or 0 for no stalls")
     project = load_project(target)
     pixels = _frames(project, images, frames)
     program = build_cosim(project.rtl, project.build("cosim"), on_step)
@@ -408,7 +367,7 @@ def cosim(
     return run
 
 
-def _compare(project: Project, kind: str, on_step: OnStep | None) -> Run:
+def _compare(project: Project, kind: Simulation, on_step: OnStep | None) -> Run:
     """Compare the stored words of a run with a fresh golden run on the images stored beside them."""
     folder = project.run(kind)
     images, _ = read_images(folder / "images.npz")
@@ -416,21 +375,26 @@ def _compare(project: Project, kind: str, on_step: OnStep | None) -> Run:
         on_step(f"compare {kind} with golden, {len(images)} frames")
     reference = golden_model.run(project.model, images)
     comparison = compare_run(project.plan, folder, reference, images, TERMS[kind])
-    if kind == "csim":
-        return Run(kind, comparison)
+    match kind:
+        case "csim":
+            return Run(kind, comparison)
+        case "cosim":
+            return CosimRun(kind, comparison, _read_cycles(folder / "cycles.json"))
+        case _:
+            assert_never(kind)
+
+
+def _read_cycles(path: Path) -> Cycles:
     try:
-        cycles = Cycles(**json.loads((folder / "cycles.json").read_text(encoding="utf-8")))
+        return Cycles(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise FpgaSqueezeError(
-            f"{folder / 'cycles.json'}: cannot be read ({error}); run cosim again"
-        ) from error
-    return CosimRun(kind, comparison, cycles)
+        raise FpgaSqueezeError(f"{path}: cannot be read ({error}); run cosim again") from error
 
 
 def compare(target: str | Path, on_step: OnStep | None = None) -> list[Run]:
     """Compare the stored outputs of the last csim and cosim with a fresh golden run, whichever of them exist."""
     project = load_project(target)
-    done = [kind for kind in ("csim", "cosim") if project.run(kind).is_dir()]
+    done = [kind for kind in get_args(Simulation) if project.run(kind).is_dir()]
     if not done:
         raise FpgaSqueezeError(f"{project.path}: nothing to compare yet; run csim or cosim first")
     return [_compare(project, kind, on_step) for kind in done]

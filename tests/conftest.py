@@ -7,10 +7,26 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from pragma_helpers import emit_small
+from seeds import GIVEN, SEED, VARIABLE
 
 # how long an example takes depends on the machine and what else runs on it
-settings.register_profile("fpga_squeeze", deadline=None)
+settings.register_profile("fpga_squeeze", deadline=None, derandomize=not GIVEN)
 settings.load_profile("fpga_squeeze")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if GIVEN and config.getoption("--hypothesis-seed", None) is None:
+        config.option.hypothesis_seed = str(SEED)
+
+
+def pytest_report_header() -> str:
+    return f"seed: {VARIABLE}={SEED}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    if exitstatus:
+        terminalreporter.write_line(f"again with the same cases: {VARIABLE}={SEED}")
 
 
 @pytest.fixture(scope="session")

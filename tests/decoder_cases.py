@@ -25,7 +25,8 @@ SIZES = (0.06, 0.1, 0.6, 0.2, 0.04)
 
 def random_code(rng: np.random.Generator) -> PrefixCode:
     """A code of 1..256 symbols and of any shape: free, fixed, Huffman, lopsided, with codewords left over."""
-    size = int(rng.choice([1, 2, rng.integers(2, 20), rng.integers(2, 60), rng.integers(2, 257)], p=SIZES))
+    sizes = [1, 2, *(int(rng.integers(2, above)) for above in (20, 60, 257))]
+    size = int(rng.choice(sizes, p=SIZES))
     symbols = (rng.permutation(256)[:size] - 128).tolist()
     kind = rng.integers(4)
     if size == 1:

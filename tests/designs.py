@@ -22,7 +22,7 @@ from fpga_squeeze.verify.compare import Comparison, compare_run
 from fpga_squeeze.verify.cosim import CosimTiming, build_cosim, run_cosim_program
 from fpga_squeeze.verify.terms import compare_terms
 
-HEADER = {"line": "A design of the test suite.", "plan": "Random folding."}
+HEADER: dict[str, object] = {"line": "A design of the test suite.", "plan": "Random folding."}
 
 
 def allowed_rows(model: QModel, index: int, most: int = 4) -> list[int]:
@@ -50,9 +50,13 @@ def random_foldings(rng: np.random.Generator, model: QModel, most: int = 4) -> l
 def random_styles(rng: np.random.Generator, plan: Plan) -> dict[str, Style]:
     """Any kind of RAM for every row buffer that is not too deep for it."""
     return {
-        memory.name: str(rng.choice([style for style in STYLES if with_style(memory, style)]))
+        memory.name: _any(rng, [style for style in STYLES if with_style(memory, style)])
         for memory in row_buffers(plan)
     }
+
+
+def _any(rng: np.random.Generator, allowed: list[Style]) -> Style:
+    return allowed[int(rng.integers(len(allowed)))]
 
 
 @dataclass
@@ -87,20 +91,20 @@ class RtlDesign:
         timing = run_cosim_program(program, self.rtl, self.plan, images, out, stalls, quiet_cycles)
         return compare_run(self.plan, out, golden.run(self.plan.model, images), images, compare_terms), timing
 
-    def check(self, images: np.ndarray, told: str, stalls: tuple[int, ...]) -> None:
+    def check(self, images: np.ndarray, what: str, stalls: tuple[int, ...]) -> None:
         """Golden's integers, every frame in exactly the planned cycle; with each seed of stalls the same integers."""
         comparison, timing = self.simulate(images)
-        assert timing.error is None, f"{told}: {timing.error}"
-        assert comparison.equal, f"{told}: {comparison.first}"
+        assert timing.error is None, f"{what}: {timing.error}"
+        assert comparison.equal, f"{what}: {comparison.first}"
         planned = simulate(self.plan, len(images))
         measured = tuple(end - timing.first_beat for end in timing.frame_ends)
-        assert measured == planned.outputs, f"{told}: frames end at {measured}, planned {planned.outputs}"
-        assert timing.cycles_per_frame == schedule(self.plan).cycles_per_frame, told
+        assert measured == planned.outputs, f"{what}: frames end at {measured}, planned {planned.outputs}"
+        assert timing.cycles_per_frame == schedule(self.plan).cycles_per_frame, what
         for seed in stalls:
             stalled, late = self.simulate(images, stalls=seed)
-            assert late.error is None, f"{told}, stalls {seed}: {late.error}"
-            assert stalled.equal, f"{told}, stalls {seed}: {stalled.first}"
-            assert late.frame_ends != timing.frame_ends, f"{told}: stalls {seed} did not stall"
+            assert late.error is None, f"{what}, stalls {seed}: {late.error}"
+            assert stalled.equal, f"{what}, stalls {seed}: {stalled.first}"
+            assert late.frame_ends != timing.frame_ends, f"{what}: stalls {seed} did not stall"
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text in a file of the design; the text must be there."""

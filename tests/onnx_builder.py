@@ -91,7 +91,8 @@ class Net:
 
 def find(proto: onnx.ModelProto, name: str) -> onnx.NodeProto:
     """The node called ``name``."""
-    return next(node for node in proto.graph.node if node.name == name)
+    found: onnx.NodeProto = next(node for node in proto.graph.node if node.name == name)
+    return found
 
 
 def set_attr(proto: onnx.ModelProto, node: str, **attrs: Any) -> onnx.ModelProto:

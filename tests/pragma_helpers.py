@@ -11,12 +11,10 @@ from csim_helpers import HEADER, random_foldings
 from random_models import random_qmodel
 
 from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import DIALECTS
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.planning.search.folding import build_plan
-from fpga_squeeze.verify import pragma_grammar as grammar
 from fpga_squeeze.verify import tools
-
-DIALECTS = tuple(grammar.DIALECTS)
 
 
 def _have_compiler() -> bool:

@@ -187,14 +187,15 @@ def random_qmodel(
     activation_bits: int | None = None,
     asymmetric: bool = True,
     signed_probability: float = 0.0,
+    first_kernel: int | None = None,
 ) -> QModel:
     """A random integer network: conv1 [pool1] fire2.. [poolN] conv10 pool10, every accumulator bound below
     2**24.
 
     ``min_size``, ``max_size`` bound both sides of the input image; ``max_channels`` the outputs of one
     convolution; ``asymmetric`` allows padding that differs from side to side; ``signed_probability`` is the
-    chance of a layer other than conv10 to go without ReLU. Names: conv1, pool1, fire2.., pool, conv10,
-    pool10.
+    chance of a layer other than conv10 to go without ReLU; ``first_kernel`` is that of conv1, else drawn. Names:
+    conv1, pool1, fire2.., pool, conv10, pool10.
     """
     height, width = (int(v) for v in rng.integers(min_size, max_size + 1, 2))
     channels = int(in_channels or rng.choice((1, 3)))
@@ -218,7 +219,7 @@ def random_qmodel(
             if pool is not None:
                 layers.append(pool)
 
-    kernel = int(rng.choice([k for k in (1, 3, 3, 7) if k <= min(height, width)]))
+    kernel = first_kernel or int(rng.choice([k for k in (1, 3, 3, 7) if k <= min(height, width)]))
     pads = _pads(rng, kernel // 2, asymmetric)
     pad_value = rng.integers(0, 256, channels) if any(pads) and rng.random() < 0.5 else None
     stride = count(2) if min(height, width) >= 7 else 1

@@ -68,13 +68,15 @@ def test_no_value_from_braces(tmp_path: Path) -> None:
 @needs_ac
 def test_both_libraries_agree(tmp_path: Path) -> None:
     """Ranges, shifts, products and conversions of wide integers; what streams tell of words too few or too many."""
-    told = []
+    reports = []
     for integers in LIBRARIES:
         folder = tmp_path / integers
         flags = [*csim_flags(tmp_path, integers), "-Werror"]
         objects = compile_objects(find_compiler(), [TESTS / "integers.cpp"], flags, folder)
         link(find_compiler(), objects, (), folder / "integers")
-        told.append(subprocess.run([folder / "integers"], text=True, capture_output=True, check=True).stdout)
-    vendor, ac = ([line for line in text.splitlines() if "WARNING" not in line] for text in told)
+        reports.append(
+            subprocess.run([folder / "integers"], text=True, capture_output=True, check=True).stdout
+        )
+    vendor, ac = ([line for line in text.splitlines() if "WARNING" not in line] for text in reports)
     assert vendor == ac and len(ac) == 13
-    assert [(text.count(UNDERRUN), text.count(LEFTOVER)) for text in told] == [(1, 1)] * 2
+    assert [(text.count(UNDERRUN), text.count(LEFTOVER)) for text in reports] == [(1, 1)] * 2

@@ -30,7 +30,9 @@ MISSING = _missing()
 def test_bambu_makes_golden_rtl_of_a_kernel(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     write_qdq(random_qmodel(rng, min_size=8, max_size=10, max_fires=1, asymmetric=False), tmp_path / "q.onnx")
-    project = api.generate(tmp_path / "q.onnx", tmp_path / "p", lanes=8, dialect="bambu")
+    project = api.generate(
+        tmp_path / "q.onnx", tmp_path / "p", options=api.DesignOptions(lanes=8), dialect="bambu"
+    )
     run = api.hls(project.path, kernel="pool10", frames=2)
     [kernel] = run.kernels
     assert run.good and kernel.verdict.values == 2 * project.plan.kernels[-1].output.words

@@ -151,12 +151,12 @@ def test_name_that_is_not_there(dialect: str, directive: str, hls_sources: dict[
     place, options = LEGAL[dialect, directive]
     wrong = [re.sub(r"^(variable|port)=.*", r"\1=nothing", o) for o in options]
     found = insert(hls_sources, dialect, place, line(directive, wrong))
-    told = "is no port of this function" if place == "top" else "is not declared in scope"
+    reason = "is no port of this function" if place == "top" else "is not declared in scope"
     refused(
         found,
         PLACES[place][0],
         directive,
-        f"nothing {told}",
+        f"nothing {reason}",
         "s_axis, m_axis" if place == "top" else "in scope",
     )
 

@@ -109,7 +109,7 @@ def test_a_price_makes_codes_shorter_and_pays() -> None:
         out = descend(target, start, frac, 8, price)
 
         def cost(q: np.ndarray, per_bit: float = per_bit) -> np.ndarray:
-            return target.error(q / 16) + per_bit * code[q.astype(int) + 128].sum(axis=1)
+            return np.asarray(target.error(q / 16) + per_bit * code[q.astype(int) + 128].sum(axis=1))
 
         assert np.all(cost(out) <= cost(start) + 1e-9 * (1 + np.abs(cost(start))))
         assert not out[target.weight == 0].any()
@@ -141,7 +141,7 @@ def test_backward_is_the_transpose(kernel: int, stride: int, pads: tuple[int, in
 def divergence(model: FloatModel, other: FloatModel, images: np.ndarray) -> float:
     def log_softmax(x: np.ndarray) -> np.ndarray:
         x = x - x.max(axis=1, keepdims=True)
-        return x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+        return np.asarray(x - np.log(np.exp(x).sum(axis=1, keepdims=True)))
 
     p, q = (log_softmax(float_logits(m, images)) for m in (model, other))
     return float((np.exp(p) * (p - q)).sum(axis=1).mean())

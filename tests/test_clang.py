@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,13 +40,13 @@ STRICT = (
 def system_headers() -> tuple[str, ...]:
     """``-isystem`` flags for the C++ and C headers of the machine's compiler."""
     command = [find_compiler(), "-E", "-x", "c++", "-v", "-"]
-    told = subprocess.run(command, input="", text=True, capture_output=True, check=True).stderr.splitlines()
-    start = next(n for n, line in enumerate(told) if line.startswith("#include <...> search starts here"))
-    folders = [line.strip() for line in told[start + 1 : told.index("End of search list.")]]
+    lines = subprocess.run(command, input="", text=True, capture_output=True, check=True).stderr.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("#include <...> search starts here"))
+    folders = [line.strip() for line in lines[start + 1 : lines.index("End of search list.")]]
     return ("-nostdinc", *(flag for folder in folders for flag in ("-isystem", folder)))
 
 
-def parse(file: Path, flags: tuple[str, ...], options: int = 0) -> cindex.TranslationUnit:
+def parse(file: Path, flags: tuple[str, ...], options: int = 0) -> Any:
     arguments = [*STRICT, *system_headers(), *flags]
     return cindex.Index.create().parse(str(file), args=arguments, options=options)
 
@@ -115,7 +116,7 @@ def test_no_diagnostics_with_ac_integers(dialect: Dialect, tmp_path: Path) -> No
 
 @needs_tools
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (
             "acc[c][r][l] = before + product;",
@@ -131,10 +132,10 @@ def test_no_diagnostics_with_ac_integers(dialect: Dialect, tmp_path: Path) -> No
     ],
     ids=["semicolon", "unused", "empty"],
 )
-def test_broken_source_is_seen(old: str, new: str, told: str, tmp_path: Path) -> None:
+def test_broken_source_is_seen(old: str, new: str, message: str, tmp_path: Path) -> None:
     emit_hls(random_case(32, "dense", 1), tmp_path, HEADER)
     header = tmp_path / "fsq_lanes.hpp"
     line = header.read_text().split(old)[0].count("\n") + 1
     header.write_text(replaced(old, new)(header.read_text()))
     found = diagnostics(tmp_path / "conv10.cpp", *vendor_headers())
-    assert any(text.startswith(f"fsq_lanes.hpp:{line}: ") and told in text for text in found), found
+    assert any(text.startswith(f"fsq_lanes.hpp:{line}: ") and message in text for text in found), found

@@ -121,8 +121,8 @@ def test_quantize_and_generate_from_it(capsys: Capture, tmp_path: Path, images: 
 
 def test_weight_budget(capsys: Capture, tmp_path: Path, images: Path) -> None:
     q, given = tmp_path / "q.onnx", ("--calibration", images, "--calibration-count", 2)
-    told = works(capsys, "quantize", embedded_model_path(), *given, "-o", q, "--weight-budget", 70000)
-    numbers = re.search(r"weights take ([\d,]+) bits as Huffman codes, of 70,000", told)
+    printed = works(capsys, "quantize", embedded_model_path(), *given, "-o", q, "--weight-budget", 70000)
+    numbers = re.search(r"weights take ([\d,]+) bits as Huffman codes, of 70,000", printed)
     assert numbers and 60000 < int(numbers[1].replace(",", "")) <= 70000
     model = read_model(q)
     assert isinstance(model, QModel)
@@ -190,7 +190,7 @@ def test_preprocessing_is_folded(capsys: Capture, tmp_path: Path, net: onnx.Mode
     works(capsys, "generate", tmp_path / "a.onnx", "-o", tmp_path / "a", "--lanes", 8)
     works(capsys, "generate", tmp_path / "b.onnx", "-o", tmp_path / "b", "--lanes", 8)
     a, b = load_project(tmp_path / "a").model, load_project(tmp_path / "b").model
-    assert a.preprocess.mean == b.preprocess.mean == (104, 117, 123)
+    assert a.preprocess.mean == b.preprocess.mean == (104.0, 117.0, 123.0)
     assert all(np.array_equal(x.weight, y.weight) for x, y in zip(a.convs, b.convs, strict=True))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +9,14 @@ import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
 from random_models import random_images, random_qmodel
+from seeds import SEED
+from typing_extensions import assert_never
 
-from fpga_squeeze.network.graph import QConv, QFire, QModel
+from fpga_squeeze.network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
 from fpga_squeeze.planning.search.folding import engine_layers
 from fpga_squeeze.planning.weight_memories import FORMATS, WeightFormat
 
 FRAMES = 3
-SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))
 
 
 def pruned(rng: np.random.Generator, model: QModel) -> QModel:
@@ -29,21 +28,24 @@ def pruned(rng: np.random.Generator, model: QModel) -> QModel:
         keep &= (rng.random(len(conv.bias)) > 0.1)[:, None, None, None]
         return replace(conv, weight=conv.weight * keep)
 
-    layers = []
+    layers: list[QLayer] = []
     for layer in model.layers:
-        if isinstance(layer, QConv):
-            layers.append(prune(layer))
-        elif isinstance(layer, QFire):
-            layers.append(
-                replace(
-                    layer,
-                    squeeze=prune(layer.squeeze),
-                    expand1x1=prune(layer.expand1x1),
-                    expand3x3=prune(layer.expand3x3),
+        match layer:
+            case QConv():
+                layers.append(prune(layer))
+            case QFire():
+                layers.append(
+                    replace(
+                        layer,
+                        squeeze=prune(layer.squeeze),
+                        expand1x1=prune(layer.expand1x1),
+                        expand3x3=prune(layer.expand3x3),
+                    )
                 )
-            )
-        else:
-            layers.append(layer)
+            case QMaxPool() | QGlobalAvgPool():
+                layers.append(layer)
+            case _:
+                assert_never(layer)
     return replace(model, layers=tuple(layers))
 
 
@@ -54,17 +56,19 @@ def _check(seed: int, folder: Path) -> None:
     formats: list[WeightFormat] = [
         FORMATS[i] for i in rng.integers(0, len(FORMATS), len(engine_layers(model)))
     ]
-    told = f"FSQ_SEED={seed}, foldings {[str(f) for f in foldings]}, {formats}"
-    print(told)  # shown where anything below fails
+    what = f"seed {seed}, foldings {[str(f) for f in foldings]}, {formats}"
+    print(what)  # shown where anything below fails
     design = RtlDesign.emit(model, foldings, folder, formats=formats)
-    design.check(random_images(rng, model, FRAMES), told, (1 + seed % 1000,))
+    design.check(random_images(rng, model, FRAMES), what, (1 + seed % 1000,))
 
 
+@pytest.mark.fuzz
 def test_small_network(tmp_path: Path) -> None:
     _check(SEED, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(1, 12))
 def test_random_networks(number: int, tmp_path: Path) -> None:
     _check(SEED + number, tmp_path)

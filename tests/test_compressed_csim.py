@@ -25,6 +25,7 @@ from csim_helpers import (
     simulate,
 )
 from random_models import random_images, random_qmodel
+from seeds import SEED
 from test_compressed import pruned
 
 from fpga_squeeze.emit.contents import coded_words
@@ -97,11 +98,21 @@ def test_random_networks(seed: int, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.slow
-def test_fresh_random_network(tmp_path: Path) -> None:
-    seed = int(np.random.SeedSequence().generate_state(1)[0])
-    print(f"seed {seed}")
-    plan, images = random_case(seed, CODED)
+@pytest.mark.fuzz
+def test_drawn_random_network(tmp_path: Path) -> None:
+    plan, images = random_case(SEED, CODED)
     check(plan, images, tmp_path)
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["dense", "huffman"])
+def test_kernel_of_5x5(weights: WeightFormat, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    model = pruned(rng, random_qmodel(rng, first_kernel=5, min_size=9, max_size=14, max_fires=1))
+    foldings = random_foldings(rng, model)
+    plan = build_plan(model, foldings, formats=[weights] * len(foldings))
+    check(plan, random_images(rng, model, 3), tmp_path)
 
 
 @needs_tools
@@ -293,8 +304,8 @@ def test_wrong_bound(built: Built, kind: str, tmp_path: Path) -> None:
         f"{engine.name}_{kind}_code", "bound", len(stream.codes) - 1, first - 1, -(1 << (limit - first))
     )
     # seen at the stream, or at the lanes
-    told = rf"{stream.memory.name}: (no codeword|a segment|padding)|{engine.name}: .*term"
-    with pytest.raises(FpgaSqueezeError, match=f"csim: ({told})"):
+    reason = rf"{stream.memory.name}: (no codeword|a segment|padding)|{engine.name}: .*term"
+    with pytest.raises(FpgaSqueezeError, match=f"csim: ({reason})"):
         built.broken(tmp_path, f"{engine.name}.cpp", change)
 
 

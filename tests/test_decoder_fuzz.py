@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from decoder_cases import DecoderCase, random_case, write_cases
+from seeds import SEED
 
 from fpga_squeeze.network.fixed_point import IntArray
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_hls_headers, find_verilator, link
 
 TESTS = Path(__file__).parent
-SEED = int(os.environ.get("FSQ_SEED", secrets.randbelow(1 << 30)))
 TABLES = 10_000
 
 
@@ -79,17 +77,19 @@ def check(bench: Path, tables: int, folder: Path) -> None:
     place = 0
     for number, symbols in enumerate(want):
         part = got[place : place + len(symbols)]
-        assert np.array_equal(part, symbols), f"FSQ_SEED={SEED}, case {number}: {part} is not {symbols}"
+        assert np.array_equal(part, symbols), f"case {number}: {part} is not {symbols}"
         place += len(symbols)
     assert place == len(got)
     print(f"{bench.parent.name}: {3 * len(cases)} codes, {place} symbols equal")
 
 
+@pytest.mark.fuzz
 def test_decoder(bench: Path, tmp_path: Path) -> None:
     check(bench, 300, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.fuzz
 def test_decoder_many(bench: Path, tmp_path: Path) -> None:
     check(bench, TABLES, tmp_path)
 

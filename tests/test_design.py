@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from fpga_squeeze.device.catalogue import Device, find_device
-from fpga_squeeze.flow.design import Design, PlanOptions, design
+from fpga_squeeze.flow.design import Design, DesignOptions, design
 from fpga_squeeze.flow.sources import DEFAULTS, QuantizeOptions
 from fpga_squeeze.planning.cost.placement import fits
 from fpga_squeeze.planning.timing import schedule
+from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.quantization.budget import coded_size
 
 
@@ -18,9 +19,8 @@ def _device(ramb36: int, lut_memory: int) -> Device:
     return replace(find_device("xc7z020"), ramb36=ramb36, lut_memory=lut_memory)
 
 
-def _digits(device: Device, weights: str = "huffman", options: QuantizeOptions = DEFAULTS) -> Design:
-    assert weights in ("huffman", "dense")
-    return design(None, options, PlanOptions(device=device, weights=weights))  # type: ignore[arg-type]
+def _digits(device: Device, weights: WeightFormat = "huffman", options: QuantizeOptions = DEFAULTS) -> Design:
+    return design(None, DesignOptions(device=device, weights=weights, quantize=options))
 
 
 def _size(made: Design) -> int:
@@ -50,11 +50,11 @@ def test_weights_are_rounded_where_it_helps(ramb36: int, lut_memory: int) -> Non
 def test_a_budget_of_ones_own_is_left_as_it_is() -> None:
     made = _digits(_device(16, 1000), options=LARGE)
     (note,) = made.notes
-    assert note.startswith("the device's memory holds the plan back") and "--weight-budget" in note
+    assert note.startswith("the device's memory holds the plan back") and "field weight_budget" in note
 
 
 def test_dense_weights_are_not_rounded() -> None:
     """Fewer bits make codes shorter, not plain numbers; the advice is another format."""
     made = _digits(_device(10, 1400), "dense")
     assert all("rounded" not in note for note in made.notes)
-    assert made.notes == () or "--weights huffman" in made.notes[0]
+    assert made.notes == () or "field weights huffman" in made.notes[0]

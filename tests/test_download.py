@@ -23,7 +23,7 @@ RELEASED = Path(__file__).parents[2] / "shared" / "models" / "compressed_Squeeze
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of a server on this machine, which MODELS is told to expect CONTENT from."""
+    """Address of a server on this machine, which MODELS says to expect CONTENT from."""
     root = tmp_path / "www"
     root.mkdir()
     (root / "net.bin").write_bytes(CONTENT)
@@ -50,16 +50,16 @@ def test_fetched_file_is_whole(server: str, tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    ("file", "told"), [("cut.bin", "255,999 bytes"), ("long.bin", "SHA-256 differs"), ("lost", "404")]
+    ("file", "reason"), [("cut.bin", "255,999 bytes"), ("long.bin", "SHA-256 differs"), ("lost", "404")]
 )
 def test_other_bytes_leave_nothing(
-    file: str, told: str, server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    file: str, reason: str, server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "out"
     target.mkdir()
     assert main(["download", NAME, "-o", str(target), "--url", f"{server}/{file}"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error:") and told in error and file in error
+    assert error.startswith("error:") and reason in error and file in error
     assert list(target.iterdir()) == []
 
 

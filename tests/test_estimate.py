@@ -81,7 +81,7 @@ def test_without_a_device_nothing_fits_or_not() -> None:
 
 
 def test_small_device_tells_what_is_short_and_by_how_much() -> None:
-    numbers = api.estimate(device="XC7Z007S", lanes=200)
+    numbers = api.estimate(options=api.DesignOptions(device="XC7Z007S", lanes=200))
     assert numbers.fits is False
     (dsp,) = [s for s in numbers.short if s.resource == "DSP slices"]
     assert dsp.missing == numbers.dsp - 66
@@ -122,5 +122,7 @@ def test_luts_of_distributed_memory(depth: int, width: int, copies: int, luts: i
 
 
 def test_more_lanes_are_not_slower() -> None:
-    speeds = [api.estimate(lanes=lanes).cycles_per_frame for lanes in (16, 32, 64, 128)]
+    speeds = [
+        api.estimate(options=api.DesignOptions(lanes=lanes)).cycles_per_frame for lanes in (16, 32, 64, 128)
+    ]
     assert speeds == sorted(speeds, reverse=True)

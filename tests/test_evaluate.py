@@ -61,7 +61,8 @@ def test_ranks() -> None:
 
 def test_json(capsys: Capture, data: Path) -> None:
     out = json.loads(works(capsys, *arguments(data, "--float", embedded_model_path(), "--json")))
-    images, labels = (x[:COUNT] for x in embedded_accuracy_set())
+    all_images, all_labels = embedded_accuracy_set()
+    images, labels = all_images[:COUNT], all_labels[:COUNT]
     source, model = read_model(embedded_model_path()), read_model(data / "q.onnx")
     assert isinstance(source, FloatModel) and isinstance(model, QModel)
     floats, integers = float_logits(source, images), golden.run(model, images)["logits"]
@@ -179,7 +180,7 @@ def test_a_model_in_memory_is_quantised_as_its_file(data: Path, tmp_path: Path) 
     options = QuantizeOptions(data / "digits", calibration_count=12, seed=5)
     api.quantize(source, tmp_path / "q.onnx", options)
     assert (tmp_path / "q.onnx").read_bytes() == (data / "q.onnx").read_bytes()
-    with pytest.raises(FpgaSqueezeError, match="give --calibration IMAGES"):
+    with pytest.raises(FpgaSqueezeError, match="give images as field calibration"):
         api.quantize(source, tmp_path / "q.onnx")
 
 
@@ -201,7 +202,7 @@ def test_labels(tmp_path: Path) -> None:
 
     def labels(text: str | bytes, names: tuple[str, ...] = ("a.png", "b.png")) -> list[int]:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return read_labels(path, names, 10).tolist()
+        return [int(label) for label in read_labels(path, names, 10)]
 
     assert labels("a.png,3\nb.png,4\n") == [3, 4]
     assert labels("\ufeffLabel,wnid,File\n4,n1,b.png\n3,n0,a.png\n99,n2,other.png\n\n") == [3, 4]
@@ -246,7 +247,7 @@ def test_mistakes(capsys: Capture, data: Path, tmp_path: Path) -> None:
     refused = fails(capsys, 2, "evaluate", tmp_path / "p", *base, "--exclude-calibration")
     assert "does not name the images" in refused
     calibrated = ["quantize", embedded_model_path(), "-o", tmp_path / "q.onnx", "--calibration-count"]
-    assert "give --calibration" in fails(capsys, 2, *calibrated, 5)
+    assert "as --calibration" in fails(capsys, 2, *calibrated, 5)
     assert "holds 40 images" in fails(capsys, 2, *calibrated, 41, "--calibration", data / "digits")
     assert "give 1 to 40" in fails(capsys, 2, *calibrated, 0, "--calibration", data / "digits")
     assert not (tmp_path / "q.onnx").exists()

@@ -12,6 +12,7 @@ from model_equality import differences
 from onnx import TensorProto, helper, numpy_helper
 from onnx_builder import Net, ort_logits
 from random_models import random_images, random_qmodel
+from seeds import seeds
 
 from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
 from fpga_squeeze.export.qdq import write_qdq
@@ -96,6 +97,19 @@ def test_auto_pad_and_sizes(tmp_path: Path, size: tuple[int, int], mode: str) ->
     net = Net(seed=4, size=size, channels=1)
     x = net.relu(net.conv("image", 4, 1, 7, strides=[2, 2], auto_pad=mode))
     agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    "more", [{}, {"pads": [2, 2, 2, 2]}, {"pads": [0, 1, 2, 1]}, {"auto_pad": "SAME_UPPER"}]
+)
+def test_kernel_of_5x5(tmp_path: Path, stride: int, more: dict[str, Any]) -> None:
+    """As the first layer and as one behind it."""
+    net = Net(seed=5, size=(19, 14))
+    x = net.relu(net.conv("image", 4, 3, 5, strides=[stride] * 2, **more))
+    x = net.relu(net.conv(x, 6, 4, 5, pads=[2, 2, 2, 2]))
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
+    assert [conv.kernel for conv in model.convs] == [5, 5]
 
 
 @pytest.mark.parametrize("ceil", [0, 1])
@@ -223,8 +237,9 @@ def test_imagenet_model() -> None:
 # ------------------------------------------------------------------------------------------------- QDQ files
 
 
+@pytest.mark.fuzz
 def test_own_export_comes_back(tmp_path: Path) -> None:
-    for seed in np.random.SeedSequence().generate_state(10):
+    for seed in seeds(10):
         print(f"seed {seed}")
         model = random_qmodel(np.random.default_rng(seed), signed_probability=0.3)
         write_qdq(model, tmp_path / "q.onnx")

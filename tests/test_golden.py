@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_equality import differences
 from random_models import random_images, random_qmodel
+from seeds import seeds
 
 from fpga_squeeze.datasets.images import (
     embedded_calibration,
@@ -39,7 +40,6 @@ from fpga_squeeze.quantization.quantize import PRESETS, quantize
 from fpga_squeeze.verify.oracle import ort_integers
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
-SEEDS = [int(s) for s in np.random.SeedSequence().generate_state(12)]
 
 
 def assert_equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
@@ -68,13 +68,25 @@ def test_embedded_model_equals_onnxruntime(digits: QModel) -> None:
 
 
 # Not parametrised by the seeds: names of tests that change from run to run help nobody.
+@pytest.mark.fuzz
 def test_random_models_equal_onnxruntime(tmp_path: Path) -> None:
-    for seed in SEEDS:
+    for seed in seeds(12):
         print(f"seed {seed}")
         rng = np.random.default_rng(seed)
         model = random_qmodel(rng, signed_probability=0.2)
         images = random_images(rng, model, 3)
         assert not inexact(model), inexact(model)
+        assert_equal(golden.run(model, images, inner=True), ort_integers(model, images))
+        write_qdq(model, tmp_path / "q.onnx")
+        assert not differences(model, read_model(tmp_path / "q.onnx"))
+
+
+def test_kernel_of_5x5_equals_onnxruntime(tmp_path: Path) -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        model = random_qmodel(rng, first_kernel=5, min_size=7, signed_probability=0.2)
+        images = random_images(rng, model, 3)
+        assert model.convs[0].kernel == 5 and not inexact(model)
         assert_equal(golden.run(model, images, inner=True), ort_integers(model, images))
         write_qdq(model, tmp_path / "q.onnx")
         assert not differences(model, read_model(tmp_path / "q.onnx"))
@@ -286,16 +298,16 @@ def test_average_ties_survive_in_onnxruntime(h: int, w: int, extra: int, signed:
     wide = TensorType(Shape(channels, h, w), 12, signed, 0)
     weight = np.array([1, 2, 3, 4, 5, 6, 7]).reshape(-1, 1, 1, 1) * (rng.choice((-1, 1)) if signed else 1)
     zero = np.zeros(channels, dtype=np.int64)
-    conv = QConv("conv", weight, 4, zero, zero, 1, (0, 0, 0, 0), not signed, np.zeros(1), source, wide)
+    conv = QConv("conv", weight, 4, zero, zero, 1, (0, 0, 0, 0), not signed, zero[:1], source, wide)
     pool = QGlobalAvgPool("pool", wide, TensorType(Shape(channels, 1, 1), 12, signed, extra))
     model = QModel("average", source, (conv, pool))
     count = h * w
-    images = np.zeros((4, count), dtype=np.uint8)
-    for image in images:
+    flat = np.zeros((4, count), dtype=np.uint8)
+    for image in flat:
         total = int(rng.integers(0, 100)) * count + count // 2 + int(rng.integers(-1, 2))
         image[:] = max(total, 0) // count
         image[: max(total, 0) % count] += 1
-    images = images.reshape(4, h, w, 1)
+    images = flat.reshape(4, h, w, 1)
     out = golden.run(model, images, inner=True)
     for n, c in np.ndindex(4, channels):
         total = int(images[n].sum()) * int(weight[c, 0, 0, 0])

@@ -63,7 +63,7 @@ class Design:
 
     def run(self, name: str, program: Path, expected: Path | None = None) -> tuple[int, Verdict]:
         [top] = find_tops(self.plan, name)
-        command = [
+        command: list[str | Path] = [
             program,
             str(FRAMES),
             self.words(top.input_file),
@@ -167,7 +167,7 @@ def test_bench_refuses_files_of_another_size(design: Design, tmp_path: Path) -> 
     program = design.build(LOGITS, tmp_path / "logits", "bambu", {})
     short = tmp_path / "short.bin"
     short.write_bytes(b"123")
-    command = [program, str(FRAMES), design.words("pool10.bin")]
+    command: list[str | Path] = [program, str(FRAMES), design.words("pool10.bin")]
     done = subprocess.run([*command, short], text=True, capture_output=True, check=False)
     assert done.returncode == 2 and "short.bin holds 3 bytes" in done.stderr
     done = subprocess.run([*command, tmp_path / "none"], text=True, capture_output=True, check=False)

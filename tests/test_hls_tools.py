@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fake_hls_tools import write_fake
 
-from fpga_squeeze import api
+from fpga_squeeze import api, load_project
 from fpga_squeeze.cli import main
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.verify.hls.bench import read_verdict
@@ -31,7 +31,9 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The embedded design in both dialects."""
     folder = tmp_path_factory.mktemp("projects")
     return {
-        dialect: api.generate(output=folder / dialect, lanes=64, dialect=dialect).path
+        dialect: api.generate(
+            output=folder / dialect, options=api.DesignOptions(lanes=64), dialect=dialect
+        ).path
         for dialect in ("bambu", "vitis")
     }
 
@@ -61,7 +63,7 @@ def test_bambu_over_all_kernels(fake: pytest.MonkeyPatch, projects: dict[str, Pa
     code, out, err = hls(capsys, projects["bambu"], "--json")
     assert code == 0, err
     result = json.loads(out)
-    plan = api.load_project(projects["bambu"]).plan
+    plan = load_project(projects["bambu"]).plan
     assert [k["name"] for k in result["kernels"]] == [top.name for top in all_tops(plan)]
     assert result["equal"] and result["version"] == "9.9-test - Revision 0123abcd"
     assert result["values_compared"] == sum(top.frame_values for top in all_tops(plan))
@@ -219,7 +221,9 @@ def test_names_of_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_path_with_a_blank_is_refused(fake: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture) -> None:
-    project = api.generate(output=tmp_path / "my design", lanes=16, dialect="bambu").path
+    project = api.generate(
+        output=tmp_path / "my design", options=api.DesignOptions(lanes=16), dialect="bambu"
+    ).path
     code, _, err = hls(capsys, project)
     assert code == 2 and "take no blanks" in err
 
@@ -243,7 +247,7 @@ def test_verilator_for_bambu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_verdict_needs_every_frame(projects: dict[str, Path]) -> None:
-    top = find_tops(api.load_project(projects["bambu"]).plan, "pool1")[0]
+    top = find_tops(load_project(projects["bambu"]).plan, "pool1")[0]
     line = f"FSQ kernel=pool1 frame=0 words={top.frame_words} values={top.frame_values} mismatches=0 left=0"
     assert read_verdict([line, "other output"], top, 1).equal
     with pytest.raises(FpgaSqueezeError, match="compared 1 of 2 frames"):
@@ -259,7 +263,7 @@ def test_verdict_needs_every_frame(projects: dict[str, Path]) -> None:
 
 def test_planned_loops_are_read_from_the_sources(projects: dict[str, Path]) -> None:
     folder = projects["vitis"] / "hls"
-    plan = api.load_project(projects["vitis"]).plan
+    plan = load_project(projects["vitis"]).plan
     for top in [*all_tops(plan), *find_tops(plan, WHOLE)]:
         loops = planned_loops(folder / name for name in top.sources)
         assert all(loop.interval in (1, 2) for loop in loops), top.name

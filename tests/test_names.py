@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -88,7 +89,8 @@ def test_golden_arrays_can_be_written(tmp_path: Path) -> None:
     """numpy.savez takes arrays by name beside arguments of its own."""
     model = named_model(CASES[3], tmp_path / "m.onnx")
     values = golden.run(model, random_images(np.random.default_rng(0), model, 1))
-    np.savez_compressed(tmp_path / "golden.npz", **values)
+    arrays: dict[str, Any] = dict(values)
+    np.savez_compressed(tmp_path / "golden.npz", **arrays)
     assert set(np.load(tmp_path / "golden.npz")) == set(values)
 
 

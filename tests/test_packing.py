@@ -293,12 +293,12 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_project_rebuilds_the_plan(tmp_path: Path) -> None:
-    made = api.generate(output=tmp_path / "p", lanes=40, products_per_dsp=2)
+    made = api.generate(output=tmp_path / "p", options=api.DesignOptions(lanes=40, products_per_dsp=2))
     again = load_project(tmp_path / "p")
     assert again.plan.multipliers == made.plan.multipliers == TWO
     assert [e.packing for e in again.plan.engines] == [e.packing for e in made.plan.engines]
     numbers = api.estimate(tmp_path / "p")
     assert numbers.products_per_dsp == 2
     assert numbers.dsp <= 40 < numbers.lanes
-    assert api.estimate(tmp_path / "p", products_per_dsp=1).dsp <= 40
-    assert api.estimate(tmp_path / "p", lanes=20).products_per_dsp == 2
+    assert api.estimate(tmp_path / "p", options=api.DesignOptions(products_per_dsp=1)).dsp <= 40
+    assert api.estimate(tmp_path / "p", options=api.DesignOptions(lanes=20)).products_per_dsp == 2

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER, RtlDesign, random_foldings
-from fpga_squeeze.project.project.project import Source, create_project, load_project
 from model_equality import differences
 from random_models import random_images, random_qmodel
 
 from bench.networks import squeezenet
 from fpga_squeeze.device.block_ram import STYLES, URAM_DEPTH, row_memory, with_style
 from fpga_squeeze.device.catalogue import Device, find_device
-from fpga_squeeze.emit.hls import DIALECTS, emit_hls
+from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.planning.cost.estimate import estimate
@@ -27,6 +27,8 @@ from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
+from fpga_squeeze.project.manifest import Source
+from fpga_squeeze.project.project import create_project, load_project
 from fpga_squeeze.verify.synthesis import map_kernels
 
 BIG = Device("BIG", "x", "zynq-ultrascale+", 10_000, 10_000, 1_000_000, 500_000, "made up", 10_000)
@@ -120,7 +122,7 @@ def test_unknown_buffer_or_ram_is_refused() -> None:
 
 
 def test_dense_weights_are_too_many_for_a_zu5ev() -> None:
-    """SqueezeNet v1.1 on a KV260: all rows leave block RAM, and what the weights need beyond it is told."""
+    """SqueezeNet v1.1 on a KV260: all rows leave block RAM, and what the weights need beyond it is named."""
     device = find_device("kv260")
     plan = make_plan(squeezenet("1.1", 224), None, device)
     assert "block" not in styles(plan).values()
@@ -152,7 +154,7 @@ def test_project_keeps_the_placement(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_hls_binds_every_row_buffer(dialect: str, tmp_path: Path) -> None:
+def test_hls_binds_every_row_buffer(dialect: Dialect, tmp_path: Path) -> None:
     plan = _plan(2)
     for style in STYLES:
         emit_hls(with_styles(plan, dict.fromkeys(styles(plan), style)), tmp_path / style, HEADER, dialect)

@@ -47,11 +47,11 @@ def test_cost_is_the_plan(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_search_finds_the_best(seed: int) -> None:
-    """No choice of foldings within the budget has a faster slowest engine (all of them are tried)."""
+    """No choice of foldings within the budget has a faster slowest engine: all that no other dominates are tried."""
     model = _model(seed)
     layers = list(model.layers)
     fronts = [
-        pareto(all_choices(layer, layers[i + 1]))[:6]
+        pareto(all_choices(layer, layers[i + 1]))
         for i, layer in enumerate(layers)
         if isinstance(layer, QConv | QFire)
     ]
@@ -61,7 +61,7 @@ def test_search_finds_the_best(seed: int) -> None:
         for combination in product(*fronts)
         if sum(c.dsp for c in combination) <= budget
     )
-    assert max(e.work_cycles for e in plan_for_lanes(model, budget).engines) <= best
+    assert max(e.work_cycles for e in plan_for_lanes(model, budget).engines) == best
 
 
 def test_budget_too_small() -> None:

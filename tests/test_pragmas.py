@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from csim_helpers import HEADER, random_foldings
-from pragma_helpers import COMPILER, DIALECTS, changed
+from pragma_helpers import COMPILER, changed
 from random_models import random_qmodel
 from test_compressed import pruned
 
 from fpga_squeeze.datasets.images import embedded_calibration, embedded_model_path
 from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import FloatModel
 from fpga_squeeze.planning.plan import Plan
@@ -71,7 +72,7 @@ def digits() -> Plan:
     return plan_for_lanes(quantize(model, embedded_calibration()[:32]), 64)
 
 
-def check_sources(plan: Plan, dialect: str, folder: Path) -> Counter[str]:
+def check_sources(plan: Plan, dialect: Dialect, folder: Path) -> Counter[str]:
     """Nothing is wrong with the sources of ``plan``; returns how often each directive stands in them."""
     emit_hls(plan, folder, HEADER, dialect)
     report = check_folder(folder, dialect)
@@ -86,14 +87,14 @@ def check_sources(plan: Plan, dialect: str, folder: Path) -> Counter[str]:
     "seed", [1, 4, pytest.param(7, marks=pytest.mark.slow), pytest.param(12, marks=pytest.mark.slow)]
 )
 def test_random_designs(
-    dialect: str, weights: WeightFormat, products: int, seed: int, tmp_path: Path
+    dialect: Dialect, weights: WeightFormat, products: int, seed: int, tmp_path: Path
 ) -> None:
     seen = check_sources(random_case(seed, weights, products), dialect, tmp_path)
     assert USED[dialect] - {"dependence"} <= set(seen)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_digits(dialect: str, tmp_path: Path) -> None:
+def test_digits(dialect: Dialect, tmp_path: Path) -> None:
     seen = check_sources(digits(), dialect, tmp_path)
     assert all(seen[directive] > 0 for directive in USED[dialect])
     ports = re.findall(
@@ -109,7 +110,7 @@ def _pragmas(source: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_dataflow_is_canonical(dialect: str, tmp_path: Path) -> None:
+def test_dataflow_is_canonical(dialect: Dialect, tmp_path: Path) -> None:
     for i, plan in enumerate((digits(), random_case(4, "huffman", 1))):
         emit_hls(plan, tmp_path / str(i), HEADER, dialect)
         unit = read_source(tmp_path / str(i) / "fsq_top.cpp")
@@ -204,7 +205,7 @@ def before_the_end(statement: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reasons"),
     [
         (before_the_end("if (true) { }"), ["a statement with if"]),
         (before_the_end("for (int i = 0; i < 2; ++i) { }"), ["a statement with for"]),
@@ -241,9 +242,11 @@ def before_the_end(statement: str) -> Callable[[str], str]:
     ],
     ids=lambda v: "-".join(v)[:30] if isinstance(v, list) else "",
 )
-def test_broken_dataflow(change: Callable[[str], str], told: list[str], hls_sources: dict[str, Path]) -> None:
+def test_broken_dataflow(
+    change: Callable[[str], str], reasons: list[str], hls_sources: dict[str, Path]
+) -> None:
     found = broken_top(hls_sources, change)
-    for text in told:
+    for text in reasons:
         assert any(
             re.search(text, f) and re.match(r"fsq_top\.cpp:\d+: dataflow region: ", f) for f in found
         ), found

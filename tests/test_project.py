@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fpga_squeeze.project.project.project import MANIFEST, Project, is_project, parse_folding
 from model_equality import differences
 
 from fpga_squeeze import api, load_project
 from fpga_squeeze.datasets.images import embedded_images
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
 from fpga_squeeze.planning.plan import Folding
+from fpga_squeeze.project.manifest import MANIFEST, is_project, parse_folding
+from fpga_squeeze.project.project import Project
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return api.generate(output=tmp_path_factory.mktemp("made") / "p", lanes=40)
+    return api.generate(output=tmp_path_factory.mktemp("made") / "p", options=api.DesignOptions(lanes=40))
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_holds_what_its_manifest_lists(made: Project) -> None:
 
 
 def test_the_same_input_gives_the_same_files(made: Project, tmp_path: Path) -> None:
-    again = api.generate(output=tmp_path / "q", lanes=40)
+    again = api.generate(output=tmp_path / "q", options=api.DesignOptions(lanes=40))
     first, second = content(made.path), content(again.path)
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name] and not name.endswith(".npz")] == []
@@ -69,7 +70,7 @@ def test_the_same_input_gives_the_same_files(made: Project, tmp_path: Path) -> N
 
 def test_replaces_a_project_and_nothing_else(copy: Path) -> None:
     (copy / "run").mkdir()
-    api.generate(output=copy, lanes=24)
+    api.generate(output=copy, options=api.DesignOptions(lanes=24))
     assert load_project(copy).plan.lane_budget == 24
     assert not (copy / "run").exists()
     assert [p.name for p in copy.parent.iterdir()] == [copy.name]
@@ -78,10 +79,10 @@ def test_replaces_a_project_and_nothing_else(copy: Path) -> None:
 def test_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("years of work")
-    with pytest.raises(FpgaSqueezeError, match="--force"):
-        api.generate(output=tmp_path / "work", lanes=24)
+    with pytest.raises(FpgaSqueezeError, match="field force"):
+        api.generate(output=tmp_path / "work", options=api.DesignOptions(lanes=24))
     assert content(tmp_path) == {"work/thesis.txt": b"years of work"}
-    api.generate(output=tmp_path / "work", lanes=24, force=True)
+    api.generate(output=tmp_path / "work", options=api.DesignOptions(lanes=24), force=True)
     assert is_project(tmp_path / "work")
 
 
@@ -90,7 +91,7 @@ def test_never_replaces_a_repository_or_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for name, reason in (("repo", "holds other work"), ("file", "no folder")):
         with pytest.raises(FpgaSqueezeError, match=reason):
-            api.generate(output=tmp_path / name, lanes=24, force=True)
+            api.generate(output=tmp_path / name, options=api.DesignOptions(lanes=24), force=True)
     assert (tmp_path / "repo" / ".git").is_dir()
     assert (tmp_path / "file").read_text() == "x"
 
@@ -103,11 +104,11 @@ def test_an_error_while_writing_leaves_the_old_project(copy: Path, monkeypatch: 
 
     monkeypatch.setattr("fpga_squeeze.project.project.emit_rtl", full)
     with pytest.raises(FpgaSqueezeError, match="No space left on device"):
-        api.generate(output=copy, lanes=24)
+        api.generate(output=copy, options=api.DesignOptions(lanes=24))
     assert content(copy) == before
     assert [p.name for p in copy.parent.iterdir()] == [copy.name]
     with pytest.raises(FpgaSqueezeError):
-        api.generate(output=copy.parent / "a" / "b" / "c", lanes=24)
+        api.generate(output=copy.parent / "a" / "b" / "c", options=api.DesignOptions(lanes=24))
     assert not (copy.parent / "a").exists()
 
 
@@ -115,9 +116,9 @@ def test_what_does_not_fit_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(
         DoesNotFitError, match=r"does not fit XC7Z010: DSP slices: needs \d+, .* short by \d+"
     ):
-        api.generate(output=tmp_path / "p", device="XC7Z010", lanes=200)
+        api.generate(output=tmp_path / "p", options=api.DesignOptions(device="XC7Z010", lanes=200))
     with pytest.raises(DoesNotFitError, match="short by"):
-        api.generate(output=tmp_path / "p", lanes=2)
+        api.generate(output=tmp_path / "p", options=api.DesignOptions(lanes=2))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -167,12 +168,14 @@ def test_damaged_images(copy: Path) -> None:
 
 
 def test_folding_by_hand(tmp_path: Path) -> None:
-    project = api.generate(output=tmp_path / "p", lanes=64, foldings={"fire2": Folding(4, 2, 3)})
+    project = api.generate(
+        output=tmp_path / "p", options=api.DesignOptions(lanes=64, foldings={"fire2": Folding(4, 2, 3)})
+    )
     folding = load_project(tmp_path / "p").plan.engines[1].folding
     assert (folding.phases, folding.rows, folding.channels) == (4, 2, 3)
     assert project.manifest.foldings["fire2"] == str(folding)
     with pytest.raises(FpgaSqueezeError, match="no such engine"):
-        api.generate(output=tmp_path / "q", foldings={"fire99": Folding(1, 1, 1)})
+        api.generate(output=tmp_path / "q", options=api.DesignOptions(foldings={"fire99": Folding(1, 1, 1)}))
     for text in ("1,2", "a,b,c", "", "1,2,3,4,5"):
         with pytest.raises(FpgaSqueezeError, match="k,r,c"):
             parse_folding(text)

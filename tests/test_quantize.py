@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def digits_float() -> FloatModel:
     return model
 
 
-def small(tmp_path: Path, **options: int) -> FloatModel:
+def small(tmp_path: Path, **options: Any) -> FloatModel:
     """A random float SqueezeNet for 17x15 RGB images."""
     net = Net(**options)
     model = read_model(net.save(tmp_path / "net.onnx", net.squeezenet()))
@@ -52,11 +53,12 @@ def photos(n: int, shape: Shape, seed: int = 0) -> np.ndarray:
     noise = rng.uniform(0, 255, (n, shape.height + 4, shape.width + 4, shape.channels))
     smooth = np.mean([noise[:, i : i + shape.height, i : i + shape.width] for i in range(5)], axis=0)
     bright = np.clip(smooth + rng.uniform(-60, 60, (n, 1, 1, shape.channels)), 0, 255)
-    return bright.astype(np.uint8)
+    return np.asarray(bright, dtype=np.uint8)
 
 
 def real_logits(model: QModel, images: np.ndarray) -> np.ndarray:
-    return np.ldexp(golden.run(model, images, keep=False)["logits"].astype(float), -model.output.frac)
+    logits = golden.run(model, images, keep=False)["logits"]
+    return np.asarray(np.ldexp(logits.astype(float), -model.output.frac))
 
 
 def error(model: FloatModel, q: QModel, images: np.ndarray, preprocess: Preprocess) -> float:
@@ -76,7 +78,8 @@ def test_digits_keep_their_accuracy() -> None:
 
 
 def test_deterministic_and_steps() -> None:
-    model, images, steps = digits_float(), embedded_calibration()[:8], []
+    model, images = digits_float(), embedded_calibration()[:8]
+    steps: list[str] = []
     a = quantize(model, images, on_step=steps.append)
     assert not differences(a, quantize(model, images))
     names = [layer.name for layer in model.layers]
@@ -251,7 +254,7 @@ def test_refusals(tmp_path: Path, images: np.ndarray, options: dict[str, object]
 
 
 def test_bgr_needs_three_channels() -> None:
-    with pytest.raises(FpgaSqueezeError, match="--bgr"):
+    with pytest.raises(FpgaSqueezeError, match="field bgr"):
         quantize(digits_float(), embedded_calibration()[:2], Preprocess(bgr=True))
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER
-from fpga_squeeze.project.project.project import Project
 from random_models import random_qmodel
 
 from fpga_squeeze import api
@@ -22,6 +21,7 @@ from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
 from fpga_squeeze.planning.plan import Folding
 from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.synthesis import Resources, Synthesis, find_yosys, map_kernels
 
@@ -48,9 +48,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return api.generate(
         folder / "q.onnx",
         folder / "project",
-        device="xc7z010",
-        foldings={"conv1": Folding(2, 1, 2), "fire2": Folding(2, 2, 1), "conv10": Folding(1, 1, 2)},
-        formats={"fire2": "huffman"},
+        options=api.DesignOptions(
+            device="xc7z010",
+            foldings={"conv1": Folding(2, 1, 2), "fire2": Folding(2, 2, 1), "conv10": Folding(1, 1, 2)},
+            formats={"fire2": "huffman"},
+        ),
     )
 
 
@@ -61,10 +63,10 @@ def test_estimate_and_yosys_agree_in_every_kernel(
     result = api.synth(project.path)
     assert result.differences == [] and result.short == ()
     for row in result.rows:
-        if row.told.luts + row.mapped.luts > 2 * TRIFLE:
-            assert row.told.luts == pytest.approx(row.mapped.luts, rel=LOGIC_ERROR), row.name
+        if row.estimate.luts + row.mapped.luts > 2 * TRIFLE:
+            assert row.estimate.luts == pytest.approx(row.mapped.luts, rel=LOGIC_ERROR), row.name
     total = result.total_row
-    assert total.told.luts == pytest.approx(total.mapped.luts, rel=0.2)
+    assert total.estimate.luts == pytest.approx(total.mapped.luts, rel=0.2)
     assert total.mapped.dsp == project.plan.dsp > 0
 
     # the result of an unchanged design is kept, and the command line prints it
@@ -74,7 +76,7 @@ def test_estimate_and_yosys_agree_in_every_kernel(
 
 
 def test_synthesis_names_what_differs(project: Project) -> None:
-    """A row that is not as estimated is told, and so is a device that is too small for what was mapped."""
+    """A row that is not as estimated is named, and so is a device that is too small for what was mapped."""
     numbers = project.estimate()
     mapped = {
         kernel.name: Resources(

@@ -132,7 +132,7 @@ def test_failure_ends_the_script(emitted: Emitted, failing: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("set_top fsq_top", "set_top", "set_top: 0 names"),
         ("csynth_design\n", "csynth_design -flatten\n", "UG1399 knows no option -flatten"),
@@ -141,12 +141,12 @@ def test_failure_ends_the_script(emitted: Emitted, failing: str, tmp_path: Path)
         ("create_clock", "create_clocks", 'invalid command name "create_clocks"'),
     ],
 )
-def test_wrong_script_is_seen(emitted: Emitted, old: str, new: str, told: str, tmp_path: Path) -> None:
+def test_wrong_script_is_seen(emitted: Emitted, old: str, new: str, message: str, tmp_path: Path) -> None:
     folder = shutil.copytree(emitted.folder, tmp_path / "hls")
     script = folder / "run_hls.tcl"
     script.write_text(replaced(old, new)(script.read_text()))
     run = run_script(script, tmp_path)
-    assert run.code == 1 and told in run.errors
+    assert run.code == 1 and message in run.errors
     assert run.calls[-1][0] != "exit"
 
 

@@ -7,14 +7,24 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from test_csim import needs_tools
+from csim_helpers import needs_tools
 from torch_squeezenet import POOL, exported
 
 from fpga_squeeze import api
 from fpga_squeeze.network.reference import PRESETS
 from fpga_squeeze.planning.timing import simulate
 
-ODD = [(5, 13, 9), (7, 11), POOL, (6, 21), (11, 19, 30), POOL, (9, 25), (13, 23), (3, 37)]
+ODD: list[tuple[int, ...] | str] = [
+    (5, 13, 9),
+    (7, 11),
+    POOL,
+    (6, 21),
+    (11, 19, 30),
+    POOL,
+    (9, 25),
+    (13, 23),
+    (3, 37),
+]
 """Fire modules of squeeze and expand channels, in one of two branches of different size; no powers of two."""
 
 
@@ -44,10 +54,7 @@ def test_odd_variant(
     project = api.generate(
         tmp_path / "net.onnx",
         tmp_path / "p",
-        lanes=lanes,
-        device="xc7z020",
-        options=options,
-        products_per_dsp=products,
+        options=api.DesignOptions(lanes=lanes, device="xc7z020", products_per_dsp=products, quantize=options),
     )
     kernels = len(project.plan.kernels) + 1  # and the logits
     for run in (api.csim(project.path, frames=2), api.cosim(project.path, frames=2)):

@@ -41,7 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     for part in parts:
         assert f"fpga_squeeze/_resources/{part}" in names
-    assert "fpga_squeeze/datasets/data/digits_squeezenet.onnx" in names
+    assert {"fpga_squeeze/datasets/data/digits_squeezenet.onnx", "fpga_squeeze/py.typed"} <= set(names)
     assert not [n for n in names if "__pycache__" in n or n.startswith(("tests", "hls_out"))]
     run([*pip, "install", "--no-deps", "--target", str(folder / "site"), str(wheel)], folder)
     return folder / "site"

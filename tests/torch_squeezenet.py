@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 POOL = "pool"
-FIRES = {
+FIRES: dict[str, list[tuple[int, ...] | str]] = {
     "1_0": [
         (16, 64), (16, 64), (32, 128), POOL, (32, 128), (48, 192), (48, 192), (64, 256), POOL, (64, 256)
     ],
@@ -107,7 +107,7 @@ class Export:
             self.constant(f"{module}.weight", weight.astype(np.float32)),
             self.constant(f"{module}.bias", bias.astype(np.float32)),
         ]
-        given = {"strides": [1, 1], "pads": [0] * 4} | attrs
+        given: dict[str, Any] = {"strides": [1, 1], "pads": [0] * 4} | attrs
         if self.dynamo:
             given |= {"auto_pad": "NOTSET"}
         return self.node(
@@ -119,7 +119,7 @@ class Export:
         return self.node("Relu", path, "relu", [x])
 
     def pool(self, x: str, path: str) -> str:
-        more = {"auto_pad": "NOTSET", "storage_order": 0} if self.dynamo else {}
+        more: dict[str, Any] = {"auto_pad": "NOTSET", "storage_order": 0} if self.dynamo else {}
         return self.node(
             "MaxPool", path, "max_pool2d", [x],
             kernel_shape=[3, 3], strides=[2, 2], pads=[0] * 4, dilations=[1, 1], ceil_mode=1, **more,

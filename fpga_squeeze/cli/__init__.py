@@ -15,6 +15,7 @@ import click
 from .. import __version__
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from . import accuracy, design, fetch, shrink, simulation
+from .flags import with_flags
 from .hls import hls
 from .options import join_numbers
 
@@ -45,7 +46,7 @@ app.add_command(fetch.fetch)
 
 def _complain(error: object) -> None:
     """One line on stderr."""
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    print("error:", with_flags(" ".join(str(error).split())), file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

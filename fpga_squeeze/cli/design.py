@@ -10,7 +10,7 @@ from .. import api
 from ..emit.hls_dialect import DIALECTS, Dialect
 from ..quantization.budget import coded_size
 from . import options as opt
-from .output import print_estimate, print_json, say, steps, tell_calibration
+from .output import print_calibration, print_estimate, print_json, print_note, say, steps
 
 
 @click.command()
@@ -27,23 +27,20 @@ def quantize(model: str, output: str, **given: Any) -> None:
         f"wrote {done.path}: {len(done.model.layers)} layers, weights of {', '.join(map(str, widths))} bits, "
         f"input uint8 pixels {done.model.input.shape}, logits * 2^-{done.model.output.frac}"
     )
-    tell_calibration(options, done.model)
+    print_calibration(options, done.model)
     if options.weight_budget is not None:
         coded = sum(coded_size(conv.weight) for conv in done.model.convs)
         say(f"weights take {coded:,} bits as Huffman codes, of {options.weight_budget:,}")
     for note in done.model.notes:
-        say(f"note: {note}")
+        print_note(note)
     for reason in done.inexact:
-        say(f"note: float32 runners may round differently: {reason}")
+        print_note(f"float32 runners may round differently: {reason}")
 
 
 @click.command()
 @opt.model
 @click.option("-o", "--output", metavar="DIR", help="Project folder; hls_out/<model name> if left out.")
-@opt.lanes
-@opt.device
-@opt.clock
-@opt.quantizing
+@opt.designing
 @click.option(
     "--hls-dialect",
     type=click.Choice(DIALECTS),
@@ -51,20 +48,11 @@ def quantize(model: str, output: str, **given: Any) -> None:
     show_default=True,
     help="HLS tool whose pragmas the C++ carries.",
 )
-@opt.foldings
-@opt.products_per_dsp
-@opt.weights
 @click.option("--force", is_flag=True, help="Replace a folder that is no project of ours.")
 def generate(
     model: str | None,
     output: str | None,
-    lanes: int | None,
-    device: str | None,
-    clock_mhz: float | None,
     hls_dialect: Dialect,
-    foldings: tuple[str, ...],
-    products_per_dsp: int | None,
-    weights: tuple[str, ...],
     force: bool,
     **given: Any,
 ) -> None:
@@ -72,24 +60,9 @@ def generate(
 
     MODEL is float or QDQ ONNX; the embedded digits model if left out.
     """
-    options = opt.quantize_options(given)
-    common, named = opt.weights_options(weights)
+    options = opt.design_options(given)
     with steps() as on_step:
-        project = api.generate(
-            model,
-            output,
-            lanes=lanes,
-            device=device,
-            clock_mhz=clock_mhz,
-            options=options,
-            foldings=opt.folding_options(foldings),
-            products_per_dsp=products_per_dsp,
-            weights=common or "dense",
-            formats=named,
-            dialect=hls_dialect,
-            force=force,
-            on_step=on_step,
-        )
+        project = api.generate(model, output, options, dialect=hls_dialect, force=force, on_step=on_step)
     numbers = project.estimate()
     dsp = f" in {numbers.dsp} DSP slices" if numbers.dsp != numbers.lanes else ""
     say(
@@ -98,9 +71,9 @@ def generate(
         f"{numbers.fps:,.1f} frames per second at {numbers.clock_mhz:g} MHz"
     )
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
-    tell_calibration(options, project.model)
+    print_calibration(options.quantize, project.model)
     for note in project.manifest.notes:
-        say(f"note: {note}")
+        print_note(note)
     say(f"next: fpga-squeeze csim {project.path}")
 
 
@@ -120,41 +93,17 @@ def golden(target: str | None, images: str | None, output: str, **given: Any) ->
 
 @click.command()
 @opt.target
-@opt.device
-@opt.lanes
-@opt.clock
-@opt.quantizing
-@opt.foldings
-@opt.products_per_dsp
-@opt.weights
+@opt.designing
 @opt.as_json
 def estimate(
     target: str | None,
-    device: str | None,
-    lanes: int | None,
-    clock_mhz: float | None,
-    foldings: tuple[str, ...],
-    products_per_dsp: int | None,
-    weights: tuple[str, ...],
     as_json: bool,
     **given: Any,
 ) -> int:
     """Memories, DSPs, cycles and frames per second, and whether the device holds the design."""
-    options = opt.quantize_options(given)
-    common, named = opt.weights_options(weights)
+    options = opt.design_options(given)
     with steps() as on_step:
-        numbers = api.estimate(
-            target,
-            lanes=lanes,
-            device=device,
-            clock_mhz=clock_mhz,
-            options=options,
-            foldings=opt.folding_options(foldings),
-            products_per_dsp=products_per_dsp,
-            weights=common,
-            formats=named,
-            on_step=on_step,
-        )
+        numbers = api.estimate(target, options, on_step)
     if as_json:
         print_json(numbers.to_json())
     else:

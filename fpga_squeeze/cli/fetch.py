@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..datasets.download import MODELS, download
+from .flags import with_flags
 from .output import print_json, progress, say
 
 
@@ -32,4 +33,4 @@ def _list(as_json: bool) -> None:
         print_json({name: {"url": m.url, "sha256": m.sha256, "bytes": m.size} for name, m in MODELS.items()})
         return
     for name, model in MODELS.items():
-        say(f"{name}: {model.size:,} bytes, {model.about}")
+        say(f"{name}: {model.size:,} bytes, {with_flags(model.about)}")

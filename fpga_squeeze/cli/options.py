@@ -9,13 +9,13 @@ from typing import Any, Literal, TypeVar
 
 import click
 
-from ..api import DEFAULTS, QuantizeOptions
+from ..api import DEFAULTS, DesignOptions, QuantizeOptions
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess
 from ..network.reference import PRESETS
 from ..planning.plan import Folding
 from ..planning.weight_memories import WeightFormat, weight_format
-from ..project.project import parse_folding
+from ..project.manifest import parse_folding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,41 +23,11 @@ NUMBER_LISTS = ("--mean", "--std")
 _NUMBERS = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?(,[-+.\deE]+)*,?")
 IMAGES = "one image, a folder, a zip, or .npy uint8 [N, H, W, C] (RGB where C = 3)"
 
-lanes = click.option("--lanes", type=int, metavar="N", help="DSP slices to spend on lanes.")
-device = click.option(
-    "--device", metavar="NAME", help="Device or board to plan for; XC7Z020 without --lanes."
-)
-products_per_dsp = click.option(
-    "--products-per-dsp",
-    type=int,
-    metavar="1|2",
-    help="Products of a DSP slice per cycle; 2 packs two pixels that share a weight, where widths allow it.",
-)
-weights = click.option(
-    "--weights",
-    multiple=True,
-    metavar="[NAME=]FORMAT",
-    help="Weights in block RAM: dense (default), sparse, mask or huffman skip zeros, auto takes the smallest; of one "
-    "engine with NAME=. May be repeated.",
-)
-clock = click.option(
-    "--clock-mhz",
-    type=float,
-    metavar="F",
-    help="Clock in MHz; 100 for 7 series, 200 for UltraScale+ if left out.",
-)
 images = click.option("--images", metavar="PATH", help=f"Images to run: {IMAGES}; else the project's own.")
 frames = click.option(
     "--frames", type=int, metavar="N", help="Frames to run; images are repeated if there are fewer."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout.")
-foldings = click.option(
-    "--folding",
-    "foldings",
-    multiple=True,
-    metavar="NAME=K,R,C",
-    help="Folding of one engine; may be repeated.",
-)
 output_file = click.option("-o", "--output", required=True, metavar="FILE", help="File to write.")
 model = click.argument("model", required=False)
 target = click.argument("target", required=False, metavar="[DIR_OR_MODEL]")
@@ -112,6 +82,44 @@ _COMPRESS = (
     *_DRAW,
     *_PREPROCESS,
 )
+
+
+_DESIGN = (
+    click.option("--lanes", type=int, metavar="N", help="DSP slices to spend on lanes."),
+    click.option("--device", metavar="NAME", help="Device or board to plan for; XC7Z020 without --lanes."),
+    click.option(
+        "--clock-mhz",
+        type=float,
+        metavar="F",
+        help="Clock in MHz; 100 for 7 series, 200 for UltraScale+ if left out.",
+    ),
+    *_QUANTIZE,
+    click.option(
+        "--folding",
+        "foldings",
+        multiple=True,
+        metavar="NAME=K,R,C",
+        help="Folding of one engine; may be repeated.",
+    ),
+    click.option(
+        "--products-per-dsp",
+        type=int,
+        metavar="1|2",
+        help="Products of a DSP slice per cycle; 2 packs two pixels that share a weight, where widths allow it.",
+    ),
+    click.option(
+        "--weights",
+        multiple=True,
+        metavar="[NAME=]FORMAT",
+        help="Weights in block RAM: dense (default), sparse, mask or huffman skip zeros, auto takes the smallest; of "
+        "one engine with NAME=. May be repeated.",
+    ),
+)
+
+
+def designing(command: Command) -> Command:
+    """Add the options that say what a design is to be like; :func:`design_options` reads them."""
+    return _with(_DESIGN, command)
 
 
 def quantizing(command: Command) -> Command:
@@ -177,10 +185,25 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
     )
 
 
-def weights_options(
+def design_options(given: dict[str, Any]) -> DesignOptions:
+    """Typed options from what :func:`designing` added; raises FpgaSqueezeError where they are wrong by themselves."""
+    weights, formats = _weights(given["weights"])
+    return DesignOptions(
+        lanes=given["lanes"],
+        device=given["device"],
+        clock_mhz=given["clock_mhz"],
+        foldings=_foldings(given["foldings"]),
+        products_per_dsp=given["products_per_dsp"],
+        weights=weights,
+        formats=formats,
+        quantize=quantize_options(given),
+    )
+
+
+def _weights(
     given: Sequence[str],
 ) -> tuple[WeightFormat | Literal["auto"] | None, dict[str, WeightFormat]]:
-    """``("huffman", "conv1=dense")`` as the format of all engines (None: not told) and those of engines by name."""
+    """``("huffman", "conv1=dense")`` as the format of all engines (None: not given) and those of engines by name."""
     common: WeightFormat | Literal["auto"] | None = None
     named = {}
     for text in given:
@@ -192,7 +215,7 @@ def weights_options(
     return common, named
 
 
-def folding_options(given: Sequence[str]) -> dict[str, Folding]:
+def _foldings(given: Sequence[str]) -> dict[str, Folding]:
     """``("fire2=1,2,3",)`` as foldings by name."""
     out = {}
     for text in given:

@@ -11,10 +11,12 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typing_extensions import assert_never
 
 from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
 from ..network.graph import QModel
 from ..planning.cost.estimate import Estimate
+from .flags import with_flags
 
 WIDTH = 110
 PLAIN_LINES = 10
@@ -38,6 +40,11 @@ def say(text: str) -> None:
     print(text)
 
 
+def print_note(text: str) -> None:
+    """What the user should know, in the words of the command line."""
+    say(f"note: {with_flags(text)}")
+
+
 def print_json(value: Mapping[str, object]) -> None:
     print(json.dumps(value, indent=2))
 
@@ -56,15 +63,15 @@ def steps() -> Iterator[Callable[[str], None]]:
 def progress(unit: str = "frames") -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
     """(on_step, on_progress) on stderr: a bar on a terminal, elsewhere a plain line every tenth of the way."""
     if not sys.stderr.isatty():
-        told = 0
+        lines = 0
 
-        def tell(done: int, total: int) -> None:
-            nonlocal told
-            if done * PLAIN_LINES // total > told:
-                told = done * PLAIN_LINES // total
+        def report(done: int, total: int) -> None:
+            nonlocal lines
+            if done * PLAIN_LINES // total > lines:
+                lines = done * PLAIN_LINES // total
                 print(f"  {done} of {total} {unit}", file=sys.stderr, flush=True)
 
-        yield lambda text: print(f"  {text}", file=sys.stderr, flush=True), tell
+        yield lambda text: print(f"  {text}", file=sys.stderr, flush=True), report
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -75,7 +82,7 @@ def progress(unit: str = "frames") -> Iterator[tuple[Callable[[str], None], Call
         )
 
 
-def tell_calibration(options: QuantizeOptions, model: QModel) -> None:
+def print_calibration(options: QuantizeOptions, model: QModel) -> None:
     """Which images were drawn, where some were: the first and last of them, and where all names stand."""
     names = model.calibration
     if options.calibration_count is None or not names:
@@ -116,7 +123,13 @@ def new_table(title: str, columns: Mapping[str, str]) -> Table:
 
 def print_run(run: Run) -> None:
     """One row per kernel, the verdict, and the cycles of a cosimulation."""
-    what = "HLS C++ against golden" if run.kind == "csim" else "RTL against golden"
+    match run.kind:
+        case "csim":
+            what = "HLS C++ against golden"
+        case "cosim":
+            what = "RTL against golden"
+        case _:
+            assert_never(run.kind)
     result = run.comparison
     frames = f"{result.frames} frame{'s' if result.frames != 1 else ''}"
     table = new_table(
@@ -236,7 +249,7 @@ def print_estimate(numbers: Estimate) -> None:
             "or fewer bits per weight, can help"
         )
     for note in numbers.notes:
-        say(f"note: {note}")
+        print_note(note)
 
 
 def print_synthesis(result: Synthesis) -> None:
@@ -247,7 +260,7 @@ def print_synthesis(result: Synthesis) -> None:
     table = new_table("synth: estimate / Yosys", columns)
 
     def cells(pairs: Mapping[str, tuple[int, int]], flip_flops: int) -> list[str]:
-        return [*(f"{told:,} / {got:,}" for told, got in pairs.values()), f"{flip_flops:,}"]
+        return [*(f"{estimate:,} / {mapped:,}" for estimate, mapped in pairs.values()), f"{flip_flops:,}"]
 
     for row in result.rows:
         table.add_row(row.name, *cells(row.pairs(bool(ultra)), row.mapped.flip_flops))
@@ -256,10 +269,10 @@ def print_synthesis(result: Synthesis) -> None:
     table.add_row("total", *cells(total.pairs(bool(ultra)), total.mapped.flip_flops), style="bold")
     show(table)
     mapped = total.mapped
-    told = result.estimate
+    estimate = result.estimate
     say(
-        f"LUTs: {told.luts:,} estimated, {mapped.luts + mapped.lut_memory:,} mapped; of these as memory "
-        f"{told.lut_memory:,} estimated, {mapped.lut_memory:,} mapped"
+        f"LUTs: {estimate.luts:,} estimated, {mapped.luts + mapped.lut_memory:,} mapped; of these as memory "
+        f"{estimate.lut_memory:,} estimated, {mapped.lut_memory:,} mapped"
     )
     if device := result.device:
         say(

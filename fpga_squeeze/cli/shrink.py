@@ -18,7 +18,9 @@ AGREEMENT = "same top-1 as read"
 
 @click.command()
 @opt.model
-@click.option("-o", "--output", metavar="FILE", help="Float ONNX to write; without it sizes are only told.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Float ONNX to write; without it sizes are only printed."
+)
 @click.option(
     "--rank",
     "ranks",

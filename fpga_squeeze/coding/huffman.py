@@ -20,7 +20,7 @@ def code_lengths(counts: Mapping[int, int], limit: int) -> dict[int, int]:
     """Lengths of an optimal prefix code of at most ``limit`` bits for symbols that occur ``counts`` times.
 
     Package-merge (L. Larmore, D. Hirschberg, A fast algorithm for optimal length-limited Huffman codes, J. ACM 37,
-    1990). A single symbol gets length 0: nothing needs to be told. Raises ValueError for no symbols, a count below 1,
+    1990). A single symbol gets length 0: nothing needs to be sent. Raises ValueError for no symbols, a count below 1,
     or more symbols than ``limit`` bits can name.
     """
     symbols = sorted(counts)

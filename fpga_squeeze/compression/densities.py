@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets.images import ImageArray
-from ..network.graph import Conv, Fire, FloatArray, FloatModel, Layer, Preprocess, with_convs
+from ..network.graph import FloatArray, FloatModel, Layer, Preprocess, convs_of, with_convs
 from ..network.parallel import FrameRunner
 from ..network.reference import FloatMap, channel_statistics, float_logits, layer_float, network_input
 from .prune import density, prune_model, pruned
@@ -77,7 +77,7 @@ def _scan(
     """Mean divergence per convolution and share of ``KEPT`` when it alone is pruned."""
     trials: list[tuple[int, Layer]] = []
     for i, layer in enumerate(model.layers):
-        for conv in (layer,) if isinstance(layer, Conv) else layer.convs if isinstance(layer, Fire) else ():
+        for conv in convs_of(layer):
             for kept in KEPT:
                 less = replace(conv, weight=pruned(conv.weight, kept * density(conv.weight)))
                 trials.append((i, with_convs(layer, {conv.name: less})))

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from typing_extensions import assert_never
 
-from ..network.graph import Conv, Fire, FloatModel, Layer
+from ..network.graph import Conv, Fire, FloatModel, GlobalAvgPool, Layer, MaxPool
 
 BASIS = "_basis"
 """Ends the name of the layer that holds the R filters."""
@@ -78,16 +79,18 @@ def with_factors(model: FloatModel, factors: list[Factors]) -> FloatModel:
     by_name = {f.original.name: f for f in factors}
     layers: list[Layer] = []
     for layer in model.layers:
-        head = layer.squeeze if isinstance(layer, Fire) else layer
-        if isinstance(head, Conv) and head.name in by_name:
-            layers.append(by_name[head.name].basis)
-        if isinstance(layer, Conv):
-            layers.append(by_name[layer.name].mix if layer.name in by_name else layer)
-        elif isinstance(layer, Fire):
-            convs = [c if c.name not in by_name else by_name[c.name].product for c in layer.convs]
-            if layer.squeeze.name in by_name:
-                convs[0] = by_name[layer.squeeze.name].mix
-            layers.append(Fire(layer.name, *convs))
-        else:
-            layers.append(layer)
+        match layer:
+            case Conv():
+                split = by_name.get(layer.name)
+                layers += [split.basis, split.mix] if split else [layer]
+            case Fire():
+                convs = [c if c.name not in by_name else by_name[c.name].product for c in layer.convs]
+                if head := by_name.get(layer.squeeze.name):
+                    layers.append(head.basis)
+                    convs[0] = head.mix
+                layers.append(Fire(layer.name, *convs))
+            case MaxPool() | GlobalAvgPool():
+                layers.append(layer)
+            case _:
+                assert_never(layer)
     return replace(model, layers=tuple(layers))

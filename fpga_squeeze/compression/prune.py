@@ -24,7 +24,7 @@ def pruned(weight: FloatArray, share: float) -> FloatArray:
     if np.count_nonzero(weight) <= keep:
         return weight
     order = np.argsort(-np.abs(weight).reshape(-1), kind="stable")
-    out = weight.copy()
+    out: FloatArray = weight.copy()
     out.reshape(-1)[order[keep:]] = 0
     return out
 

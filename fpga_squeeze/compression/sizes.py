@@ -16,7 +16,7 @@ from ..network.graph import Conv
 from .sharing import VALUE_BITS, Coded
 
 LENGTH_BITS = 8
-"""A canonical code is told by how many codewords each length has, and the symbols in their order."""
+"""A canonical code is given by how many codewords each length has, and the symbols in their order."""
 
 
 @dataclass(frozen=True)

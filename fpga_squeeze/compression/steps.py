@@ -45,18 +45,24 @@ class CompressOptions:
         """Raise FpgaSqueezeError for numbers out of range and options that exclude each other."""
         for name, value in self.densities.items():
             if not 0 < value <= 1:
-                raise FpgaSqueezeError(f"--density {_text(name, value)}: give a share above 0, at most 1")
+                raise FpgaSqueezeError(
+                    f"field densities {_text(name, value)}: give a share above 0, at most 1"
+                )
         if self.max_loss is not None and not 0 <= self.max_loss < 100:
-            raise FpgaSqueezeError(f"--max-loss {self.max_loss:g}: give percent of the images, 0 to 100")
+            raise FpgaSqueezeError(f"field max_loss {self.max_loss:g}: give percent of the images, 0 to 100")
         if self.max_loss is not None and self.densities:
-            raise FpgaSqueezeError("--density and --max-loss both say how much to prune; give one of them")
+            raise FpgaSqueezeError(
+                "field densities and field max_loss both say how much to prune; give one of them"
+            )
         if self.codebook_bits is not None and self.code_bits is not None:
-            raise FpgaSqueezeError("--codebook and --bits both say how weights are shared; give one of them")
-        for option, bits, low in (("--codebook", self.codebook_bits, 1), ("--bits", self.code_bits, 2)):
+            raise FpgaSqueezeError(
+                "field codebook_bits and field code_bits both say how weights are shared; give one of them"
+            )
+        for name, bits, low in (("codebook_bits", self.codebook_bits, 1), ("code_bits", self.code_bits, 2)):
             if bits is not None and not low <= bits <= 8:
-                raise FpgaSqueezeError(f"{option} {bits}: give {low} to 8 bits")
+                raise FpgaSqueezeError(f"field {name} {bits}: give {low} to 8 bits")
         if self.per_channel and self.code_bits is None:
-            raise FpgaSqueezeError("--per-channel places binary points; give --bits with it")
+            raise FpgaSqueezeError("field per_channel places binary points; give field code_bits with it")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +107,7 @@ def _text(name: str, value: float) -> str:
 
 
 def by_layer(
-    model: FloatModel, option: str, given: Mapping[str, float], usable: Callable[[Conv], bool]
+    model: FloatModel, field_name: str, given: Mapping[str, float], usable: Callable[[Conv], bool]
 ) -> dict[str, float]:
     """``given`` for each convolution it means, in network order: those named, or in a Fire module named, else all that
     are ``usable``. Raises FpgaSqueezeError for a name the model does not have, or whose layer is not usable."""
@@ -118,14 +124,14 @@ def by_layer(
                 if not usable(convs[each]):
                     size = convs[each].kernel
                     raise FpgaSqueezeError(
-                        f"{option} {_text(name, value)}: {each} is {size}x{size}; leave it out"
+                        f"field {field_name} {_text(name, value)}: {each} is {size}x{size}; leave it out"
                     )
                 out[each] = value
     unknown = next((n for n in given if n and n not in convs and n not in groups), None)
     if unknown is not None:
         known = ", ".join(layer.name for layer in model.layers if isinstance(layer, Conv | Fire))
         raise FpgaSqueezeError(
-            f"{option} {_text(unknown, given[unknown])}: {model.source or model.name} has no such layer; "
+            f"field {field_name} {_text(unknown, given[unknown])}: {model.source or model.name} has no such layer; "
             f"it has {known}, and in a Fire module FIRE_squeeze1x1, FIRE_expand1x1, FIRE_expand3x3"
         )
     return {name: out[name] for name in convs if name in out}
@@ -134,12 +140,12 @@ def by_layer(
 def find_factors(model: FloatModel, ranks: Mapping[str, float]) -> list[Factors]:
     """The layers that ``ranks`` means, as two each."""
     convs, out = {conv.name: conv for conv in model.convs}, []
-    for name, rank in by_layer(model, "--rank", ranks, lambda c: c.kernel in KERNELS).items():
+    for name, rank in by_layer(model, "ranks", ranks, lambda c: c.kernel in KERNELS).items():
         most = full_rank(convs[name])
         wanted = max(1, round(rank * most)) if 0 < rank < 1 else rank
         if wanted != int(wanted) or not 1 <= wanted <= most:
             raise FpgaSqueezeError(
-                f"--rank {name}={rank:g}: give a whole number from 1 to {most}, or a share of that below 1"
+                f"field ranks {name}={rank:g}: give a whole number from 1 to {most}, or a share of that below 1"
             )
         out.append(factorise(convs[name], int(wanted)))
     return out
@@ -169,7 +175,7 @@ def _rank_name(factors: list[Factors]) -> str:
 
 def prune_step(model: FloatModel, densities: Mapping[str, float]) -> Step:
     """The network with its smallest weights left out, and zeros skipped."""
-    shares = by_layer(model, "--density", densities, lambda _: True)
+    shares = by_layer(model, "densities", densities, lambda _: True)
     after = prune_model(model, shares) if shares else model
     return Step(
         "pruned, zero runs" if densities else "zero runs", after, tuple(map(sparse_float, after.convs))

@@ -38,7 +38,7 @@ MODELS = {
         "5623e3cdbe1fcd83328c61ce2ee42c34ed319aa3/compressed_SqueezeNet.net",
         "e4ab6960ae8cd81505e1c2136921201507e930966c53deaf15862a395b3a3261",
         675_763,
-        "SqueezeNet v1.0, ImageNet, pruned and compressed by its authors (arXiv:1510.00149); --preprocess caffe",
+        "SqueezeNet v1.0, ImageNet, pruned and compressed by its authors (arXiv:1510.00149); field preprocess caffe",
     )
 }
 """What can be fetched, by name."""
@@ -81,13 +81,13 @@ def download(
         if digest.hexdigest() != wanted.sha256:
             raise FpgaSqueezeError(
                 f"{source}: {done:,} bytes that are not the {wanted.size:,} expected (SHA-256 differs); "
-                "try again, or give a mirror with --url"
+                "try again, or give a mirror as field url"
             )
         os.chmod(part, 0o644)
         part.replace(path)
     except (OSError, ValueError, HTTPException) as error:
         raise FpgaSqueezeError(
-            f"{source}: cannot be fetched to {path}: {str(error).strip('<>')}; try again, or give a mirror with --url"
+            f"{source}: cannot be fetched to {path}: {str(error).strip('<>')}; try again, or give a mirror as field url"
         ) from error
     finally:
         if part is not None:

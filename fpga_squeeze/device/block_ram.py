@@ -9,6 +9,7 @@ that it holds activations only. One array is emitted per block, so that the coun
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from .lut_ram import PAGE, ceil_div, dual_luts, line_luts, line_pages, mux_luts, single_luts
@@ -108,6 +109,7 @@ def ramb18_width(depth: int) -> int:
 _ROM_SHAPES = ((1024, 36), (2048, 18), (4096, 9))
 
 
+@lru_cache(maxsize=4096)
 def rom_tiles(depth: int, width: int) -> tuple[Tile, ...]:
     """Cut a parameter memory into columns of 36, 18 or 9 bits, each a stack of RAMB36 and at most one RAMB18.
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import Conv, Fire, FloatModel, MaxPool
+from ..network.graph import Conv, Fire, FloatModel, GlobalAvgPool, MaxPool
 from .writer import Writer, write_proto
 
 OPSET, IR_VERSION = 17, 8
@@ -19,16 +20,19 @@ def to_onnx(model: FloatModel) -> onnx.ModelProto:
     """``model`` with float32 weights: input ``data`` [N, C, H, W], output ``logits`` [N, classes]."""
     w, x = Writer(), INPUT
     for layer in model.layers:
-        if isinstance(layer, Conv):
-            x = _conv(w, layer, x)
-        elif isinstance(layer, Fire):
-            squeezed = _conv(w, layer.squeeze, x)
-            branches = [_conv(w, conv, squeezed) for conv in (layer.expand1x1, layer.expand3x3)]
-            x = w.node("Concat", f"{layer.name}_concat", branches, axis=1)
-        elif isinstance(layer, MaxPool):
-            x = w.pool(layer, x)
-        else:
-            x = w.node("GlobalAveragePool", layer.name, [x])
+        match layer:
+            case Conv():
+                x = _conv(w, layer, x)
+            case Fire():
+                squeezed = _conv(w, layer.squeeze, x)
+                branches = [_conv(w, conv, squeezed) for conv in (layer.expand1x1, layer.expand3x3)]
+                x = w.node("Concat", f"{layer.name}_concat", branches, axis=1)
+            case MaxPool():
+                x = w.pool(layer, x)
+            case GlobalAvgPool():
+                x = w.node("GlobalAveragePool", layer.name, [x])
+            case _:
+                assert_never(layer)
     return w.model(model.name, INPUT, model.input_shape, x, model.shapes()[-1], OPSET, IR_VERSION)
 
 

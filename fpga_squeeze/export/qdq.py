@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network.golden import FLOAT32_EXACT
@@ -135,14 +136,17 @@ def to_qdq(model: QModel) -> onnx.ModelProto:
     w, shape = _Writer(), model.input.shape
     x = w.quantise("pixels", "pixels", model.input)
     for layer in model.layers:
-        if isinstance(layer, QConv):
-            y = w.conv(layer, x)
-        elif isinstance(layer, QFire):
-            y = w.fire(layer, x)
-        elif isinstance(layer, QMaxPool):
-            y = w.pool(layer, x)
-        else:
-            y = w.average(layer, x)
+        match layer:
+            case QConv():
+                y = w.conv(layer, x)
+            case QFire():
+                y = w.fire(layer, x)
+            case QMaxPool():
+                y = w.pool(layer, x)
+            case QGlobalAvgPool():
+                y = w.average(layer, x)
+            case _:
+                assert_never(layer)
         x = w.quantise(layer.name, y, layer.output)
     proto = w.model(model.name, "pixels", shape, x, model.output.shape, OPSET, IR_VERSION)
     pre, reasons = model.preprocess, inexact(model)

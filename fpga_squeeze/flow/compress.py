@@ -101,8 +101,8 @@ def compress(
     lost = unwritable(source, [f.original.name for f in factors])
     if lost and (path is not None or with_report or options.goes_on):
         raise FpgaSqueezeError(
-            f"--rank: {', '.join(lost)}: the graph has no place for two convolutions in an expand branch of a Fire "
-            "module; leave it out, or give --rank alone to see its size and error"
+            f"field ranks: {', '.join(lost)}: the graph has no place for two convolutions in an expand branch of a "
+            "Fire module; leave it out, or give field ranks alone to see its size and error"
         )
     steps, rows, calibrated = [read_step(source)], list[ReportRow](), list[str]()
     if factors:
@@ -154,9 +154,9 @@ def _check(
 ) -> None:
     """Raise FpgaSqueezeError for what would have no effect."""
     if labels is not None and images is None:
-        raise FpgaSqueezeError("--labels tells the classes of images; give --images with it")
+        raise FpgaSqueezeError("field labels says the classes of images; give field images with it")
     if options.max_loss is None and (calibration.calibration is not None or exclude_calibration):
-        raise FpgaSqueezeError("calibration images find the densities for --max-loss; give it with them")
+        raise FpgaSqueezeError("calibration images find the densities for field max_loss; give it with them")
 
 
 def _output(path: Path) -> Path:
@@ -181,7 +181,9 @@ def _densities(
     if options.max_loss is None:
         return options.densities, []
     if calibration.calibration is None and (isinstance(model, FloatModel) or not is_embedded(model)):
-        raise FpgaSqueezeError("--max-loss needs images to see the loss on; give --calibration IMAGES")
+        raise FpgaSqueezeError(
+            "field max_loss needs images to see the loss on; give them as field calibration"
+        )
     images, names, _ = calibration_images(model, base, calibration)
     found = find_densities(base, images, calibration.preprocess, options.max_loss, on_step)
     return found, names

@@ -7,10 +7,11 @@ cost the network least (:mod:`.budget`). It is done where the memory of the devi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..device.catalogue import Device
+from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
+from ..errors import FpgaSqueezeError
 from ..network.graph import QModel
 from ..planning.cost.placement import fits
 from ..planning.plan import Folding, Plan
@@ -18,6 +19,7 @@ from ..planning.search.planner import cycles_without_limit, make_plan
 from ..planning.timing import Schedule, schedule
 from ..planning.weight_memories import WeightFormat
 from ..quantization.budget import coded_size
+from .sources import DEFAULTS as QUANTIZE_DEFAULTS
 from .sources import Loaded, OnStep, QuantizeOptions, Target, load
 
 HELD_BACK = 1.1
@@ -26,34 +28,77 @@ BUDGET_SHARE = 0.855
 """Share of their coded bits to which weights are rounded: measured to lose no accuracy that shows (bench/README.md)."""
 
 
-@dataclass(frozen=True, eq=False)
-class PlanOptions:
-    """What a plan is to be like.
+@dataclass(frozen=True)
+class DesignOptions:
+    """What a design is to be like.
 
-    lanes      DSP slices to spend; None: those of the device
-    device     where the row buffers have to fit; None: anywhere
-    foldings, formats   of engines by name
-    products_per_dsp    None: one
+    lanes               DSP slices to spend on lanes; None: those of the device
+    device              where it has to fit, by name; None: the default device, or with ``lanes`` anywhere
+    clock_mhz           clock in MHz; None: the device's usual one
+    foldings            of engines by name; the others are found
+    products_per_dsp    products of a DSP slice per cycle, 1 or 2; None: a project's own, else 1
+    weights             how all weights lie in memory; None: a project's own, else dense
+    formats             and those of engines by name
+    quantize            how a float model becomes integers
     """
 
     lanes: int | None = None
-    device: Device | None = None
-    foldings: Mapping[str, Folding] | None = None
+    device: str | Device | None = None
+    clock_mhz: float | None = None
+    foldings: Mapping[str, Folding] = field(default_factory=dict)
     products_per_dsp: int | None = None
-    weights: WeightFormat | Literal["auto"] = "dense"
-    formats: Mapping[str, WeightFormat] | None = None
+    weights: WeightFormat | Literal["auto"] | None = None
+    formats: Mapping[str, WeightFormat] = field(default_factory=dict)
+    quantize: QuantizeOptions = QUANTIZE_DEFAULTS
+
+    @property
+    def target(self) -> Device | None:
+        """The device named, else the default one unless ``lanes`` stands alone."""
+        if self.device is None:
+            return find_device(DEFAULT_DEVICE) if self.lanes is None else None
+        return self.device if isinstance(self.device, Device) else find_device(self.device)
+
+    def clock(self, device: Device | None) -> float:
+        """The clock in MHz on ``device``."""
+        usual = (device or find_device(DEFAULT_DEVICE)).default_clock_mhz
+        value = usual if self.clock_mhz is None else self.clock_mhz
+        if not 0 < value < 10_000:
+            raise FpgaSqueezeError(f"field clock_mhz {value:g}: a clock is a positive number of MHz")
+        return value
+
+    @property
+    def plans_anew(self) -> bool:
+        """Whether anything is asked for that a project's own plan does not answer."""
+        given = (self.lanes, self.products_per_dsp, self.weights)
+        return bool(self.foldings or self.formats) or any(value is not None for value in given)
 
     def plan(self, model: QModel) -> Plan:
         """The fastest plan for ``model``."""
         return make_plan(
             model,
             self.lanes,
-            self.device,
+            self.target,
             self.foldings,
             self.products_per_dsp,
-            self.weights,
+            self.weights or "dense",
             self.formats,
         )
+
+    def replan(self, old: Plan, device: Device | None) -> Plan:
+        """The fastest plan for the model of ``old`` on ``device``; what is not given here is as in ``old``."""
+        held = {e.name: e.weights.format for e in old.engines} if self.weights is None else {}
+        return make_plan(
+            old.model,
+            old.lane_budget if self.lanes is None else self.lanes,
+            device,
+            self.foldings,
+            old.products_per_dsp if self.products_per_dsp is None else self.products_per_dsp,
+            self.weights or "dense",
+            held | dict(self.formats),
+        )
+
+
+DEFAULTS = DesignOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,43 +111,45 @@ class Design:
     notes: tuple[str, ...] = ()
 
 
-def design(
-    model: Target, options: QuantizeOptions, wanted: PlanOptions, on_step: OnStep | None = None
-) -> Design:
+def design(model: Target, options: DesignOptions = DEFAULTS, on_step: OnStep | None = None) -> Design:
     """The design for the model in a file: quantised if it is a float model, and planned.
 
     Where the memory of the device holds the plan back, weights that are compressed and not quantised yet are rounded
-    to BUDGET_SHARE of their bits, if that makes the plan faster; a ``weight_budget`` in ``options`` is left as it is.
+    to BUDGET_SHARE of their bits, if that makes the plan faster; a ``weight_budget`` of the user's is left as it is.
     """
-    loaded = load(model, options, on_step)
-    plan = wanted.plan(loaded.model)
+    loaded = load(model, options.quantize, on_step)
+    plan = options.plan(loaded.model)
     done = Design(loaded, plan, schedule(plan))
-    device = wanted.device
-    if device is None or wanted.foldings:
+    device = options.target
+    if device is None or options.foldings:
         return done
     cycles, free = done.schedule.cycles_per_frame, cycles_without_limit(plan)
     fitting = fits(plan, device)
     if fitting and cycles < HELD_BACK * free:
         return done
     coded = any(engine.weights.format != "dense" for engine in plan.engines)
-    if coded and loaded.calibrated and options.weight_budget is None:
+    if coded and loaded.calibrated and options.quantize.weight_budget is None:
         size = sum(coded_size(conv.weight) for conv in loaded.model.convs)
         budget = int(BUDGET_SHARE * size)
         if on_step:
             on_step(f"weights take {size:,} coded bits, too many to be fast: again with {budget:,}")
-        fewer = load(model, replace(options, weight_budget=budget), on_step)
-        smaller = wanted.plan(fewer.model)
+        fewer = load(model, replace(options.quantize, weight_budget=budget), on_step)
+        smaller = options.plan(fewer.model)
         timed = schedule(smaller)
         if fits(smaller, device) and (not fitting or timed.cycles_per_frame < cycles):
             before = f"{cycles:,} cycles per frame without" if fitting else "does not fit without"
             note = (
                 f"weights were rounded to {budget:,} coded bits instead of {size:,}, for the memory of the device: "
-                f"{timed.cycles_per_frame:,} cycles per frame, {before}; --weight-budget BITS sets another number"
+                f"{timed.cycles_per_frame:,} cycles per frame, {before}; field weight_budget sets another number"
             )
             return Design(fewer, smaller, timed, (note,))
     if not fitting:
         return done
-    advice = "--weight-budget BITS, or fewer --weight-bits, makes" if coded else "--weights huffman makes"
+    advice = (
+        "field weight_budget, or a smaller field weight_bits, makes"
+        if coded
+        else "field weights huffman makes"
+    )
     note = (
         f"the device's memory holds the plan back: {cycles:,} cycles per frame, where its DSP slices would reach "
         f"{free:,}; weights take {plan.weight_bits:,} bits, {advice} them smaller"

@@ -161,7 +161,7 @@ def _integer_model(target: str | Path) -> QModel:
     if isinstance(model, FloatModel):
         raise FpgaSqueezeError(
             f"{target}: is a float model; give a quantised one (fpga-squeeze quantize) or a project, "
-            "and the float one as --float"
+            "and the float one as field float_model"
         )
     return model
 
@@ -171,16 +171,16 @@ def _selection(
 ) -> tuple[list[str], int]:
     """(names of the images to run, how many were left out as calibration images)."""
     if skip < 0:
-        raise FpgaSqueezeError(f"--skip {skip}: give 0 or more")
+        raise FpgaSqueezeError(f"field skip {skip}: give 0 or more")
     if frames is not None and frames < 1:
-        raise FpgaSqueezeError(f"--frames {frames}: give at least one")
+        raise FpgaSqueezeError(f"field frames {frames}: give at least one")
     names = list_images(images, model.input.shape)
     total, excluded = len(names), 0
     if exclude:
         if not model.calibration:
             raise FpgaSqueezeError(
                 f"{target}: does not name the images it was calibrated on; quantise the float model again, "
-                "or use --skip"
+                "or use field skip"
             )
         known = Names((name, True) for name in model.calibration)
         names = [name for name in names if not known.find(name)]
@@ -236,7 +236,9 @@ def _float_runner(
 
     model = source if isinstance(source, FloatModel) else read_model(source)
     if isinstance(model, QModel):
-        raise FpgaSqueezeError(f"{source}: is quantised; give the float model it came from as --float")
+        raise FpgaSqueezeError(
+            f"{source}: is quantised; give the float model it came from as field float_model"
+        )
     where, pre = model.source or model.name, quantised.preprocess
     _same(where, "input", model.input_shape, quantised.input.shape)
     _same(where, "output", model.shapes()[-1], quantised.output.shape)

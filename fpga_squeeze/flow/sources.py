@@ -20,7 +20,8 @@ from ..datasets.images import (
 from ..errors import FpgaSqueezeError
 from ..network.graph import FloatModel, Preprocess, QModel
 from ..network.reference import PRESETS
-from ..project.project import Labels, Source
+from ..project.manifest import Source
+from ..project.project import Labels
 
 OnStep = Callable[[str], None]
 Target = str | Path | None
@@ -87,10 +88,12 @@ def calibration_images(
         if isinstance(model, FloatModel) or not is_embedded(model):
             raise FpgaSqueezeError(
                 f"{source.source or source.name}: is a float model and needs images to be quantised with; "
-                "give --calibration IMAGES, or a model that is quantised already"
+                "give images as field calibration, or a model that is quantised already"
             )
         if count is not None:
-            raise FpgaSqueezeError(f"--calibration-count {count}: give --calibration IMAGES to choose from")
+            raise FpgaSqueezeError(
+                f"field calibration_count {count}: give images to choose from as field calibration"
+            )
         images = embedded_calibration()
         return images, [], len(images)
     if count is None:
@@ -99,7 +102,7 @@ def calibration_images(
     names = list_images(options.calibration, source.input_shape)
     if not 1 <= count <= len(names):
         raise FpgaSqueezeError(
-            f"--calibration-count {count}: {options.calibration} holds {len(names)} images; "
+            f"field calibration_count {count}: {options.calibration} holds {len(names)} images; "
             f"give 1 to {len(names)}"
         )
     images, chosen = load_images(

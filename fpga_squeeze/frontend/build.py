@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from typing_extensions import assert_never
 
 from ..network.graph import Conv, Fire, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
 from ..network.metadata import METADATA_KEY, OwnMetadata, read_metadata
@@ -33,15 +34,20 @@ def layer_names(steps: list[Step], kept: tuple[str, ...] = ()) -> list[str]:
         return list(kept)
     namer, out, stage = Namer(), [], 0
     for step in steps:
-        if isinstance(step, FireStep):
-            stage += 1
-            convs = (step.squeeze, step.expand1x1, step.expand3x3)
-            stem = common_stem([clean(c.node.name, c.node.op) for c in convs])
-            out.append(namer.take(stem, f"fire{stage}", (SQUEEZE, EXPAND1X1, EXPAND3X3)))
-            continue
-        stage += isinstance(step, ConvStep)
-        fallback = f"{'conv' if isinstance(step, ConvStep) else 'pool'}{stage}"
-        out.append(namer.take(clean(step.node.name, step.node.op) if step.node else "", fallback))
+        match step:
+            case FireStep():
+                stage += 1
+                convs = (step.squeeze, step.expand1x1, step.expand3x3)
+                stem = common_stem([clean(c.node.name, c.node.op) for c in convs])
+                out.append(namer.take(stem, f"fire{stage}", (SQUEEZE, EXPAND1X1, EXPAND3X3)))
+            case ConvStep():
+                stage += 1
+                out.append(namer.take(clean(step.node.name, step.node.op), f"conv{stage}"))
+            case PoolStep() | AverageStep():
+                given = clean(step.node.name, step.node.op) if step.node else ""
+                out.append(namer.take(given, f"pool{stage}"))
+            case _:
+                assert_never(step)
     return out
 
 
@@ -70,23 +76,27 @@ def build_float(graph: OnnxGraph, shape: Shape, steps: list[Step]) -> FloatModel
     layers: list[Layer] = []
     for step, name in zip(steps, layer_names(steps), strict=True):
         after = _relu(graph, step.post)
-        if isinstance(step, ConvStep):
-            layers.append(conv(step, name, False))
-        elif isinstance(step, FireStep):
-            layers.append(
-                Fire(
-                    name,
-                    conv(step.squeeze, name + SQUEEZE, False),
-                    conv(step.expand1x1, name + EXPAND1X1, after),
-                    conv(step.expand3x3, name + EXPAND3X3, after),
+        before = layers[-1] if layers else None
+        match step:
+            case ConvStep():
+                layers.append(conv(step, name, False))
+            case FireStep():
+                layers.append(
+                    Fire(
+                        name,
+                        conv(step.squeeze, name + SQUEEZE, False),
+                        conv(step.expand1x1, name + EXPAND1X1, after),
+                        conv(step.expand3x3, name + EXPAND3X3, after),
+                    )
                 )
-            )
-        else:
-            _relu_is_idle(graph, layers[-1] if layers else None, step, after)
-            if isinstance(step, PoolStep):
+            case PoolStep():
+                _relu_is_idle(graph, before, step, after)
                 layers.append(MaxPool(name, step.kernel, step.stride, step.pads, step.ceil))
-            else:
+            case AverageStep():
+                _relu_is_idle(graph, before, step, after)
                 layers.append(GlobalAvgPool(name))
+            case _:
+                assert_never(step)
     model = FloatModel(model_name(graph), shape, tuple(layers), str(graph.path))
     model.shapes()
     return model

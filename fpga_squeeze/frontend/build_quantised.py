@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from typing_extensions import assert_never
 
 from ..network.fixed_point import IntArray, int_range
 from ..network.graph import (
@@ -33,18 +34,22 @@ def build_quantised(graph: OnnxGraph, shape: Shape, input_scale: Scale | None, s
     layers: list[QLayer] = []
     at = source
     for step, name in zip(steps, layer_names(steps, own.layers), strict=True):
-        if isinstance(step, ConvStep):
-            layers.append(builder.conv(step, name, at, builder.type_after(step.post, step.output, step.node)))
-        elif isinstance(step, FireStep):
-            layers.append(builder.fire(step, name, at))
-        elif isinstance(step, PoolStep):
-            layers.append(builder.pool(step, name, at))
-        else:
-            layers.append(builder.average(step, name, at))
-            if step.post.quant is None and not own.name:
-                notes.append(
-                    f"{name}: the file leaves the average unquantised; it is rounded to its input's type"
-                )
+        match step:
+            case ConvStep():
+                output = builder.type_after(step.post, step.output, step.node)
+                layers.append(builder.conv(step, name, at, output))
+            case FireStep():
+                layers.append(builder.fire(step, name, at))
+            case PoolStep():
+                layers.append(builder.pool(step, name, at))
+            case AverageStep():
+                layers.append(builder.average(step, name, at))
+                if step.post.quant is None and not own.name:
+                    notes.append(
+                        f"{name}: the file leaves the average unquantised; it is rounded to its input's type"
+                    )
+            case _:
+                assert_never(step)
         at = layers[-1].output
     return QModel(
         own.name or model_name(graph),

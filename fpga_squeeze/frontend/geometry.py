@@ -9,6 +9,8 @@ from ..network.graph import FloatArray, Pads, Shape, conv_output_size
 from .onnx_file import Constant, Node, OnnxGraph
 
 NO_PADS: Pads = (0, 0, 0, 0)
+KERNELS = (1, 3, 5, 7)
+"""Sides of the convolutions that there are tests for, in pixels."""
 
 
 def _pair(graph: OnnxGraph, node: Node, key: str, default: int) -> int:
@@ -74,8 +76,8 @@ def conv_geometry(
     if any(int(v) != 1 for v in node.attrs.get("dilations", ())):
         graph.fail(node, f"has dilations {list(node.attrs['dilations'])}; only 1 is supported")
     kernel = int(shape[2])
-    if shape[2] != shape[3] or kernel not in (1, 3, 7):
-        graph.fail(node, f"has a {shape[2]}x{shape[3]} kernel; 1x1, 3x3 and 7x7 are supported")
+    if shape[2] != shape[3] or kernel not in KERNELS:
+        graph.fail(node, f"has a {shape[2]}x{shape[3]} kernel; 1x1, 3x3, 5x5 and 7x7 are supported")
     if [int(v) for v in node.attrs.get("kernel_shape", (kernel, kernel))] != [kernel, kernel]:
         graph.fail(
             node, f"says kernel_shape {list(node.attrs['kernel_shape'])} but has {kernel}x{kernel} weights"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network.graph import FloatModel, Pads, QModel, Shape
@@ -32,9 +33,9 @@ ADVICE = {
     "Transpose": "export the model with its input as [N, C, H, W]",
     "LeakyRelu": "only Relu is supported as activation",
     "Sigmoid": "only Relu is supported as activation",
-    "Div": "take preprocessing out of the graph and give it as --mean and --std",
-    "Mul": "take preprocessing out of the graph and give it as --mean and --std",
-    "Sub": "take preprocessing out of the graph and give it as --mean and --std",
+    "Div": "take preprocessing out of the graph and give it as field mean and field std",
+    "Mul": "take preprocessing out of the graph and give it as field mean and field std",
+    "Sub": "take preprocessing out of the graph and give it as field mean and field std",
 }
 AVERAGES = ("GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum")
 TAIL = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Softmax", "LogSoftmax")
@@ -207,9 +208,15 @@ class _Walk:
     def never_negative(self) -> bool:
         """Whether the current tensor comes out of a ReLU."""
         last = next((s for s in reversed(self.steps) if not isinstance(s, PoolStep)), None)
-        if isinstance(last, FireStep):
-            return last.post.relu or all(_unsigned(c.post) for c in (last.expand1x1, last.expand3x3))
-        return last is not None and _unsigned(last.post)
+        match last:
+            case FireStep():
+                return last.post.relu or all(_unsigned(c.post) for c in (last.expand1x1, last.expand3x3))
+            case ConvStep() | AverageStep():
+                return _unsigned(last.post)
+            case None:
+                return False
+            case _:
+                assert_never(last)
 
     def average(self, node: Node) -> None:
         self.visit(node)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from .fixed_point import IntArray, divide_half_even
@@ -95,7 +96,7 @@ def max_pool(x: FloatInts, kernel: int, stride: int, pads: Pads, out: Shape, low
     lines = padded[:, :, 0 : (out.width - 1) * s + 1 : s].copy()
     for kx in range(1, k):
         np.maximum(lines, padded[:, :, kx : kx + (out.width - 1) * s + 1 : s], out=lines)
-    result = lines[:, 0 : (out.height - 1) * s + 1 : s].copy()
+    result: FloatInts = lines[:, 0 : (out.height - 1) * s + 1 : s].copy()
     for ky in range(1, k):
         np.maximum(result, lines[:, ky : ky + (out.height - 1) * s + 1 : s], out=result)
     return result
@@ -152,16 +153,19 @@ def run(
     for image in images:
         x: FloatInts = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
         for layer in model.layers:
-            if isinstance(layer, QConv):
-                x = conv_forward(x, layer)
-            elif isinstance(layer, QFire):
-                squeezed, x = fire_forward(x, layer)
-                if inner:
-                    frames.setdefault(f"{layer.name}/squeeze", []).append(squeezed.astype(np.int32))
-            elif isinstance(layer, QMaxPool):
-                x = pool_forward(x, layer)
-            else:
-                x = average_forward(x, layer)
+            match layer:
+                case QConv():
+                    x = conv_forward(x, layer)
+                case QFire():
+                    squeezed, x = fire_forward(x, layer)
+                    if inner:
+                        frames.setdefault(f"{layer.name}/squeeze", []).append(squeezed.astype(np.int32))
+                case QMaxPool():
+                    x = pool_forward(x, layer)
+                case QGlobalAvgPool():
+                    x = average_forward(x, layer)
+                case _:
+                    assert_never(layer)
             if keep:
                 frames.setdefault(layer.name, []).append(x.astype(np.int32))
         frames.setdefault("logits", []).append(x.astype(np.int32).reshape(-1))

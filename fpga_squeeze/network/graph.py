@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from .fixed_point import IntArray, int_range, signed_bits
@@ -127,13 +128,30 @@ class GlobalAvgPool:
 Layer = Conv | Fire | MaxPool | GlobalAvgPool
 
 
+def convs_of(layer: Layer) -> tuple[Conv, ...]:
+    """The convolutions of a layer: one, the three of a Fire module, or none."""
+    match layer:
+        case Conv():
+            return (layer,)
+        case Fire():
+            return layer.convs
+        case MaxPool() | GlobalAvgPool():
+            return ()
+        case _:
+            assert_never(layer)
+
+
 def with_convs(layer: Layer, convs: Mapping[str, Conv]) -> Layer:
     """``layer`` with the convolutions so named replaced."""
-    if isinstance(layer, Conv):
-        return convs.get(layer.name, layer)
-    if isinstance(layer, Fire):
-        return Fire(layer.name, *(convs.get(conv.name, conv) for conv in layer.convs))
-    return layer
+    match layer:
+        case Conv():
+            return convs.get(layer.name, layer)
+        case Fire():
+            return Fire(layer.name, *(convs.get(conv.name, conv) for conv in layer.convs))
+        case MaxPool() | GlobalAvgPool():
+            return layer
+        case _:
+            assert_never(layer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,13 +166,7 @@ class FloatModel:
     @property
     def convs(self) -> list[Conv]:
         """Every convolution, in network order, those inside Fire modules included."""
-        out: list[Conv] = []
-        for layer in self.layers:
-            if isinstance(layer, Conv):
-                out.append(layer)
-            elif isinstance(layer, Fire):
-                out.extend(layer.convs)
-        return out
+        return [conv for layer in self.layers for conv in convs_of(layer)]
 
     def with_convs(self, convs: Mapping[str, Conv]) -> FloatModel:
         """The same network with the convolutions so named replaced."""
@@ -362,8 +374,13 @@ class QModel:
         """Every convolution, in network order, those inside Fire modules included."""
         out: list[QConv] = []
         for layer in self.layers:
-            if isinstance(layer, QConv):
-                out.append(layer)
-            elif isinstance(layer, QFire):
-                out.extend(layer.convs)
+            match layer:
+                case QConv():
+                    out.append(layer)
+                case QFire():
+                    out.extend(layer.convs)
+                case QMaxPool() | QGlobalAvgPool():
+                    pass
+                case _:
+                    assert_never(layer)
         return out

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from .golden import max_pool, patches
-from .graph import Conv, Fire, FloatArray, FloatModel, Layer, MaxPool, Preprocess, Shape
+from .graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Preprocess, Shape
 
 PRESETS: dict[str, Preprocess] = {
     "none": Preprocess(),
@@ -35,13 +36,13 @@ def channel_statistics(
         given = np.array(values or (default,), dtype=np.float64)
         if given.size not in (1, channels) or not np.all(np.isfinite(given)):
             raise FpgaSqueezeError(
-                f"--{what} has {list(values)}; the model has {channels} channels: give 1 or {channels}"
+                f"field {what} has {list(values)}; the model has {channels} channels: give 1 or {channels}"
             )
         out.append(np.array(np.broadcast_to(given, (channels,))))
     if np.any(out[1] <= 0):
-        raise FpgaSqueezeError(f"--std has {list(preprocess.std)}; every number must be positive")
+        raise FpgaSqueezeError(f"field std has {list(preprocess.std)}; every number must be positive")
     if preprocess.bgr and channels != 3:
-        raise FpgaSqueezeError(f"--bgr is for models of 3 input channels, this one has {channels}")
+        raise FpgaSqueezeError(f"field bgr is for models of 3 input channels, this one has {channels}")
     order = np.arange(channels)
     return out[0], out[1], order[::-1].copy() if preprocess.bgr else order
 
@@ -56,7 +57,8 @@ def network_input(
     """What the float network eats of one image [H, W, C], float32 [C, H, W]; the numbers are those of
     :func:`channel_statistics`."""
     pixels = image.transpose(2, 0, 1)[order]
-    return ((pixels - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
+    scaled = (pixels - mean[:, None, None]) / std[:, None, None]
+    return np.asarray(scaled, dtype=np.float32)
 
 
 def conv_float(x: FloatMap, conv: Conv, shape: Shape, pad_value: npt.ArrayLike | None = None) -> FloatMap:
@@ -82,15 +84,19 @@ def pool_float(x: FloatMap, pool: MaxPool, shape: Shape) -> FloatMap:
 
 def layer_float(x: FloatMap, layer: Layer, shape: Shape) -> FloatMap:
     """One map [C, H, W] of ``shape`` through any layer."""
-    if isinstance(layer, Conv):
-        return conv_float(x, layer, shape)
-    if isinstance(layer, Fire):
-        squeezed = conv_float(x, layer.squeeze, shape)
-        inner = layer.squeeze.output_shape(shape)
-        return np.concatenate([conv_float(squeezed, c, inner) for c in layer.convs[1:]])
-    if isinstance(layer, MaxPool):
-        return pool_float(x, layer, shape)
-    return np.asarray(x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32))
+    match layer:
+        case Conv():
+            return conv_float(x, layer, shape)
+        case Fire():
+            squeezed = conv_float(x, layer.squeeze, shape)
+            inner = layer.squeeze.output_shape(shape)
+            return np.concatenate([conv_float(squeezed, c, inner) for c in layer.convs[1:]])
+        case MaxPool():
+            return pool_float(x, layer, shape)
+        case GlobalAvgPool():
+            return np.asarray(x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32))
+        case _:
+            assert_never(layer)
 
 
 def float_logits(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ..device.block_ram import Memory, kept_memory, rom_tiles, row_memory
 from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, pack
@@ -111,6 +112,7 @@ def engine_weights(layer: QConv | QFire, folding: Folding, weights: WeightFormat
     return plan_compressed(layer.name, stages, folding.channels, folding.phases, weights, position)
 
 
+@lru_cache(maxsize=4096)
 def parameter_cost(layer: QConv | QFire, channels: int, weights: WeightFormat) -> float:
     """Cost of the weight memories of an engine with ``channels`` output channels at once, in RAMB18."""
     return rom_cost(engine_weights(layer, Folding(1, 1, channels), weights))

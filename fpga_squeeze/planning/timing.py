@@ -1,10 +1,12 @@
 """When every word moves: an exact model of the handshakes of the RTL, without simulating its logic.
 
-Each kernel is a sequential process with a clock of its own; a FIFO is two lists of times. A process reads a word at the
-time it becomes visible and writes one when a place is free, so that back-pressure works in both directions. The result
-is the schedule that the RTL has when its source always offers a beat and its sink always takes one.
+Each kernel is a sequential process with a clock of its own. It reads a word at the time it becomes visible and writes
+one when a place is free, so that back-pressure works in both directions. The result is the schedule that the RTL has
+when its source always offers a beat and its sink always takes one.
 
-The constants are pipeline lengths of the RTL modules named beside them.
+Kernels wait for each other word by word within a link, and by whole rows from link to link (:mod:`.links`). Here
+links run side by side, frame after frame; once a frame leaves all of them as it found them, but later, every frame
+after it does.
 """
 
 from __future__ import annotations
@@ -12,29 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .kernels import DRAIN_LATENCY
-from .plan import AveragePlan, EnginePlan, InputPlan, Plan, PoolPlan, Stream
-
-RELEASE_LATENCY = 4  # fsq_row_cursor and fsq_line_buffer: last term issued -> the slot can be taken
-VISIBLE = 1  # a pushed word, a popped place and a finished row are seen one cycle later
-
-Process = Iterator[None]
-
-
-@dataclass
-class Fifo:
-    """Times at which words are pushed into and popped from the FIFO of a stream."""
-
-    stream: Stream
-    push: list[int] = field(default_factory=list)
-    pop: list[int] = field(default_factory=list)
-
-    def room_at(self, word: int) -> int | None:
-        """First cycle in which word number ``word`` may be reserved; None while unknown."""
-        before = word - self.stream.depth
-        if before < 0:
-            return 0
-        return self.pop[before] + VISIBLE if before < len(self.pop) else None
+from .links import RELEASE_LATENCY, VISIBLE, Deadlock, Link, State, find_link
+from .plan import EnginePlan, InputPlan, Plan
+from .work import Between, Producer, between, engine_producer, input_producers
 
 
 @dataclass(frozen=True)
@@ -61,230 +43,135 @@ class Schedule:
         return self.intervals[-1]
 
 
-def _input(plan: InputPlan, out: Fifo, frames: int) -> Process:
-    """fsq_input: moves bytes of a row, then sends a word per channel."""
-    shape = plan.output.type.shape
-    row_bytes = shape.width * shape.channels
-    frame_beats = -(-shape.height * row_bytes // 8)
-    t, left, word = 0, 0, 0
-    beats = frames * frame_beats  # beats the source still offers
-    for _ in range(frames):
-        for y in range(shape.height):
-            rest = row_bytes
-            while rest:
-                step = min(plan.bytes_per_cycle, left, rest)
-                rest -= step
-                left -= step
-                if left == 0 and beats:
-                    left, beats = 8, beats - 1
-                elif y == shape.height - 1 and not rest:
-                    left = 0
-                t += 1
-            for _channel in range(shape.channels):
-                while (room := out.room_at(word)) is None:
-                    yield
-                t = max(t, room)
-                out.push.append(t)
-                word += 1
-                t += 1
+@dataclass
+class Buffer:
+    """A row buffer between two links: ``height`` rows per frame; cycles from which its rows count and slots are free.
 
-
-def _fill(
-    height: int,
-    rows: int,
-    channels: int,
-    span: int,
-    source: Fifo,
-    done: list[int],
-    free: list[int],
-    frames: int,
-) -> Process:
-    """fsq_line_buffer, writing side: pops words, takes a slot when the first word of a slot arrives.
-
-    ``done`` receives the cycle from which a finished row counts; ``free`` holds the cycles at which slots became free.
+    ``taken`` is the number of slots taken so far.
     """
-    t, word, slot = 0, 0, 0
-    for _ in range(frames):
-        for first in range(0, height, rows):
-            group = range(first, min(first + rows, height))
-            for channel in range(channels):
-                for y in group:
-                    while len(source.push) <= word:
-                        yield
-                    t = max(t, source.push[word] + VISIBLE)
-                    if channel == 0 and y % span == 0:
-                        while len(free) <= slot:
-                            yield
-                        t = max(t, free[slot])
-                        slot += 1
-                    source.pop.append(t)
-                    word += 1
-                    if channel == channels - 1:
-                        done.append(t + VISIBLE)
-                    t += 1
+
+    height: int
+    free: list[int]
+    done: list[int] = field(default_factory=list)
+    taken: int = 0
 
 
-def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frames: int) -> Process:
-    """fsq_sequencer with fsq_drain: passes, and the words they complete."""
-    k, r, c = plan.folding.phases, plan.folding.rows, plan.folding.channels
-    height = plan.input.type.shape.height
-    lines, groups = plan.lines, plan.groups
-    squeezed: list[int] = []  # cycles from which squeezed rows count
-    word = 0
-    last = -(1 << 60)  # last term of the pass before
-    now = 0  # first cycle in which a term may be issued
+@dataclass(frozen=True)
+class Rest:
+    """A link that has finished a frame: its state, counted from ``now``."""
 
-    def rows_needed(first: int, group: int, step: int, total: int) -> int:
-        return total if group == groups - 1 else min(first + group * step, total)
+    now: int
+    state: State
 
-    for frame in range(frames):
-        if plan.is_fire:
-            order = [(0, 0)]
-            for g in range(groups):
-                order += ([(0, g + 1)] if g + 1 < groups else []) + [(1, g), (2, g)]
+
+def _run(link: Link, source: Buffer | None, target: Buffer) -> Iterator[Rest | None]:
+    """A link, from frame to frame: yields None where it has to wait for another one, and a Rest behind each frame."""
+    now, state = 0, link.start
+    segments, later = link.frames
+    squeezed: list[int] = []
+    done, free = target.done, target.free
+    come: list[int] = source.done if source else []
+    came = 0  # rows of earlier frames
+    while True:
+        for segment in segments:
+            begin = now
+            if segment.squeezed:
+                begin = max(now, squeezed[segment.need - 1])
+            elif segment.need:
+                while len(come) < came + segment.need:
+                    yield None
+                begin = max(now, come[came + segment.need - 1])
+            words = segment.words
+            count, told = words.slots, 0
+            while True:
+                known = free[target.taken : target.taken + count]
+                move = link.move(state, words, begin - now, tuple([t - begin for t in known]))
+                if move.state:
+                    break
+                # rows that need no slot which is not known may be what that slot is waiting for
+                done += [begin + t for t in move.done[told:]]
+                told = len(move.done)
+                while len(free) < target.taken + len(known) + 1:
+                    yield None
+            state = move.state
+            target.taken += count
+            done += [begin + t for t in move.done[told:]]
+            squeezed += [begin + t for t in move.squeezed]
+            now = begin + move.now
+            if segment.release and source:
+                source.free += [now - 1 + RELEASE_LATENCY] * segment.release
+        segments = later
+        squeezed.clear()
+        came += source.height if source else 0
+        yield Rest(now, state)
+
+
+def _links(plan: Plan) -> tuple[list[Link], list[Buffer]]:
+    """The links of a plan, and the buffer at the end of each."""
+    links: list[Link] = []
+    buffers: list[Buffer] = []
+    beginning: tuple[Producer, Producer] | None = None
+    pools: list[Between] = []
+    for kernel in plan.kernels:
+        if isinstance(kernel, EnginePlan):
+            assert beginning is not None
+            links.append(find_link(*beginning, tuple(pools), kernel.lines.span))
+            buffers.append(Buffer(kernel.input.type.shape.height, [0] * kernel.lines.slots))
+            producer = engine_producer(kernel)
+            beginning, pools = (producer, producer), []
+        elif isinstance(kernel, InputPlan):
+            beginning = input_producers(kernel)
         else:
-            order = [(0, g) for g in range(groups)]
-        for index, group in order:
-            stage = plan.stages[index]
-            squeeze = plan.is_fire and index == 0
-            expand = plan.is_fire and index > 0
-            if expand:
-                assert plan.squeezed is not None
-                first = r if index == 1 else plan.squeezed.gate_first
-                need = frame * height + rows_needed(first, group, r, height)
-                now = max(now, squeezed[need - 1])
-            else:
-                first = lines.gate_first if not plan.is_fire else r
-                need = frame * height + rows_needed(first, group, lines.span, height)
-                while len(done) < need:
-                    yield
-                now = max(now, done[need - 1])
-            rows = plan.last_rows if group == groups - 1 else r
-            channels = len(stage.conv.bias)
-            for out_group in range(stage.outs):
-                valid = min(c, channels - out_group * c)
-                for phase in range(k):
-                    complete = phase == k - 1
-                    if complete and not squeeze:
-                        while (room := out.room_at(word + valid * rows - 1)) is None:
-                            yield
-                        now = max(now, room)
-                    last = max(now + stage.lengths[out_group] - 1, last + plan.beats)
-                    now = last + 1
-                    if not complete:
-                        continue
-                    for channel in range(valid):
-                        for row in range(rows):
-                            t = last + DRAIN_LATENCY + (channel * r + row) * plan.parts + plan.parts - 1
-                            if not squeeze:
-                                out.push.append(t)
-                                word += 1
-                            elif out_group * c + channel == channels - 1:
-                                squeezed.append(t + VISIBLE)
-            if squeeze or not plan.is_fire:
-                if group == groups - 1:
-                    count = lines.free_last
-                else:
-                    count = int(lines.free_first <= group < lines.free_stop)
-                free.extend([last + RELEASE_LATENCY] * count)
+            pools.append(between(kernel))
+    assert beginning is not None
+    links.append(find_link(*beginning, tuple(pools), 0))
+    buffers.append(Buffer(plan.kernels[-1].output.type.shape.height, []))
+    return links, buffers
 
 
-def _pool(plan: PoolPlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_max_pool, fsq_max_pool_steps: a word's last cycle waits for room if the row completes a window."""
-    shape = plan.input.type.shape
-    t, word, sent = 0, 0, 0
-    for _ in range(frames):
-        for _channel, y in plan.input.order():
-            while len(source.push) <= word:
-                yield
-            t = max(t, source.push[word] + VISIBLE)
-            source.pop.append(t + plan.steps - 1)
-            word += 1
-            t += plan.turn - 1
-            if plan.emit_rows[y]:
-                while (room := out.room_at(sent)) is None:
-                    yield
-                t = max(t, room)
-                out.push.append(t)
-                sent += 1
-            t += 1
-        for _channel in range(shape.channels if plan.extra else 0):
-            t += plan.turn - 1
-            while (room := out.room_at(sent)) is None:
-                yield
-            t = max(t, room)
-            out.push.append(t)
-            sent += 1
-            t += 1
+Picture = tuple[tuple[State, int, tuple[int, ...]], ...]
+"""Behind a frame, counted from when the first link is free: of each link its state, when it is free, and its slots."""
 
 
-def _average(plan: AveragePlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_avg_pool: adds a word, stores the sum; on the last row gives it to the divider, which sends the result."""
-    height = plan.input.type.shape.height
-    t, word, sent, idle = 0, 0, 0, 0  # idle: first cycle in which the divider takes a sum
-    for _ in range(frames):
-        for _channel, y in plan.input.order():
-            while len(source.push) <= word:
-                yield
-            t = max(t, source.push[word] + VISIBLE)
-            source.pop.append(t)
-            word += 1
-            t += plan.steps + 1
-            if y == height - 1:
-                t = max(t, idle)
-                while (room := out.room_at(sent)) is None:
-                    yield
-                idle = max(t + plan.division, room)
-                out.push.append(idle)
-                sent += 1
-                idle += 1
-            t += 1
-
-
-def _sink(source: Fifo, total: int) -> Process:
-    """The receiver takes every word as soon as it is visible."""
-    t = 0
-    while len(source.pop) < total:
-        while len(source.push) <= len(source.pop):
-            yield
-        t = max(t, source.push[len(source.pop)] + VISIBLE)
-        source.pop.append(t)
-        t += 1
+def _frame(runs: list[Iterator[Rest | None]], buffers: list[Buffer]) -> tuple[int, Picture]:
+    """Run every link to the end of its frame; raises RuntimeError if none can go on."""
+    rests: list[Rest | None] = [None] * len(runs)
+    moved = -1
+    while not all(rests):
+        before, moved = moved, sum(len(b.done) + len(b.free) for b in buffers) + sum(map(bool, rests))
+        if moved == before:
+            raise Deadlock
+        for i, run in enumerate(runs):
+            if rests[i] is None:
+                rests[i] = next(run)
+    found = [rest for rest in rests if rest]
+    start = found[0].now
+    return start, tuple(
+        (rest.state, rest.now - start, tuple(max(t, rest.now) - start for t in buffer.free[buffer.taken :]))
+        for rest, buffer in zip(found, buffers, strict=True)
+    )
 
 
 def simulate(plan: Plan, frames: int) -> Schedule:
     """Schedule of ``frames`` frames back to back; raises RuntimeError if the plan deadlocks."""
-    fifos = [Fifo(kernel.output) for kernel in plan.kernels]
-    processes: list[Process] = []
-    for i, kernel in enumerate(plan.kernels):
-        if isinstance(kernel, InputPlan):
-            processes.append(_input(kernel, fifos[i], frames))
-        elif isinstance(kernel, EnginePlan):
-            done: list[int] = []
-            free = [0] * kernel.lines.slots
-            shape = kernel.input.type.shape
-            span = kernel.lines.span
-            processes.append(
-                _fill(shape.height, kernel.input.rows, shape.channels, span, fifos[i - 1], done, free, frames)
-            )
-            processes.append(_engine(kernel, done, free, fifos[i], frames))
-        elif isinstance(kernel, PoolPlan):
-            processes.append(_pool(kernel, fifos[i - 1], fifos[i], frames))
-        else:
-            processes.append(_average(kernel, fifos[i - 1], fifos[i], frames))
-    words = plan.kernels[-1].output.words
-    processes.append(_sink(fifos[-1], frames * words))
-
-    def moved() -> int:
-        return sum(len(f.push) + len(f.pop) for f in fifos)
-
-    alive = processes
-    while alive:
-        before = moved(), len(alive)
-        alive = [p for p in alive if next(p, StopIteration) is not StopIteration]
-        if alive and (moved(), len(alive)) == before:
-            raise RuntimeError("the plan deadlocks: no kernel can move a word")
-    return Schedule(tuple(fifos[-1].pop[(f + 1) * words - 1] for f in range(frames)))
+    links, buffers = _links(plan)
+    sources = [None, *buffers]
+    runs = [_run(link, source, target) for link, source, target in zip(links, sources, buffers, strict=False)]
+    rows = buffers[-1].height
+    outputs: list[int] = []
+    start, picture = _frame(runs, buffers) if frames else (0, ())
+    for frame in range(frames):
+        outputs.append(buffers[-1].done[(frame + 1) * rows - 1] - VISIBLE)
+        if len(outputs) == frames:
+            break
+        before, seen = start, picture
+        start, picture = _frame(runs, buffers)
+        if picture == seen:
+            # the same states, slots and waits, ``start - before`` cycles later: so are all frames from here on
+            last = buffers[-1].done[(frame + 2) * rows - 1] - VISIBLE
+            outputs += [last + i * (start - before) for i in range(frames - len(outputs))]
+            break
+    return Schedule(tuple(outputs))
 
 
 STEADY_FRAMES = 5

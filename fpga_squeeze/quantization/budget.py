@@ -3,7 +3,7 @@
 What a layer's weights take as Huffman codes follows from how often each integer occurs, hence from the step of
 its channels' binary points. Every layer pays the same rate for a bit, in nats of divergence per bit: at the best
 division no bit would do more good elsewhere (Y. Shoham, A. Gersho, Efficient bit allocation for an arbitrary set of
-quantizers, IEEE Trans. ASSP 36, 1988). Layers are told their rate one after the other, so that what one of them
+quantizers, IEEE Trans. ASSP 36, 1988). Layers get their rate one after the other, so that what one of them
 spends beyond its estimate is saved by the next.
 """
 
@@ -160,15 +160,15 @@ class WeightBudget:
             for conv, gain in zip(convs, gains, strict=True)
         }
         self._estimated = self._spent = ESTIMATE_SHARE * total
-        self._told = self._share = self._size_seen = 0.0
+        self._foretold = self._share = self._size_seen = 0.0
 
     def rates(self, name: str) -> Iterator[int]:
         """Numbers of the rates at which to quantise the next layer, rising until what it takes can be spent."""
         layer = self._waiting[name]
         rate = _lowest(0, lambda rate: self._size(rate) <= self.left)
         last = len(self._waiting) == 1
-        self._told = layer.choose(rate)[1]
-        self._share = self.left if last else OVERSPENT * self._told * self._spent / self._estimated
+        self._foretold = layer.choose(rate)[1]
+        self._share = self.left if last else OVERSPENT * self._foretold * self._spent / self._estimated
         while rate < len(RATES) - 1:
             yield rate
             rate = _lowest(rate + 1, layer.within(layer.choose(rate)[1] * self._share / self._size_seen))
@@ -182,7 +182,7 @@ class WeightBudget:
 
     def fracs(self, name: str, rate: int) -> Fracs:
         """Binary points of a layer's channels."""
-        return self._waiting[name].choose(rate)[0].copy()
+        return np.array(self._waiting[name].choose(rate)[0])
 
     def price(self, name: str, rate: int, ints: FloatArray, gram: FloatArray) -> Price:
         """What the values of weights cost, in units of the error of a channel's sums with inputs of ``gram``."""
@@ -197,7 +197,7 @@ class WeightBudget:
             return False
         self.left -= size
         self._spent += size
-        self._estimated += self._told
+        self._estimated += self._foretold
         del self._waiting[name]
         return True
 
@@ -205,5 +205,5 @@ class WeightBudget:
         """What to tell where even ``weight``, the last layer at the highest rate, is too large for what is left."""
         reached = self.total - self.left + coded_size(weight)
         return FpgaSqueezeError(
-            f"--weight-budget {self.total}: the weights still take {reached} bits; give at least that many"
+            f"field weight_budget {self.total}: the weights still take {reached} bits; give at least that many"
         )

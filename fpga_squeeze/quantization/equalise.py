@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..network.graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
 from ..network.reference import FloatMap, conv_float, pool_float
@@ -43,41 +44,38 @@ def equalise(
     maps, shape, into = images, model.input_shape, np.ones(model.input_shape.channels)
     pads: npt.NDArray[np.int64] | None = pad_value
     for i, layer in enumerate(layers[: last + 1]):
-        if isinstance(layer, MaxPool):
-            maps = [pool_float(x, layer, shape) for x in maps]
-        elif isinstance(layer, GlobalAvgPool):
-            maps = [x.mean(axis=(1, 2), keepdims=True) for x in maps]
-        elif isinstance(layer, Conv):
-            if i == last:
-                layers[i] = rescaled(layer, into, None)
-                break
-            maps = [conv_float(x, layer, shape, pads) for x in maps]
-            steps = _consumed_steps(
-                layers, i, maps, layer.output_shape(shape), bits - (not layer.relu), balance
-            )
-            layers[i], into = rescaled(layer, into, steps), steps
-        else:
-            squeezed = [conv_float(x, layer.squeeze, shape, pads) for x in maps]
-            inner = layer.squeeze.output_shape(shape)
-            middle = channel_steps(squeezed, bits - (not layer.squeeze.relu), balance)
-            maps = [np.concatenate([conv_float(x, c, inner) for c in layer.convs[1:]]) for x in squeezed]
-            after = layer.output_shape(shape)
-            wide = bits - (not layer.expand1x1.relu)
-            steps = (
-                np.ones(after.channels)
-                if i == last
-                else _consumed_steps(layers, i, maps, after, wide, balance)
-            )
-            ones = len(layer.expand1x1.bias)
-            layers[i] = replace(
-                layer,
-                squeeze=rescaled(layer.squeeze, into, middle),
-                expand1x1=rescaled(layer.expand1x1, middle, steps[:ones]),
-                expand3x3=rescaled(layer.expand3x3, middle, steps[ones:]),
-            )
-            into = steps
-        if isinstance(layer, Conv | Fire):
-            pads = None
+        match layer:
+            case MaxPool():
+                maps = [pool_float(x, layer, shape) for x in maps]
+            case GlobalAvgPool():
+                maps = [x.mean(axis=(1, 2), keepdims=True) for x in maps]
+            case Conv():
+                if i == last:
+                    layers[i] = rescaled(layer, into, None)
+                    break
+                maps = [conv_float(x, layer, shape, pads) for x in maps]
+                after, wide = layer.output_shape(shape), bits - (not layer.relu)
+                steps = _consumed_steps(layers, i, maps, after, wide, balance)
+                layers[i], into, pads = rescaled(layer, into, steps), steps, None
+            case Fire():
+                squeezed = [conv_float(x, layer.squeeze, shape, pads) for x in maps]
+                inner = layer.squeeze.output_shape(shape)
+                middle = channel_steps(squeezed, bits - (not layer.squeeze.relu), balance)
+                maps = [np.concatenate([conv_float(x, c, inner) for c in layer.convs[1:]]) for x in squeezed]
+                after, wide = layer.output_shape(shape), bits - (not layer.expand1x1.relu)
+                steps = np.ones(after.channels)
+                if i != last:
+                    steps = _consumed_steps(layers, i, maps, after, wide, balance)
+                ones = len(layer.expand1x1.bias)
+                layers[i] = replace(
+                    layer,
+                    squeeze=rescaled(layer.squeeze, into, middle),
+                    expand1x1=rescaled(layer.expand1x1, middle, steps[:ones]),
+                    expand3x3=rescaled(layer.expand3x3, middle, steps[ones:]),
+                )
+                into, pads = steps, None
+            case _:
+                assert_never(layer)
         shape = layer.output_shape(shape)
         if on_step:
             on_step(f"equalise {layer.name}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..network.fixed_point import IntArray
 from ..network.golden import patches
@@ -87,25 +88,28 @@ def _forward(
     outside: npt.ArrayLike = pad_value
     for layer in model.layers:
         before = x
-        if isinstance(layer, Conv):
-            x = conv_float(before, layer, shape, outside)
-            seen.append(_Seen(layer, before, x, shape, outside))
-        elif isinstance(layer, Fire):
-            squeezed = conv_float(before, layer.squeeze, shape, outside)
-            inner = layer.squeeze.output_shape(shape)
-            seen.append(_Seen(layer.squeeze, before, squeezed, shape, outside))
-            none = np.zeros(inner.channels)
-            branches = [conv_float(squeezed, c, inner) for c in layer.convs[1:]]
-            seen += [
-                _Seen(c, squeezed, y, inner, none) for c, y in zip(layer.convs[1:], branches, strict=True)
-            ]
-            x = np.concatenate(branches)
-        elif isinstance(layer, MaxPool):
-            x = pool_float(before, layer, shape)
-        else:
-            x = np.asarray(before.mean(axis=(1, 2), keepdims=True))
-        if isinstance(layer, Conv | Fire):
-            outside = np.zeros(x.shape[0])
+        match layer:
+            case Conv():
+                x = conv_float(before, layer, shape, outside)
+                seen.append(_Seen(layer, before, x, shape, outside))
+                outside = np.zeros(x.shape[0])
+            case Fire():
+                squeezed = conv_float(before, layer.squeeze, shape, outside)
+                inner = layer.squeeze.output_shape(shape)
+                seen.append(_Seen(layer.squeeze, before, squeezed, shape, outside))
+                none = np.zeros(inner.channels)
+                branches = [conv_float(squeezed, c, inner) for c in layer.convs[1:]]
+                seen += [
+                    _Seen(c, squeezed, y, inner, none) for c, y in zip(layer.convs[1:], branches, strict=True)
+                ]
+                x = np.concatenate(branches)
+                outside = np.zeros(x.shape[0])
+            case MaxPool():
+                x = pool_float(before, layer, shape)
+            case GlobalAvgPool():
+                x = np.asarray(before.mean(axis=(1, 2), keepdims=True))
+            case _:
+                assert_never(layer)
         tape.append((layer, before, x, shape))
         shape = layer.output_shape(shape)
     return seen, tape, x
@@ -142,22 +146,24 @@ def _squared_gradients(
 
     for layer, x, y, shape in reversed(tape):
         first = layer is model.layers[0]
-        if isinstance(layer, GlobalAvgPool):
-            g = np.broadcast_to(g / np.float32(shape.height * shape.width), x.shape)
-        elif isinstance(layer, MaxPool):
-            g = pool_backward(g, x, y, layer, shape)
-        elif isinstance(layer, Conv):
-            g = through(layer, g)
-            if not first:
-                g = conv_backward(g, layer, shape)
-        else:
-            inner, ones = layer.squeeze.output_shape(shape), len(layer.expand1x1.bias)
-            parts = ((layer.expand1x1, g[:ones]), (layer.expand3x3, g[ones:]))
-            g = through(
-                layer.squeeze, sum_of([conv_backward(through(c, part), c, inner) for c, part in parts])
-            )
-            if not first:
-                g = conv_backward(g, layer.squeeze, shape)
+        match layer:
+            case GlobalAvgPool():
+                g = np.broadcast_to(g / np.float32(shape.height * shape.width), x.shape)
+            case MaxPool():
+                g = pool_backward(g, x, y, layer, shape)
+            case Conv():
+                g = through(layer, g)
+                if not first:
+                    g = conv_backward(g, layer, shape)
+            case Fire():
+                inner, ones = layer.squeeze.output_shape(shape), len(layer.expand1x1.bias)
+                parts = ((layer.expand1x1, g[:ones]), (layer.expand3x3, g[ones:]))
+                below = [conv_backward(through(c, part), c, inner) for c, part in parts]
+                g = through(layer.squeeze, sum_of(below))
+                if not first:
+                    g = conv_backward(g, layer.squeeze, shape)
+            case _:
+                assert_never(layer)
     return np.concatenate([found[s.conv.name] for s in seen])
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network import golden
@@ -79,7 +80,7 @@ def quantize(
         if not 2 <= bits <= 8:
             raise FpgaSqueezeError(f"{bits} {what} bits; 2 to 8 are supported")
     if weight_budget is not None and weight_budget < 1:
-        raise FpgaSqueezeError(f"--weight-budget {weight_budget}: give the bits all weights may take")
+        raise FpgaSqueezeError(f"field weight_budget {weight_budget}: give the bits all weights may take")
     if not len(images):
         raise FpgaSqueezeError("no calibration images; give at least one")
     check_size(model, images)
@@ -100,15 +101,17 @@ def quantize(
     at, shapes = source, model.shapes()
     last = max((i for i, layer in enumerate(model.layers) if isinstance(layer, Conv | Fire)), default=-1)
     for i, (layer, shape) in enumerate(zip(model.layers, shapes, strict=True)):
-        if isinstance(layer, Conv):
-            layers.append(work.conv(layer, at, _wide_bits(model, layer) if i == last else None))
-        elif isinstance(layer, Fire):
-            layers.append(work.fire(layer, at))
-        elif isinstance(layer, MaxPool):
-            layers.append(work.pool(layer, at, shape))
-        else:
-            layers.append(QGlobalAvgPool(layer.name, at, replace(at, shape=shape)))
-            work.apply(layers[-1])
+        match layer:
+            case Conv():
+                layers.append(work.conv(layer, at, _wide_bits(model, layer) if i == last else None))
+            case Fire():
+                layers.append(work.fire(layer, at))
+            case MaxPool():
+                layers.append(work.pool(layer, at, shape))
+            case GlobalAvgPool():
+                layers.append(work.average(layer, at, shape))
+            case _:
+                assert_never(layer)
         at = layers[-1].output
         if on_step:
             on_step(layer.name)
@@ -217,7 +220,7 @@ class _Work:
         if wide:
             q = replace(q, output=replace(q.output, bits=wide))
         (q,) = self._set_frac([q], wide is not None)
-        self.apply(q)
+        self.maps = [_compact(golden.conv_forward(_float(x), q), q.output) for x in self.maps]
         self.real = [conv_float(x, conv, source.shape, outside) for x in self.real]
         return q
 
@@ -244,16 +247,13 @@ class _Work:
     def pool(self, pool: MaxPool, source: TensorType, shape: Shape) -> QMaxPool:
         out = replace(source, shape=shape)
         q = QMaxPool(pool.name, pool.kernel, pool.stride, pool.pads, pool.ceil, source, out)
-        self.apply(q)
+        self.maps = [_compact(golden.pool_forward(_float(x), q), q.output) for x in self.maps]
         self.real = [pool_float(x, pool, source.shape) for x in self.real]
         return q
 
-    def apply(self, layer: QLayer) -> None:
-        """Send the images through a finished layer."""
-        if isinstance(layer, QConv):
-            self.maps = [_compact(golden.conv_forward(_float(x), layer), layer.output) for x in self.maps]
-        elif isinstance(layer, QMaxPool):
-            self.maps = [_compact(golden.pool_forward(_float(x), layer), layer.output) for x in self.maps]
+    def average(self, pool: GlobalAvgPool, source: TensorType, shape: Shape) -> QGlobalAvgPool:
+        """The last layer: the images need not pass through it."""
+        return QGlobalAvgPool(pool.name, source, replace(source, shape=shape))
 
 
 def _float(x: npt.NDArray[np.integer]) -> FloatInts:

@@ -62,7 +62,7 @@ def make_target(weight: FloatArray, gram: FloatArray, cross: FloatArray) -> Targ
 
 def fitted(target: Target) -> FloatArray:
     """Real weights [O, P] of nearly least error: they make up for errors the inputs already carry."""
-    weight = target.weight.copy()
+    weight: FloatArray = target.weight.copy()
     left = target.cross - weight @ target.gram
     free = weight != 0
     for _ in range(FIT_SWEEPS):
@@ -112,7 +112,7 @@ def descend(
     With a ``price`` the same holds for the error and the price of all values together.
     """
     low, high = int_range(bits, True)
-    out = ints.copy()
+    out: FloatArray = ints.copy()
     free = target.weight != 0
     left = np.ldexp(target.cross, frac[:, None]) - out @ target.gram
     # Errors of integers are 4^frac times those of weights.

@@ -173,7 +173,7 @@ def _within_reach(
     weight: FloatArray, bias: FloatArray, frac: npt.NDArray[np.int32], source: TensorType, bits: int
 ) -> npt.NDArray[np.int32]:
     """``frac``, lowered where a channel's bias or sums would leave the range in which float32 is exact."""
-    out = frac.copy()
+    out: npt.NDArray[np.int32] = frac.copy()
     reach = max(abs(v) for v in source.range)
     for _ in range(64):
         offset = np.abs(np.ldexp(bias, source.frac + out))

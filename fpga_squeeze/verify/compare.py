@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..emit.words import decode_words, words_to_tensor
 from ..network.fixed_point import IntArray
-from ..planning.plan import InputPlan, KernelPlan, Plan
+from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan, PoolPlan
 from .terms import Outcome, WeightMismatch, WeightResult
 
 
@@ -138,10 +139,13 @@ def compare_run(
     results: list[KernelResult] = []
     first: Mismatch | None = None
     for kernel in plan.kernels:
-        if isinstance(kernel, InputPlan):
-            expected = images.transpose(0, 3, 1, 2).astype(np.int64)
-        else:
-            expected = reference[kernel.name]
+        match kernel:
+            case InputPlan():
+                expected = images.transpose(0, 3, 1, 2).astype(np.int64)
+            case EnginePlan() | PoolPlan() | AveragePlan():
+                expected = reference[kernel.name]
+            case _:
+                assert_never(kernel)
         file = folder / f"{kernel.name}.bin"
         result, mismatch = _compare_kernel(kernel, expected, file.read_bytes() if file.is_file() else b"")
         results.append(result)

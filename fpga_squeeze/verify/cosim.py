@@ -172,7 +172,7 @@ def run_cosim_program(
 ) -> CosimTiming:
     """Stream uint8 images [N, H, W, C] through the simulator; leaves one file per stream in ``folder``.
 
-    ``stalls`` seeds random stalls on both AXI4-Streams, 0 means none. A deadlock or a protocol error is told in the
+    ``stalls`` seeds random stalls on both AXI4-Streams, 0 means none. A deadlock or a protocol error stands in the
     result's ``error``; raises FpgaSqueezeError where the simulator itself fails.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ..emit.words import write_beats
 from ..errors import FpgaSqueezeError
@@ -36,11 +37,15 @@ def csim_flags(hls_folder: Path, integers: Integers = "native") -> list[str]:
 
 def _options(integers: Integers) -> list[str]:
     flags = ["-std=c++14", "-Wall", "-Wextra", "-DFSQ_CSIM"]
-    if integers == "ac":
-        return [*flags, "-I", str(_ac_adapter()), "-isystem", str(find_ac_headers())]
-    if integers == "native":
-        flags.append("-DFSQ_CSIM_NATIVE")
-    return [*flags, "-isystem", str(find_hls_headers())]
+    match integers:
+        case "native":
+            return [*flags, "-DFSQ_CSIM_NATIVE", "-isystem", str(find_hls_headers())]
+        case "vendor":
+            return [*flags, "-isystem", str(find_hls_headers())]
+        case "ac":
+            return [*flags, "-I", str(_ac_adapter()), "-isystem", str(find_ac_headers())]
+        case _:
+            assert_never(integers)
 
 
 def _ac_adapter() -> Path:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import assert_never
+
 from ..errors import FpgaSqueezeError
 from . import tools
 from .cpp_reader import read
@@ -242,22 +244,26 @@ class _Options:
         kind = option.value
         if i >= len(tokens):
             raise self.refuse(f"option {option.name} has no value", option)
-        if isinstance(kind, Constant):
-            return self.constant(option, kind, tokens, i)
         word = tokens[i]
-        if isinstance(kind, WordsValue):
-            if word.lower() not in kind.words:
-                raise self.refuse(f"{option.name} = {word}", option)
-            return word.lower(), i + 1
-        if isinstance(kind, Flag):
-            if word not in ("true", "false") or not (kind.optional or (kind.always and word == "true")):
-                raise self.refuse(f"{option.name} = {word}", option)
-            return word, i + 1
-        if not word.isidentifier():
-            raise self.refuse(f"{option.name} = {word} is no name", option)
-        while isinstance(kind, Variable) and i + 2 < len(tokens) and tokens[i + 1] == ".":
-            i += 2
-        return word, i + 1
+        match kind:
+            case Constant():
+                return self.constant(option, kind, tokens, i)
+            case WordsValue():
+                if word.lower() not in kind.words:
+                    raise self.refuse(f"{option.name} = {word}", option)
+                return word.lower(), i + 1
+            case Flag():
+                if word not in ("true", "false") or not (kind.optional or (kind.always and word == "true")):
+                    raise self.refuse(f"{option.name} = {word}", option)
+                return word, i + 1
+            case Variable() | Port():
+                if not word.isidentifier():
+                    raise self.refuse(f"{option.name} = {word} is no name", option)
+                while isinstance(kind, Variable) and i + 2 < len(tokens) and tokens[i + 1] == ".":
+                    i += 2
+                return word, i + 1
+            case _:
+                assert_never(kind)
 
     # ------------------------------------------------------------------------------------------------ values
 

@@ -205,7 +205,7 @@ class Row:
     """A kernel, or the sum of all: what the estimate says, and what was mapped."""
 
     name: str
-    told: Resources
+    estimate: Resources
     mapped: Resources
 
     def pairs(self, ultra: bool) -> dict[str, tuple[int, int]]:
@@ -220,7 +220,7 @@ class Row:
             "DSP": "dsp",
         }
         return {
-            text: (getattr(self.told, name), getattr(self.mapped, name))
+            text: (getattr(self.estimate, name), getattr(self.mapped, name))
             for text, name in names.items()
             if ultra or name != "uram"
         }
@@ -229,13 +229,13 @@ class Row:
     def differences(self) -> list[str]:
         """Block RAMs, DSPs and LUT RAM that are not what the estimate counts; these it must know exactly."""
         return [
-            f"{self.name}: {what}: estimated {told:,}, mapped {got:,}"
-            for what, (told, got) in self.pairs(True).items()
-            if told != got and what not in ("logic LUTs", "shift registers")
+            f"{self.name}: {what}: estimated {estimate:,}, mapped {mapped:,}"
+            for what, (estimate, mapped) in self.pairs(True).items()
+            if estimate != mapped and what not in ("logic LUTs", "shift registers")
         ]
 
 
-def _told(kernel: KernelEstimate) -> Resources:
+def _estimated(kernel: KernelEstimate) -> Resources:
     return Resources(
         luts=kernel.luts,
         lut_ram=kernel.lutram_luts,
@@ -261,16 +261,18 @@ class Synthesis:
     @property
     def rows(self) -> list[Row]:
         """A row per kernel, and one for each of the others."""
-        told = {kernel.name: _told(kernel) for kernel in self.estimate.kernels}
-        names = [*told, *(name for name in self.mapped if name not in told)]
-        return [Row(name, told.get(name, Resources()), self.mapped.get(name, Resources())) for name in names]
+        estimated = {kernel.name: _estimated(kernel) for kernel in self.estimate.kernels}
+        names = [*estimated, *(name for name in self.mapped if name not in estimated)]
+        return [
+            Row(name, estimated.get(name, Resources()), self.mapped.get(name, Resources())) for name in names
+        ]
 
     @property
     def total_row(self) -> Row:
         """The sum of all rows."""
         rows = self.rows
         return Row(
-            "total", sum((r.told for r in rows), Resources()), sum((r.mapped for r in rows), Resources())
+            "total", sum((r.estimate for r in rows), Resources()), sum((r.mapped for r in rows), Resources())
         )
 
     @property
@@ -296,9 +298,9 @@ class Synthesis:
             "fits": None if self.device is None else not self.short,
             "short": [asdict(s) for s in self.short],
             "differences": self.differences,
-            "total": {"estimate": asdict(self.total_row.told), "mapped": asdict(self.total)},
+            "total": {"estimate": asdict(self.total_row.estimate), "mapped": asdict(self.total)},
             "kernels": [
-                {"name": row.name, "estimate": asdict(row.told), "mapped": asdict(row.mapped)}
+                {"name": row.name, "estimate": asdict(row.estimate), "mapped": asdict(row.mapped)}
                 for row in self.rows
             ],
         }

@@ -142,6 +142,6 @@ def link(compiler: str, objects: Sequence[Path], flags: Sequence[str], target: P
 def first_error(text: str) -> str:
     """The first line of a tool's output that names an error, else a warning taken for one, else the last line."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    told = [line for line in lines if "rror" in line and "Exiting due to" not in line]
-    told += [line for line in lines if "arning" in line]
-    return (told or lines[-1:] or ["no message"])[0]
+    errors = [line for line in lines if "rror" in line and "Exiting due to" not in line]
+    warnings = [line for line in lines if "arning" in line]
+    return (errors or warnings or lines[-1:] or ["no message"])[0]

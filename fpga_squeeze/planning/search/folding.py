@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ...device.dsp_packing import ONE_PRODUCT, Multipliers
 from ...errors import DoesNotFitError, FpgaSqueezeError
@@ -17,13 +18,14 @@ from ..kernels import (
     parameter_cost,
     plan_average,
     plan_engine,
+    plan_engine_lines,
     plan_input,
     plan_pool,
     row_cost,
     stream_cost,
     word_cycles,
 )
-from ..plan import AveragePlan, Folding, KernelPlan, Plan, PoolPlan, Stream
+from ..plan import AveragePlan, EnginePlan, Folding, KernelPlan, Plan, PoolPlan, Stream
 from ..timing import schedule
 from ..weight_memories import WeightFormat
 
@@ -45,12 +47,13 @@ class Choice:
     folding: Folding
 
 
+@lru_cache(maxsize=256)  # a search plans the same layers again and again
 def all_choices(
     layer: QConv | QFire,
     follower: QLayer | None,
     multipliers: Multipliers = ONE_PRODUCT,
     weights: WeightFormat = "dense",
-) -> list[Choice]:
+) -> tuple[Choice, ...]:
     """Every folding of an engine, by rising DSP slices, then cycles, then the simpler one first.
 
     ``follower`` is the kernel after it: a max pool takes only row groups that complete one output row at most.
@@ -75,10 +78,10 @@ def all_choices(
                 folding = Folding(k, r, c)
                 choices.append(Choice(*engine_cost(layer, folding, packing, weights), folding))
     choices.sort(key=lambda v: (v.dsp, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
-    return choices
+    return tuple(choices)
 
 
-def pareto(choices: list[Choice]) -> list[Choice]:
+def pareto(choices: Sequence[Choice]) -> list[Choice]:
     """The choices that no other beats in both DSP slices and cycles, by rising slices."""
     best: list[Choice] = []
     for choice in choices:
@@ -260,17 +263,28 @@ def plan_for_lanes(
     return tune_buffers(build_plan(model, foldings, budget, multipliers, formats))
 
 
+def with_spares(plan: Plan, spares: Sequence[int]) -> Plan:
+    """The plan, before its buffers are placed, with other spare rows, one number per engine.
+
+    As :func:`build_plan` makes it for such foldings: nothing but the row buffers depends on them.
+    """
+    kernels: list[KernelPlan] = []
+    left = list(spares)[::-1]
+    for kernel in plan.kernels:
+        if isinstance(kernel, EnginePlan) and (spare := left.pop()) != kernel.folding.spare:
+            folding = replace(kernel.folding, spare=spare)
+            lines = plan_engine_lines(kernel.layer, kernel.input.rows, folding)
+            kernel = replace(kernel, folding=folding, lines=lines)
+        kernels.append(kernel)
+    return replace(plan, kernels=tuple(kernels))
+
+
 def tune_buffers(plan: Plan) -> Plan:
     """Give line buffers the spare rows that keep the slowest engine busy, and no more.
 
     Kernels that take turns unevenly (a Fire module reads two rows at the start of a frame, a pool sends every other
     row) make each other wait where a buffer is short. Judged by the exact schedule; the largest buffer is tried first.
     """
-
-    def respared(spares: list[int]) -> Plan:
-        foldings = [replace(e.folding, spare=s) for e, s in zip(plan.engines, spares, strict=True)]
-        formats = [e.weights.format for e in plan.engines]
-        return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats)
 
     def interval(candidate: Plan) -> int:
         return schedule(candidate).cycles_per_frame
@@ -280,12 +294,12 @@ def tune_buffers(plan: Plan) -> Plan:
     if now == max(k.work_cycles for k in plan.kernels):
         return plan
     more = [s + 1 for s in spares]
-    best = interval(respared(more))
+    best = interval(with_spares(plan, more))
     if best == now:
         return plan
     sizes = [e.lines.memory.payload_bits for e in plan.engines]
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
         fewer = [*more[:i], more[i] - 1, *more[i + 1 :]]
-        if interval(respared(fewer)) == best:
+        if interval(with_spares(plan, fewer)) == best:
             more = fewer
-    return respared(more)
+    return with_spares(plan, more)

@@ -9,7 +9,7 @@ that let a producer run ahead are given up where the exact schedule allows it. T
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
@@ -22,7 +22,7 @@ from ..kernels import engine_weights, plan_engine, plan_lines, plan_squeezed
 from ..plan import Folding, Plan, Stream
 from ..timing import simulate
 from ..weight_memories import CompressedWeights, WeightFormat, rom_bits
-from .folding import Choice, Formats, all_choices, build_plan
+from .folding import Choice, Formats, all_choices, build_plan, with_spares
 
 SLACKS = (1.0, 1.02, 1.04, 1.06, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5, 1.7, 2.0, 3.0, 4.0)
 """Targets of cycles to try, as multiples of those of the fastest plan."""
@@ -99,7 +99,7 @@ class _Chain:
         self.formats, self.multipliers = formats, multipliers
         # a pool, and the line gatherer, send one row at a time
         self.follows_engine = [i > 0 and isinstance(layers[i - 1], QConv | QFire) for i in places]
-        self.choices = [
+        self.choices: list[Sequence[Choice]] = [
             all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers, weights)
             for i, layer, weights in zip(places, self.layers, formats, strict=True)
         ]
@@ -147,24 +147,18 @@ class _Chain:
         return min(states.values(), key=lambda v: v[0])[1]
 
 
-def _with_spares(plan: Plan, spares: Sequence[int]) -> Plan:
-    foldings = [replace(e.folding, spare=spare) for e, spare in zip(plan.engines, spares, strict=True)]
-    formats = [e.weights.format for e in plan.engines]
-    return build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats)
-
-
 def _shrink(plan: Plan, limit: int, device: Device) -> Plan | None:
     """``plan`` without spare rows where it keeps to ``limit`` cycles, the largest buffers first, until it fits."""
     spares = [1] * len(plan.engines)
-    if not fits(place(_with_spares(plan, [0] * len(spares)), device), device):
+    if not fits(place(with_spares(plan, [0] * len(spares)), device), device):
         return None
-    now = place(_with_spares(plan, spares), device)
+    now = place(with_spares(plan, spares), device)
     sizes = [e.lines.memory.payload_bits for e in plan.engines]
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
         if fits(now, device):
             return now
         fewer = [*spares[:i], 0, *spares[i + 1 :]]
-        candidate = _with_spares(plan, fewer)
+        candidate = with_spares(plan, fewer)
         if simulate(candidate, SEARCH_FRAMES).cycles_per_frame <= limit:
             spares, now = fewer, place(candidate, device)
     return now if fits(now, device) else None

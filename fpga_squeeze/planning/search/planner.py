@@ -48,7 +48,7 @@ def make_plan(
     multipliers = Multipliers.of(products_per_dsp, device)
     budget = lanes if lanes is not None else (device or find_device(DEFAULT_DEVICE)).dsp
     names = [layer.name for layer in engine_layers(model)]
-    for option, given in (("--folding", foldings or {}), ("--weights", formats or {})):
+    for option, given in (("field foldings", foldings or {}), ("field formats", formats or {})):
         if unknown := [name for name in given if name not in names]:
             raise FpgaSqueezeError(f"{option} {unknown[0]}: no such engine; there are {', '.join(names)}")
     held = [

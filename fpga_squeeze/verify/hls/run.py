@@ -33,7 +33,7 @@ def choose_tool(project: Project, wanted: str | None) -> Dialect:
         raise FpgaSqueezeError(f"unknown HLS tool {name}; choose {' or '.join(TOOL_NAMES)}")
     if name != dialect:
         raise FpgaSqueezeError(
-            f"{project.path}: its HLS C++ is for {TOOL_NAMES[dialect]}; generate it again with --hls-dialect {name}"
+            f"{project.path}: its HLS C++ is for {TOOL_NAMES[dialect]}; generate it again with field dialect {name}"
         )
     return find_dialect(name)
 

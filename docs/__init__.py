@@ -1,0 +1,1 @@
+"""The documentation, and the scripts that draw its pictures and keep its printed output true."""

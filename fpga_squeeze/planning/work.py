@@ -1,0 +1,170 @@
+"""What the kernels of a plan do in a frame, as far as it takes time: numbers only, equal for equal kernels.
+
+The order of the work and the cycles of it are those of the RTL modules named beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .plan import AveragePlan, EnginePlan, InputPlan, PoolPlan
+
+
+class Work(NamedTuple):
+    """A row group of a stage of an engine; for the line gatherer a row, and ``gather`` the cycles before its words.
+
+    need      rows that must have come, of the frame: to the row buffer, or (``squeezed``) from the squeeze
+    release   slots that are free afterwards
+    """
+
+    stage: int
+    rows: int
+    need: int = 0
+    squeezed: bool = False
+    release: int = 0
+    gather: int = 0
+
+
+@dataclass(frozen=True)
+class LaneStage:
+    """Terms per pass of a stage, its channels; do they leave the engine, or are they squeezed ones."""
+
+    lengths: tuple[int, ...]
+    channels: int
+    sends: bool
+
+
+@dataclass(frozen=True)
+class Producer:
+    """What sends words into a link: an engine, or the line gatherer (no stages). See :class:`~.plan.EnginePlan`."""
+
+    height: int
+    channels: int
+    depth: int
+    work: tuple[Work, ...]
+    stages: tuple[LaneStage, ...] = ()
+    phases: int = 1
+    rows: int = 1
+    at_once: int = 1
+    parts: int = 1
+
+    @property
+    def beats(self) -> int:
+        """Cycles in which the sums of a pass are requantised."""
+        return self.at_once * self.rows * self.parts
+
+
+@dataclass(frozen=True)
+class Between:
+    """A pool, in cycles.
+
+    hold      from taking a word until its place in the FIFO is free
+    turn      from taking a word until the row may send one
+    divides   cycles of a division, which goes on while the next word is taken; None: a max pool
+    emits     per input row: does it send a row; ``extra``: one more follows the last
+    depth     of the FIFO behind it
+    """
+
+    hold: int
+    turn: int
+    divides: int | None
+    emits: tuple[bool, ...]
+    extra: bool
+    depth: int
+
+
+def work_order(plan: EnginePlan) -> Iterator[tuple[int, int]]:
+    """Stage and row group of each stretch of a frame's work, in order (fsq_sequencer).
+
+    The squeeze of a Fire engine is a row group ahead, which a 3x3 window needs.
+    """
+    if not plan.is_fire:
+        yield from ((0, group) for group in range(plan.groups))
+        return
+    yield 0, 0
+    for group in range(plan.groups):
+        if group + 1 < plan.groups:
+            yield 0, group + 1
+        yield 1, group
+        yield 2, group
+
+
+def _engine_work(plan: EnginePlan, stage: int, group: int) -> Work:
+    lines, rows, last = plan.lines, plan.folding.rows, group == plan.groups - 1
+    expand = plan.is_fire and stage > 0
+    if expand:
+        assert plan.squeezed is not None
+        first, step = rows if stage == 1 else plan.squeezed.gate_first, rows
+    else:
+        first, step = rows if plan.is_fire else lines.gate_first, lines.span
+    height = plan.input.type.shape.height
+    need = height if last else min(first + group * step, height)
+    release = lines.free_last if last else int(lines.free_first <= group < lines.free_stop)
+    return Work(stage, plan.last_rows if last else rows, need, expand, 0 if expand else release)
+
+
+def engine_producer(plan: EnginePlan) -> Producer:
+    """The engine as the beginning of a link."""
+    stages = tuple(
+        LaneStage(stage.lengths, len(stage.conv.bias), index > 0 or not plan.is_fire)
+        for index, stage in enumerate(plan.stages)
+    )
+    shape = plan.output.type.shape
+    return Producer(
+        height=shape.height,
+        channels=shape.channels,
+        depth=plan.output.depth,
+        work=tuple(_engine_work(plan, stage, group) for stage, group in work_order(plan)),
+        stages=stages,
+        phases=plan.folding.phases,
+        rows=plan.folding.rows,
+        at_once=plan.folding.channels,
+        parts=plan.parts,
+    )
+
+
+def input_producers(plan: InputPlan) -> tuple[Producer, Producer]:
+    """The line gatherer (fsq_input) in the first frame and in those after it.
+
+    A beat of 64 bits is fetched when the one before is used up, so that the first frame finds none; bytes that fill up
+    the last beat of a frame are dropped.
+    """
+    shape = plan.output.type.shape
+    row_bytes = shape.width * shape.channels
+    known: dict[int, tuple[int, int]] = {}
+
+    def gather(left: int) -> tuple[int, int]:
+        """Cycles for a row that finds ``left`` bytes of a beat, and bytes left after it."""
+        cycles, rest, now = 0, row_bytes, left
+        while rest:
+            step = min(plan.bytes_per_cycle, now, rest)
+            rest -= step
+            now = now - step or 8
+            cycles += 1
+        return cycles, now
+
+    def frame(left: int) -> Producer:
+        work = []
+        for _ in range(shape.height):
+            if left not in known:
+                known[left] = gather(left)
+            cycles, left = known[left]
+            work.append(Work(0, 1, gather=cycles))
+        return Producer(shape.height, shape.channels, plan.output.depth, tuple(work))
+
+    return frame(0), frame(0 if shape.height * row_bytes % 8 else 8)
+
+
+def between(plan: PoolPlan | AveragePlan) -> Between:
+    """A pool (fsq_max_pool, fsq_max_pool_steps, fsq_avg_pool) within a link.
+
+    A word's last cycle in a max pool waits for room if the row completes a window. The average pool stores a sum for
+    each word; the sums of the last row go to the divider, which sends the results.
+    """
+    if isinstance(plan, PoolPlan):
+        return Between(plan.steps - 1, plan.turn - 1, None, plan.emit_rows, plan.extra, plan.output.depth)
+    height = plan.input.type.shape.height
+    emits = tuple(y == height - 1 for y in range(height))
+    return Between(0, plan.steps + 1, plan.division, emits, False, plan.output.depth)
