@@ -49,9 +49,10 @@ if MODE == "hang":
 bench = Path(next(a.split("=", 1)[1] for a in sys.argv if a.startswith("--generate-tb=")))
 print("   Total number of flip-flops in function conv: 100")
 print("   Total number of flip-flops in function top: 20")
-print("   Total estimated area: 1000.5")
-print("   Total estimated area: 200")
-print("   Estimated number of DSPs: 3")
+for name, cells, dsp in (("conv_feed", 200, 0), ("conv", 1000.5, 3), ("_Z14fsq_kernel_top", 2000, 0)):
+    print(f"   Module binding information for function {{name}}:")
+    print(f"     Total estimated area: {{cells}}")
+    print(f"     Estimated number of DSPs: {{dsp}}")
 if MODE == "nothing":
     sys.exit(0)
 Path("fsq_kernel_top.v").write_text(

@@ -304,17 +304,22 @@ def test_cycles_of_bambu(tmp_path: Path) -> None:
 def test_log_of_bambu() -> None:
     log = """
                          Version: PandA 2024.10 - Revision 683d87153f20f75687bfdb928fdd6256abcab09f
-      Total number of flip-flops in function _ZN7kernels5pool1: 812
-      Estimated resources area (no Muxes and address logic): 1000
-      Total estimated area: 1412.5
-      Estimated number of DSPs: 2
-      Total number of flip-flops in function fsq_kernel_top: 3
-      Total estimated area: 10
-      Estimated number of DSPs: 0
+      Module binding information for function _ZN7kernels12pool1_kernelER10ac_channel:
+        Number of modules instantiated: 34
+        Estimated resources area (no Muxes and address logic): 1000
+        Estimated area of MUX21: 412.5
+        Total estimated area: 1412.5
+        Estimated number of DSPs: 2
+      Total number of flip-flops in function _ZN7kernels12pool1_kernelER10ac_channel: 812
+      Module binding information for function _Z14fsq_kernel_topR10ac_channel:
+        Estimated resources area (no Muxes and address logic): 2000
+        Total estimated area: 2000
+        Estimated number of DSPs: 0
+      Total number of flip-flops in function _Z14fsq_kernel_topR10ac_channel: 3
     """
-    assert read_area(log) == Area(luts=1422, flip_flops=815, dsp=2)
+    assert read_area(log, "fsq_kernel_top") == Area(luts=1412, flip_flops=815, dsp=2)
     assert read_version(log).startswith("2024.10 - Revision 683d")
-    assert read_area("nothing") == Area() and read_version("nothing") == ""
+    assert read_area("nothing", "top") == Area() and read_version("nothing") == ""
 
 
 def test_evaluation_of_bambu(tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ from .results import Area
 HALF_PERIODS = 2
 """Units of time of the generated bench in a clock cycle."""
 _FLIP_FLOPS = re.compile(r"Total number of flip-flops in function [^:]*: (\d+)")
-_CELLS = re.compile(r"Total estimated area: ([\d.e+]+)")
-_DSP = re.compile(r"Estimated number of DSPs: ([\d.e+]+)")
+_BINDING = re.compile(
+    r"Module binding information for function (?P<name>\S+):"
+    r".*?Total estimated area: (?P<cells>[\d.e+]+)\s+Estimated number of DSPs: (?P<dsp>[\d.e+]+)",
+    re.DOTALL,
+)
 _VERSION = re.compile(r"Version: PandA ([^\s]+(?: - Revision [0-9a-f]+)?)")
 _OBJECTIVES = {
     "SLICE_LUTS": "luts",
@@ -53,14 +56,18 @@ def read_cycles(path: Path) -> list[int]:
     return cycles
 
 
-def read_area(log: str) -> Area:
-    """Bambu's own estimate, summed over the functions of a design, from its log."""
+def read_area(log: str, top: str) -> Area:
+    """Bambu's own estimate, summed over the functions below ``top``, from its log.
 
-    def total(pattern: re.Pattern[str]) -> int | None:
-        found = [float(text) for text in pattern.findall(log)]
-        return round(sum(found)) if found else None
-
-    return Area(luts=total(_CELLS), flip_flops=total(_FLIP_FLOPS), dsp=total(_DSP))
+    The top itself only calls them; Bambu counts 2,000 cells for each call there.
+    """
+    parts = [part for part in _BINDING.finditer(log) if top not in part["name"]]
+    registers = [int(text) for text in _FLIP_FLOPS.findall(log)]
+    return Area(
+        luts=round(sum(float(part["cells"]) for part in parts)) if parts else None,
+        flip_flops=sum(registers) if registers else None,
+        dsp=round(sum(float(part["dsp"]) for part in parts)) if parts else None,
+    )
 
 
 def read_version(log: str) -> str:

@@ -11,6 +11,7 @@ from ...errors import FpgaSqueezeError
 from .tops import BENCH, Top
 
 OnStep = Callable[[str], None]
+_COMPILER = re.compile(r"\berror: |\bERROR: ")
 _ERROR = re.compile(r"\berror\b|\bERROR\b|\bError\b|FATAL|Segmentation fault|terminate called")
 
 
@@ -56,10 +57,10 @@ class Job:
 
 
 def first_log_error(log: Path) -> str:
-    """The first line of a log that names an error, else its last line."""
+    """The first line of a log that names an error, one of a compiler if there is one, else its last line."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     lines = [line for line in lines if line]
-    errors = [line for line in lines if _ERROR.search(line)]
+    errors = [line for pattern in (_COMPILER, _ERROR) for line in lines if pattern.search(line)]
     return (errors or lines[-1:] or ["no message"])[0]
 
 
