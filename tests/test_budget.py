@@ -82,7 +82,7 @@ def test_a_budget_that_is_large_enough_costs_no_accuracy() -> None:
 
 
 @pytest.mark.parametrize(
-    "budget,pattern", [(0, "--weight-budget 0"), (50, "--weight-budget 50: .* still take")]
+    "budget,pattern", [(0, "field weight_budget 0"), (50, "field weight_budget 50: .* still take")]
 )
 def test_refusals(budget: int, pattern: str) -> None:
     with pytest.raises(FpgaSqueezeError, match=pattern):

@@ -62,6 +62,7 @@ def _check(seed: int, folder: Path) -> None:
     design.check(random_images(rng, model, FRAMES), what, (1 + seed % 1000,))
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 def test_small_network(tmp_path: Path) -> None:
     _check(SEED, tmp_path)
@@ -85,9 +86,8 @@ def _design(seed: int, folder: Path, formats: list[WeightFormat]) -> tuple[RtlDe
     return design, random_images(rng, model, 1)
 
 
-@pytest.mark.parametrize(
-    "seed", [3, pytest.param(11, marks=pytest.mark.slow), pytest.param(12, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [3, 11, 12])
 def test_any_flipped_bit_of_a_weight_memory_is_caught(seed: int, tmp_path: Path) -> None:
     """Weights, runs, and the padding between segments: wherever the bit stands, and whether or not a pixel shows it."""
     design, images = _design(seed, tmp_path, ["huffman", "mask", "sparse", "dense"])

@@ -48,6 +48,7 @@ def test_random_networks(number: int, tmp_path: Path) -> None:
     _check(SEED + number, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 def test_small_network_with_two_products_per_dsp(tmp_path: Path) -> None:
     _check(SEED + 100, tmp_path, multipliers=Multipliers(2))
@@ -129,6 +130,7 @@ BREAKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", BREAKS)
 def test_broken_design_is_caught(what: str, tmp_path: Path) -> None:
     breaks, kernel = BREAKS[what]
@@ -154,6 +156,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[RtlDesign, np.ndar
     return RtlDesign.emit(model, foldings, tmp_path_factory.mktemp("digits")), embedded_images()[0][:3]
 
 
+@pytest.mark.slow
 def test_trained_model(digits: tuple[RtlDesign, np.ndarray]) -> None:
     design, images = digits
     comparison, timing = design.simulate(images)
@@ -162,6 +165,7 @@ def test_trained_model(digits: tuple[RtlDesign, np.ndarray]) -> None:
     assert tuple(end - timing.first_beat for end in timing.frame_ends) == planned.outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["conv1", "fire2", "fire3", "fire4", "fire5", "conv10"])
 @pytest.mark.parametrize("what", ["weights", "table"])
 def test_one_bit_of_a_parameter_memory_is_caught(
@@ -185,6 +189,7 @@ def test_one_bit_of_a_parameter_memory_is_caught(
     assert isinstance(comparison.first, Mismatch) and comparison.first.kernel == kernel
 
 
+@pytest.mark.slow
 def test_missing_word_counts_as_mismatch(tmp_path: Path) -> None:
     design, images = _small_design(tmp_path, Folding(1, 1, 1))
     comparison, _ = design.simulate(images)
@@ -198,6 +203,7 @@ def test_missing_word_counts_as_mismatch(tmp_path: Path) -> None:
     assert isinstance(short.first, Mismatch) and short.first.got is None and short.first.kernel == "fire2"
 
 
+@pytest.mark.slow
 def test_one_cycle_too_many_is_seen(tmp_path: Path) -> None:
     """The equality of planned and measured cycles can fail: a drain that waits longer shows."""
     design, images = _small_design(tmp_path, Folding(1, 1, 2))

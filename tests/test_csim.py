@@ -96,6 +96,7 @@ def test_vendor_integers_pack_two_products(tmp_path: Path) -> None:
     check_equal(simulate(plan, images, tmp_path, dialect="bambu", integers="vendor"), plan)
 
 
+@pytest.mark.slow
 @needs_tools
 def test_digits(tmp_path: Path) -> None:
     model = read_model(embedded_model_path())

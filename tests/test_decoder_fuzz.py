@@ -83,6 +83,7 @@ def check(bench: Path, tables: int, folder: Path) -> None:
     print(f"{bench.parent.name}: {3 * len(cases)} codes, {place} symbols equal")
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 def test_decoder(bench: Path, tmp_path: Path) -> None:
     check(bench, 300, tmp_path)
@@ -94,6 +95,7 @@ def test_decoder_many(bench: Path, tmp_path: Path) -> None:
     check(bench, TABLES, tmp_path)
 
 
+@pytest.mark.slow
 def test_wrong_offset_is_seen(bench: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     cases = [random_case(rng) for _ in range(10)]

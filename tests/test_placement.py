@@ -164,6 +164,7 @@ def test_hls_binds_every_row_buffer(dialect: Dialect, tmp_path: Path) -> None:
         assert f"#define FSQ_RAM_{style.upper()}(name)" in (tmp_path / style / "fsq_pragmas.hpp").read_text()
 
 
+@pytest.mark.slow
 def test_design_in_ultra_ram(tmp_path: Path) -> None:
     """Every row buffer in UltraRAM: same integers, same cycles; a lost write is seen."""
     rng = np.random.default_rng(6)

@@ -243,9 +243,9 @@ def test_long_average_narrows_the_last_convolution() -> None:
         (np.zeros((2, 17, 15, 3), np.float32), {}, "images are float32"),
         (np.zeros((2, 17, 15, 3), np.uint8), {"weight_bits": 9}, "9 weight bits"),
         (np.zeros((2, 17, 15, 3), np.uint8), {"activation_bits": 1}, "1 activation bits"),
-        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(mean=(1.0, 2.0))}, "--mean"),
-        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(std=(0.0,))}, "--std .*positive"),
-        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(mean=(float("nan"),))}, "--mean"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(mean=(1.0, 2.0))}, "field mean"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(std=(0.0,))}, "field std .*positive"),
+        (np.zeros((2, 17, 15, 3), np.uint8), {"preprocess": Preprocess(mean=(float("nan"),))}, "field mean"),
     ],
 )
 def test_refusals(tmp_path: Path, images: np.ndarray, options: dict[str, object], pattern: str) -> None:
