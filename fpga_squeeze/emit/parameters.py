@@ -94,7 +94,8 @@ def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Par
 
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
-    pads = [segment.pad for segment in weights.segments]
+    walk = SegmentWalk.of(weights.segments, engine.delays)
+    marked = [i for i, segment in enumerate(weights.segments) if segment.pad]
     return {
         "CHANNELS": engine.folding.channels,
         "W_BITS": engine.weight_bits,
@@ -103,9 +104,10 @@ def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
         "RESTS": packed(engine.rests),
         "WORD_W": weights.word_bits,
         "ADDR_W": index_bits(weights.memory.depth),
-        **_segment_parameters(SegmentWalk.of(weights.segments, engine.delays), engine.groups),
-        "PADS": packed(pads),
-        "MARKS": _constant((int(pad > 0) for pad in pads), 1),
+        **_segment_parameters(walk, engine.groups),
+        "MARKED": len(marked),
+        "MARKS": packed([*(walk.last[i] for i in marked), 0]),
+        "PADS": packed([*(weights.segments[i].pad for i in marked), 0]),
     }
 
 

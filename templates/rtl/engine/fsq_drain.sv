@@ -4,28 +4,28 @@
 // part of the last phase. A word leaves eleven cycles after the last term of its pass was issued, plus its beat; five
 // of them lie in the lanes, six here. Words that do not exist (past the last channel or row) are not sent.
 module fsq_drain #(
-    parameter CHANNELS  = 1,
-    parameter ROWS      = 1,
-    parameter LANES     = 8,
-    parameter PARTS     = 1,   // beats per row
-    parameter UNITS     = 8,   // requantisers: ceil(LANES / PARTS)
-    parameter PHASES    = 1,
-    parameter WIDTH     = 8,   // pixels of a row
-    parameter ACC_BITS  = 24,
-    parameter BIAS_BITS = 24,
-    parameter LEFT_MAX  = 0,
-    parameter LEFT_W    = 1,
-    parameter RIGHT     = 0,
-    parameter OUT_BITS  = 8,
-    parameter LIMIT_W   = 10,
-    parameter SINKS     = 1,   // places where row words go: see fsq_engine
-    parameter SINK_W    = 1,   // holds SINKS - 1
-    parameter [SINKS*32-1:0] LOWS  = '0,  // limits of the pixels of each sink, 32 bits, sink 0 in the lowest
-    parameter [SINKS*32-1:0] HIGHS = {SINKS{32'd255}},
-    parameter P_W       = 1,
-    parameter OUT_W     = 1,
-    parameter C_W       = 1,
-    parameter R_W       = 1
+    parameter CHANNELS  = 1,                            // output channels of a group
+    parameter ROWS      = 1,                            // rows of a group
+    parameter LANES     = 8,                            // lanes per row
+    parameter PARTS     = 1,                            // beats per row
+    parameter UNITS     = 8,                            // requantisers: ceil(LANES / PARTS)
+    parameter PHASES    = 1,                            // passes per row
+    parameter WIDTH     = 8,                            // pixels of a row
+    parameter ACC_BITS  = 24,                           // bits of a sum
+    parameter BIAS_BITS = 24,                           // bits of a bias
+    parameter LEFT_MAX  = 0,                            // most places that a sum moves left before it moves RIGHT
+    parameter LEFT_W    = 1,                            // bits of such a number
+    parameter RIGHT     = 0,                            // places that every sum moves right
+    parameter OUT_BITS  = 8,                            // bits of a pixel
+    parameter LIMIT_W   = 10,                           // bits of the limits, signed
+    parameter SINKS     = 1,                            // places where row words go: see fsq_engine
+    parameter SINK_W    = 1,                            // holds SINKS - 1
+    parameter [SINKS*32-1:0] LOWS  = '0,                // limits of the pixels of each sink, 32 bits, sink 0 in the lowest
+    parameter [SINKS*32-1:0] HIGHS = {SINKS{32'd255}},  // see LOWS
+    parameter P_W       = 1,                            // bits of a phase
+    parameter OUT_W     = 1,                            // bits of an entry of the table
+    parameter C_W       = 1,                            // bits of a count of channels
+    parameter R_W       = 1                             // bits of a count of rows
 ) (
     input  logic                                    clk,
     input  logic                                    rst_n,

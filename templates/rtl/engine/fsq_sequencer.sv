@@ -7,32 +7,32 @@
 // With SPARSE the terms come from outside, zeros skipped; else they are counted here. What is told of each stage has
 // 32 bits, stage 0 in the lowest.
 module fsq_sequencer #(
-    parameter                 STAGES     = 1,
-    parameter                 STAGE_W    = 1,   // holds STAGES - 1
-    parameter                 GROUPS     = 1,   // row groups of a frame
-    parameter                 STEPS      = 1,   // steps of a frame, and delays of the stages: see fsq_stage_walk
-    parameter [STAGES*32-1:0] DELAYS     = '0,
+    parameter                 STAGES     = 1,                // stages of the engine
+    parameter                 STAGE_W    = 1,                // holds STAGES - 1
+    parameter                 GROUPS     = 1,                // row groups of a frame
+    parameter                 STEPS      = 1,                // steps of a frame, and delays of the stages: see fsq_stage_walk
+    parameter [STAGES*32-1:0] DELAYS     = '0,               // row groups by which a stage runs behind
     parameter [STAGES*32-1:0] INPUTS     = {STAGES{32'd1}},  // input channels
-    parameter [STAGES*32-1:0] KERNELS    = {STAGES{32'd1}},
+    parameter [STAGES*32-1:0] KERNELS    = {STAGES{32'd1}},  // rows and columns of the kernel
     parameter [STAGES*32-1:0] OUTS       = {STAGES{32'd1}},  // groups of output channels
     parameter [STAGES*32-1:0] RESTS      = {STAGES{32'd1}},  // channels of the last group
     parameter [STAGES*32-1:0] BASES      = '0,               // first channel in the tables of the drain
-    parameter [STAGES*32-1:0] SINKS      = '0,  // not 0: its words go to a row buffer of the engine, not to the FIFO
-    parameter                 SPARSE     = 0,
-    parameter                 ROWS       = 1,   // rows of a group
-    parameter                 LAST_ROWS  = 1,   // rows of the last group
-    parameter                 PHASES     = 1,
-    parameter                 CHANNELS_C = 1,   // output channels of a group
-    parameter                 DRAIN      = 1,   // cycles that a drain takes
-    parameter                 CI_W       = 1,   // input channel
-    parameter                 K_W        = 1,   // kernel row or column
-    parameter                 P_W        = 1,   // phase
-    parameter                 N_W        = 1,   // index of a term within a pass
-    parameter                 GROUP_W    = 1,   // group of output channels
-    parameter                 OUT_W      = 1,   // number of a channel in the tables of the drain
-    parameter                 C_W        = 1,   // count of channels of a group
-    parameter                 R_W        = 1,   // count of rows of a group
-    parameter                 COUNT_W    = 1    // count of words of the output FIFO
+    parameter [STAGES*32-1:0] SINKS      = '0,               // not 0: its words go to a row buffer of the engine, not to the FIFO
+    parameter                 SPARSE     = 0,                // 1: terms come from outside
+    parameter                 ROWS       = 1,                // rows of a group
+    parameter                 LAST_ROWS  = 1,                // rows of the last group
+    parameter                 PHASES     = 1,                // passes per row
+    parameter                 CHANNELS_C = 1,                // output channels of a group
+    parameter                 DRAIN      = 1,                // cycles that a drain takes
+    parameter                 CI_W       = 1,                // input channel
+    parameter                 K_W        = 1,                // kernel row or column
+    parameter                 P_W        = 1,                // phase
+    parameter                 N_W        = 1,                // index of a term within a pass
+    parameter                 GROUP_W    = 1,                // group of output channels
+    parameter                 OUT_W      = 1,                // number of a channel in the tables of the drain
+    parameter                 C_W        = 1,                // count of channels of a group
+    parameter                 R_W        = 1,                // count of rows of a group
+    parameter                 COUNT_W    = 1                 // count of words of the output FIFO
 ) (
     input  logic               clk,
     input  logic               rst_n,

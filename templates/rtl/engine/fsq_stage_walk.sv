@@ -3,10 +3,10 @@
 // In step t, stage after stage, each runs row group t - delay, if that lies in 0..GROUPS-1; no step is empty.
 module fsq_stage_walk #(
     parameter                 STAGES  = 1,
-    parameter                 STAGE_W = 1,   // holds STAGES - 1
-    parameter                 GROUPS  = 1,   // row groups of a frame
-    parameter                 STEPS   = 1,   // of a frame: GROUPS and the largest delay
-    parameter [STAGES*32-1:0] DELAYS  = '0   // of each stage, 32 bits, stage 0 in the lowest
+    parameter                 STAGE_W = 1,  // holds STAGES - 1
+    parameter                 GROUPS  = 1,  // row groups of a frame
+    parameter                 STEPS   = 1,  // of a frame: GROUPS and the largest delay
+    parameter [STAGES*32-1:0] DELAYS  = '0  // of each stage, 32 bits, stage 0 in the lowest
 ) (
     input  logic               clk,
     input  logic               rst_n,

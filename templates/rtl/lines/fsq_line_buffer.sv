@@ -6,31 +6,31 @@
 // all channels of the group, and for each channel its rows. A slot is taken when its first word arrives and given back
 // by the reader. Positions outside the image read PAD_VALUES of their channel.
 module fsq_line_buffer #(
-    parameter CHANNELS   = 1,
-    parameter HEIGHT     = 8,
-    parameter WIDTH      = 8,             // pixels of a row
-    parameter BITS       = 8,             // bits of a pixel
-    parameter IN_ROWS    = 1,             // rows of a group in the order of arrival
-    parameter ROWS       = 1,             // output rows read at once
-    parameter PHASES     = 1,             // passes per row: pixel x is lane x / PHASES in pass x mod PHASES
-    parameter STRIDE     = 1,
-    parameter KERNEL     = 1,
-    parameter PAD_TOP    = 0,
-    parameter PAD_LEFT   = 0,
-    parameter LANES      = 8,             // lanes per row
+    parameter CHANNELS   = 1,                                  // of the rows
+    parameter HEIGHT     = 8,                                  // rows of a frame
+    parameter WIDTH      = 8,                                  // pixels of a row
+    parameter BITS       = 8,                                  // bits of a pixel
+    parameter IN_ROWS    = 1,                                  // rows of a group in the order of arrival
+    parameter ROWS       = 1,                                  // output rows read at once
+    parameter PHASES     = 1,                                  // passes per row: pixel x is lane x / PHASES in pass x mod PHASES
+    parameter STRIDE     = 1,                                  // from window to window
+    parameter KERNEL     = 1,                                  // rows and columns of the window
+    parameter PAD_TOP    = 0,                                  // rows of the first window above the image
+    parameter PAD_LEFT   = 0,                                  // columns of the first window left of it
+    parameter LANES      = 8,                                  // lanes per row
     parameter CHOICES    = PHASES * STRIDE - STRIDE + KERNEL,  // how a lane takes its pixel: see below
-    parameter SHIFTS     = 1,
-    parameter BELOW      = 0,
-    parameter SLOTS      = 2,             // row slots of ROWS * STRIDE rows
-    parameter STYLE      = 0,             // kind of memory: see fsq_line_bank
-    parameter TILE_W     = 72,
-    parameter CI_W       = 1,
-    parameter K_W        = 1,
-    parameter P_W        = 1,
-    parameter Y_W        = 5,             // signed width of a row number
-    parameter SLOT_W     = 1,
-    parameter PADDED     = 1,             // 0: no window reaches above or below the image
-    parameter PAD_VALUES = {CHANNELS * BITS{1'b0}}
+    parameter SHIFTS     = 1,                                  // neighbours among which it then chooses
+    parameter BELOW      = 0,                                  // of them to the left
+    parameter SLOTS      = 2,                                  // row slots of ROWS * STRIDE rows
+    parameter STYLE      = 0,                                  // kind of memory: see fsq_line_bank
+    parameter TILE_W     = 72,                                 // bits of a column of blocks
+    parameter CI_W       = 1,                                  // bits of a channel
+    parameter K_W        = 1,                                  // bits of a kernel row or column
+    parameter P_W        = 1,                                  // bits of a phase
+    parameter Y_W        = 5,                                  // signed width of a row number
+    parameter SLOT_W     = 1,                                  // bits of a count of slots
+    parameter PADDED     = 1,                                  // 0: no window reaches above or below the image
+    parameter PAD_VALUES = {CHANNELS * BITS{1'b0}}             // pixels outside the image, channel 0 in the lowest bits
 ) (
     input  logic                        clk,
     input  logic                        rst_n,
@@ -60,8 +60,8 @@ module fsq_line_buffer #(
   genvar b, n, m;
 
   // Lane l wants pixel STEP * l + offset - PAD_LEFT of its row. It chooses among all offsets at once (CHOICES), or, where
-  // the plan finds that cheaper, in two steps: a bank gives pixel STEP * m + choice for every lane and its neighbours (BELOW
-  // of them to the left), and lane l takes that of m = l + shift together with the choice of the bank (SHIFTS).
+  // the plan finds that cheaper, in two steps: a bank gives pixel STEP * m + choice for every lane and its neighbours
+  // (BELOW of them to the left), and lane l takes that of m = l + shift together with the choice of the bank (SHIFTS).
   localparam STEP = PHASES * STRIDE;
   localparam OFFSETS = (PHASES - 1) * STRIDE + KERNEL;
   localparam TWO = CHOICES < OFFSETS;

@@ -3,11 +3,11 @@
 // Counts finished rows of the buffer it watches; `need` walks FIRST, FIRST + STEP, ... and never passes HEIGHT. The
 // last group waits for the whole frame, so that at its end exactly HEIGHT rows are taken off the count.
 module fsq_row_gate #(
-    parameter FIRST  = 1,   // rows the first group needs; HEIGHT if it is the only one
-    parameter STEP   = 1,   // rows each further group needs
-    parameter HEIGHT = 8,   // rows of a frame
-    parameter GROUPS = 8,   // row groups of a frame
-    parameter HAVE_W = 8    // bits of the row count: HEIGHT and the rows the buffer holds beyond it
+    parameter FIRST  = 1,  // rows the first group needs; HEIGHT if it is the only one
+    parameter STEP   = 1,  // rows each further group needs
+    parameter HEIGHT = 8,  // rows of a frame
+    parameter GROUPS = 8,  // row groups of a frame
+    parameter HAVE_W = 8   // bits of the row count: HEIGHT and the rows the buffer holds beyond it
 ) (
     input  logic clk,
     input  logic rst_n,

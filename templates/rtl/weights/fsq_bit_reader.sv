@@ -3,16 +3,16 @@
 // Two memory words stand side by side; the window starts at a bit of the first one. A segment ends at the end of a word and
 // starts at a bit that the reader tells, so that no cycle is lost between segments.
 module fsq_bit_reader #(
-    parameter                   WORD_W    = 18,
-    parameter                   ADDR_W    = 10,
+    parameter                   WORD_W    = 18,  // bits of a memory word
+    parameter                   ADDR_W    = 10,  // bits of an address
     parameter                   QUEUE     = 4,   // words of the memory that wait
     parameter                   SEGMENTS  = 1,   // segments of the memory: see fsq_word_stream
-    parameter                   SEGMENT_W = 1,
-    parameter                   GROUPS    = 1,
-    parameter                   STEPS     = 1,
-    parameter [SEGMENTS*32-1:0] DELAYS    = '0,
-    parameter [SEGMENTS*32-1:0] FIRSTS    = '0,
-    parameter [SEGMENTS*32-1:0] LASTS     = '0,
+    parameter                   SEGMENT_W = 1,   // holds SEGMENTS - 1
+    parameter                   GROUPS    = 1,   // row groups of a frame
+    parameter                   STEPS     = 1,   // of a frame: see fsq_stage_walk
+    parameter [SEGMENTS*32-1:0] DELAYS    = '0,  // row groups by which a segment runs behind
+    parameter [SEGMENTS*32-1:0] FIRSTS    = '0,  // first word of each segment
+    parameter [SEGMENTS*32-1:0] LASTS     = '0,  // last word of each segment
     parameter                   LIMIT     = 12,  // bits of the window, at most WORD_W
     parameter                   LEN_W     = 4,   // holds LIMIT
     parameter                   BIT_W     = 5    // holds WORD_W
@@ -32,7 +32,7 @@ module fsq_bit_reader #(
   localparam PW = BIT_W + 1;
 
   logic [WORD_W-1:0] word;
-  logic [SEGMENTS-1:0] unused_end;
+  logic unused_end;
   logic waiting, unload;
   fsq_word_stream #(
       .WORD_W   (WORD_W),

@@ -4,32 +4,32 @@
 // short queue for the engine. What is told of each stage or segment has 32 bits where nothing else is said, number 0 in
 // the lowest.
 module fsq_prefix_decoder #(
-    parameter STAGES   = 1,     // at most 4
-    parameter GROUPS   = 1,     // row groups of a frame
-    parameter STEPS    = 1,     // steps of a frame, and delays of the stages: see fsq_stage_walk
-    parameter [STAGES*32-1:0] DELAYS = '0,
-    parameter [STAGES-1:0]    JOINED = '0,  // stages whose symbols follow those of the stage before
-    parameter [STAGES*32-1:0] STARTS = '0,  // bit of its segment's first word at which that starts, behind zeros
-    parameter COUNT_W  = 17,
-    parameter COUNTS   = 1,     // symbols of each stage in a row group, COUNT_W bits each
-    parameter WORD_W   = 18,
-    parameter ADDR_W   = 10,
-    parameter QUEUE    = 4,     // words of the memory that wait
-    parameter SEGMENTS = 1,     // segments of the memory that have words: see fsq_word_stream
-    parameter SEGMENT_W = 1,
-    parameter SEGMENT_STEPS = 1,
-    parameter [SEGMENTS*32-1:0] SEGMENT_DELAYS = '0,
-    parameter [SEGMENTS*32-1:0] FIRSTS = '0,
-    parameter [SEGMENTS*32-1:0] LASTS  = '0,
-    parameter DEPTH    = 8,     // decoded symbols that wait for the engine, a power of two
-    parameter LIMIT    = 12,    // bits of the longest codeword, at most WORD_W
-    parameter BOUNDS   = 0,     // per stage and length 1..LIMIT: LIMIT + 1 bits
-    parameter FREE     = 0,     // per stage one bit: its code takes no bits
-    parameter INDEX_W  = 8,
-    parameter OFFSETS  = 0,     // per stage and length: INDEX_W bits
-    parameter SYMBOL_W = 8,
-    parameter SLOT_W   = 3,     // a symbol stands in 2^SLOT_W bits of the table
-    parameter SYMBOLS  = 0      // per stage 2^INDEX_W slots
+    parameter STAGES   = 1,                           // at most 4
+    parameter GROUPS   = 1,                           // row groups of a frame
+    parameter STEPS    = 1,                           // steps of a frame, and delays of the stages: see fsq_stage_walk
+    parameter [STAGES*32-1:0] DELAYS = '0,            // row groups by which a stage runs behind
+    parameter [STAGES-1:0]    JOINED = '0,            // stages whose symbols follow those of the stage before
+    parameter [STAGES*32-1:0] STARTS = '0,            // bit of its segment's first word at which that starts, behind zeros
+    parameter COUNT_W  = 17,                          // bits of a count of symbols
+    parameter COUNTS   = 1,                           // symbols of each stage in a row group, COUNT_W bits each
+    parameter WORD_W   = 18,                          // bits of a memory word
+    parameter ADDR_W   = 10,                          // bits of an address
+    parameter QUEUE    = 4,                           // words of the memory that wait
+    parameter SEGMENTS = 1,                           // segments of the memory that have words: see fsq_word_stream
+    parameter SEGMENT_W = 1,                          // holds SEGMENTS - 1
+    parameter SEGMENT_STEPS = 1,                      // steps of a frame, of the segments
+    parameter [SEGMENTS*32-1:0] SEGMENT_DELAYS = '0,  // row groups by which a segment runs behind
+    parameter [SEGMENTS*32-1:0] FIRSTS = '0,          // first word of each segment
+    parameter [SEGMENTS*32-1:0] LASTS  = '0,          // last word of each segment
+    parameter DEPTH    = 8,                           // decoded symbols that wait for the engine, a power of two
+    parameter LIMIT    = 12,                          // bits of the longest codeword, at most WORD_W
+    parameter BOUNDS   = 0,                           // per stage and length 1..LIMIT: LIMIT + 1 bits
+    parameter FREE     = 0,                           // per stage one bit: its code takes no bits
+    parameter INDEX_W  = 8,                           // bits of a place in the table
+    parameter OFFSETS  = 0,                           // per stage and length: INDEX_W bits
+    parameter SYMBOL_W = 8,                           // bits of a symbol
+    parameter SLOT_W   = 3,                           // a symbol stands in 2^SLOT_W bits of the table
+    parameter SYMBOLS  = 0                            // per stage 2^INDEX_W slots
 ) (
     input  logic                clk,
     input  logic                rst_n,

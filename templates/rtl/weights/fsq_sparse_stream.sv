@@ -4,25 +4,25 @@
 // positions follow. Positions count input channel, kernel row, kernel column. The terms of phase 0 are kept and
 // replayed for the other phases of a row. What is told of each stage has 32 bits, stage 0 in the lowest.
 module fsq_sparse_stream #(
-    parameter STAGES   = 1,
-    parameter STAGE_W  = 1,   // holds STAGES - 1
-    parameter GROUPS   = 1,   // row groups of a frame
-    parameter STEPS    = 1,   // steps of a frame, and delays of the stages: see fsq_stage_walk
-    parameter [STAGES*32-1:0] DELAYS  = '0,
+    parameter STAGES   = 1,                               // stages of the engine
+    parameter STAGE_W  = 1,                               // holds STAGES - 1
+    parameter GROUPS   = 1,                               // row groups of a frame
+    parameter STEPS    = 1,                               // steps of a frame, and delays of the stages: see fsq_stage_walk
+    parameter [STAGES*32-1:0] DELAYS  = '0,               // row groups by which a stage runs behind
     parameter [STAGES*32-1:0] INPUTS  = {STAGES{32'd1}},  // input channels
-    parameter [STAGES*32-1:0] KERNELS = {STAGES{32'd1}},
+    parameter [STAGES*32-1:0] KERNELS = {STAGES{32'd1}},  // rows and columns of the kernel
     parameter [STAGES*32-1:0] OUTS    = {STAGES{32'd1}},  // groups of output channels
-    parameter KERNEL   = 1,   // the largest
-    parameter CHANNELS = 1,   // output channels of a group
-    parameter W_BITS   = 8,
-    parameter RUN_W    = 5,   // bits of a run symbol
-    parameter RUN_MAX  = 15,
-    parameter PHASES   = 1,
-    parameter TERMS    = 9,   // most terms of a sum
-    parameter CI_W     = 1,   // input channel
-    parameter K_W      = 1,   // kernel row or column
-    parameter GROUP_W  = 1,   // group of output channels
-    parameter N_W      = 4    // number of a term within its sum
+    parameter KERNEL   = 1,                               // the largest
+    parameter CHANNELS = 1,                               // output channels of a group
+    parameter W_BITS   = 8,                               // bits of a weight
+    parameter RUN_W    = 5,                               // bits of a run symbol
+    parameter RUN_MAX  = 15,                              // the largest run
+    parameter PHASES   = 1,                               // passes per row
+    parameter TERMS    = 9,                               // most terms of a sum
+    parameter CI_W     = 1,                               // input channel
+    parameter K_W      = 1,                               // kernel row or column
+    parameter GROUP_W  = 1,                               // group of output channels
+    parameter N_W      = 4                                // number of a term within its sum
 ) (
     input  logic                       clk,
     input  logic                       rst_n,

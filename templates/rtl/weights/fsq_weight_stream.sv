@@ -5,23 +5,24 @@
 // Within a segment the units are packed without gaps across words; a gearbox cuts them out. The last word of a segment ends
 // with zeros, which do not enter the gearbox. What is told of each stage or segment has 32 bits, number 0 in the lowest.
 module fsq_weight_stream #(
-    parameter                   CHANNELS  = 1,   // weights of a unit
-    parameter                   W_BITS    = 8,
-    parameter                   C_W       = 1,   // bits that hold 1..CHANNELS
-    parameter                   STAGES    = 1,
-    parameter [  STAGES*32-1:0] RESTS     = {STAGES{32'd1}},  // channels of the last group of each stage
-    parameter                   WORD_W    = 36,  // bits of a memory word, at least those of a unit
-    parameter                   ADDR_W    = 10,
-    parameter                   QUEUE     = 4,   // words of the memory that wait
-    parameter                   SEGMENTS  = 1,   // segments of the memory: see fsq_word_stream
-    parameter                   SEGMENT_W = 1,
-    parameter                   GROUPS    = 1,
-    parameter                   STEPS     = 1,
-    parameter [SEGMENTS*32-1:0] DELAYS    = '0,
-    parameter [SEGMENTS*32-1:0] FIRSTS    = '0,
-    parameter [SEGMENTS*32-1:0] LASTS     = '0,
-    parameter [SEGMENTS*32-1:0] PADS      = '0,  // unused bits of the last word of each segment
-    parameter [   SEGMENTS-1:0] MARKS     = '0   // segments that have such bits
+    parameter                     CHANNELS  = 1,                // weights of a unit
+    parameter                     W_BITS    = 8,                // bits of a weight
+    parameter                     C_W       = 1,                // bits that hold 1..CHANNELS
+    parameter                     STAGES    = 1,                // stages of the engine
+    parameter [    STAGES*32-1:0] RESTS     = {STAGES{32'd1}},  // channels of the last group of each stage
+    parameter                     WORD_W    = 36,               // bits of a memory word, at least those of a unit
+    parameter                     ADDR_W    = 10,               // bits of an address
+    parameter                     QUEUE     = 4,                // words of the memory that wait
+    parameter                     SEGMENTS  = 1,                // segments of the memory: see fsq_word_stream
+    parameter                     SEGMENT_W = 1,                // holds SEGMENTS - 1
+    parameter                     GROUPS    = 1,                // row groups of a frame
+    parameter                     STEPS     = 1,                // of a frame: see fsq_stage_walk
+    parameter [  SEGMENTS*32-1:0] DELAYS    = '0,               // row groups by which a segment runs behind
+    parameter [  SEGMENTS*32-1:0] FIRSTS    = '0,               // first word of each segment
+    parameter [  SEGMENTS*32-1:0] LASTS     = '0,               // last word of each segment
+    parameter                     MARKED    = 0,                // segments whose last word has unused bits
+    parameter [(MARKED+1)*32-1:0] MARKS     = '0,               // that word of each of them, and a 0
+    parameter [(MARKED+1)*32-1:0] PADS      = '0                // those bits, and a 0
 ) (
     input  logic                       clk,
     input  logic                       rst_n,
@@ -37,7 +38,7 @@ module fsq_weight_stream #(
   localparam FILL_W = $clog2(BUF_W + 1) + 1;
 
   logic [WORD_W-1:0] word;
-  logic [SEGMENTS-1:0] word_end;
+  logic [MARKED:0] word_end;
   logic waiting, unload;
   fsq_word_stream #(
       .WORD_W   (WORD_W),
@@ -50,6 +51,7 @@ module fsq_weight_stream #(
       .DELAYS   (DELAYS),
       .FIRSTS   (FIRSTS),
       .LASTS    (LASTS),
+      .MARKED   (MARKED),
       .MARKS    (MARKS)
   ) u_words (
       .clk,
@@ -67,6 +69,9 @@ module fsq_weight_stream #(
   logic [FILL_W-1:0] fill_q, fill_left, taken, loaded;
   assign valid_o = fill_q >= taken;
   assign unit_o  = buf_q[UNIT_W-1:0];
+
+  logic unused_end;
+  assign unused_end = &{1'b0, word_end[MARKED]};
 
   // few sizes of a unit occur: a choice between constant shifts
   integer s;
@@ -86,7 +91,7 @@ module fsq_weight_stream #(
     end
     unload = waiting && (fill_left <= FILL_W'(UNIT_W));
     loaded = FILL_W'(WORD_W);
-    for (s = 0; s < SEGMENTS; s = s + 1) begin
+    for (s = 0; s < MARKED; s = s + 1) begin
       if (word_end[s]) loaded = FILL_W'(WORD_W - PADS[s*32+:32]);
     end
   end

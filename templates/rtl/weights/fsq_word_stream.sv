@@ -1,18 +1,20 @@
 // Words of a weight memory, segment after segment in the order in which the engine uses them.
 //
-// The word behind a segment is known in advance, so that no cycle is lost; a short queue hides the two cycles of the memory.
+// The word behind a segment is known in advance, so that no cycle is lost; a short queue hides the two cycles of the
+// memory.
 module fsq_word_stream #(
-    parameter                   WORD_W    = 36,
-    parameter                   ADDR_W    = 10,
-    parameter                   QUEUE     = 4,   // words on their way, a power of two
-    parameter                   SEGMENTS  = 1,
-    parameter                   SEGMENT_W = 1,   // holds SEGMENTS - 1
-    parameter                   GROUPS    = 1,   // row groups of a frame
-    parameter                   STEPS     = 1,   // steps of a frame, and delays of the segments: see fsq_stage_walk
-    parameter [SEGMENTS*32-1:0] DELAYS    = '0,
-    parameter [SEGMENTS*32-1:0] FIRSTS    = '0,  // first and last word of each segment, 32 bits, segment 0 in the lowest
-    parameter [SEGMENTS*32-1:0] LASTS     = '0,
-    parameter [   SEGMENTS-1:0] MARKS     = '0   // segments whose last word is marked
+    parameter                     WORD_W    = 36,  // bits of a memory word
+    parameter                     ADDR_W    = 10,  // bits of an address
+    parameter                     QUEUE     = 4,   // words on their way, a power of two
+    parameter                     SEGMENTS  = 1,   // segments of the memory
+    parameter                     SEGMENT_W = 1,   // holds SEGMENTS - 1
+    parameter                     GROUPS    = 1,   // row groups of a frame
+    parameter                     STEPS     = 1,   // steps of a frame, and delays of the segments: see fsq_stage_walk
+    parameter [  SEGMENTS*32-1:0] DELAYS    = '0,  // row groups by which a segment runs behind
+    parameter [  SEGMENTS*32-1:0] FIRSTS    = '0,  // first and last word of each segment, 32 bits, segment 0 in the lowest
+    parameter [  SEGMENTS*32-1:0] LASTS     = '0,  // last word
+    parameter                     MARKED    = 0,   // segments whose last word is marked
+    parameter [(MARKED+1)*32-1:0] MARKS     = '0   // that word of each of them, and a 0
 ) (
     input  logic                clk,
     input  logic                rst_n,
@@ -20,7 +22,7 @@ module fsq_word_stream #(
     input  logic [  WORD_W-1:0] rom_data_i,  // two cycles after its address
     output logic                valid_o,
     output logic [  WORD_W-1:0] word_o,
-    output logic [SEGMENTS-1:0] end_o,       // it is the last word of a marked segment
+    output logic [    MARKED:0] end_o,       // it is that word; the highest bit is no segment's
     input  logic                take_i
 );
   localparam QW = $clog2(QUEUE);
@@ -30,7 +32,7 @@ module fsq_word_stream #(
   logic [ADDR_W-1:0] addr_q, addr_last, addr_first;
   logic [QW:0] credit_q;  // words that may still be requested
   logic [SEGMENT_W-1:0] segment, segment_next;
-  logic [SEGMENTS-1:0] ends, ends_q1, ends_q2;
+  logic [MARKED:0] ends, ends_q1, ends_q2;
   logic request, segment_end, unused_last;
   fsq_stage_walk #(
       .STAGES (SEGMENTS),
@@ -63,17 +65,18 @@ module fsq_word_stream #(
     else if (request) addr_q <= segment_end ? addr_first : addr_q + 1'b1;
   end
   generate
-    for (g = 0; g < SEGMENTS; g = g + 1) begin : gen_end
-      assign ends[g] = MARKS[g] && addr_q == ADDR_W'(LASTS[g*32+:32]);
+    for (g = 0; g < MARKED; g = g + 1) begin : gen_end
+      assign ends[g] = addr_q == ADDR_W'(MARKS[g*32+:32]);
     end
+    assign ends[MARKED] = 1'b0;
   endgenerate
 
   // ---- queue
-  logic [SEGMENTS+WORD_W-1:0] queue_q[0:QUEUE-1];  // above the word: what it ends
+  logic [MARKED+WORD_W-1:0] queue_q[0:QUEUE-1];  // above the word: what it ends
   logic [QW-1:0] wr_q, rd_q;
   logic [QW:0] count_q;
   logic arrive_q1, arrive_q2;
-  always_ff @(posedge clk) if (arrive_q2) queue_q[wr_q] <= {ends_q2, rom_data_i};
+  always_ff @(posedge clk) if (arrive_q2) queue_q[wr_q] <= (MARKED + WORD_W)'({ends_q2, rom_data_i});
   always_ff @(posedge clk) begin
     ends_q1 <= ends;
     ends_q2 <= ends_q1;
@@ -96,5 +99,5 @@ module fsq_word_stream #(
     end
   end
   assign valid_o         = count_q != '0;
-  assign {end_o, word_o} = queue_q[rd_q];
+  assign {end_o, word_o} = {1'b0, queue_q[rd_q]};
 endmodule
