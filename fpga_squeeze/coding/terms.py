@@ -158,7 +158,7 @@ def _skipping(weight: IntArray, channels: int, largest: tuple[int, ...]) -> tupl
     return terms, run
 
 
-def _told(counts: dict[int, int], limit: int, coding: Coding) -> PrefixCode:
+def _prefix_code(counts: dict[int, int], limit: int, coding: Coding) -> PrefixCode:
     """A code that spends at least one bit: only runs of 0 go without saying."""
     if len(counts) == 1:
         return PrefixCode.of_lengths(dict.fromkeys(counts, 1))
@@ -166,7 +166,7 @@ def _told(counts: dict[int, int], limit: int, coding: Coding) -> PrefixCode:
 
 
 def _weight_code(terms: Terms, coding: Coding) -> PrefixCode:
-    return _told(_counts(terms.weight), WEIGHT_LIMIT, coding)
+    return _prefix_code(_counts(terms.weight), WEIGHT_LIMIT, coding)
 
 
 def keep_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
@@ -192,7 +192,7 @@ def skip_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
     elif coding == "mask":
         run_code = _mask_code()
     else:
-        run_code = _told(runs, RUN_LIMIT, coding)
+        run_code = _prefix_code(runs, RUN_LIMIT, coding)
     return LayerStream(terms, largest, run_code, _weight_code(terms, coding))
 
 
