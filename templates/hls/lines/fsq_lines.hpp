@@ -134,12 +134,14 @@ template <class P, int STAGE> struct RowGate {
         if (rows_in == need) settle = FSQ_SETTLE;
         if (rows_in == need_next) settle_next = FSQ_SETTLE;
     }
-    void next_group(int group) {
+    // Where the stage ends: values are chosen, not the gate that gets them.
+    void next_group(bool ends, int group) {
         FSQ_INLINE
-        need = need_next;
-        settle = settle_next;
         const int rows_after = static_cast<int>(need_next) + B::ROWS * B::STRIDE;
-        need_next = group >= P::GROUPS - 2 || rows_after >= B::HEIGHT ? B::HEIGHT : rows_after;
+        const rows after = group >= P::GROUPS - 2 || rows_after >= B::HEIGHT ? B::HEIGHT : rows_after;
+        need = ends ? need_next : need;
+        settle = ends ? settle_next : settle;
+        need_next = ends ? after : need_next;
     }
 };
 
@@ -164,8 +166,8 @@ template <class P, int STAGE = 0, bool MORE = (STAGE < P::STAGES)> struct RowGat
     }
     void next_group(int stage, int group) {
         FSQ_INLINE
-        if (stage == STAGE) gate.next_group(group);
-        else others.next_group(stage, group);
+        gate.next_group(stage == STAGE, group);
+        others.next_group(stage, group);
     }
 };
 template <class P, int STAGE> struct RowGates<P, STAGE, false> {
@@ -244,7 +246,8 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
         FSQ_UNROLL_ABOVE
         for (int x = 0; x < B::WIDTH; ++x) {
             FSQ_UNROLL_INSIDE
-            pixel[x] = inside ? OPERAND(lines[bank][line][channel][x]) : pad;
+            const OPERAND held = OPERAND(lines[bank][line][channel][x]);
+            pixel[x] = inside ? held : pad;
         }
         FSQ_UNROLL_ABOVE
         for (int l = 0; l < B::LANES; ++l) {
