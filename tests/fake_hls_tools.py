@@ -63,7 +63,7 @@ lines = bench_lines(bench.parent, frames, MODE == "mismatch")
 script = "\\n".join(["echo 'a line of the simulator'", *(f"echo '{{line}}'" for line in lines)])
 if MODE != "no times":
     script += "\\necho '100|2100,' > results.txt; echo 0 >> results.txt"
-Path("simulate_top_minimal_interface.sh").write_text(script + "\\nexit 0\\n")
+Path("simulate_fsq_kernel_top.sh").write_text(script + "\\nexit 0\\n")
 """
 
 VITIS = """

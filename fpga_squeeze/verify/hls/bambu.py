@@ -25,6 +25,8 @@ DEVICES = {
     "zynq-ultrascale+": "xcu280-2Lfsvh2892-VVD",
 }
 """A device that Bambu knows the delays of (etc/devices), by our device's family."""
+SCRIPTS = "simulate_*.sh"
+"""The simulation script, named after the top module: a mangled C++ function."""
 OPTIONS = (
     "--generate-interface=INFER",
     "--compiler=I386_CLANG16",
@@ -84,7 +86,7 @@ def run_bambu(job: Job) -> BambuRun:
     code = run_logged(synthesis_command(program, job), job.work, log, env)
     if code:
         raise tool_failed(job, "Bambu", code, log)
-    script = _only(job, "simulate_*.sh", "simulation script", log)
+    script = _only(job, SCRIPTS, "simulation script", log)
     verilog = _only(job, "*.v", "Verilog", log)
     between = time.monotonic()
 

@@ -21,7 +21,8 @@ def map_verilog(files: Sequence[Path], top: str, family: Family) -> Resources:
     """
     folder = files[0].parent
     script = (
-        f"read_verilog {' '.join(path.name for path in files)}; "
+        # modules as they are instantiated: the defaults of their parameters name files that do not exist
+        f"read_verilog -defer {' '.join(path.name for path in files)}; hierarchy -top {top}; "
         f"synth_xilinx -family {YOSYS_FAMILY[family]} -top {top} -flatten -noiopad -noclkbuf; "
         "tee -q -o fsq_cells.json stat -json"
     )
@@ -29,9 +30,9 @@ def map_verilog(files: Sequence[Path], top: str, family: Family) -> Resources:
         [*find_yosys(), "-q", "-p", script], cwd=folder, text=True, capture_output=True, check=False
     )
     if done.returncode:
-        raise FpgaSqueezeError(
-            f"{folder}: Yosys refuses the Verilog: {first_error(done.stdout + done.stderr)}"
-        )
+        output = done.stdout + done.stderr
+        errors = "\n".join(line for line in output.splitlines() if "ERROR" in line)
+        raise FpgaSqueezeError(f"{folder}: Yosys refuses the Verilog: {first_error(errors or output)}")
     try:
         design = json.loads((folder / "fsq_cells.json").read_text(encoding="utf-8"))["design"]
         return Resources.of(Counter(design["num_cells_by_type"]))

@@ -16,7 +16,7 @@ from ...errors import FpgaSqueezeError
 from ...planning.cost.estimate import Estimate
 from ...project.project import Project
 from ..synthesis import Resources, synthesise
-from .bambu import DEVICES, run_bambu
+from .bambu import DEVICES, SCRIPTS, run_bambu
 from .job import Job, OnStep
 from .mapping import map_verilog
 from .results import Area, HlsRun, KernelRun, Ours
@@ -119,13 +119,14 @@ def _run_top(tool: Dialect, job: Job, ours: Ours) -> tuple[KernelRun, str]:
             assert_never(tool)
 
 
-def _verilog(tool: Dialect, job: Job) -> list[Path]:
-    """The Verilog that the tool wrote, in one folder with the contents of its memories."""
+def _verilog(tool: Dialect, job: Job) -> tuple[list[Path], str]:
+    """The Verilog that the tool wrote, in one folder with the contents of its memories, and the top module."""
     match tool:
         case "bambu":
-            return sorted(job.work.glob("*.v"))
+            [script] = job.work.glob(SCRIPTS)
+            return sorted(job.work.glob("*.v")), script.stem.removeprefix("simulate_")
         case "vitis":
-            return sorted((job.work / SOLUTION / "syn" / "verilog").glob("*.v"))
+            return sorted((job.work / SOLUTION / "syn" / "verilog").glob("*.v")), job.top.function
         case _:
             assert_never(tool)
 
@@ -190,7 +191,7 @@ def verify_hls(
             run, version = _run_top(name, job, _ours(top, numbers, mapped))
             if with_yosys:
                 job.step("map with Yosys")
-                run = replace(run, mapped=_area(map_verilog(_verilog(name, job), top.function, family)))
+                run = replace(run, mapped=_area(map_verilog(*_verilog(name, job), family)))
             runs.append(run)
         result = HlsRun(name, version, device, clock_ns, len(images), tuple(runs))
         _keep(result, kept)
