@@ -7,8 +7,7 @@
 //   STALL_SEED       0: the source always offers and the sink always takes; else both stall at random
 //   QUIET_CYCLES     give up after this many cycles in which no word moved (a deadlock)
 // Writes one file of little-endian words per stream, logits.bin (int32), the terms of one row group per engine, and
-// report.txt. Exit code 0, or 3 on a deadlock
-// or a protocol error, told in report.txt.
+// report.txt. Exit code 0, or 3 on a deadlock or a protocol error, which report.txt then names.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

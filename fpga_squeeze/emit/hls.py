@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from typing_extensions import assert_never
+
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import int_range
 from ..network.graph import QFire, TensorType
@@ -226,13 +228,17 @@ def _input(plan: InputPlan) -> Context:
 
 
 def _kernel(kernel: KernelPlan) -> Context:
-    if isinstance(kernel, InputPlan):
-        return _input(kernel)
-    if isinstance(kernel, PoolPlan):
-        return _pool(kernel)
-    if isinstance(kernel, AveragePlan):
-        return _average(kernel)
-    return _engine(kernel)
+    match kernel:
+        case InputPlan():
+            return _input(kernel)
+        case PoolPlan():
+            return _pool(kernel)
+        case AveragePlan():
+            return _average(kernel)
+        case EnginePlan():
+            return _engine(kernel)
+        case _:
+            assert_never(kernel)
 
 
 def _widest(plan: Plan) -> int:

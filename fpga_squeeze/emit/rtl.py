@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from typing_extensions import assert_never
+
 from ..device.block_ram import STYLES, Memory
 from ..network.fixed_point import count_bits, index_bits, int_range, signed_bits
 from ..network.graph import QConv, TensorType
@@ -222,13 +224,17 @@ def _input_parameters(plan: InputPlan) -> Parameters:
 
 def kernel_module(kernel: KernelPlan) -> tuple[str, Parameters]:
     """RTL module of a kernel and the parameters of its instance."""
-    if isinstance(kernel, InputPlan):
-        return "fsq_input", _input_parameters(kernel)
-    if isinstance(kernel, PoolPlan):
-        return "fsq_max_pool_steps" if kernel.units else "fsq_max_pool", _pool_parameters(kernel)
-    if isinstance(kernel, AveragePlan):
-        return "fsq_avg_pool", _average_parameters(kernel)
-    return "fsq_engine", _engine_parameters(kernel)
+    match kernel:
+        case InputPlan():
+            return "fsq_input", _input_parameters(kernel)
+        case PoolPlan():
+            return "fsq_max_pool_steps" if kernel.units else "fsq_max_pool", _pool_parameters(kernel)
+        case AveragePlan():
+            return "fsq_avg_pool", _average_parameters(kernel)
+        case EnginePlan():
+            return "fsq_engine", _engine_parameters(kernel)
+        case _:
+            assert_never(kernel)
 
 
 def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:

@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from typing_extensions import assert_never
+
 from .links import RELEASE_LATENCY, VISIBLE, Deadlock, Link, State, find_link
 from .order import OUTPUT
-from .plan import EnginePlan, InputPlan, Plan
+from .plan import AveragePlan, EnginePlan, InputPlan, Plan, PoolPlan
 from .work import Between, Producer, between, engine_producer, input_producers
 
 
@@ -83,20 +85,20 @@ def _run(link: Link, source: Buffer | None, target: Buffer) -> Iterator[Rest | N
                     yield None
                 begin = max(now, come[came + segment.need - 1])
             words = segment.words
-            count, told = words.slots, 0
+            count, reported = words.slots, 0
             while True:
                 known = free[target.taken : target.taken + count]
                 move = link.move(state, words, begin - now, tuple([t - begin for t in known]))
                 if move.state:
                     break
                 # rows that need no slot which is not known may be what that slot is waiting for
-                done += [begin + t for t in move.done[told:]]
-                told = len(move.done)
+                done += [begin + t for t in move.done[reported:]]
+                reported = len(move.done)
                 while len(free) < target.taken + len(known) + 1:
                     yield None
             state = move.state
             target.taken += count
-            done += [begin + t for t in move.done[told:]]
+            done += [begin + t for t in move.done[reported:]]
             if segment.sink is not OUTPUT:
                 stored.setdefault(segment.sink, []).extend(begin + t for t in move.stored)
             now = begin + move.now
@@ -115,16 +117,19 @@ def _links(plan: Plan) -> tuple[list[Link], list[Buffer]]:
     beginning: tuple[Producer, Producer] | None = None
     pools: list[Between] = []
     for kernel in plan.kernels:
-        if isinstance(kernel, EnginePlan):
-            assert beginning is not None
-            links.append(find_link(*beginning, tuple(pools), kernel.lines.span))
-            buffers.append(Buffer(kernel.input.type.shape.height, [0] * kernel.lines.slots))
-            producer = engine_producer(kernel)
-            beginning, pools = (producer, producer), []
-        elif isinstance(kernel, InputPlan):
-            beginning = input_producers(kernel)
-        else:
-            pools.append(between(kernel))
+        match kernel:
+            case EnginePlan():
+                assert beginning is not None
+                links.append(find_link(*beginning, tuple(pools), kernel.lines.span))
+                buffers.append(Buffer(kernel.input.type.shape.height, [0] * kernel.lines.slots))
+                producer = engine_producer(kernel)
+                beginning, pools = (producer, producer), []
+            case InputPlan():
+                beginning = input_producers(kernel)
+            case PoolPlan() | AveragePlan():
+                pools.append(between(kernel))
+            case _:
+                assert_never(kernel)
     assert beginning is not None
     links.append(find_link(*beginning, tuple(pools), 0))
     buffers.append(Buffer(plan.kernels[-1].output.type.shape.height, []))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from typing_extensions import assert_never
+
 from .order import OUTPUT
 from .plan import AveragePlan, EnginePlan, InputPlan, PoolPlan
 
@@ -147,8 +149,12 @@ def between(plan: PoolPlan | AveragePlan) -> Between:
     A word's last cycle in a max pool waits for room if the row completes a window. The average pool stores a sum for
     each word; the sums of the last row go to the divider, which sends the results.
     """
-    if isinstance(plan, PoolPlan):
-        return Between(plan.steps - 1, plan.turn - 1, None, plan.emit_rows, plan.extra, plan.output.depth)
-    height = plan.input.type.shape.height
-    emits = tuple(y == height - 1 for y in range(height))
-    return Between(0, plan.steps + 1, plan.division, emits, False, plan.output.depth)
+    match plan:
+        case PoolPlan():
+            return Between(plan.steps - 1, plan.turn - 1, None, plan.emit_rows, plan.extra, plan.output.depth)
+        case AveragePlan():
+            height = plan.input.type.shape.height
+            emits = tuple(y == height - 1 for y in range(height))
+            return Between(0, plan.steps + 1, plan.division, emits, False, plan.output.depth)
+        case _:
+            assert_never(plan)

@@ -81,9 +81,9 @@ def _describe(
 
 
 def _compare_engine(
-    engine: EnginePlan, raw: bytes, told: list[str]
+    engine: EnginePlan, raw: bytes, report: list[str]
 ) -> tuple[WeightResult, WeightMismatch | None]:
-    """Compare the terms of one row group, ``raw``; ``told`` are the simulation's words on all others.
+    """Compare the terms of one row group, ``raw``; ``report`` are the simulation's words on all others.
 
     These are: terms seen, terms unlike those of the first row group, and of the first of them stage, number, row group
     and word.
@@ -95,7 +95,7 @@ def _compare_engine(
     count = min(len(got), len(expected))
     wrong = got[:count] != expected[:count]
     missing = len(expected) - count
-    seen, different = (int(told[0]), int(told[1])) if len(told) >= 2 else (0, 0)
+    seen, different = (int(report[0]), int(report[1])) if len(report) >= 2 else (0, 0)
     result = WeightResult(engine.name, seen, int(wrong.any(axis=1).sum()) + missing + different)
     if wrong.any():
         row, field = (int(v) for v in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
@@ -103,9 +103,9 @@ def _compare_engine(
     if missing:
         return result, _describe(engine, count, 0, 0, int(expected[count, 0]), None)
     if different:
-        stage, number, group = (int(v) for v in told[2:5])
+        stage, number, group = (int(v) for v in report[2:5])
         row = number + sum(s.size for s in engine.stages[:stage])
-        word = _signed(_fields(bytes.fromhex(told[5])[::-1], widths), names, engine.weight_bits)[0]
+        word = _signed(_fields(bytes.fromhex(report[5])[::-1], widths), names, engine.weight_bits)[0]
         field = int(np.argmax(word != expected[row]))
         return result, _describe(engine, row, group, field, int(expected[row, field]), int(word[field]))
     return result, None
@@ -118,14 +118,14 @@ def compare_terms(plan: Plan, folder: Path) -> Outcome:
     are compared here, every field of every term.
     """
     report = folder / "report.txt"
-    told: dict[str, list[str]] = {}
+    reports: dict[str, list[str]] = {}
     for line in report.read_text().splitlines() if report.is_file() else []:
         words = line.split()
         if words[0] == "terms":
-            told[words[1]] = words[2:]
+            reports[words[1]] = words[2:]
     results, first = [], None
     for engine in plan.engines:
-        result, mismatch = _compare_engine(engine, _read(folder, engine), told.get(engine.name, []))
+        result, mismatch = _compare_engine(engine, _read(folder, engine), reports.get(engine.name, []))
         results.append(result)
         first = first or mismatch
     return tuple(results), first
@@ -137,7 +137,7 @@ def _read(folder: Path, engine: EnginePlan) -> bytes:
 
 
 def _first_group(engine: EnginePlan, raw: bytes) -> tuple[bytes, list[str]]:
-    """The terms of the first row group among those of a frame, and what :func:`_compare_engine` is told of the others.
+    """The terms of the first row group among those of a frame, and what :func:`_compare_engine` hears of the others.
 
     Nothing where ``raw`` does not hold a frame.
     """

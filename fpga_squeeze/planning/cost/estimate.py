@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from typing_extensions import assert_never
+
 from ...device.block_ram import RAMB36_BITS
 from ...device.catalogue import Device
 from ...network.graph import QFire
-from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan
+from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan, PoolPlan
 from ..timing import Schedule
 from ..weight_memories import payload_bits, rom_bits
 from .logic import logic_luts, shift_register_luts
@@ -178,11 +180,17 @@ class Estimate:
 
 def kernel_kind(kernel: KernelPlan) -> str:
     """Kind of a kernel in one word."""
-    if isinstance(kernel, EnginePlan):
-        return "fire" if isinstance(kernel.layer, QFire) else "conv"
-    if isinstance(kernel, InputPlan):
-        return "input"
-    return "average_pool" if isinstance(kernel, AveragePlan) else "max_pool"
+    match kernel:
+        case EnginePlan():
+            return "fire" if isinstance(kernel.layer, QFire) else "conv"
+        case InputPlan():
+            return "input"
+        case PoolPlan():
+            return "max_pool"
+        case AveragePlan():
+            return "average_pool"
+        case _:
+            assert_never(kernel)
 
 
 def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:

@@ -8,6 +8,8 @@ side by side.
 
 from __future__ import annotations
 
+from typing_extensions import assert_never
+
 from ...device.lut_ram import PAGE, ceil_div, line_pages, mux_luts
 from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, PoolPlan
 from ..weight_memories import CompressedWeights, DenseWeights
@@ -157,11 +159,17 @@ def input_luts(image: InputPlan) -> int:
 
 def logic_luts(kernel: KernelPlan) -> int:
     """Logic LUTs of any kernel."""
-    if isinstance(kernel, EnginePlan):
-        return engine_luts(kernel)
-    if isinstance(kernel, PoolPlan):
-        return pool_luts(kernel)
-    return average_luts(kernel) if isinstance(kernel, AveragePlan) else input_luts(kernel)
+    match kernel:
+        case EnginePlan():
+            return engine_luts(kernel)
+        case PoolPlan():
+            return pool_luts(kernel)
+        case AveragePlan():
+            return average_luts(kernel)
+        case InputPlan():
+            return input_luts(kernel)
+        case _:
+            assert_never(kernel)
 
 
 def shift_register_luts(kernel: KernelPlan) -> int:

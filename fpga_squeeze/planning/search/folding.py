@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from typing_extensions import assert_never
+
 from ...device.dsp_packing import ONE_PRODUCT, Multipliers
 from ...errors import DoesNotFitError, FpgaSqueezeError
 from ...network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
@@ -209,24 +211,28 @@ def build_plan(
     queue = list(zip(foldings, formats, strict=True))
     for i, layer in enumerate(model.layers):
         kernel: KernelPlan
-        if isinstance(layer, QConv | QFire):
-            follower = model.layers[i + 1] if i + 1 < len(model.layers) else None
-            folding, weights = queue.pop(0)
-            if isinstance(follower, QMaxPool) and not emits_one_row_per_group(follower, folding.rows):
-                raise FpgaSqueezeError(
-                    f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; use fewer rows"
-                )
-            taken = (1, 1)
-            if isinstance(follower, QMaxPool):
-                pace = word_cycles(layer, folding, weights)
-                pool = _least_pool(follower, Stream(layer.name, layer.output, folding.rows, 1), pace)
-                taken = (pool.steps, pool.turn)
-            kernel = plan_engine(layer, folding, source, multipliers, weights, taken)
-        elif isinstance(layer, QMaxPool):
-            kernel = _least_pool(layer, source, pace)
-            pace = 0
-        else:
-            kernel = _keep_pace(layer, source, slowest, kernels[-1].work_cycles)
+        match layer:
+            case QConv() | QFire():
+                follower = model.layers[i + 1] if i + 1 < len(model.layers) else None
+                folding, weights = queue.pop(0)
+                if isinstance(follower, QMaxPool) and not emits_one_row_per_group(follower, folding.rows):
+                    raise FpgaSqueezeError(
+                        f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; "
+                        "use fewer rows"
+                    )
+                taken = (1, 1)
+                if isinstance(follower, QMaxPool):
+                    pace = word_cycles(layer, folding, weights)
+                    pool = _least_pool(follower, Stream(layer.name, layer.output, folding.rows, 1), pace)
+                    taken = (pool.steps, pool.turn)
+                kernel = plan_engine(layer, folding, source, multipliers, weights, taken)
+            case QMaxPool():
+                kernel = _least_pool(layer, source, pace)
+                pace = 0
+            case QGlobalAvgPool():
+                kernel = _keep_pace(layer, source, slowest, kernels[-1].work_cycles)
+            case _:
+                assert_never(layer)
         kernels.append(kernel)
         source = kernel.output
     budget = lane_budget if lane_budget is not None else sum(dsp for dsp, _ in costs)
