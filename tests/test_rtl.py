@@ -19,6 +19,8 @@ RTL = resource_dir("templates") / "rtl"
 LINT = ("--lint-only", "-Wall", "--no-timing", "lint_waivers.vlt", "--top-module")
 FILES = source_files("rtl")
 MODULES = [Path(name).stem for name in FILES]
+TEMPLATES = sorted((resource_dir("templates") / "generated" / "rtl").glob("*.sv.j2"))
+DECLARATION = re.compile(r"\s*(parameter|input|output|inout)\b")
 SEARCH = [part for path in sorted({p.parent for p in FILES.values()}) for part in ("-y", str(path))]
 
 
@@ -66,6 +68,29 @@ def test_every_waiver_has_a_reason() -> None:
             assert before.startswith("//"), line
     for path in FILES.values():
         assert "lint_off" not in path.read_text(), f"{path.name}: waivers belong into lint_waivers.vlt"
+
+
+def bare_declarations(text: str) -> list[str]:
+    """Parameters and ports of the modules of a file without a comment on their line."""
+    found = [line for line in text.splitlines() if DECLARATION.match(line)]
+    assert found
+    return [line for line in found if not re.search(r"//\s*\w", line)]
+
+
+@pytest.mark.parametrize("path", [*FILES.values(), *TEMPLATES], ids=lambda path: path.name)
+def test_every_declaration_has_a_comment(path: Path) -> None:
+    assert bare_declarations(path.read_text()) == []
+
+
+def test_declaration_without_comment_is_seen() -> None:
+    """The check can fail: a parameter, a port, and a template's port with a name that Jinja fills in."""
+    text = FILES["fsq_output.sv"].read_text()
+    for name in ("CLASSES", "in_ready_o"):
+        broken = re.sub(rf"^(.*\b{name}\b[^/\n]*)//.*", r"\1", text, count=1, flags=re.M)
+        assert len(bare_declarations(broken)) == 1
+    empty = text.replace("// clock", "//")
+    assert len(bare_declarations(empty)) == 1
+    assert bare_declarations("    output logic tap_{{ kernel.name }}_fire,\n") != []
 
 
 def test_file_name_is_module_name() -> None:

@@ -23,27 +23,27 @@ module fsq_drain #(
     parameter [SINKS*32-1:0] LOWS  = '0,                // limits of the pixels of each sink, 32 bits, sink 0 in the lowest
     parameter [SINKS*32-1:0] HIGHS = {SINKS{32'd255}},  // see LOWS
     parameter P_W       = 1,                            // bits of a phase
-    parameter OUT_W     = 1,                            // bits of an entry of the table
+    parameter OUT_W     = 1,                            // bits of the number of an entry of the table
     parameter C_W       = 1,                            // bits of a count of channels
     parameter R_W       = 1                             // bits of a count of rows
 ) (
-    input  logic                                    clk,
-    input  logic                                    rst_n,
-    input  logic                                    done_i,
-    input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,
+    input  logic                                    clk,           // clock
+    input  logic                                    rst_n,         // synchronous reset, active low
+    input  logic                                    done_i,        // the sums of a pass stand on acc_i
+    input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,         // channel, then row, then lane
     // the pass, with done_i
-    input  logic [                      SINK_W-1:0] sink_i,
-    input  logic [                         P_W-1:0] phase_i,
-    input  logic [                       OUT_W-1:0] base_i,
-    input  logic [                         C_W-1:0] channels_i,
-    input  logic [                         R_W-1:0] rows_i,
+    input  logic [                      SINK_W-1:0] sink_i,        // place where its row words go
+    input  logic [                         P_W-1:0] phase_i,       // its phase
+    input  logic [                       OUT_W-1:0] base_i,        // its first channel in the table
+    input  logic [                         C_W-1:0] channels_i,    // its channels that exist
+    input  logic [                         R_W-1:0] rows_i,        // its rows that exist
     // bias and shift of a channel, one cycle after its number
-    output logic [                       OUT_W-1:0] table_addr_o,
-    input  logic [            BIAS_BITS+LEFT_W-1:0] table_data_i,
+    output logic [                       OUT_W-1:0] table_addr_o,  // entry of the table
+    input  logic [            BIAS_BITS+LEFT_W-1:0] table_data_i,  // its bias in the low bits, its places to the left above them
     // finished row words
-    output logic                                    push_o,
-    output logic [                      SINK_W-1:0] sink_o,
-    output logic [              WIDTH*OUT_BITS-1:0] word_o
+    output logic                                    push_o,        // a row word leaves
+    output logic [                      SINK_W-1:0] sink_o,        // place where it goes
+    output logic [              WIDTH*OUT_BITS-1:0] word_o         // row word: pixel 0 in the low bits
 );
   localparam BEATS = CHANNELS * ROWS * PARTS;
   localparam TW = $clog2(BEATS + 1);

@@ -23,7 +23,7 @@ module fsq_engine #(
     // row buffers: see fsq_line_buffer and fsq_row_cursor
     parameter                  BUFFERS     = 1,                  // row buffers
     parameter                  BUFFER_W    = 1,                  // holds BUFFERS - 1
-    parameter [BUFFERS*32-1:0] CHANNELS    = {BUFFERS{32'd1}},   // of the rows
+    parameter [BUFFERS*32-1:0] CHANNELS    = {BUFFERS{32'd1}},   // channels of the rows
     parameter [BUFFERS*32-1:0] HEIGHTS     = {BUFFERS{32'd8}},   // rows of a frame
     parameter [BUFFERS*32-1:0] WIDTHS      = {BUFFERS{32'd8}},   // pixels of a row
     parameter [BUFFERS*32-1:0] BITS        = {BUFFERS{32'd8}},   // bits of a pixel
@@ -32,7 +32,7 @@ module fsq_engine #(
     parameter [BUFFERS*32-1:0] STRIDES     = {BUFFERS{32'd1}},   // from window to window
     parameter [BUFFERS*32-1:0] WINDOWS     = {BUFFERS{32'd1}},   // rows and columns of the window
     parameter [BUFFERS*32-1:0] PAD_TOPS    = '0,                 // rows of the first window above the image
-    parameter [BUFFERS*32-1:0] PAD_LEFTS   = '0,                 // columns of the first window left of it
+    parameter [BUFFERS*32-1:0] PAD_LEFTS   = '0,                 // columns of the first window left of the image
     parameter [BUFFERS*32-1:0] PADDED      = '0,                 // 0: no window reaches above or below the image
     parameter                  PAD_VALUES  = 0,                  // of the rows that arrive; stored rows have zeros around them
     parameter [BUFFERS*32-1:0] CHOICES     = {BUFFERS{32'd1}},   // how a lane takes its pixel
@@ -77,41 +77,41 @@ module fsq_engine #(
     parameter                  UNITS       = 8,  // requantisers: ceil(LANES / PARTS)
     parameter                  SPARSE      = 0,  // 1: terms come with their positions, zeros skipped
     // output FIFO
-    parameter                  DEPTH       = 4,  // words
+    parameter                  DEPTH       = 4,  // words of the output FIFO
     parameter                  COUNT_W     = 3,  // bits of a count of words
     // widths of counters
-    parameter                  CI_W        = 1,  // channel of any buffer
+    parameter                  CI_W        = 1,  // bits of a channel
     parameter                  K_W         = 1,  // bits of a kernel row or column
     parameter                  P_W         = 1,  // bits of a phase
     parameter                  N_W         = 4,  // bits of the number of a term within its sum
-    parameter                  GROUP_W     = 1,  // bits of a group of output channels
-    parameter                  OUT_W       = 1,  // bits of an entry of the table
+    parameter                  GROUP_W     = 1,  // bits of the number of a group of output channels
+    parameter                  OUT_W       = 1,  // bits of the number of an entry of the table
     parameter                  C_W         = 1,  // bits of a count of channels
     parameter                  R_W         = 1,  // bits of a count of rows
     parameter                  Y_W         = 6,  // bits of a row number, signed
     parameter                  SLOT_W      = 2   // bits of a count of slots
 ) (
-    input  logic                          clk,
-    input  logic                          rst_n,
-    input  logic                          in_valid_i,
-    output logic                          in_ready_o,
-    input  logic [              IN_W-1:0] in_data_i,
-    output logic                          out_valid_o,
-    input  logic                          out_ready_i,
-    output logic [OUT_WIDTH*OUT_BITS-1:0] out_data_o,
+    input  logic                          clk,              // clock
+    input  logic                          rst_n,            // synchronous reset, active low
+    input  logic                          in_valid_i,       // row word in: offered
+    output logic                          in_ready_o,       // row word in: taken if offered
+    input  logic [              IN_W-1:0] in_data_i,        // row word in: pixel 0 in the low bits
+    output logic                          out_valid_o,      // row word out: offered
+    input  logic                          out_ready_i,      // row word out: taken if offered
+    output logic [OUT_WIDTH*OUT_BITS-1:0] out_data_o,       // row word out: pixel 0 in the low bits
     // the next term: weights of a group of output channels; place and end of sum only where zeros are skipped
-    input  logic                          term_valid_i,
-    input  logic [ CHANNELS_C*W_BITS-1:0] term_weights_i,
-    input  logic [              CI_W-1:0] term_channel_i,
-    input  logic [               K_W-1:0] term_ky_i,
-    input  logic [               K_W-1:0] term_kx_i,
-    input  logic                          term_last_i,
-    output logic                          term_issue_o,
-    output logic                          term_replay_o,   // not phase 0: a term that was issued before
-    output logic [               N_W-1:0] term_number_o,   // within its sum
-    output logic [               C_W-1:0] term_channels_o, // of its group
-    output logic [             OUT_W-1:0] table_addr_o,
-    input  logic [  BIAS_BITS+LEFT_W-1:0] table_data_i
+    input  logic                          term_valid_i,     // a term is there
+    input  logic [ CHANNELS_C*W_BITS-1:0] term_weights_i,   // its weights, channel 0 in the low bits
+    input  logic [              CI_W-1:0] term_channel_i,   // its input channel
+    input  logic [               K_W-1:0] term_ky_i,        // its kernel row
+    input  logic [               K_W-1:0] term_kx_i,        // its kernel column
+    input  logic                          term_last_i,      // it ends its sum
+    output logic                          term_issue_o,     // a term is issued
+    output logic                          term_replay_o,    // not phase 0: a term that was issued before
+    output logic [               N_W-1:0] term_number_o,    // number of the term within its sum
+    output logic [               C_W-1:0] term_channels_o,  // channels of its group
+    output logic [             OUT_W-1:0] table_addr_o,     // entry of the table
+    input  logic [  BIAS_BITS+LEFT_W-1:0] table_data_i      // its bias in the low bits, its places to the left above them
 );
   localparam TAG_W = BUFFER_W + P_W + OUT_W + C_W + R_W;
   localparam PIXELS = ROWS * LANES * X_BITS;

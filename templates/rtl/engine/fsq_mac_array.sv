@@ -3,29 +3,29 @@
 // Timing, counted from the cycle t in which the sequencer issues a term: weight taken at t, pixels on pixels_i at t+2,
 // product at t+4, sum at t+5. Weights of phase 0 are kept and replayed for the other phases of the row.
 module fsq_mac_array #(
-    parameter CHANNELS = 1,
-    parameter ROWS     = 1,
-    parameter LANES    = 8,
-    parameter PHASES   = 1,
-    parameter X_BITS   = 8,
-    parameter X_SIGNED = 0,
-    parameter W_BITS   = 8,
-    parameter ACC_BITS = 24,
+    parameter CHANNELS = 1,    // output channels of a group
+    parameter ROWS     = 1,    // rows of a group
+    parameter LANES    = 8,    // lanes per row
+    parameter PHASES   = 1,    // passes per row
+    parameter X_BITS   = 8,    // bits of a pixel
+    parameter X_SIGNED = 0,    // 1: pixels are signed
+    parameter W_BITS   = 8,    // bits of a weight
+    parameter ACC_BITS = 24,   // bits of a sum
     parameter PAIR_SHIFT = 0,  // not 0: two lanes share a DSP, their pixels so many bits apart
-    parameter TERMS    = 9,  // most terms of a pass
-    parameter N_W      = 4
+    parameter TERMS    = 9,    // most terms of a sum
+    parameter N_W      = 4     // bits of the number of a term within its sum
 ) (
-    input  logic                                    clk,
-    input  logic                                    rst_n,
-    input  logic                                    issue_i,
-    input  logic                                    first_i,
-    input  logic                                    last_i,
-    input  logic                                    replay_i,  // not phase 0: weights come from the replay memory
-    input  logic [                         N_W-1:0] term_i,
-    input  logic [             CHANNELS*W_BITS-1:0] weights_i,
-    input  logic [           ROWS*LANES*X_BITS-1:0] pixels_i,
-    output logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_o,     // channel, then row, then lane
-    output logic                                    done_o     // the sums of a pass stand on acc_o
+    input  logic                                    clk,        // clock
+    input  logic                                    rst_n,      // synchronous reset, active low
+    input  logic                                    issue_i,    // a term is issued
+    input  logic                                    first_i,    // it is the first term of its pass
+    input  logic                                    last_i,     // it is the last term of its pass
+    input  logic                                    replay_i,   // not phase 0: weights come from the replay memory
+    input  logic [                         N_W-1:0] term_i,     // number of the term within its sum
+    input  logic [             CHANNELS*W_BITS-1:0] weights_i,  // its weights, channel 0 in the low bits
+    input  logic [           ROWS*LANES*X_BITS-1:0] pixels_i,   // its pixels, two cycles later: row, then lane
+    output logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_o,      // channel, then row, then lane
+    output logic                                    done_o      // the sums of a pass stand on acc_o
 );
   localparam UW = CHANNELS * W_BITS;
 

@@ -1,16 +1,16 @@
 // One lane: a multiplier and an accumulator, one DSP48 slice.
 module fsq_mac_lane #(
-    parameter X_BITS   = 8,
-    parameter X_SIGNED = 0,
-    parameter W_BITS   = 8,
-    parameter ACC_BITS = 24
+    parameter X_BITS   = 8,  // bits of a pixel
+    parameter X_SIGNED = 0,  // 1: pixels are signed
+    parameter W_BITS   = 8,  // bits of a weight
+    parameter ACC_BITS = 24  // bits of a sum
 ) (
-    input  logic                clk,
-    input  logic [  X_BITS-1:0] x_i,
-    input  logic [  W_BITS-1:0] w_i,
+    input  logic                clk,          // clock
+    input  logic [  X_BITS-1:0] x_i,          // pixel
+    input  logic [  W_BITS-1:0] w_i,          // weight, signed
     input  logic                acc_en_i,     // the product register holds a term of the sum
     input  logic                acc_first_i,  // it is the first term
-    output logic [ACC_BITS-1:0] acc_o
+    output logic [ACC_BITS-1:0] acc_o         // sum, signed
 );
   localparam XS = X_BITS + 1;
   localparam PW = XS + W_BITS;

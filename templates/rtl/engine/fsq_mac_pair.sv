@@ -19,14 +19,14 @@
 // bits, UG479), n = 18 in a DSP48E2 (27 x 18 bits, UG579). Both have an accumulator of 48 bits >= n + ACC_BITS. Sums
 // stand on acc_o in the same cycle as those of fsq_mac_lane.
 module fsq_mac_pair #(
-    parameter X_BITS   = 8,
-    parameter W_BITS   = 8,
-    parameter ACC_BITS = 24,
-    parameter SHIFT    = 16
+    parameter X_BITS   = 8,   // bits of a pixel
+    parameter W_BITS   = 8,   // bits of a weight
+    parameter ACC_BITS = 24,  // bits of a sum
+    parameter SHIFT    = 16   // bits from one packed pixel to the other
 ) (
-    input  logic                  clk,
+    input  logic                  clk,          // clock
     input  logic [  2*X_BITS-1:0] x_i,          // x1 in the high half, x0 in the low one
-    input  logic [    W_BITS-1:0] w_i,
+    input  logic [    W_BITS-1:0] w_i,          // weight, signed
     input  logic                  acc_en_i,     // the product register holds a term of the sums
     input  logic                  acc_first_i,  // it is the first term
     input  logic                  negative_i,   // the term added last had a negative weight

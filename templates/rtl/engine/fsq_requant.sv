@@ -2,21 +2,21 @@
 //
 // The table gives left = RIGHT - shift; the sum moves left by it and then right by the constant RIGHT.
 module fsq_requant #(
-    parameter ACC_BITS  = 24,
-    parameter BIAS_BITS = 24,
-    parameter LEFT_MAX  = 0,  // largest left shift of the table
-    parameter LEFT_W    = 1,
-    parameter RIGHT     = 0,
-    parameter OUT_BITS  = 8,
-    parameter LIMIT_W   = 10
+    parameter ACC_BITS  = 24,  // bits of a sum
+    parameter BIAS_BITS = 24,  // bits of a bias
+    parameter LEFT_MAX  = 0,   // most places that a sum moves left before it moves RIGHT
+    parameter LEFT_W    = 1,   // bits of such a number
+    parameter RIGHT     = 0,   // places that every sum moves right
+    parameter OUT_BITS  = 8,   // bits of a pixel
+    parameter LIMIT_W   = 10   // bits of the limits, signed
 ) (
-    input  logic                        clk,
-    input  logic        [ ACC_BITS-1:0] acc_i,
-    input  logic        [BIAS_BITS-1:0] bias_i,
-    input  logic        [   LEFT_W-1:0] left_i,
-    input  logic signed [  LIMIT_W-1:0] low_i,   // limits, three cycles after acc_i
-    input  logic signed [  LIMIT_W-1:0] high_i,
-    output logic        [ OUT_BITS-1:0] y_o
+    input  logic                        clk,     // clock
+    input  logic        [ ACC_BITS-1:0] acc_i,   // sum, signed
+    input  logic        [BIAS_BITS-1:0] bias_i,  // bias, signed
+    input  logic        [   LEFT_W-1:0] left_i,  // places that the sum moves left
+    input  logic signed [  LIMIT_W-1:0] low_i,   // lower limit, three cycles after acc_i
+    input  logic signed [  LIMIT_W-1:0] high_i,  // upper limit, with low_i
+    output logic        [ OUT_BITS-1:0] y_o      // pixel, four cycles after acc_i
 );
   localparam SUM_W = ((ACC_BITS > BIAS_BITS) ? ACC_BITS : BIAS_BITS) + 1;
   localparam T_W = SUM_W + LEFT_MAX;

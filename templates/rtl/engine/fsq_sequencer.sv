@@ -24,41 +24,41 @@ module fsq_sequencer #(
     parameter                 PHASES     = 1,                // passes per row
     parameter                 CHANNELS_C = 1,                // output channels of a group
     parameter                 DRAIN      = 1,                // cycles that a drain takes
-    parameter                 CI_W       = 1,                // input channel
-    parameter                 K_W        = 1,                // kernel row or column
-    parameter                 P_W        = 1,                // phase
-    parameter                 N_W        = 1,                // index of a term within a pass
-    parameter                 GROUP_W    = 1,                // group of output channels
-    parameter                 OUT_W      = 1,                // number of a channel in the tables of the drain
-    parameter                 C_W        = 1,                // count of channels of a group
-    parameter                 R_W        = 1,                // count of rows of a group
-    parameter                 COUNT_W    = 1                 // count of words of the output FIFO
+    parameter                 CI_W       = 1,                // bits of a channel
+    parameter                 K_W        = 1,                // bits of a kernel row or column
+    parameter                 P_W        = 1,                // bits of a phase
+    parameter                 N_W        = 1,                // bits of the number of a term within its sum
+    parameter                 GROUP_W    = 1,                // bits of the number of a group of output channels
+    parameter                 OUT_W      = 1,                // bits of the number of an entry of the table
+    parameter                 C_W        = 1,                // bits of a count of channels
+    parameter                 R_W        = 1,                // bits of a count of rows
+    parameter                 COUNT_W    = 1                 // bits of a count of words
 ) (
-    input  logic               clk,
-    input  logic               rst_n,
-    input  logic [ STAGES-1:0] rows_ok_i,      // the rows of a stage are there
-    input  logic               weight_ok_i,
-    input  logic [   CI_W-1:0] term_channel_i, // the next term, and whether it is the last of its sum (SPARSE)
-    input  logic [    K_W-1:0] term_ky_i,
-    input  logic [    K_W-1:0] term_kx_i,
-    input  logic               term_last_i,
-    input  logic [COUNT_W-1:0] room_i,         // free words of the output FIFO
-    output logic [COUNT_W-1:0] reserve_o,
+    input  logic               clk,             // clock
+    input  logic               rst_n,           // synchronous reset, active low
+    input  logic [ STAGES-1:0] rows_ok_i,       // the rows of a stage are there
+    input  logic               weight_ok_i,     // the weights of the next term are there
+    input  logic [   CI_W-1:0] term_channel_i,  // the next term (SPARSE): its input channel
+    input  logic [    K_W-1:0] term_ky_i,       // its kernel row
+    input  logic [    K_W-1:0] term_kx_i,       // its kernel column
+    input  logic               term_last_i,     // it ends its sum
+    input  logic [COUNT_W-1:0] room_i,          // free words of the output FIFO
+    output logic [COUNT_W-1:0] reserve_o,       // words reserved there in this cycle
     // the term issued in this cycle
-    output logic               issue_o,
-    output logic               first_o,        // of its pass
-    output logic               last_o,         // of its pass
-    output logic [STAGE_W-1:0] stage_o,
-    output logic [   CI_W-1:0] channel_o,
-    output logic [    K_W-1:0] ky_o,
-    output logic [    K_W-1:0] kx_o,
-    output logic [    P_W-1:0] phase_o,
-    output logic [    N_W-1:0] term_o,
+    output logic               issue_o,         // a term is issued
+    output logic               first_o,         // it is the first term of its pass
+    output logic               last_o,          // it is the last term of its pass
+    output logic [STAGE_W-1:0] stage_o,         // its stage
+    output logic [   CI_W-1:0] channel_o,       // its input channel
+    output logic [    K_W-1:0] ky_o,            // its kernel row
+    output logic [    K_W-1:0] kx_o,            // its kernel column
+    output logic [    P_W-1:0] phase_o,         // its phase
+    output logic [    N_W-1:0] term_o,          // number of the term within its sum
     // the pass it belongs to
-    output logic [  OUT_W-1:0] out_base_o,     // its first channel in the tables of the drain
-    output logic [    C_W-1:0] out_valid_o,    // its channels that exist
-    output logic [    R_W-1:0] row_valid_o,    // its rows that exist
-    output logic [ STAGES-1:0] end_o           // a stage finishes a row group in this cycle
+    output logic [  OUT_W-1:0] out_base_o,      // its first channel in the tables of the drain
+    output logic [    C_W-1:0] out_valid_o,     // its channels that exist
+    output logic [    R_W-1:0] row_valid_o,     // its rows that exist
+    output logic [ STAGES-1:0] end_o            // a stage finishes a row group in this cycle
 );
   localparam DW = $clog2(DRAIN + 1);
   genvar g;

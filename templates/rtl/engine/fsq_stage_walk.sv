@@ -2,16 +2,16 @@
 //
 // In step t, stage after stage, each runs row group t - delay, if that lies in 0..GROUPS-1; no step is empty.
 module fsq_stage_walk #(
-    parameter                 STAGES  = 1,
+    parameter                 STAGES  = 1,  // stages, or segments of their weights
     parameter                 STAGE_W = 1,  // holds STAGES - 1
     parameter                 GROUPS  = 1,  // row groups of a frame
     parameter                 STEPS   = 1,  // of a frame: GROUPS and the largest delay
     parameter [STAGES*32-1:0] DELAYS  = '0  // of each stage, 32 bits, stage 0 in the lowest
 ) (
-    input  logic               clk,
-    input  logic               rst_n,
+    input  logic               clk,           // clock
+    input  logic               rst_n,         // synchronous reset, active low
     input  logic               next_i,        // the stage ends in this cycle
-    output logic [STAGE_W-1:0] stage_o,
+    output logic [STAGE_W-1:0] stage_o,       // stage that runs in this cycle
     output logic [STAGE_W-1:0] stage_next_o,  // stage that follows this one
     output logic               last_o         // the stage runs the last row group of the frame
 );

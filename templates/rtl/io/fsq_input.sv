@@ -4,23 +4,23 @@
 // Moves up to BYTES bytes per cycle into a row, then sends its CHANNELS words, one per cycle: every CHANNELS-th byte of
 // the row, which moves on by a byte after each word.
 module fsq_input #(
-    parameter CHANNELS = 3,
-    parameter HEIGHT   = 8,
-    parameter WIDTH    = 8,
-    parameter BYTES    = 1,    // 1, 2, 4 or 8
-    parameter DEPTH    = 4,
-    parameter COUNT_W  = 3
+    parameter CHANNELS = 3,  // channels of the rows
+    parameter HEIGHT   = 8,  // rows of a frame
+    parameter WIDTH    = 8,  // pixels of a row
+    parameter BYTES    = 1,  // bytes that move in a cycle: 1, 2, 4 or 8
+    parameter DEPTH    = 4,  // words of the output FIFO
+    parameter COUNT_W  = 3   // bits of a count of words
 ) (
-    input  logic               clk,
-    input  logic               rst_n,
-    input  logic               s_valid_i,
-    output logic               s_ready_o,
-    input  logic [       63:0] s_data_i,
-    input  logic               s_last_i,
+    input  logic               clk,            // clock
+    input  logic               rst_n,          // synchronous reset, active low
+    input  logic               s_valid_i,      // beat in: offered
+    output logic               s_ready_o,      // beat in: taken if offered
+    input  logic [       63:0] s_data_i,       // beat in: byte 0 in the low bits
+    input  logic               s_last_i,       // beat in: the last one of a frame (TLAST)
     output logic               frame_error_o,  // TLAST stood elsewhere than on the last beat of a frame; stays set
-    output logic               out_valid_o,
-    input  logic               out_ready_i,
-    output logic [WIDTH*8-1:0] out_data_o
+    output logic               out_valid_o,    // row word out: offered
+    input  logic               out_ready_i,    // row word out: taken if offered
+    output logic [WIDTH*8-1:0] out_data_o      // row word out: pixel 0 in the low bits
 );
   localparam ROW = WIDTH * CHANNELS;  // bytes of a row
   localparam BEATS = (HEIGHT * ROW + 7) / 8;

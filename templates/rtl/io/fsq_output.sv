@@ -1,18 +1,18 @@
 // Logits out: one sign- or zero-extended integer per AXI4-Stream beat, TLAST on the last class of a frame.
 module fsq_output #(
-    parameter CLASSES = 10,
-    parameter BITS    = 16,
-    parameter SIGNED  = 0
+    parameter CLASSES = 10,  // logits of a frame
+    parameter BITS    = 16,  // bits of a logit
+    parameter SIGNED  = 0    // 1: logits are signed
 ) (
-    input  logic            clk,
-    input  logic            rst_n,
-    input  logic            in_valid_i,
-    output logic            in_ready_o,
-    input  logic [BITS-1:0] in_data_i,
-    output logic            m_valid_o,
-    input  logic            m_ready_i,
-    output logic [    31:0] m_data_o,
-    output logic            m_last_o
+    input  logic            clk,         // clock
+    input  logic            rst_n,       // synchronous reset, active low
+    input  logic            in_valid_i,  // row word in: offered
+    output logic            in_ready_o,  // row word in: taken if offered
+    input  logic [BITS-1:0] in_data_i,   // row word in: one pixel, which is a logit
+    output logic            m_valid_o,   // beat out: offered
+    input  logic            m_ready_i,   // beat out: taken if offered
+    output logic [    31:0] m_data_o,    // beat out: a logit, extended to 32 bits
+    output logic            m_last_o     // beat out: the last class of a frame (TLAST)
 );
   localparam CW = (CLASSES > 1) ? $clog2(CLASSES) : 1;
   logic [CW-1:0] class_q;

@@ -7,33 +7,33 @@
 //          writes to its line, else the reader. A row is read only when it is complete, so they never meet.
 // In distributed RAM the choice lies in front of the register, which then is no wider than what is taken.
 module fsq_line_bank #(
-    parameter CHANNELS = 1,
-    parameter LINES    = 2,
+    parameter CHANNELS = 1,   // channels of the rows
+    parameter LINES    = 2,   // row slots of the bank
     parameter WIDTH    = 8,   // pixels of a row
     parameter BITS     = 8,   // bits of a pixel
-    parameter STYLE    = 0,
-    parameter TILE_W   = 72,
+    parameter STYLE    = 0,   // kind of memory: see above
+    parameter TILE_W   = 72,  // bits of a column of blocks
     parameter COUNT    = 8,   // pixels taken; see fsq_taps
-    parameter STEP     = 1,
-    parameter CHOICES  = 1,
-    parameter PAD_LEFT = 0,
+    parameter STEP     = 1,   // pixels from position to position
+    parameter CHOICES  = 1,   // pixels among which a position chooses
+    parameter PAD_LEFT = 0,   // pixels of the first position left of the row
     parameter PADDED   = 1,   // 0: no row outside the image is ever read
     parameter PAD_ZERO = 0,   // 1: pad_i is always 0
-    parameter CI_W     = 1,
-    parameter LINE_W   = 1,
-    parameter CHOICE_W = 1
+    parameter CI_W     = 1,   // bits of a channel
+    parameter LINE_W   = 1,   // bits of the number of a row slot of a bank
+    parameter CHOICE_W = 1    // bits of a choice
 ) (
-    input  logic                  clk,
-    input  logic                  we_i,
-    input  logic [    LINE_W-1:0] wr_line_i,
-    input  logic [      CI_W-1:0] wr_channel_i,
-    input  logic [WIDTH*BITS-1:0] wdata_i,
+    input  logic                  clk,           // clock
+    input  logic                  we_i,          // a word is written
+    input  logic [    LINE_W-1:0] wr_line_i,     // row slot to write
+    input  logic [      CI_W-1:0] wr_channel_i,  // channel to write
+    input  logic [WIDTH*BITS-1:0] wdata_i,       // word to write
     // the word to read, and one cycle later what is taken of it
-    input  logic [    LINE_W-1:0] rd_line_i,
-    input  logic [      CI_W-1:0] rd_channel_i,
-    input  logic [  CHOICE_W-1:0] choice_i,
+    input  logic [    LINE_W-1:0] rd_line_i,     // row slot to read
+    input  logic [      CI_W-1:0] rd_channel_i,  // channel to read
+    input  logic [  CHOICE_W-1:0] choice_i,      // pixel that every position takes, of CHOICES
     input  logic                  inside_i,      // the row is one of the image
-    input  logic [      BITS-1:0] pad_i,
+    input  logic [      BITS-1:0] pad_i,         // pixel outside the image
     output logic [COUNT*BITS-1:0] pixels_o       // two cycles after the address
 );
   localparam WORD = WIDTH * BITS;

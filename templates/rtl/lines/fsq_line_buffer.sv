@@ -6,7 +6,7 @@
 // all channels of the group, and for each channel its rows. A slot is taken when its first word arrives and given back
 // by the reader. Positions outside the image read PAD_VALUES of their channel.
 module fsq_line_buffer #(
-    parameter CHANNELS   = 1,                                  // of the rows
+    parameter CHANNELS   = 1,                                  // channels of the rows
     parameter HEIGHT     = 8,                                  // rows of a frame
     parameter WIDTH      = 8,                                  // pixels of a row
     parameter BITS       = 8,                                  // bits of a pixel
@@ -16,7 +16,7 @@ module fsq_line_buffer #(
     parameter STRIDE     = 1,                                  // from window to window
     parameter KERNEL     = 1,                                  // rows and columns of the window
     parameter PAD_TOP    = 0,                                  // rows of the first window above the image
-    parameter PAD_LEFT   = 0,                                  // columns of the first window left of it
+    parameter PAD_LEFT   = 0,                                  // columns of the first window left of the image
     parameter LANES      = 8,                                  // lanes per row
     parameter CHOICES    = PHASES * STRIDE - STRIDE + KERNEL,  // how a lane takes its pixel: see below
     parameter SHIFTS     = 1,                                  // neighbours among which it then chooses
@@ -27,28 +27,28 @@ module fsq_line_buffer #(
     parameter CI_W       = 1,                                  // bits of a channel
     parameter K_W        = 1,                                  // bits of a kernel row or column
     parameter P_W        = 1,                                  // bits of a phase
-    parameter Y_W        = 5,                                  // signed width of a row number
+    parameter Y_W        = 5,                                  // bits of a row number, signed
     parameter SLOT_W     = 1,                                  // bits of a count of slots
     parameter PADDED     = 1,                                  // 0: no window reaches above or below the image
     parameter PAD_VALUES = {CHANNELS * BITS{1'b0}}             // pixels outside the image, channel 0 in the lowest bits
 ) (
-    input  logic                        clk,
-    input  logic                        rst_n,
+    input  logic                        clk,           // clock
+    input  logic                        rst_n,         // synchronous reset, active low
     // row words in
-    input  logic                        in_valid_i,
-    output logic                        in_ready_o,
-    input  logic [      WIDTH*BITS-1:0] in_data_i,
-    output logic                        row_done_o,     // a row is complete
+    input  logic                        in_valid_i,    // row word in: offered
+    output logic                        in_ready_o,    // row word in: taken if offered
+    input  logic [      WIDTH*BITS-1:0] in_data_i,     // row word in: pixel 0 in the low bits
+    output logic                        row_done_o,    // a row is complete
     // slots given back by the reader
-    input  logic [          SLOT_W-1:0] release_i,
+    input  logic [          SLOT_W-1:0] release_i,     // slots given back
     // one read per cycle; pixels come two cycles later
-    input  logic [            CI_W-1:0] rd_channel_i,
-    input  logic [             K_W-1:0] rd_ky_i,
-    input  logic [             K_W-1:0] rd_kx_i,
-    input  logic [             P_W-1:0] rd_phase_i,
-    input  logic [          SLOT_W-1:0] rd_slot_i,      // slot of the group's first row
-    input  logic [             Y_W-1:0] rd_row_i,       // number of that row
-    output logic [ROWS*LANES*BITS-1:0] pixels_o
+    input  logic [            CI_W-1:0] rd_channel_i,  // channel to read
+    input  logic [             K_W-1:0] rd_ky_i,       // row of the window
+    input  logic [             K_W-1:0] rd_kx_i,       // column of the window
+    input  logic [             P_W-1:0] rd_phase_i,    // phase: pass of the row
+    input  logic [          SLOT_W-1:0] rd_slot_i,     // slot of the group's first row
+    input  logic [             Y_W-1:0] rd_row_i,      // number of that row
+    output logic [ROWS*LANES*BITS-1:0] pixels_o        // pixels: row, then lane; the first in the low bits
 );
   localparam SPAN = ROWS * STRIDE;
   localparam BW = (ROWS > 1) ? $clog2(ROWS) : 1;

@@ -3,28 +3,28 @@
 // Words arrive in groups of IN_ROWS rows: all channels of the group, and for each channel its rows. A slot is taken when
 // its first word arrives and given back by the reader; a frame starts at a fresh slot.
 module fsq_line_writer #(
-    parameter CHANNELS = 1,
-    parameter HEIGHT   = 8,
-    parameter IN_ROWS  = 1,
+    parameter CHANNELS = 1,  // channels of the rows
+    parameter HEIGHT   = 8,  // rows of a frame
+    parameter IN_ROWS  = 1,  // rows of a group in the order of arrival
     parameter ROWS     = 1,  // banks
-    parameter STRIDE   = 1,
-    parameter SLOTS    = 2,
-    parameter CI_W     = 1,
-    parameter SLOT_W   = 1,
-    parameter BANK_W   = 1,
-    parameter LINE_W   = 1
+    parameter STRIDE   = 1,  // from window to window
+    parameter SLOTS    = 2,  // row slots of ROWS * STRIDE rows
+    parameter CI_W     = 1,  // bits of a channel
+    parameter SLOT_W   = 1,  // bits of a count of slots
+    parameter BANK_W   = 1,  // bits of the number of a bank
+    parameter LINE_W   = 1   // bits of the number of a row slot of a bank
 ) (
-    input  logic              clk,
-    input  logic              rst_n,
-    input  logic              in_valid_i,
-    output logic              in_ready_o,
+    input  logic              clk,         // clock
+    input  logic              rst_n,       // synchronous reset, active low
+    input  logic              in_valid_i,  // row word in: offered
+    output logic              in_ready_o,  // row word in: taken if offered
     input  logic [SLOT_W-1:0] release_i,   // slots given back
     output logic              row_done_o,  // a row is complete
     // place of the word taken in this cycle
-    output logic              take_o,
-    output logic [BANK_W-1:0] bank_o,
+    output logic              take_o,      // a word is taken
+    output logic [BANK_W-1:0] bank_o,      // its bank
     output logic [LINE_W-1:0] line_o,      // row slot of the bank
-    output logic [  CI_W-1:0] channel_o
+    output logic [  CI_W-1:0] channel_o    // its channel
 );
   localparam SW = (STRIDE > 1) ? $clog2(STRIDE) : 1;
   localparam IW = (IN_ROWS > 1) ? $clog2(IN_ROWS) : 1;

@@ -3,22 +3,22 @@
 // The window of the next group may still reach PAD_TOP rows up, so that the first groups give nothing back and the
 // last one gives back all that is left of the frame.
 module fsq_row_cursor #(
-    parameter GROUPS      = 1,
+    parameter GROUPS      = 1,  // row groups of a frame
     parameter SPAN        = 1,  // input rows from one group to the next
-    parameter SLOTS       = 2,
+    parameter SLOTS       = 2,  // row slots of SPAN rows
     parameter FRAME_SLOTS = 1,  // slots of a frame
     parameter FREE_FIRST  = 0,  // first group that gives a slot back
     parameter FREE_STOP   = 0,  // first group that no longer does
     parameter FREE_LAST   = 1,  // slots the last group gives back
-    parameter Y_W         = 5,
-    parameter SLOT_W      = 1
+    parameter Y_W         = 5,  // bits of a row number, signed
+    parameter SLOT_W      = 1   // bits of a count of slots
 ) (
-    input  logic              clk,
-    input  logic              rst_n,
-    input  logic              group_end_i,
-    output logic [SLOT_W-1:0] slot_o,
-    output logic [   Y_W-1:0] row_o,
-    output logic [SLOT_W-1:0] release_o  // three cycles after the group's last term: its reads are over
+    input  logic              clk,          // clock
+    input  logic              rst_n,        // synchronous reset, active low
+    input  logic              group_end_i,  // the current group is finished
+    output logic [SLOT_W-1:0] slot_o,       // slot of the group's first row
+    output logic [   Y_W-1:0] row_o,        // number of that row
+    output logic [SLOT_W-1:0] release_o     // slots given back, three cycles after the group's last term: its reads are over
 );
   localparam GW = (GROUPS > 1) ? $clog2(GROUPS) + 1 : 1;
   localparam STEP = FRAME_SLOTS % SLOTS;  // slot of the next frame, seen from this one

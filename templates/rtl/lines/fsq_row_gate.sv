@@ -9,8 +9,8 @@ module fsq_row_gate #(
     parameter GROUPS = 8,  // row groups of a frame
     parameter HAVE_W = 8   // bits of the row count: HEIGHT and the rows the buffer holds beyond it
 ) (
-    input  logic clk,
-    input  logic rst_n,
+    input  logic clk,          // clock
+    input  logic rst_n,        // synchronous reset, active low
     input  logic row_done_i,   // a row was completed
     input  logic group_end_i,  // the current group is finished
     output logic ok_o          // the current group may start

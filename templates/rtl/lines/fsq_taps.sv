@@ -3,15 +3,15 @@ module fsq_taps #(
     parameter WIDTH    = 8,  // pixels of the word
     parameter BITS     = 8,  // bits of a pixel
     parameter COUNT    = 8,  // positions
-    parameter STEP     = 1,
-    parameter CHOICES  = 1,
-    parameter PAD_LEFT = 0,
-    parameter CHOICE_W = 1
+    parameter STEP     = 1,  // pixels from position to position
+    parameter CHOICES  = 1,  // pixels among which a position chooses
+    parameter PAD_LEFT = 0,  // pixels of the first position left of the row
+    parameter CHOICE_W = 1   // bits of a choice
 ) (
-    input  logic [WIDTH*BITS-1:0] word_i,
-    input  logic [  CHOICE_W-1:0] choice_i,
-    input  logic [      BITS-1:0] pad_i,
-    output logic [COUNT*BITS-1:0] pixels_o
+    input  logic [WIDTH*BITS-1:0] word_i,    // row word: pixel 0 in the low bits
+    input  logic [  CHOICE_W-1:0] choice_i,  // pixel that every position takes, of CHOICES
+    input  logic [      BITS-1:0] pad_i,     // pixel outside the image
+    output logic [COUNT*BITS-1:0] pixels_o   // pixels, position 0 in the low bits
 );
   genvar m, n;
   logic unused_ok;  // a stride may leave pixels that no position takes

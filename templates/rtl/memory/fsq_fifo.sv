@@ -5,17 +5,17 @@
 module fsq_fifo #(
     parameter WIDTH   = 8,  // bits of a word
     parameter DEPTH   = 4,  // words
-    parameter COUNT_W = 3   // bits that hold 0..DEPTH
+    parameter COUNT_W = 3   // bits of a count of words: holds DEPTH
 ) (
-    input  logic               clk,
-    input  logic               rst_n,
+    input  logic               clk,        // clock
+    input  logic               rst_n,      // synchronous reset, active low
     input  logic [COUNT_W-1:0] reserve_i,  // words reserved in this cycle, at most free_o
     output logic [COUNT_W-1:0] free_o,     // words that are neither stored nor reserved
     input  logic               push_i,     // a reserved word arrives
-    input  logic [  WIDTH-1:0] data_i,
-    output logic               valid_o,
-    input  logic               ready_i,
-    output logic [  WIDTH-1:0] data_o
+    input  logic [  WIDTH-1:0] data_i,     // that word
+    output logic               valid_o,    // a word is there
+    input  logic               ready_i,    // it is taken if there
+    output logic [  WIDTH-1:0] data_o      // the oldest word
 );
   localparam AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
 

@@ -1,12 +1,12 @@
 // One of N words: a tree of four-to-one multiplexers.
 module fsq_mux #(
-    parameter N     = 4,
-    parameter WIDTH = 8,
+    parameter N     = 4,  // words
+    parameter WIDTH = 8,  // bits of a word
     parameter SEL_W = 2   // bits of a number below N, at least one
 ) (
     input  logic [N*WIDTH-1:0] data_i,    // word 0 in the low bits
-    input  logic [  SEL_W-1:0] select_i,
-    output logic [  WIDTH-1:0] data_o
+    input  logic [  SEL_W-1:0] select_i,  // number of a word
+    output logic [  WIDTH-1:0] data_o     // that word
 );
   generate
     if (N == 1) begin : gen_wire

@@ -1,16 +1,16 @@
 // One block-RAM or UltraRAM tile: one write port, one registered read port (simple dual port).
 module fsq_ram_block #(
-    parameter WIDTH  = 36,
-    parameter DEPTH  = 512,
-    parameter ADDR_W = 9,
-    parameter ULTRA  = 0
+    parameter WIDTH  = 36,   // bits of a word
+    parameter DEPTH  = 512,  // words
+    parameter ADDR_W = 9,    // bits of an address
+    parameter ULTRA  = 0     // 1: UltraRAM
 ) (
-    input  logic              clk,
-    input  logic              we_i,
-    input  logic [ADDR_W-1:0] waddr_i,
-    input  logic [ WIDTH-1:0] wdata_i,
-    input  logic [ADDR_W-1:0] raddr_i,
-    output logic [ WIDTH-1:0] rdata_o
+    input  logic              clk,      // clock
+    input  logic              we_i,     // a word is written
+    input  logic [ADDR_W-1:0] waddr_i,  // address to write
+    input  logic [ WIDTH-1:0] wdata_i,  // word to write
+    input  logic [ADDR_W-1:0] raddr_i,  // address to read
+    output logic [ WIDTH-1:0] rdata_o   // word to read, one cycle after its address
 );
   logic [WIDTH-1:0] rdata_q;
   assign rdata_o = rdata_q;

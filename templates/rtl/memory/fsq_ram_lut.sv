@@ -1,15 +1,15 @@
 // Distributed (LUT) RAM: one write port, one asynchronous read port.
 module fsq_ram_lut #(
-    parameter WIDTH  = 8,
-    parameter DEPTH  = 64,
-    parameter ADDR_W = 6
+    parameter WIDTH  = 8,   // bits of a word
+    parameter DEPTH  = 64,  // words
+    parameter ADDR_W = 6    // bits of an address
 ) (
-    input  logic              clk,
-    input  logic              we_i,
-    input  logic [ADDR_W-1:0] waddr_i,
-    input  logic [ WIDTH-1:0] wdata_i,
-    input  logic [ADDR_W-1:0] raddr_i,
-    output logic [ WIDTH-1:0] rdata_o
+    input  logic              clk,      // clock
+    input  logic              we_i,     // a word is written
+    input  logic [ADDR_W-1:0] waddr_i,  // address to write
+    input  logic [ WIDTH-1:0] wdata_i,  // word to write
+    input  logic [ADDR_W-1:0] raddr_i,  // address to read
+    output logic [ WIDTH-1:0] rdata_o   // word of this cycle's address
 );
   localparam PAGE = 64;  // most words of one primitive
   localparam PAGES = (DEPTH + PAGE - 1) / PAGE;

@@ -1,14 +1,14 @@
 // Distributed (LUT) RAM with one address for writing and reading: a LUT holds 64 bits of it, where two addresses leave 48.
 module fsq_ram_single #(
-    parameter WIDTH  = 8,
-    parameter DEPTH  = 64,
-    parameter ADDR_W = 6
+    parameter WIDTH  = 8,   // bits of a word
+    parameter DEPTH  = 64,  // words
+    parameter ADDR_W = 6    // bits of an address
 ) (
-    input  logic              clk,
-    input  logic              we_i,
-    input  logic [ADDR_W-1:0] addr_i,
-    input  logic [ WIDTH-1:0] wdata_i,
-    output logic [ WIDTH-1:0] rdata_o  // of this cycle's address
+    input  logic              clk,      // clock
+    input  logic              we_i,     // a word is written
+    input  logic [ADDR_W-1:0] addr_i,   // address to read and write
+    input  logic [ WIDTH-1:0] wdata_i,  // word to write
+    output logic [ WIDTH-1:0] rdata_o   // word of this cycle's address
 );
   localparam PAGE = 256;  // most words of one primitive
   localparam PAGES = (DEPTH + PAGE - 1) / PAGE;

@@ -1,14 +1,14 @@
 // One block-RAM tile of a parameter memory: initialised from a file, one registered read per cycle.
 module fsq_rom #(
-    parameter WIDTH     = 36,
-    parameter DEPTH     = 1024,
-    parameter ADDR_W    = 10,
-    parameter INIT_FILE = ""
+    parameter WIDTH     = 36,    // bits of a word
+    parameter DEPTH     = 1024,  // words
+    parameter ADDR_W    = 10,    // bits of an address
+    parameter INIT_FILE = ""     // file of the words, in hexadecimal
 ) (
-    input  logic              clk,
-    input  logic              en_i,
-    input  logic [ADDR_W-1:0] addr_i,
-    output logic [ WIDTH-1:0] data_o
+    input  logic              clk,     // clock
+    input  logic              en_i,    // a word is read
+    input  logic [ADDR_W-1:0] addr_i,  // address to read
+    output logic [ WIDTH-1:0] data_o   // word to read, one cycle after its address
 );
   (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] mem[0:DEPTH-1];
   initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);

@@ -4,32 +4,32 @@
 // DIVIDE_BITS quotient bits per cycle, whose remainder decides the rounding exactly; it works on one sum while the next
 // one is added up, and takes one more cycle to send the result. No multiplier.
 module fsq_avg_pool #(
-    parameter CHANNELS = 10,
-    parameter HEIGHT   = 4,
-    parameter WIDTH    = 4,
-    parameter BITS     = 16,
-    parameter SIGNED   = 0,
-    parameter IN_ROWS  = 1,   // rows of a group in the order of arrival
-    parameter ADD      = 1,   // pixels per cycle
-    parameter SUM_W    = 21,  // signed sum over the map
-    parameter COUNT    = 16,  // HEIGHT * WIDTH
-    parameter EXTRA    = 0,   // more bits below the binary point than the input has
-    parameter QUOTIENT = 16,  // bits of the largest quotient, a multiple of DIVIDE_BITS
-    parameter DIVIDE_BITS = 1,
-    parameter OUT_BITS = 16,
-    parameter LOW      = 0,
-    parameter HIGH     = 65535,
-    parameter DEPTH    = 4,
-    parameter COUNT_W  = 3
+    parameter CHANNELS = 10,     // channels of the rows
+    parameter HEIGHT   = 4,      // rows of a frame
+    parameter WIDTH    = 4,      // pixels of a row
+    parameter BITS     = 16,     // bits of a pixel
+    parameter SIGNED   = 0,      // 1: pixels are signed
+    parameter IN_ROWS  = 1,      // rows of a group in the order of arrival
+    parameter ADD      = 1,      // pixels per cycle
+    parameter SUM_W    = 21,     // signed sum over the map
+    parameter COUNT    = 16,     // HEIGHT * WIDTH
+    parameter EXTRA    = 0,      // more bits below the binary point than the input has
+    parameter QUOTIENT = 16,     // bits of the largest quotient, a multiple of DIVIDE_BITS
+    parameter DIVIDE_BITS = 1,   // quotient bits per cycle
+    parameter OUT_BITS = 16,     // bits of a pixel that leaves
+    parameter LOW      = 0,      // lower limit of the pixels that leave
+    parameter HIGH     = 65535,  // upper limit of the pixels that leave
+    parameter DEPTH    = 4,      // words of the output FIFO
+    parameter COUNT_W  = 3       // bits of a count of words
 ) (
-    input  logic                  clk,
-    input  logic                  rst_n,
-    input  logic                  in_valid_i,
-    output logic                  in_ready_o,
-    input  logic [WIDTH*BITS-1:0] in_data_i,
-    output logic                  out_valid_o,
-    input  logic                  out_ready_i,
-    output logic [  OUT_BITS-1:0] out_data_o
+    input  logic                  clk,          // clock
+    input  logic                  rst_n,        // synchronous reset, active low
+    input  logic                  in_valid_i,   // row word in: offered
+    output logic                  in_ready_o,   // row word in: taken if offered
+    input  logic [WIDTH*BITS-1:0] in_data_i,    // row word in: pixel 0 in the low bits
+    output logic                  out_valid_o,  // row word out: offered
+    input  logic                  out_ready_i,  // row word out: taken if offered
+    output logic [  OUT_BITS-1:0] out_data_o    // row word out: one pixel
 );
   localparam STEPS = (WIDTH + ADD - 1) / ADD;
   localparam CW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;

@@ -4,35 +4,35 @@
 // row, another one later with the kept row. A word takes STEPS + 2 cycles; the last one waits for room if the row
 // completes a window. KERNEL is STRIDE, or one more: then a window's first pixel is the last one of the window before it.
 module fsq_max_pool_steps #(
-    parameter CHANNELS   = 1,
-    parameter HEIGHT     = 8,
-    parameter WIDTH      = 8,
-    parameter OUT_WIDTH  = 4,
-    parameter BITS       = 8,
-    parameter SIGNED     = 0,
-    parameter IN_ROWS    = 1,
-    parameter KERNEL     = 3,
-    parameter STRIDE     = 2,
-    parameter PAD_LEFT   = 0,
-    parameter HAVE_ROWS  = {HEIGHT{1'b0}},
-    parameter START_ROWS = {HEIGHT{1'b0}},
-    parameter EMIT_ROWS  = {HEIGHT{1'b0}},
-    parameter EXTRA      = 0,
-    parameter STYLE      = 0,
-    parameter TILE_W     = 72,
-    parameter UNITS      = 1,
-    parameter STEPS      = 4,   // ceil(OUT_WIDTH / UNITS)
-    parameter DEPTH      = 4,
-    parameter COUNT_W    = 3
+    parameter CHANNELS   = 1,               // channels of the rows
+    parameter HEIGHT     = 8,               // rows of a frame
+    parameter WIDTH      = 8,               // pixels of a row
+    parameter OUT_WIDTH  = 4,               // pixels of a row that leaves
+    parameter BITS       = 8,               // bits of a pixel
+    parameter SIGNED     = 0,               // 1: pixels are signed
+    parameter IN_ROWS    = 1,               // rows of a group in the order of arrival
+    parameter KERNEL     = 3,               // rows and columns of the window
+    parameter STRIDE     = 2,               // from window to window
+    parameter PAD_LEFT   = 0,               // columns of the first window left of the image
+    parameter HAVE_ROWS  = {HEIGHT{1'b0}},  // one bit per row: a window is open above it
+    parameter START_ROWS = {HEIGHT{1'b0}},  // one bit per row: it opens a window
+    parameter EMIT_ROWS  = {HEIGHT{1'b0}},  // one bit per row: it completes a window
+    parameter EXTRA      = 0,               // 1: one more row leaves after the last one of a frame arrived
+    parameter STYLE      = 0,               // kind of memory: see fsq_pool_memory
+    parameter TILE_W     = 72,              // bits of a column of blocks
+    parameter UNITS      = 1,               // output pixels per cycle
+    parameter STEPS      = 4,               // ceil(OUT_WIDTH / UNITS)
+    parameter DEPTH      = 4,               // words of the output FIFO
+    parameter COUNT_W    = 3                // bits of a count of words
 ) (
-    input  logic                      clk,
-    input  logic                      rst_n,
-    input  logic                      in_valid_i,
-    output logic                      in_ready_o,
-    input  logic [    WIDTH*BITS-1:0] in_data_i,
-    output logic                      out_valid_o,
-    input  logic                      out_ready_i,
-    output logic [OUT_WIDTH*BITS-1:0] out_data_o
+    input  logic                      clk,          // clock
+    input  logic                      rst_n,        // synchronous reset, active low
+    input  logic                      in_valid_i,   // row word in: offered
+    output logic                      in_ready_o,   // row word in: taken if offered
+    input  logic [    WIDTH*BITS-1:0] in_data_i,    // row word in: pixel 0 in the low bits
+    output logic                      out_valid_o,  // row word out: offered
+    input  logic                      out_ready_i,  // row word out: taken if offered
+    output logic [OUT_WIDTH*BITS-1:0] out_data_o    // row word out: pixel 0 in the low bits
 );
   localparam CW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
   localparam OWORD = OUT_WIDTH * BITS;

@@ -1,16 +1,16 @@
 // The row that a max pool keeps, a word per channel: written one cycle or more after its read, to the same address.
 module fsq_pool_memory #(
-    parameter WIDTH  = 440,
-    parameter DEPTH  = 64,
-    parameter ADDR_W = 6,
-    parameter STYLE  = 0,   // 1: block RAM, 2: UltraRAM, else distributed RAM
-    parameter TILE_W = 72
+    parameter WIDTH  = 440,  // bits of a word
+    parameter DEPTH  = 64,   // words
+    parameter ADDR_W = 6,    // bits of an address
+    parameter STYLE  = 0,    // 1: block RAM, 2: UltraRAM, else distributed RAM
+    parameter TILE_W = 72    // bits of a column of blocks
 ) (
-    input  logic              clk,
-    input  logic              we_i,
-    input  logic [ADDR_W-1:0] addr_i,
-    input  logic [ WIDTH-1:0] wdata_i,
-    output logic [ WIDTH-1:0] rdata_o  // one cycle after the address
+    input  logic              clk,      // clock
+    input  logic              we_i,     // a word is written
+    input  logic [ADDR_W-1:0] addr_i,   // address to read and write
+    input  logic [ WIDTH-1:0] wdata_i,  // word to write
+    output logic [ WIDTH-1:0] rdata_o   // word to read, one cycle after its address
 );
   generate
     if (STYLE == 1 || STYLE == 2) begin : gen_block

@@ -4,22 +4,22 @@
 // whether it completes one (EMIT); a row may do all three. EXTRA sends one more output row after the last input row, for
 // a window that has only that row inside the image.
 module fsq_pool_walk #(
-    parameter CHANNELS   = 1,
-    parameter HEIGHT     = 8,
-    parameter IN_ROWS    = 1,  // rows of a group in the order of arrival
-    parameter HAVE_ROWS  = {HEIGHT{1'b0}},
-    parameter START_ROWS = {HEIGHT{1'b0}},
-    parameter EMIT_ROWS  = {HEIGHT{1'b0}},
-    parameter EXTRA      = 0,
-    parameter CHANNEL_W  = 1
+    parameter CHANNELS   = 1,               // channels of the rows
+    parameter HEIGHT     = 8,               // rows of a frame
+    parameter IN_ROWS    = 1,               // rows of a group in the order of arrival
+    parameter HAVE_ROWS  = {HEIGHT{1'b0}},  // one bit per row: a window is open above it
+    parameter START_ROWS = {HEIGHT{1'b0}},  // one bit per row: it opens a window
+    parameter EMIT_ROWS  = {HEIGHT{1'b0}},  // one bit per row: it completes a window
+    parameter EXTRA      = 0,               // 1: one more row leaves after the last one of a frame arrived
+    parameter CHANNEL_W  = 1                // bits of a channel
 ) (
-    input  logic                 clk,
-    input  logic                 rst_n,
+    input  logic                 clk,        // clock
+    input  logic                 rst_n,      // synchronous reset, active low
     input  logic                 next_i,     // the word is finished
-    output logic [CHANNEL_W-1:0] channel_o,
-    output logic                 have_o,
-    output logic                 start_o,
-    output logic                 emit_o,
+    output logic [CHANNEL_W-1:0] channel_o,  // its channel
+    output logic                 have_o,     // a window is open above its row
+    output logic                 start_o,    // its row opens a window
+    output logic                 emit_o,     // a window is complete
     output logic                 extra_o     // a word of the extra row, which does not arrive but leaves
 );
   localparam IW = (IN_ROWS > 1) ? $clog2(IN_ROWS) : 1;

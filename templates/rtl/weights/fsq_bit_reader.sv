@@ -17,13 +17,13 @@ module fsq_bit_reader #(
     parameter                   LEN_W     = 4,   // holds LIMIT
     parameter                   BIT_W     = 5    // holds WORD_W
 ) (
-    input  logic              clk,
-    input  logic              rst_n,
-    output logic [ADDR_W-1:0] rom_addr_o,
-    input  logic [WORD_W-1:0] rom_data_i,  // two cycles after its address
-    output logic              valid_o,
-    output logic [ LIMIT-1:0] window_o,    // the first bit highest
-    input  logic              take_i,
+    input  logic              clk,         // clock
+    input  logic              rst_n,       // synchronous reset, active low
+    output logic [ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
+    input  logic [WORD_W-1:0] rom_data_i,  // that word, two cycles after its address
+    output logic              valid_o,     // the window is filled
+    output logic [ LIMIT-1:0] window_o,    // the next bits, the first one highest
+    input  logic              take_i,      // bits are taken
     input  logic [ LEN_W-1:0] length_i,    // bits to take
     input  logic              end_i,       // they end a segment
     input  logic [ BIT_W-1:0] start_i      // bit of its first word at which the next one starts; in reset: the first one

@@ -6,22 +6,22 @@ module fsq_codeword #(
     parameter STAGES  = 1,   // each has its own code
     parameter LIMIT   = 12,  // bits of the longest codeword
     parameter LEN_W   = 4,   // holds LIMIT
-    parameter INDEX_W = 8,
+    parameter INDEX_W = 8,   // bits of a place in the table
     parameter BOUNDS  = 0,   // per stage and length 1..LIMIT: LIMIT + 1 bits
     parameter FREE    = 0,   // per stage one bit: its code takes no bits
     parameter OFFSETS = 0,   // per stage and length: INDEX_W bits
     parameter OPEN    = 0    // 1: the tables are the inputs, for a test bench that goes through many codes
 ) (
-    input  logic                              clk,
-    input  logic [                       1:0] stage_i,
-    input  logic [                 LIMIT-1:0] window_i,   // the first bit highest
-    output logic [                 LEN_W-1:0] length_o,
-    output logic [                       1:0] stage_o,    // two cycles after its window
-    output logic [               INDEX_W-1:0] index_o,
-    input  logic                              take_i,     // the codeword is taken: it must be one
-    input  logic [STAGES*LIMIT*(LIMIT+1)-1:0] bounds_i,
-    input  logic [                STAGES-1:0] free_i,
-    input  logic [  STAGES*LIMIT*INDEX_W-1:0] offsets_i
+    input  logic                              clk,       // clock
+    input  logic [                       1:0] stage_i,   // stage of the codeword
+    input  logic [                 LIMIT-1:0] window_i,  // the next bits, the first one highest
+    output logic [                 LEN_W-1:0] length_o,  // bits of the codeword at the start of the window
+    output logic [                       1:0] stage_o,   // two cycles after its window
+    output logic [               INDEX_W-1:0] index_o,   // place of its symbol in the table, with stage_o
+    input  logic                              take_i,    // the codeword is taken: it must be one
+    input  logic [STAGES*LIMIT*(LIMIT+1)-1:0] bounds_i,  // tables where they are inputs (OPEN): see BOUNDS
+    input  logic [                STAGES-1:0] free_i,    // see FREE
+    input  logic [  STAGES*LIMIT*INDEX_W-1:0] offsets_i  // see OFFSETS
 );
   localparam BW = LIMIT + 1;
   localparam TABLES_B = STAGES * LIMIT * BW;

@@ -31,13 +31,13 @@ module fsq_prefix_decoder #(
     parameter SLOT_W   = 3,                           // a symbol stands in 2^SLOT_W bits of the table
     parameter SYMBOLS  = 0                            // per stage 2^INDEX_W slots
 ) (
-    input  logic                clk,
-    input  logic                rst_n,
-    output logic [  ADDR_W-1:0] rom_addr_o,
-    input  logic [  WORD_W-1:0] rom_data_i,  // two cycles after its address
-    output logic                valid_o,
-    output logic [SYMBOL_W-1:0] symbol_o,
-    input  logic                take_i
+    input  logic                clk,         // clock
+    input  logic                rst_n,       // synchronous reset, active low
+    output logic [  ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
+    input  logic [  WORD_W-1:0] rom_data_i,  // that word, two cycles after its address
+    output logic                valid_o,     // a symbol is there
+    output logic [SYMBOL_W-1:0] symbol_o,    // the oldest symbol
+    input  logic                take_i       // it is taken
 );
   localparam STAGE_W = 2;
   localparam DW = $clog2(DEPTH);

@@ -12,36 +12,36 @@ module fsq_sparse_stream #(
     parameter [STAGES*32-1:0] INPUTS  = {STAGES{32'd1}},  // input channels
     parameter [STAGES*32-1:0] KERNELS = {STAGES{32'd1}},  // rows and columns of the kernel
     parameter [STAGES*32-1:0] OUTS    = {STAGES{32'd1}},  // groups of output channels
-    parameter KERNEL   = 1,                               // the largest
+    parameter KERNEL   = 1,                               // rows and columns of the largest kernel
     parameter CHANNELS = 1,                               // output channels of a group
     parameter W_BITS   = 8,                               // bits of a weight
     parameter RUN_W    = 5,                               // bits of a run symbol
     parameter RUN_MAX  = 15,                              // the largest run
     parameter PHASES   = 1,                               // passes per row
     parameter TERMS    = 9,                               // most terms of a sum
-    parameter CI_W     = 1,                               // input channel
-    parameter K_W      = 1,                               // kernel row or column
-    parameter GROUP_W  = 1,                               // group of output channels
-    parameter N_W      = 4                                // number of a term within its sum
+    parameter CI_W     = 1,                               // bits of a channel
+    parameter K_W      = 1,                               // bits of a kernel row or column
+    parameter GROUP_W  = 1,                               // bits of the number of a group of output channels
+    parameter N_W      = 4                                // bits of the number of a term within its sum
 ) (
-    input  logic                       clk,
-    input  logic                       rst_n,
+    input  logic                       clk,             // clock
+    input  logic                       rst_n,           // synchronous reset, active low
     // decoded symbols
-    input  logic                       run_valid_i,
-    input  logic [          RUN_W-1:0] run_i,
-    input  logic [       CHANNELS-1:0] weight_valid_i,
-    input  logic [CHANNELS*W_BITS-1:0] weight_i,
-    output logic                       symbol_take_o,
+    input  logic                       run_valid_i,     // a run symbol is there
+    input  logic [          RUN_W-1:0] run_i,           // run symbol, its end in the lowest bit
+    input  logic [       CHANNELS-1:0] weight_valid_i,  // a weight symbol is there, one bit per channel
+    input  logic [CHANNELS*W_BITS-1:0] weight_i,        // weight symbols, channel 0 in the low bits
+    output logic                       symbol_take_o,   // all of them are taken
     // the term the engine issues
-    input  logic                       issue_i,
-    input  logic                       replay_i,   // not phase 0
-    input  logic [            N_W-1:0] term_i,     // its number within the sum
-    output logic                       valid_o,
-    output logic [           CI_W-1:0] channel_o,
-    output logic [            K_W-1:0] ky_o,
-    output logic [            K_W-1:0] kx_o,
-    output logic                       last_o,     // of its sum
-    output logic [CHANNELS*W_BITS-1:0] weights_o
+    input  logic                       issue_i,         // a term is issued
+    input  logic                       replay_i,        // not phase 0: a term that was issued before
+    input  logic [            N_W-1:0] term_i,          // number of the term within its sum
+    output logic                       valid_o,         // a term is there
+    output logic [           CI_W-1:0] channel_o,       // its input channel
+    output logic [            K_W-1:0] ky_o,            // its kernel row
+    output logic [            K_W-1:0] kx_o,            // its kernel column
+    output logic                       last_o,          // it ends its sum
+    output logic [CHANNELS*W_BITS-1:0] weights_o        // its weights, channel 0 in the low bits
 );
   localparam TAPS = KERNEL * KERNEL;
   localparam TW = (TAPS > 1) ? $clog2(TAPS) : 1;

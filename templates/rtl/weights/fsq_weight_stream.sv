@@ -7,7 +7,7 @@
 module fsq_weight_stream #(
     parameter                     CHANNELS  = 1,                // weights of a unit
     parameter                     W_BITS    = 8,                // bits of a weight
-    parameter                     C_W       = 1,                // bits that hold 1..CHANNELS
+    parameter                     C_W       = 1,                // bits of a count of channels
     parameter                     STAGES    = 1,                // stages of the engine
     parameter [    STAGES*32-1:0] RESTS     = {STAGES{32'd1}},  // channels of the last group of each stage
     parameter                     WORD_W    = 36,               // bits of a memory word, at least those of a unit
@@ -24,14 +24,14 @@ module fsq_weight_stream #(
     parameter [(MARKED+1)*32-1:0] MARKS     = '0,               // that word of each of them, and a 0
     parameter [(MARKED+1)*32-1:0] PADS      = '0                // those bits, and a 0
 ) (
-    input  logic                       clk,
-    input  logic                       rst_n,
-    output logic [         ADDR_W-1:0] rom_addr_o,
-    input  logic [         WORD_W-1:0] rom_data_i,   // two cycles after its address
-    output logic                       valid_o,
-    output logic [CHANNELS*W_BITS-1:0] unit_o,
-    input  logic                       take_i,       // consume the unit
-    input  logic [            C_W-1:0] channels_i    // channels of the group: CHANNELS, or those of a last group
+    input  logic                       clk,         // clock
+    input  logic                       rst_n,       // synchronous reset, active low
+    output logic [         ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
+    input  logic [         WORD_W-1:0] rom_data_i,  // that word, two cycles after its address
+    output logic                       valid_o,     // a unit is there
+    output logic [CHANNELS*W_BITS-1:0] unit_o,      // its weights, channel 0 in the low bits
+    input  logic                       take_i,      // consume the unit
+    input  logic [            C_W-1:0] channels_i   // channels of the group: CHANNELS, or those of a last group
 );
   localparam UNIT_W = CHANNELS * W_BITS;
   localparam BUF_W = WORD_W + UNIT_W;

@@ -11,19 +11,19 @@ module fsq_word_stream #(
     parameter                     GROUPS    = 1,   // row groups of a frame
     parameter                     STEPS     = 1,   // steps of a frame, and delays of the segments: see fsq_stage_walk
     parameter [  SEGMENTS*32-1:0] DELAYS    = '0,  // row groups by which a segment runs behind
-    parameter [  SEGMENTS*32-1:0] FIRSTS    = '0,  // first and last word of each segment, 32 bits, segment 0 in the lowest
-    parameter [  SEGMENTS*32-1:0] LASTS     = '0,  // last word
+    parameter [  SEGMENTS*32-1:0] FIRSTS    = '0,  // first word of each segment, 32 bits, segment 0 in the lowest
+    parameter [  SEGMENTS*32-1:0] LASTS     = '0,  // last word of each segment
     parameter                     MARKED    = 0,   // segments whose last word is marked
     parameter [(MARKED+1)*32-1:0] MARKS     = '0   // that word of each of them, and a 0
 ) (
-    input  logic                clk,
-    input  logic                rst_n,
-    output logic [  ADDR_W-1:0] rom_addr_o,
-    input  logic [  WORD_W-1:0] rom_data_i,  // two cycles after its address
-    output logic                valid_o,
-    output logic [  WORD_W-1:0] word_o,
-    output logic [    MARKED:0] end_o,       // it is that word; the highest bit is no segment's
-    input  logic                take_i
+    input  logic                clk,         // clock
+    input  logic                rst_n,       // synchronous reset, active low
+    output logic [  ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
+    input  logic [  WORD_W-1:0] rom_data_i,  // that word, two cycles after its address
+    output logic                valid_o,     // a word is there
+    output logic [  WORD_W-1:0] word_o,      // the oldest word
+    output logic [    MARKED:0] end_o,       // marked words: it is that one; the highest bit is no segment's
+    input  logic                take_i       // it is taken
 );
   localparam QW = $clog2(QUEUE);
   genvar g;
