@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -128,7 +129,9 @@ def test_interrupted_tool_is_ended(
     fake.setenv("FAKE_MODE", "hang")
     fake.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
     command = [sys.executable, "-m", "fpga_squeeze", "hls", str(projects["bambu"]), "--kernel", "conv1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # a job in the background of a shell inherits that it ignores the signal
+    heeds = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
     note = projects["bambu"] / "build" / "hls" / "bambu" / "conv1" / "child.pid"
     deadline = time.monotonic() + 60
     while not (note.is_file() and note.read_text()) and time.monotonic() < deadline:
