@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from fpga_squeeze.planning.kernels import DRAIN_LATENCY
 from fpga_squeeze.planning.order import OUTPUT
 from fpga_squeeze.planning.plan import AveragePlan, EnginePlan, InputPlan, Plan, PoolPlan, Stream
+from fpga_squeeze.planning.timing import Schedule
 
 RELEASE_LATENCY = 4  # fsq_row_cursor and fsq_line_buffer: last term issued -> the slot can be taken
 VISIBLE = 1  # a pushed word, a popped place and a finished row are seen one cycle later
@@ -38,30 +39,6 @@ class Fifo:
         if before < 0:
             return 0
         return self.pop[before] + VISIBLE if before < len(self.pop) else None
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Cycles, counted from the first input beat.
-
-    outputs          cycle of the last output word of each simulated frame
-    latency          cycles from the first input beat to the last output of the first frame, both included
-    cycles_per_frame steady interval between the last outputs of consecutive frames
-    """
-
-    outputs: tuple[int, ...]
-
-    @property
-    def latency(self) -> int:
-        return self.outputs[0] + 1
-
-    @property
-    def intervals(self) -> tuple[int, ...]:
-        return tuple(b - a for a, b in zip(self.outputs, self.outputs[1:], strict=False))
-
-    @property
-    def cycles_per_frame(self) -> int:
-        return self.intervals[-1]
 
 
 def _input(plan: InputPlan, out: Fifo, frames: int) -> Process:
