@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from ..device.block_ram import Memory, kept_memory, rom_tiles, row_memory
 from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, pack
+from ..device.lut_ram import ceil_div
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import signed_bits
 from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, Shape, TensorType
@@ -39,10 +40,6 @@ STORED_SLOTS = 3
 """Row groups of a buffer of stored rows: above, at and below the window."""
 POOL_DEPTH = 1
 """Words of the FIFO behind a pool, which sends one every other cycle at most."""
-
-
-def ceil_div(a: int, b: int) -> int:
-    return -(-a // b)
 
 
 # ------------------------------------------------------------------------------------------------- engines

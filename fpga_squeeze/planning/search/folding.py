@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing_extensions import assert_never
 
 from ...device.dsp_packing import ONE_PRODUCT, Multipliers
+from ...device.lut_ram import ceil_div
 from ...errors import DoesNotFitError, FpgaSqueezeError
 from ...network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
 from ..kernels import (
-    ceil_div,
     emits_one_row_per_group,
     engine_cost,
     engine_packing,
