@@ -1,6 +1,6 @@
-"""Typed layers: a SqueezeNet as a chain of Conv, Fire, MaxPool and GlobalAvgPool, in float and in integers.
+"""Typed layers: a network as a graph of Conv, MaxPool, AvgPool, Add and Concat, in float and in integers.
 
-The float chain is what a frontend reads; the integer chain (``Q...``) is the one object from which golden,
+The float graph is what a frontend reads; the integer graph (``Q...``) is the one object from which golden,
 plan, HLS C++, RTL and the estimate derive. Arrays are frozen after construction.
 """
 
@@ -12,7 +12,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from .fixed_point import IntArray, int_range, signed_bits
@@ -20,6 +19,8 @@ from .fixed_point import IntArray, int_range, signed_bits
 FloatArray = npt.NDArray[np.float64]
 Pads = tuple[int, int, int, int]
 """Padding as (top, left, bottom, right), in pixels."""
+Window = tuple[int, int]
+"""Rows and columns of a kernel or of a pooling window."""
 
 MAX_ACC_BITS = 48
 """Accumulator of a DSP48 slice (UG479 and UG579: 48-bit P register)."""
@@ -52,111 +53,116 @@ def conv_output_size(size: int, kernel: int, stride: int, before: int, after: in
     return out
 
 
+def window_output(
+    channels: int, x: Shape, kernel: Window, stride: int, pads: Pads, ceil: bool = False
+) -> Shape:
+    """The map that windows over ``x`` give, of ``channels``."""
+    top, left, bottom, right = pads
+    return Shape(
+        channels,
+        conv_output_size(x.height, kernel[0], stride, top, bottom, ceil),
+        conv_output_size(x.width, kernel[1], stride, left, right, ceil),
+    )
+
+
 # ---------------------------------------------------------------------------------------------- float layers
+
+IMAGE = "image"
+"""Name of the tensor that a network reads; every other tensor has the name of the layer that gives it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """A float convolution: weight [O, I, K, K], bias [O], square kernel and stride."""
+    """A float convolution: weight [O, I, Kh, Kw], bias [O], one stride for rows and columns.
+
+    ``pad_value`` float64 [I] stands outside the map (empty: zeros).
+    """
 
     name: str
+    inputs: tuple[str]
     weight: FloatArray
     bias: FloatArray
     stride: int
     pads: Pads
     relu: bool
+    pad_value: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     @property
-    def kernel(self) -> int:
-        return int(self.weight.shape[2])
+    def kernel(self) -> Window:
+        return int(self.weight.shape[2]), int(self.weight.shape[3])
 
     def output_shape(self, x: Shape) -> Shape:
-        t, left, b, r = self.pads
-        return Shape(
-            int(self.weight.shape[0]),
-            conv_output_size(x.height, self.kernel, self.stride, t, b),
-            conv_output_size(x.width, self.kernel, self.stride, left, r),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Fire:
-    """A Fire module: squeeze 1x1, then expand 1x1 and expand 3x3 concatenated in that channel order."""
-
-    name: str
-    squeeze: Conv
-    expand1x1: Conv
-    expand3x3: Conv
-
-    @property
-    def convs(self) -> tuple[Conv, Conv, Conv]:
-        return (self.squeeze, self.expand1x1, self.expand3x3)
-
-    def output_shape(self, x: Shape) -> Shape:
-        return Shape(len(self.expand1x1.bias) + len(self.expand3x3.bias), x.height, x.width)
+        return window_output(int(self.weight.shape[0]), x, self.kernel, self.stride, self.pads)
 
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Max pooling with a square window; padding never wins (ONNX pads with the smallest value)."""
+    """Max pooling; padding never wins (ONNX pads with the smallest value)."""
 
     name: str
-    kernel: int
+    inputs: tuple[str]
+    kernel: Window
     stride: int
     pads: Pads
     ceil: bool
 
     def output_shape(self, x: Shape) -> Shape:
-        t, left, b, r = self.pads
-        return Shape(
-            x.channels,
-            conv_output_size(x.height, self.kernel, self.stride, t, b, self.ceil),
-            conv_output_size(x.width, self.kernel, self.stride, left, r, self.ceil),
-        )
+        return window_output(x.channels, x, self.kernel, self.stride, self.pads, self.ceil)
 
 
 @dataclass(frozen=True)
-class GlobalAvgPool:
-    """Average over all rows and columns."""
+class AvgPool:
+    """Average over a window, zeros around the map counted (ONNX: count_include_pad=1); over all of it where it covers
+    the map."""
 
     name: str
+    inputs: tuple[str]
+    kernel: Window
+    stride: int
+    pads: Pads
 
     def output_shape(self, x: Shape) -> Shape:
-        return Shape(x.channels, 1, 1)
+        return window_output(x.channels, x, self.kernel, self.stride, self.pads)
 
 
-Layer = Conv | Fire | MaxPool | GlobalAvgPool
+@dataclass(frozen=True)
+class Add:
+    """The sum of two maps of one shape, and a ReLU where ``relu``."""
+
+    name: str
+    inputs: tuple[str, str]
+    relu: bool
+
+    def output_shape(self, x: Shape, y: Shape) -> Shape:
+        if x != y:
+            raise FpgaSqueezeError(f"layer {self.name}: adds {x} and {y}; both must have one shape")
+        return x
 
 
-def convs_of(layer: Layer) -> tuple[Conv, ...]:
-    """The convolutions of a layer: one, the three of a Fire module, or none."""
-    match layer:
-        case Conv():
-            return (layer,)
-        case Fire():
-            return layer.convs
-        case MaxPool() | GlobalAvgPool():
-            return ()
-        case _:
-            assert_never(layer)
+@dataclass(frozen=True)
+class Concat:
+    """Maps of one height and width, one behind the other by channels."""
+
+    name: str
+    inputs: tuple[str, ...]
+
+    def output_shape(self, *maps: Shape) -> Shape:
+        if len({(x.height, x.width) for x in maps}) != 1:
+            raise FpgaSqueezeError(
+                f"layer {self.name}: joins {', '.join(map(str, maps))}; heights or widths differ"
+            )
+        return replace(maps[0], channels=sum(x.channels for x in maps))
 
 
-def with_convs(layer: Layer, convs: Mapping[str, Conv]) -> Layer:
-    """``layer`` with the convolutions so named replaced."""
-    match layer:
-        case Conv():
-            return convs.get(layer.name, layer)
-        case Fire():
-            return Fire(layer.name, *(convs.get(conv.name, conv) for conv in layer.convs))
-        case MaxPool() | GlobalAvgPool():
-            return layer
-        case _:
-            assert_never(layer)
+Layer = Conv | MaxPool | AvgPool | Add | Concat
 
 
 @dataclass(frozen=True, eq=False)
 class FloatModel:
-    """A float network as its file gives it: ``layers`` applied in order to an input of ``input_shape``."""
+    """A float network as its file gives it: ``layers`` in an order in which each reads the IMAGE or layers before it.
+
+    The last layer gives the result.
+    """
 
     name: str
     input_shape: Shape
@@ -165,23 +171,28 @@ class FloatModel:
 
     @property
     def convs(self) -> list[Conv]:
-        """Every convolution, in network order, those inside Fire modules included."""
-        return [conv for layer in self.layers for conv in convs_of(layer)]
+        """Every convolution, in network order."""
+        return [layer for layer in self.layers if isinstance(layer, Conv)]
 
     def with_convs(self, convs: Mapping[str, Conv]) -> FloatModel:
         """The same network with the convolutions so named replaced."""
-        return replace(self, layers=tuple(with_convs(layer, convs) for layer in self.layers))
+        return replace(
+            self,
+            layers=tuple(
+                convs.get(layer.name, layer) if isinstance(layer, Conv) else layer for layer in self.layers
+            ),
+        )
 
-    def shapes(self) -> list[Shape]:
-        """Output shape of each layer, in order; raises FpgaSqueezeError where a layer leaves nothing."""
-        out, x = [], self.input_shape
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every tensor, the IMAGE first; raises FpgaSqueezeError where a layer leaves nothing."""
+        out = {IMAGE: self.input_shape}
         for layer in self.layers:
-            x = layer.output_shape(x)
+            x = layer.output_shape(*(out[name] for name in layer.inputs))
             if min(x.channels, x.height, x.width) < 1:
                 raise FpgaSqueezeError(
                     f"layer {layer.name}: its output would be {x}; the input {self.input_shape} is too small"
                 )
-            out.append(x)
+            out[layer.name] = x
         return out
 
 
@@ -213,7 +224,7 @@ def _frozen(array: npt.ArrayLike) -> IntArray:
 class QConv:
     """An integer convolution of the numeric contract.
 
-    weight      int64 [O, I, K, K], each within ``weight_bits`` signed bits, value = integer *
+    weight      int64 [O, I, Kh, Kw], each within ``weight_bits`` signed bits, value = integer *
                 2**-weight_frac[o]
     bias        int64 [O], at the accumulator's binary point ``input.frac + weight_frac[o]``
     pad_value   int64 [I], the integer that stands outside the image (0 but for a first layer with a folded
@@ -221,6 +232,7 @@ class QConv:
     """
 
     name: str
+    inputs: tuple[str]
     weight: IntArray
     weight_bits: int
     weight_frac: IntArray
@@ -250,8 +262,8 @@ class QConv:
             )
 
     @property
-    def kernel(self) -> int:
-        return int(self.weight.shape[2])
+    def kernel(self) -> Window:
+        return int(self.weight.shape[2]), int(self.weight.shape[3])
 
     @cached_property
     def shift(self) -> IntArray:
@@ -288,30 +300,12 @@ class QConv:
 
 
 @dataclass(frozen=True, eq=False)
-class QFire:
-    """An integer Fire module; both expand branches share one output type, so that concat is wiring."""
-
-    name: str
-    squeeze: QConv
-    expand1x1: QConv
-    expand3x3: QConv
-    output: TensorType
-
-    @property
-    def input(self) -> TensorType:
-        return self.squeeze.input
-
-    @property
-    def convs(self) -> tuple[QConv, QConv, QConv]:
-        return (self.squeeze, self.expand1x1, self.expand3x3)
-
-
-@dataclass(frozen=True, eq=False)
 class QMaxPool:
     """Integer max pooling: exact, the output keeps the input's binary point."""
 
     name: str
-    kernel: int
+    inputs: tuple[str]
+    kernel: Window
     stride: int
     pads: Pads
     ceil: bool
@@ -320,23 +314,88 @@ class QMaxPool:
 
 
 @dataclass(frozen=True, eq=False)
-class QGlobalAvgPool:
-    """Integer global average pool: round_half_even(sum * 2**(output.frac - input.frac) / count)."""
+class QAvgPool:
+    """Integer average pool: round_half_even(sum * 2**(output.frac - input.frac) / count), zeros around the map."""
 
     name: str
+    inputs: tuple[str]
+    kernel: Window
+    stride: int
+    pads: Pads
     input: TensorType
     output: TensorType
 
     @property
     def count(self) -> int:
-        return self.input.shape.height * self.input.shape.width
+        return self.kernel[0] * self.kernel[1]
 
     @property
     def extra_frac(self) -> int:
         return self.output.frac - self.input.frac
 
+    @property
+    def is_global(self) -> bool:
+        """Whether its window is the whole map."""
+        return self.kernel == (self.input.shape.height, self.input.shape.width) and not any(self.pads)
 
-QLayer = QConv | QFire | QMaxPool | QGlobalAvgPool
+
+@dataclass(frozen=True, eq=False)
+class QAdd:
+    """Integer sum of two maps: binary points are aligned by shifts to the left, the sum is requantised.
+
+    saturate(round_half_even((a * 2**(f - a.frac) + b * 2**(f - b.frac)) * 2**(output.frac - f))), f the larger of both
+    ``frac``; where ``relu``, negative results become 0.
+    """
+
+    name: str
+    inputs: tuple[str, str]
+    operands: tuple[TensorType, TensorType]
+    relu: bool
+    output: TensorType
+
+    def __post_init__(self) -> None:
+        if self.sum_bits + max(0, -self.shift) > MAX_SHIFTED_BITS:
+            raise FpgaSqueezeError(
+                f"{self.name}: its operands lie {max(self.lefts)} bits apart; move a binary point"
+            )
+
+    @property
+    def lefts(self) -> tuple[int, int]:
+        """Places by which each operand moves left before they are added."""
+        frac = max(x.frac for x in self.operands)
+        return frac - self.operands[0].frac, frac - self.operands[1].frac
+
+    @property
+    def shift(self) -> int:
+        """Right shift of the requantisation (negative: left shift)."""
+        return max(x.frac for x in self.operands) - self.output.frac
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of the two's complement sum."""
+        ranges = [
+            (x.range[0] << left, x.range[1] << left)
+            for x, left in zip(self.operands, self.lefts, strict=True)
+        ]
+        return signed_bits(sum(low for low, _ in ranges), sum(high for _, high in ranges))
+
+
+@dataclass(frozen=True, eq=False)
+class QConcat:
+    """Maps one behind the other by channels; all have the output's bits, sign and binary point, so it is wiring."""
+
+    name: str
+    inputs: tuple[str, ...]
+    operands: tuple[TensorType, ...]
+    output: TensorType
+
+    def __post_init__(self) -> None:
+        for name, operand in zip(self.inputs, self.operands, strict=True):
+            if replace(operand, shape=self.output.shape) != self.output:
+                raise FpgaSqueezeError(f"{self.name}: {name} has another type than the concatenation")
+
+
+QLayer = QConv | QMaxPool | QAvgPool | QAdd | QConcat
 
 
 @dataclass(frozen=True)
@@ -355,8 +414,9 @@ class Preprocess:
 
 @dataclass(frozen=True, eq=False)
 class QModel:
-    """An integer network: ``layers`` applied in order to raw uint8 pixels of type ``input``; ends in the
-    logits. ``calibration`` names the images it was quantised on, where they are known."""
+    """An integer network: ``layers`` in an order in which each reads the IMAGE (raw uint8 pixels of type ``input``) or
+    layers before it; the last one gives the logits. ``calibration`` names the images it was quantised on, where they
+    are known."""
 
     name: str
     input: TensorType
@@ -371,16 +431,19 @@ class QModel:
 
     @property
     def convs(self) -> list[QConv]:
-        """Every convolution, in network order, those inside Fire modules included."""
-        out: list[QConv] = []
+        """Every convolution, in network order."""
+        return [layer for layer in self.layers if isinstance(layer, QConv)]
+
+    @property
+    def types(self) -> dict[str, TensorType]:
+        """Type of every tensor, the IMAGE first."""
+        return {IMAGE: self.input} | {layer.name: layer.output for layer in self.layers}
+
+    @property
+    def readers(self) -> dict[str, list[QLayer]]:
+        """The layers that read each tensor, in network order."""
+        out: dict[str, list[QLayer]] = {name: [] for name in self.types}
         for layer in self.layers:
-            match layer:
-                case QConv():
-                    out.append(layer)
-                case QFire():
-                    out.extend(layer.convs)
-                case QMaxPool() | QGlobalAvgPool():
-                    pass
-                case _:
-                    assert_never(layer)
+            for name in layer.inputs:
+                out[name].append(layer)
         return out
