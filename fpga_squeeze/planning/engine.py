@@ -1,6 +1,6 @@
-"""The plan: every kernel of the accelerator with its folding, streams, memories and exact work.
+"""The plan of an engine: its folding, stages, row buffers, memories and exact work.
 
-Golden tensors, HLS C++, RTL and the estimate are all written from these objects; none of them recomputes a size.
+HLS C++, RTL and the estimate are all written from these objects; none of them recomputes a size.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ..device.block_ram import Memory
-from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, operand_type
-from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
-from .order import joined_stages, work_order
-from .weight_memories import Stage, Weights, pass_cycles, payload_bits
+from ..device.dsp_packing import Packing
+from ..network.fixed_point import IntArray
+from ..network.graph import Pads, QConv, TensorType, Window
+from .order import EngineLayer, joined_stages, work_order
+from .streams import Stream
+from .weight_memories import Stage, Weights, pass_cycles
 
 
 @dataclass(frozen=True)
@@ -37,41 +39,6 @@ class Folding:
 
 
 @dataclass(frozen=True)
-class Stream:
-    """Row words between two kernels: all pixels of one row of one channel.
-
-    Words come in groups of ``rows`` rows (the last group of a frame may have fewer): all channels of a group in order,
-    and for each channel its rows.  ``depth`` is the depth of the FIFO, in words.
-    """
-
-    name: str
-    type: TensorType
-    rows: int
-    depth: int
-
-    @property
-    def word_bits(self) -> int:
-        return self.type.shape.width * self.type.bits
-
-    @property
-    def words(self) -> int:
-        """Words per frame."""
-        return self.type.shape.channels * self.type.shape.height
-
-    @property
-    def memory(self) -> Memory:
-        return Memory(f"{self.name}_fifo", "fifo", self.depth, self.word_bits, self.depth * self.word_bits)
-
-    def order(self) -> Iterator[tuple[int, int]]:
-        """(channel, row) of every word of a frame, in order."""
-        shape = self.type.shape
-        for first in range(0, shape.height, self.rows):
-            for channel in range(shape.channels):
-                for row in range(first, min(first + self.rows, shape.height)):
-                    yield channel, row
-
-
-@dataclass(frozen=True)
 class Taps:
     """How the lanes of a row choose their pixels of a word, whose offsets from lane to lane are ``step``.
 
@@ -86,12 +53,12 @@ class Taps:
     below: int
 
     @staticmethod
-    def of(conv: QConv, folding: Folding, lanes: int) -> Taps:
-        """The cheaper way for windows of ``conv``."""
-        step = folding.phases * conv.stride
-        offsets = (folding.phases - 1) * conv.stride + conv.kernel
-        below = -(-conv.pads[1] // step)
-        near = (offsets - 1 - conv.pads[1] + below * step) // step + 1
+    def of(columns: int, left: int, stride: int, folding: Folding, lanes: int) -> Taps:
+        """The cheaper way for windows of ``columns``, the first of which starts ``left`` of the row."""
+        step = folding.phases * stride
+        offsets = (folding.phases - 1) * stride + columns
+        below = -(-left // step)
+        near = (offsets - 1 - left + below * step) // step + 1
         at_once = lanes * ((offsets + 1) // 3 + (folding.rows + 1) // 3)
         in_two = (lanes + near - 1) * ((step + 1) // 3) + lanes * ((folding.rows * near + 1) // 3)
         return Taps(step, near, below) if in_two < at_once else Taps(offsets, 1, 0)
@@ -103,8 +70,12 @@ class LineBuffer:
 
     type         the tensor whose rows it holds
     in_rows      rows of a group in the order of arrival
-    window       the convolution with the widest window over them
+    window       rows and columns of the window that all kernels over them lie in
+    stride       from window to window
+    pads         of the first and the last window
+    pad_value    int64 [channels], the pixel outside the image
     reader       the last stage that reads them: it gives slots back
+    flip         its pixels are signed and enter the lanes 2**(bits-1) higher, as unsigned ones
     taps         how lanes choose their pixels
     slots        row slots of ``span`` = rows * stride input rows
     frame_slots  slots that a frame fills
@@ -114,8 +85,12 @@ class LineBuffer:
     memory: Memory
     type: TensorType
     in_rows: int
-    window: QConv
+    window: Window
+    stride: int
+    pads: Pads
+    pad_value: IntArray
     reader: int
+    flip: bool
     taps: Taps
     span: int
     slots: int
@@ -127,43 +102,30 @@ class LineBuffer:
 
 def rows_needed(conv: QConv, height: int, rows: int, groups: int, group: int) -> int:
     """Of ``height`` rows those down to the window of a row group of ``rows`` rows; the last group waits for all."""
-    first = max(1, min((rows - 1) * conv.stride + conv.kernel - conv.pads[0], height))
+    first = max(1, min((rows - 1) * conv.stride + conv.kernel[0] - conv.pads[0], height))
     return height if group == groups - 1 else min(first + group * rows * conv.stride, height)
 
 
-@dataclass(frozen=True)
-class InputPlan:
-    """Line gatherer: AXI4-Stream beats of 64 bits to row words, ``bytes_per_cycle`` bytes a cycle."""
+def lane_biases(conv: QConv, flip: bool) -> IntArray:
+    """int64 [O]: the biases of ``conv`` where its pixels x reach the lanes as x + 2**(bits-1).
 
-    name: str
-    output: Stream
-    bytes_per_cycle: int
-
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        return (self.output.memory,)
-
-    @property
-    def dsp(self) -> int:
-        return 0
-
-    @property
-    def work_cycles(self) -> int:
-        """Cycles per frame when neither side waits."""
-        shape = self.output.type.shape
-        send = shape.channels if self.output.depth > 1 else 2 * shape.channels - 1
-        return shape.height * (-(-shape.width * shape.channels // self.bytes_per_cycle) + send + 1)
+    sum(w x) = sum(w (x + z)) - z sum(w), so that what the lanes compute too much is taken off the bias.
+    """
+    if not flip:
+        return conv.bias
+    offset = 1 << (conv.input.bits - 1)
+    return conv.bias - offset * conv.weight.reshape(len(conv.bias), -1).sum(axis=1)
 
 
 @dataclass(frozen=True)
 class EnginePlan:
-    """The engine of a convolution or Fire module: a row takes ``folding.phases`` passes over ``lanes_per_row`` lanes.
+    """An engine: a row takes ``folding.phases`` passes over ``lanes_per_row`` lanes.
 
     ``buffers[0]`` holds the rows that arrive, further ones rows that a stage stores for later ones.
     """
 
     name: str
-    layer: QConv | QFire
+    layer: EngineLayer
     folding: Folding
     input: Stream
     output: Stream
@@ -181,12 +143,50 @@ class EnginePlan:
     weight_bits: int
     weights: Weights
     table: Memory
-    packing: Packing = Packing()
+    packing: Packing
+
+    @property
+    def kind(self) -> str:
+        return "fire" if self.layer.is_module else "conv"
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (self.output,)
 
     @property
     def lines(self) -> LineBuffer:
         """The rows that arrive."""
         return self.buffers[0]
+
+    @property
+    def cursors(self) -> tuple[tuple[int, int], ...]:
+        """(row buffer, stage): places at which rows are read, each moved on when that stage ends a row group.
+
+        Stages of one delay read a buffer at the same place.
+        """
+        last: dict[tuple[int, int], int] = {}
+        for number, stage in enumerate(self.stages):
+            last[stage.source, stage.delay] = number
+        return tuple((source, number) for (source, _), number in sorted(last.items()))
+
+    @property
+    def cursor_of(self) -> tuple[int, ...]:
+        """The place at which each stage reads."""
+        places = [(source, self.stages[number].delay) for source, number in self.cursors]
+        return tuple(places.index((stage.source, stage.delay)) for stage in self.stages)
+
+    @property
+    def flips(self) -> tuple[bool, ...]:
+        """Per row buffer: its pixels enter the lanes as unsigned ones."""
+        return tuple(buffer.flip for buffer in self.buffers)
+
+    def biases(self, stage: int) -> IntArray:
+        """int64 [O]: what is added to the sums of a stage, as the lanes compute them."""
+        return lane_biases(self.stages[stage].conv, self.flips[self.stages[stage].source])
 
     @property
     def bases(self) -> tuple[int, ...]:
@@ -237,7 +237,7 @@ class EnginePlan:
     @property
     def operand(self) -> tuple[int, bool]:
         """(bits, signed) of the pixels at the lanes."""
-        return operand_type([stage.conv for stage in self.stages])
+        return self.packing.operand
 
     @property
     def unit_bits(self) -> int:
@@ -252,7 +252,7 @@ class EnginePlan:
     @property
     def memories(self) -> tuple[Memory, ...]:
         rows = (buffer.memory for buffer in self.buffers)
-        return (*self.weights.memories, self.table, *rows, self.output.memory)
+        return (*self.weights.memories, self.table, *rows, *self.output.memories)
 
     @property
     def work_cycles(self) -> int:
@@ -267,132 +267,3 @@ class EnginePlan:
             shape = stage.conv.output.shape
             total += shape.height * shape.width * stage.products
         return total
-
-
-@dataclass(frozen=True)
-class PoolPlan:
-    """Max pool kernel; per input row: is a window open above it, does it open one, does it complete one.
-
-    units   output pixels per cycle; 0: a row word at once, in two cycles
-    """
-
-    name: str
-    layer: QMaxPool
-    input: Stream
-    output: Stream
-    have_rows: tuple[bool, ...]
-    start_rows: tuple[bool, ...]
-    emit_rows: tuple[bool, ...]
-    extra: bool
-    kept: Memory
-    units: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Cycles in which a word stays at the input."""
-        return -(-self.output.type.shape.width // self.units) if self.units else 1
-
-    @property
-    def turn(self) -> int:
-        """Cycles of a word: its steps, reduction along the row and with the kept row."""
-        return self.steps + 2 if self.units else 2
-
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        return (self.kept, self.output.memory)
-
-    @property
-    def dsp(self) -> int:
-        return 0
-
-    @property
-    def work_cycles(self) -> int:
-        return self.turn * (self.input.words + (self.input.type.shape.channels if self.extra else 0))
-
-
-@dataclass(frozen=True)
-class AveragePlan:
-    """Global average pool: ``add`` pixels a cycle; sums of the last row are divided, ``divide_bits`` a cycle.
-
-    ``quotient_bits`` is a multiple of ``divide_bits``. A division goes on while the next sum is added up.
-    """
-
-    name: str
-    layer: QGlobalAvgPool
-    input: Stream
-    output: Stream
-    add: int
-    sum_bits: int
-    quotient_bits: int
-    divide_bits: int
-    sums: Memory
-
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        return (self.sums, self.output.memory)
-
-    @property
-    def dsp(self) -> int:
-        return 0
-
-    @property
-    def steps(self) -> int:
-        """Cycles in which the pixels of a word are added."""
-        return -(-self.input.type.shape.width // self.add)
-
-    @property
-    def division(self) -> int:
-        """Cycles of a division, and of sending its result."""
-        return self.quotient_bits // self.divide_bits + 1
-
-    @property
-    def last_row_cycles(self) -> int:
-        """Cycles for the last row of a frame, whose sums are divided."""
-        return self.input.type.shape.channels * max(self.steps + 2, self.division + 1)
-
-    @property
-    def work_cycles(self) -> int:
-        shape = self.input.type.shape
-        return shape.channels * (shape.height - 1) * (self.steps + 2) + self.last_row_cycles
-
-
-KernelPlan = InputPlan | EnginePlan | PoolPlan | AveragePlan
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The whole accelerator: a chain of kernels. ``kernels[0]`` gathers lines, the last one sends the logits.
-
-    lane_budget   DSP slices that the lanes may use; each does ``multipliers.products`` products where widths allow it
-    """
-
-    model: QModel
-    kernels: tuple[KernelPlan, ...]
-    lane_budget: int
-    multipliers: Multipliers = ONE_PRODUCT
-
-    @property
-    def products_per_dsp(self) -> int:
-        """Products per DSP slice that were asked for; an engine may fall back to one."""
-        return self.multipliers.products
-
-    @property
-    def engines(self) -> list[EnginePlan]:
-        return [k for k in self.kernels if isinstance(k, EnginePlan)]
-
-    @property
-    def lanes(self) -> int:
-        return sum(e.lanes for e in self.engines)
-
-    @property
-    def dsp(self) -> int:
-        return sum(k.dsp for k in self.kernels)
-
-    @property
-    def macs(self) -> int:
-        return sum(e.macs for e in self.engines)
-
-    @property
-    def weight_bits(self) -> int:
-        """Bits of all weights as they lie in the memories, without any padding."""
-        return sum(payload_bits(e.weights) for e in self.engines)

@@ -63,7 +63,8 @@ class _Fusion:
         inner = {
             conv.name: before
             for conv in run
-            if (before := _squeeze_of(conv, self.convs)) and all(reader in run for reader in self.readers[before.name])
+            if (before := _squeeze_of(conv, self.convs))
+            and all(reader in run for reader in self.readers[before.name])
         }
 
         def root(conv: QConv) -> str:
@@ -101,7 +102,11 @@ def fuse(model: QModel) -> tuple[Node, ...]:
     fusion = _Fusion(model)
     parts = {layer.name: fusion.parts(layer) for layer in model.layers if isinstance(layer, QConcat)}
     inside = {
-        conv.name for some in parts.values() for part in some if isinstance(part, EngineLayer) for conv in part.convs
+        conv.name
+        for some in parts.values()
+        for part in some
+        if isinstance(part, EngineLayer)
+        for conv in part.convs
     }
     nodes: list[Node] = []
     for layer in model.layers:

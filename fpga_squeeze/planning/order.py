@@ -67,7 +67,11 @@ def single(conv: QConv) -> EngineLayer:
 
 
 def module(
-    name: str, tensors: tuple[str, ...], squeezes: Sequence[QConv], branches: Sequence[QConv], output: TensorType
+    name: str,
+    tensors: tuple[str, ...],
+    squeezes: Sequence[QConv],
+    branches: Sequence[QConv],
+    output: TensorType,
 ) -> EngineLayer:
     """The engine of ``branches``, whose rows leave it in this order; each reads one of ``squeezes`` or what they read.
 

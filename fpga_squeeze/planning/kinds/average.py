@@ -80,7 +80,9 @@ class AveragePlan:
         bits, shape = self.input.type.bits, self.input.type.shape
         remainder = (shape.height * shape.width).bit_length() + self.quotient_bits + 1
         line = self.steps * self.add * bits if self.steps > 1 else 0
-        return line + self.add * self.sum_bits + self.divide_bits * remainder + self.output.type.bits + CONTROL
+        return (
+            line + self.add * self.sum_bits + self.divide_bits * remainder + self.output.type.bits + CONTROL
+        )
 
 
 def quotient_size(pool: QAvgPool, divide_bits: int) -> int:
