@@ -14,11 +14,11 @@ from ...network.graph import QModel
 from ..build import Formats, Pool, build_plan, emits_one_row_per_group
 from ..engine import EnginePlan, Folding
 from ..graph import graph_of
+from ..handshakes import Deadlock
 from ..kernels import engine_cost, engine_packing, parameter_cost, plan_buffers, row_cost, stream_cost
 from ..kinds.store import StorePlan, least_slots, plan_store
 from ..order import EngineLayer
 from ..plan import KernelPlan, Plan
-from ..handshakes import Deadlock
 from ..timing import schedule
 from ..weight_memories import WeightFormat
 
