@@ -136,10 +136,12 @@ def build_bench(
         ["--cc", "-Wall", "--no-timing", "--top-module", module, *given, *search, top], folder
     )
     assert done.returncode == 0, done.stderr
+    # one file, so that the headers are read once
     model = folder / "obj_dir"
-    defines = [f"-DFSQ_TOP=V{module}", f'-DFSQ_HEADER="V{module}.h"', f"-I{model}"]
     sources = [*sorted(model.glob("*.cpp")), Path(__file__).with_suffix(".cpp")]
-    objects = compile_objects(find_compiler(), sources, [*flags, *defines], folder / "objects")
+    (folder / "all.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
+    defines = [f"-DFSQ_TOP=V{module}", f'-DFSQ_HEADER="V{module}.h"', f"-I{model}"]
+    objects = compile_objects(find_compiler(), [folder / "all.cpp"], [*flags, *defines], folder)
     link(find_compiler(), [*objects, *runtime], ("-pthread",), folder / "bench")
     return Bench(folder / "bench", inputs, outputs)
 

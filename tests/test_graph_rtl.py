@@ -1,4 +1,4 @@
-"""The RTL of forks, stores, additions, concatenations and pools of any window, each alone: words, and cycle for cycle."""
+"""Forks, stores, sums, joins and pools of any window, each alone in RTL: words, and cycle for cycle."""
 
 from __future__ import annotations
 
