@@ -210,10 +210,10 @@ def check(
     counts = [len(some) for some in expected]
     for source_period, sink_period in ((1, 1), (1, 5), (7, 1), (3, 2)):
         run = bench.run(words, counts, source=source_period, sink=sink_period)
-        sources = [Source(source_period) for _ in words]
-        sinks = model(sources, sink_period)
         for i, want in enumerate(expected):
             assert np.array_equal(run.words[i], want), f"output {i}"
+        sources = [Source(source_period) for _ in words]
+        sinks = model(sources, sink_period)
         assert run.taken == [source.taken for source in sources]
         assert run.sent == [sink.sent for sink in sinks]
     for seed in stalls:
