@@ -6,6 +6,7 @@
 #define FSQ_DRAIN_HPP
 
 #include "fsq_lanes.hpp"
+#include "fsq_round.hpp"
 
 namespace fsq {
 
@@ -17,23 +18,9 @@ inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>
     FSQ_INLINE
     const int SUM = largest(P::ACC_BITS, P::BIAS_BITS) + 1;
     const int T = SUM + P::LEFT_MAX;
-    const bool ROUNDS = P::RIGHT > 0 && P::RIGHT < T;
-    const int R = ROUNDS ? P::RIGHT : 1;
     typedef sint<largest(T, P::Y_BITS) + 2> wide;
     const sint<SUM> sum = sint<SUM>(acc) + sint<SUM>(bias);
-    const wide t = wide(sum) << left;
-    wide y = t;
-    if (ROUNDS) {
-        // half and more rounds up; exactly half only to an even value
-        const wide floor = t >> R;
-        const wide one = 1;
-        const wide below = t & wide((one << (R - 1)) - one);
-        const bool half = wide((t >> (R - 1)) & one) != 0;
-        const bool odd = wide(floor & one) != 0;
-        y = floor + wide(half && (below != 0 || odd) ? 1 : 0);
-    } else if (P::RIGHT > 0) {
-        y = 0;  // everything lies below half
-    }
+    wide y = round_right<P::RIGHT, T>(wide(wide(sum) << left));
     if (y < low) y = low;
     if (y > high) y = high;
     return uint<P::Y_BITS>(y);
