@@ -28,7 +28,7 @@ inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>
 
 // What a pass is, kept beside its sums.
 template <class P> struct Pass {
-    bool stores = false;              // its words go to the stored rows of the engine
+    upto<P::STAGES> stage = 0;        // it belongs to
     upto<P::PHASES> phase = 0;
     upto<P::TABLE_ENTRIES> base = 0;  // its first channel in the table
     upto<P::CHANNELS_C> channels = 0; // its channels that exist
@@ -88,8 +88,7 @@ inline bool drain_beat(Drain<P>& drain, const shadow_of<P>& shadow, words_of<P>&
     const entry_t entry = P::table_word(drain.pass.base + drain.channel);
     const sint<P::BIAS_BITS> bias = sint<P::BIAS_BITS>(entry);
     const uint<P::LEFT_BITS> left = uint<P::LEFT_BITS>(entry >> P::BIAS_BITS);
-    const int low = drain.pass.stores ? P::STORED_LOW : P::LOW;
-    const int high = drain.pass.stores ? P::STORED_HIGH : P::HIGH;
+    const int low = P::low(drain.pass.stage), high = P::high(drain.pass.stage);
 
     uint<P::Y_BITS> y[P::UNITS];
     FSQ_REGISTERS(y)
