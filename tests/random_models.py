@@ -1,5 +1,5 @@
-"""Random small integer networks in the shape of SqueezeNet, for tests that compare two ways of computing
-them.
+"""Random small integer chains in the shape of SqueezeNet, for tests that compare two ways of computing them; graphs
+stand in random_graphs.py.
 
 Binary points follow one random image through the network, so that activations are neither all zero nor all
 saturated.
@@ -17,16 +17,18 @@ from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import int_range
 from fpga_squeeze.network.golden import FLOAT32_EXACT, FloatInts
 from fpga_squeeze.network.graph import (
+    IMAGE,
     Pads,
+    QAvgPool,
+    QConcat,
     QConv,
-    QFire,
-    QGlobalAvgPool,
     QLayer,
     QMaxPool,
     QModel,
     Shape,
     TensorType,
-    conv_output_size,
+    Window,
+    window_output,
 )
 
 POOLS = ((3, 2), (3, 2), (2, 2), (3, 3), (2, 1))
@@ -85,10 +87,11 @@ class _Builder:
     def conv(
         self,
         name: str,
+        at: str,
         x: FloatInts,
         source: TensorType,
         channels: int,
-        kernel: int,
+        kernel: Window,
         *,
         stride: int = 1,
         pads: Pads = NO_PADS,
@@ -98,15 +101,12 @@ class _Builder:
     ) -> QConv:
         rng, shape = self.rng, source.shape
         weight_bits = int(rng.choice(self.weight_bits))
-        weight = _random_weights(rng, (channels, shape.channels, kernel, kernel), weight_bits)
-        out_shape = Shape(
-            channels,
-            conv_output_size(shape.height, kernel, stride, pads[0], pads[2]),
-            conv_output_size(shape.width, kernel, stride, pads[1], pads[3]),
-        )
+        weight = _random_weights(rng, (channels, shape.channels, *kernel), weight_bits)
+        out_shape = window_output(channels, shape, kernel, stride, pads)
         spread = int(rng.integers(1, 5))
         conv = QConv(
             name=name,
+            inputs=(at,),
             weight=weight,
             weight_bits=weight_bits,
             weight_frac=int(rng.integers(-2, 10)) + rng.integers(0, spread, channels),
@@ -145,32 +145,35 @@ class _Builder:
         return replace(conv, weight=weight, bias=bias, weight_frac=frac)
 
     def fire(
-        self, name: str, source: TensorType, channels: tuple[int, int, int], *, relu: bool = True
-    ) -> QFire:
-        rng = self.rng
-        squeeze = self.conv(f"{name}_squeeze1x1", self.x, source, channels[0], 1, relu=relu)
+        self, name: str, at: str, source: TensorType, channels: tuple[int, int, int], *, relu: bool = True
+    ) -> list[QLayer]:
+        """Squeeze, both expansions and their concatenation."""
+        rng, n = self.rng, f"{name}_squeeze1x1"
+        squeeze = self.conv(n, at, self.x, source, channels[0], (1, 1), relu=relu)
         x = golden.conv_forward(self.x, squeeze)
-        e1 = self.conv(f"{name}_expand1x1", x, squeeze.output, channels[1], 1, relu=relu)
-        e3 = self.conv(f"{name}_expand3x3", x, squeeze.output, channels[2], 3, pads=(1, 1, 1, 1), relu=relu)
+        e1 = self.conv(f"{name}_expand1x1", n, x, squeeze.output, channels[1], (1, 1), relu=relu)
+        e3 = self.conv(
+            f"{name}_expand3x3", n, x, squeeze.output, channels[2], (3, 3), pads=(1, 1, 1, 1), relu=relu
+        )
         frac = int(rng.choice((e1.output.frac, e3.output.frac)))
         e1, e3 = (replace(e, output=replace(e.output, frac=frac)) for e in (e1, e3))
         shape = Shape(channels[1] + channels[2], source.shape.height, source.shape.width)
-        fire = QFire(name, squeeze, e1, e3, replace(e1.output, shape=shape))
-        self.x = golden.fire_forward(self.x, fire)[1]
-        return fire
+        join = QConcat(name, (e1.name, e3.name), (e1.output, e3.output), replace(e1.output, shape=shape))
+        self.x = golden.forward(join, [golden.conv_forward(x, e) for e in (e1, e3)])
+        return [squeeze, e1, e3, join]
 
-    def pool(self, name: str, source: TensorType, asymmetric: bool) -> QMaxPool | None:
+    def pool(self, name: str, at: str, source: TensorType, asymmetric: bool) -> QMaxPool | None:
         """A random pool; None where the map is too small for it."""
         rng, shape = self.rng, source.shape
         kernel, stride = POOLS[rng.integers(len(POOLS))]
         pads = _pads(rng, 1, asymmetric) if rng.random() < 0.4 else NO_PADS
         ceil = bool(rng.integers(2))
-        height = conv_output_size(shape.height, kernel, stride, pads[0], pads[2], ceil)
-        width = conv_output_size(shape.width, kernel, stride, pads[1], pads[3], ceil)
-        if min(height, width) < 1 or min(shape.height, shape.width) < kernel:
+        out = window_output(shape.channels, shape, (kernel, kernel), stride, pads, ceil)
+        if min(out.height, out.width) < 1 or min(shape.height, shape.width) < kernel:
             return None
-        output = replace(source, shape=Shape(shape.channels, height, width))
-        pool = QMaxPool(name, kernel, stride, pads, ceil, source, output)
+        pool = QMaxPool(
+            name, (at,), (kernel, kernel), stride, pads, ceil, source, replace(source, shape=out)
+        )
         self.x = golden.pool_forward(self.x, pool)
         return pool
 
@@ -215,7 +218,7 @@ def random_qmodel(
     def maybe_pool(chance: float) -> None:
         if rng.random() < chance:
             name = f"pool{layers[-1].name.removeprefix('conv').removeprefix('fire')}"
-            pool = b.pool(name, layers[-1].output, asymmetric)
+            pool = b.pool(name, layers[-1].name, layers[-1].output, asymmetric)
             if pool is not None:
                 layers.append(pool)
 
@@ -225,10 +228,11 @@ def random_qmodel(
     stride = count(2) if min(height, width) >= 7 else 1
     conv1 = b.conv(
         "conv1",
+        IMAGE,
         b.x,
         source,
         count(max_channels),
-        kernel,
+        (kernel, kernel),
         stride=stride,
         pads=pads,
         relu=relu(),
@@ -240,7 +244,7 @@ def random_qmodel(
     fires = count(max_fires)
     for i in range(fires):
         sizes = (count(max(1, max_channels - 2)), count(max_channels), count(max_channels))
-        layers.append(b.fire(f"fire{i + 2}", layers[-1].output, sizes, relu=relu()))
+        layers += b.fire(f"fire{i + 2}", layers[-1].name, layers[-1].output, sizes, relu=relu())
         if i == fires // 2:
             maybe_pool(0.4)
     last = layers[-1].output
@@ -250,10 +254,14 @@ def random_qmodel(
     widest = min(16, 23 - area.bit_length() + (0 if is_relu else 1))
     out_bits = widest if rng.random() < 0.6 else int(rng.integers(min(8, widest), widest + 1))
     classes = count(max_channels) + 1
-    conv10 = b.conv("conv10", b.x, last, classes, 1, pads=(pad,) * 4, relu=is_relu, bits=out_bits)
+    conv10 = b.conv(
+        "conv10", layers[-1].name, b.x, last, classes, (1, 1), pads=(pad,) * 4, relu=is_relu, bits=out_bits
+    )
     b.x = golden.conv_forward(b.x, conv10)
     layers.append(conv10)
-    average = QGlobalAvgPool("pool10", conv10.output, replace(conv10.output, shape=Shape(classes, 1, 1)))
+    whole = (conv10.output.shape.height, conv10.output.shape.width)
+    pooled = replace(conv10.output, shape=Shape(classes, 1, 1))
+    average = QAvgPool("pool10", ("conv10",), whole, 1, NO_PADS, conv10.output, pooled)
     if 2 * np.abs(golden.average_forward(b.x, average)).max() <= average.output.range[1] and rng.integers(2):
         average = replace(average, output=replace(average.output, frac=average.output.frac + 1))
     layers.append(average)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..planning.plan import EnginePlan
+from ..planning.engine import EnginePlan
 from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
 from .codes import SegmentWalk, stream_tables
 from .contents import position_bits, term_fields, weight_words

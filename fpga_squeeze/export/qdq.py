@@ -18,8 +18,9 @@ from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network.golden import FLOAT32_EXACT
-from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, TensorType
+from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..network.metadata import METADATA_KEY, OwnMetadata, write_metadata
+from ..network.walk import walk
 from .writer import Writer, write_proto
 
 OPSET, IR_VERSION = 21, 10
@@ -49,18 +50,21 @@ def inexact(model: QModel) -> list[str]:
     separates it from a tie: N * 2**(magnitude bits + extra) < 2**24 gives both.
     """
     reasons = []
-    for conv in model.convs:
-        if float_magnitude(conv) >= FLOAT32_EXACT:
-            reasons.append(
-                f"{conv.name}: sums reach {float_magnitude(conv)}, float32 is exact below {FLOAT32_EXACT}"
-            )
     for layer in model.layers:
-        if isinstance(layer, QGlobalAvgPool):
-            reach = layer.count << (layer.input.bits - layer.input.signed + layer.extra_frac)
-            if reach >= FLOAT32_EXACT:
-                reasons.append(
-                    f"{layer.name}: its sum reaches {reach}, float32 is exact below {FLOAT32_EXACT}"
-                )
+        match layer:
+            case QConv():
+                reach = float_magnitude(layer)
+            case QAvgPool():
+                reach = layer.count << (layer.input.bits - layer.input.signed + layer.extra_frac)
+            case QAdd():
+                reach = sum(max(-x.range[0], x.range[1]) << n for x, n in zip(layer.operands, layer.lefts, strict=True))
+            case QMaxPool() | QConcat():
+                continue
+            case _:
+                assert_never(layer)
+        if reach >= FLOAT32_EXACT:
+            what = "its sum reaches" if isinstance(layer, QAvgPool | QAdd) else "sums reach"
+            reasons.append(f"{layer.name}: {what} {reach}, float32 is exact below {FLOAT32_EXACT}")
     return reasons
 
 
@@ -104,50 +108,65 @@ class _Writer(Writer):
         ints = self.constant(f"{name}_bias_q", bias.astype(np.int32))
         scale = self.scale(f"{name}_bias_scale", conv.input.frac + conv.weight_frac)
         offset = self.node("DequantizeLinear", f"{name}_bias", [ints, scale], axis=0)
-        k = conv.kernel
         y = self.node(
             "Conv",
             name,
             [x, weight, offset],
-            kernel_shape=[k, k],
+            kernel_shape=list(conv.kernel),
             strides=[conv.stride] * 2,
             pads=list(conv.pads),
         )
         return self.node("Relu", f"{name}_relu", [y]) if conv.relu else y
 
-    def fire(self, fire: QFire, x: str) -> str:
-        x = self.quantise(fire.squeeze.name, self.conv(fire.squeeze, x), fire.squeeze.output)
-        branches = [self.conv(conv, x) for conv in (fire.expand1x1, fire.expand3x3)]
-        return self.node("Concat", f"{fire.name}_concat", branches, axis=1)
-
-    def average(self, pool: QGlobalAvgPool, x: str) -> str:
-        """Sum, then divide: a GlobalAveragePool may multiply by a rounded reciprocal instead and break
-        ties."""
-        axes = self.constant(f"{pool.name}_axes", np.array([2, 3], dtype=np.int64))
-        total = self.node("ReduceSum", f"{pool.name}_sum", [x, axes], keepdims=1)
+    def average(self, pool: QAvgPool, x: str) -> str:
+        """Sum, then divide: an average pool may multiply by a rounded reciprocal instead and break ties."""
+        if pool.is_global:
+            axes = self.constant(f"{pool.name}_axes", np.array([2, 3], dtype=np.int64))
+            total = self.node("ReduceSum", f"{pool.name}_sum", [x, axes], keepdims=1)
+        else:
+            channels = pool.input.shape.channels
+            ones = self.constant(f"{pool.name}_ones", np.ones((channels, 1, *pool.kernel), dtype=np.float32))
+            total = self.node(
+                "Conv",
+                f"{pool.name}_sum",
+                [x, ones],
+                kernel_shape=list(pool.kernel),
+                strides=[pool.stride] * 2,
+                pads=list(pool.pads),
+                group=channels,
+            )
         return self.node(
             "Div", pool.name, [total, self.constant(f"{pool.name}_count", np.array(pool.count, np.float32))]
         )
 
+    def add(self, add: QAdd, inputs: list[str]) -> str:
+        y = self.node("Add", add.name, inputs)
+        return self.node("Relu", f"{add.name}_relu", [y]) if add.relu else y
 
-def to_qdq(model: QModel) -> onnx.ModelProto:
-    """The exported graph; tensor ``NAME_q`` holds the integers of kernel NAME (``FIRE_squeeze1x1_q`` the
-    squeeze's)."""
-    w, shape = _Writer(), model.input.shape
-    x = w.quantise("pixels", "pixels", model.input)
-    for layer in model.layers:
+    def layer(self, layer: QLayer, inputs: list[str]) -> str:
+        """Any layer, quantised."""
         match layer:
             case QConv():
-                y = w.conv(layer, x)
-            case QFire():
-                y = w.fire(layer, x)
+                y = self.conv(layer, inputs[0])
             case QMaxPool():
-                y = w.pool(layer, x)
-            case QGlobalAvgPool():
-                y = w.average(layer, x)
+                y = self.pool(layer, inputs[0])
+            case QAvgPool():
+                y = self.average(layer, inputs[0])
+            case QAdd():
+                y = self.add(layer, inputs)
+            case QConcat():
+                y = self.node("Concat", f"{layer.name}_concat", inputs, axis=1)
             case _:
                 assert_never(layer)
-        x = w.quantise(layer.name, y, layer.output)
+        return self.quantise(layer.name, y, layer.output)
+
+
+def to_qdq(model: QModel) -> onnx.ModelProto:
+    """The exported graph; tensor ``NAME_q`` holds the integers of layer NAME."""
+    w, shape = _Writer(), model.input.shape
+    x = w.quantise("pixels", "pixels", model.input)
+    for _, y in walk(model.layers, {IMAGE: x}, w.layer):
+        x = y
     proto = w.model(model.name, "pixels", shape, x, model.output.shape, OPSET, IR_VERSION)
     pre, reasons = model.preprocess, inexact(model)
     own = OwnMetadata(

@@ -33,14 +33,13 @@ class Writer:
         return f"{name}_out"
 
     def pool(self, pool: MaxPool | QMaxPool, x: str) -> str:
-        """Max pooling with a square window."""
-        k, s = pool.kernel, pool.stride
+        """Max pooling."""
         return self.node(
             "MaxPool",
             pool.name,
             [x],
-            kernel_shape=[k, k],
-            strides=[s, s],
+            kernel_shape=list(pool.kernel),
+            strides=[pool.stride] * 2,
             pads=list(pool.pads),
             ceil_mode=int(pool.ceil),
         )

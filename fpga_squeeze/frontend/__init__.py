@@ -1,4 +1,4 @@
-"""Readers: a model file becomes a typed chain of layers."""
+"""Readers: a model file becomes a graph of typed layers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_model(path: str | Path) -> FloatModel | QModel:
 
 
 def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | None = None) -> FloatModel:
-    """The float network of a ``torch.nn.Module`` shaped as a SqueezeNet; see :mod:`.torch_model`."""
+    """The float network of a ``torch.nn.Module``; see :mod:`.torch_model`."""
     from .torch_model import read_torch as read
 
     return read(module, input_shape, dynamo)

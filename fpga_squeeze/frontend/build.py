@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from typing_extensions import assert_never
 
-from ..network.graph import Conv, Fire, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
+from ..errors import FpgaSqueezeError
+from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool
 from ..network.metadata import METADATA_KEY, OwnMetadata, read_metadata
 from .names import Namer, clean, common_stem, usable
 from .onnx_file import OnnxGraph
-from .steps import AverageStep, ConvStep, FireStep, PoolStep, Post, Step
+from .steps import (
+    AddStep,
+    AverageStep,
+    ConcatStep,
+    ConvStep,
+    InputStep,
+    LayerStep,
+    PoolStep,
+    Post,
+    Step,
+    find_fires,
+    readers,
+)
 
 SQUEEZE, EXPAND1X1, EXPAND3X3 = "_squeeze1x1", "_expand1x1", "_expand3x3"
 
@@ -26,29 +41,41 @@ def own_metadata(graph: OnnxGraph) -> OwnMetadata:
         )
 
 
-def layer_names(steps: list[Step], kept: tuple[str, ...] = ()) -> list[str]:
+def layer_names(steps: list[LayerStep], kept: tuple[str, ...] = ()) -> list[str]:
     """An identifier for each step: ``kept`` where they fit, else from node names, else conv1, pool1, fire2,
     ..."""
     fits = len(kept) == len(steps) and len({n.lower() for n in kept}) == len(kept)
     if fits and all(usable(n) for n in kept):
         return list(kept)
-    namer, out, stage = Namer(), [], 0
+    fires = {id(fire.squeeze): fire for fire in find_fires(steps)}
+    namer, stage = Namer(), 0
+    out: dict[int, str] = {}
     for step in steps:
+        if id(step) in out:
+            continue
+        given = clean(step.node.name, step.node.op)
+        if fire := fires.get(id(step)):
+            stage += 1
+            convs = {SQUEEZE: fire.squeeze, EXPAND1X1: fire.expand1x1, EXPAND3X3: fire.expand3x3}
+            stem = common_stem([clean(c.node.name, c.node.op) for c in convs.values()])
+            name = namer.take(stem, f"fire{stage}", tuple(convs))
+            out[id(fire.concat)] = name
+            out |= {id(conv): name + suffix for suffix, conv in convs.items()}
+            continue
         match step:
-            case FireStep():
-                stage += 1
-                convs = (step.squeeze, step.expand1x1, step.expand3x3)
-                stem = common_stem([clean(c.node.name, c.node.op) for c in convs])
-                out.append(namer.take(stem, f"fire{stage}", (SQUEEZE, EXPAND1X1, EXPAND3X3)))
             case ConvStep():
                 stage += 1
-                out.append(namer.take(clean(step.node.name, step.node.op), f"conv{stage}"))
+                name = namer.take(given, f"conv{stage}")
             case PoolStep() | AverageStep():
-                given = clean(step.node.name, step.node.op) if step.node else ""
-                out.append(namer.take(given, f"pool{stage}"))
+                name = namer.take(given, f"pool{stage}")
+            case AddStep():
+                name = namer.take(given, f"add{stage}")
+            case ConcatStep():
+                name = namer.take(re.sub(r"[/_.-]concat$", "", given), f"concat{stage}")
             case _:
                 assert_never(step)
-    return out
+        out[id(step)] = name
+    return [out[id(step)] for step in steps]
 
 
 def model_name(graph: OnnxGraph) -> str:
@@ -66,48 +93,80 @@ def _relu(graph: OnnxGraph, post: Post) -> bool:
     return post.relu
 
 
-def build_float(graph: OnnxGraph, shape: Shape, steps: list[Step]) -> FloatModel:
-    """The float chain; raises FpgaSqueezeError for activation functions other than ReLU."""
+def relus(graph: OnnxGraph, steps: list[LayerStep]) -> set[int]:
+    """The convolutions and sums, by ``id``, that a ReLU follows: at once, or behind the Concat that alone reads them.
 
-    def conv(step: ConvStep, name: str, relu: bool) -> Conv:
-        weight = np.array(step.weight.value, dtype=np.float64)
-        return Conv(name, weight, step.bias, step.stride, step.pads, _relu(graph, step.post) or relu)
+    An error, with every reason, for a ReLU behind anything else that would change a value, and for other activation
+    functions.
+    """
+    found: set[int] = set()
+    read, reasons = readers(steps), list[str]()
 
-    layers: list[Layer] = []
-    for step, name in zip(steps, layer_names(steps), strict=True):
-        after = _relu(graph, step.post)
-        before = layers[-1] if layers else None
+    def push(step: Step, waiting: Step) -> bool:
+        """ReLU goes into ``step``, read by ``waiting`` alone; False where it has no place."""
         match step:
-            case ConvStep():
-                layers.append(conv(step, name, False))
-            case FireStep():
-                layers.append(
-                    Fire(
-                        name,
-                        conv(step.squeeze, name + SQUEEZE, False),
-                        conv(step.expand1x1, name + EXPAND1X1, after),
-                        conv(step.expand3x3, name + EXPAND3X3, after),
-                    )
-                )
-            case PoolStep():
-                _relu_is_idle(graph, before, step, after)
-                layers.append(MaxPool(name, step.kernel, step.stride, step.pads, step.ceil))
-            case AverageStep():
-                _relu_is_idle(graph, before, step, after)
-                layers.append(GlobalAvgPool(name))
+            case InputStep():
+                return False
+            case ConvStep() | AddStep():
+                if step is waiting or [id(r) for r in read[id(step)]] == [id(waiting)]:
+                    found.add(id(step))
+                return id(step) in found
+            case ConcatStep():
+                if step is not waiting and [id(r) for r in read[id(step)]] != [id(waiting)]:
+                    return clipped(step)
+                return all([push(source, step) for source in step.inputs])
+            case PoolStep() | AverageStep():
+                return all(clipped(source) for source in step.inputs)
             case _:
                 assert_never(step)
-    model = FloatModel(model_name(graph), shape, tuple(layers), str(graph.path))
+
+    def clipped(step: Step) -> bool:
+        """Whether a ReLU found so far leaves nothing negative in ``step``."""
+        if isinstance(step, ConvStep):
+            return id(step) in found
+        if isinstance(step, InputStep):
+            return False
+        return id(step) in found or all(clipped(source) for source in step.inputs)
+
+    for step in steps:
+        try:
+            if _relu(graph, step.post) and not push(step, step):
+                kind = "pool" if isinstance(step, PoolStep | AverageStep) else "Concat"
+                graph.fail(
+                    step.post.nodes[0], f"stands behind a {kind}; put Relu directly behind the convolution"
+                )
+        except FpgaSqueezeError as error:
+            reasons.append(str(error).removeprefix(f"{graph.path}: "))
+    if reasons:
+        raise FpgaSqueezeError(f"{graph.path}: {'; '.join(reasons)}")
+    return found
+
+
+def build_float(graph: OnnxGraph, image: InputStep, steps: list[LayerStep]) -> FloatModel:
+    """The float network; raises FpgaSqueezeError for activation functions other than ReLU."""
+    relu = relus(graph, steps)
+    names = {id(image): IMAGE} | {
+        id(step): name for step, name in zip(steps, layer_names(steps), strict=True)
+    }
+    layers: list[Layer] = []
+    for step in steps:
+        name, inputs = names[id(step)], [names[id(source)] for source in step.inputs]
+        match step:
+            case ConvStep():
+                weight = np.array(step.weight.value, dtype=np.float64)
+                layers.append(
+                    Conv(name, (inputs[0],), weight, step.bias, step.stride, step.pads, id(step) in relu)
+                )
+            case PoolStep():
+                layers.append(MaxPool(name, (inputs[0],), step.kernel, step.stride, step.pads, step.ceil))
+            case AverageStep():
+                layers.append(AvgPool(name, (inputs[0],), step.kernel, step.stride, step.pads))
+            case AddStep():
+                layers.append(Add(name, (inputs[0], inputs[1]), id(step) in relu))
+            case ConcatStep():
+                layers.append(Concat(name, tuple(inputs)))
+            case _:
+                assert_never(step)
+    model = FloatModel(model_name(graph), image.output, tuple(layers), str(graph.path))
     model.shapes()
     return model
-
-
-def _relu_is_idle(graph: OnnxGraph, before: Layer | None, step: PoolStep | AverageStep, relu: bool) -> None:
-    """An error where a ReLU behind a pool would change anything: the chain has no place for it."""
-    if not relu:
-        return
-    if isinstance(before, Conv) and before.relu:
-        return
-    if isinstance(before, Fire) and before.expand1x1.relu and before.expand3x3.relu:
-        return
-    graph.fail(step.post.nodes[0], "stands behind a pool; put Relu directly behind the convolution")

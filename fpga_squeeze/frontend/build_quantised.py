@@ -2,55 +2,75 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from typing_extensions import assert_never
 
 from ..network.fixed_point import IntArray, int_range
 from ..network.graph import (
+    IMAGE,
     FloatArray,
     Preprocess,
+    QAdd,
+    QAvgPool,
+    QConcat,
     QConv,
-    QFire,
-    QGlobalAvgPool,
     QLayer,
     QMaxPool,
     QModel,
     Shape,
     TensorType,
 )
-from .build import EXPAND1X1, EXPAND3X3, SQUEEZE, layer_names, model_name, own_metadata
+from .build import layer_names, model_name, own_metadata
 from .onnx_file import Node, OnnxGraph, Scale, binary_points
-from .steps import AverageStep, ConvStep, FireStep, PoolStep, Post, Step
+from .steps import (
+    AddStep,
+    AverageStep,
+    ConcatStep,
+    ConvStep,
+    InputStep,
+    LayerStep,
+    PoolStep,
+    Post,
+    Step,
+    readers,
+)
 
 MAX_WEIGHT_BITS = 8
 MAX_ACTIVATION_BITS = 16
 
 
-def build_quantised(graph: OnnxGraph, shape: Shape, input_scale: Scale | None, steps: list[Step]) -> QModel:
-    """The integer chain; raises FpgaSqueezeError for anything the numeric contract cannot hold exactly."""
+def build_quantised(graph: OnnxGraph, image: InputStep, steps: list[LayerStep]) -> QModel:
+    """The integer network; raises FpgaSqueezeError for anything the numeric contract cannot hold exactly."""
     own = own_metadata(graph)
-    builder = _Builder(graph, list(own.weight_bits))
-    source, notes = builder.input_type(shape, input_scale), list(own.notes)
+    builder = _Builder(graph, steps, list(own.weight_bits))
+    notes = list(own.notes)
+    names, source = {id(image): IMAGE}, builder.input_type(image.output, image.post.quant)
+    types = {id(image): source}
     layers: list[QLayer] = []
-    at = source
     for step, name in zip(steps, layer_names(steps, own.layers), strict=True):
+        inputs = tuple(names[id(each)] for each in step.inputs)
+        operands = tuple(types[id(each)] for each in step.inputs)
         match step:
             case ConvStep():
-                output = builder.type_after(step.post, step.output, step.node)
-                layers.append(builder.conv(step, name, at, output))
-            case FireStep():
-                layers.append(builder.fire(step, name, at))
+                layer: QLayer = builder.conv(step, name, inputs[0], operands[0])
             case PoolStep():
-                layers.append(builder.pool(step, name, at))
+                layer = builder.pool(step, name, inputs[0], operands[0])
             case AverageStep():
-                layers.append(builder.average(step, name, at))
+                layer = builder.average(step, name, inputs[0], operands[0])
                 if step.post.quant is None and not own.name:
                     notes.append(
                         f"{name}: the file leaves the average unquantised; it is rounded to its input's type"
                     )
+            case AddStep():
+                layer = builder.add(step, name, (inputs[0], inputs[1]), (operands[0], operands[1]))
+            case ConcatStep():
+                layer = builder.concat(step, name, inputs, operands)
             case _:
                 assert_never(step)
-        at = layers[-1].output
+        layers.append(layer)
+        names[id(step)], types[id(step)] = name, layer.output
     return QModel(
         own.name or model_name(graph),
         source,
@@ -61,10 +81,20 @@ def build_quantised(graph: OnnxGraph, shape: Shape, input_scale: Scale | None, s
     )
 
 
+@dataclass(frozen=True)
+class _Range:
+    """Integers that a layer's ReLU, Clip and QuantizeLinear leave, as a type, and as one with its sign bit kept."""
+
+    type: TensorType
+    signed: TensorType
+
+
 class _Builder:
-    def __init__(self, graph: OnnxGraph, weight_bits: list[int]) -> None:
+    def __init__(self, graph: OnnxGraph, steps: list[LayerStep], weight_bits: list[int]) -> None:
         self.graph = graph
         self.weight_bits = weight_bits  # of each convolution still to come, where our own metadata tells them
+        self.readers = readers(steps)
+        self.outputs = self._outputs(steps)
 
     def input_type(self, shape: Shape, scale: Scale | None) -> TensorType:
         """The pixels: unsigned 8 bit, binary point 0 unless the file quantises its input otherwise."""
@@ -77,7 +107,52 @@ class _Builder:
             )
         return TensorType(shape, 8, False, int(binary_points(self.graph, scale).reshape(-1)[0]))
 
-    def type_after(self, post: Post, shape: Shape, node: Node | None) -> TensorType:
+    # ----------------------------------------------------------------------------------------------- types
+
+    def _outputs(self, steps: list[LayerStep]) -> dict[int, TensorType]:
+        """The type of each convolution and sum, by ``id``.
+
+        A ReLU in front of a signed type leaves one bit less without a sign; it keeps both where the tensor is joined
+        with others that may be negative.
+        """
+        root = {id(step): id(step) for step in steps}
+
+        def find(key: int) -> int:
+            while root[key] != key:
+                key = root[key]
+            return key
+
+        for step in steps:
+            if isinstance(step, ConcatStep | PoolStep | AverageStep):
+                for source in step.inputs:
+                    if not isinstance(source, InputStep):
+                        root[find(id(source))] = find(id(step))
+        ranges = {
+            id(step): self.range_after(self.post_of(step), step.output, step.node)
+            for step in steps
+            if isinstance(step, ConvStep | AddStep)
+        }
+        signed = {find(key) for key, found in ranges.items() if found.type.signed}
+        return {key: found.signed if find(key) in signed else found.type for key, found in ranges.items()}
+
+    def post_of(self, step: ConvStep | AddStep) -> Post:
+        """What follows a layer: at once, or behind the Concat that alone reads it where it is quantised only there."""
+        post, at = step.post, step
+        clip, clip_node = post.clip, post.clip_node
+        relu, reader = post.relu, self._concat(at)
+        while post.quant is None and reader is not None:
+            post = reader.post
+            relu = relu or post.relu
+            if post.clip:
+                clip, clip_node = post.clip, post.clip_node
+            reader = self._concat(reader)
+        return Post(relu, clip, clip_node, post.quant)
+
+    def _concat(self, step: LayerStep) -> ConcatStep | None:
+        found = self.readers.get(id(step), [])
+        return found[0] if len(found) == 1 and isinstance(found[0], ConcatStep) else None
+
+    def range_after(self, post: Post, shape: Shape, node: Node) -> _Range:
         """The integer type that a layer's ReLU, Clip and QuantizeLinear leave."""
         graph, scale = self.graph, post.quant
         if scale is None:
@@ -95,18 +170,38 @@ class _Builder:
                     post.clip_node, f"clips to {post.clip[0]:g}..{post.clip[1]:g}, between two integers"
                 )
             low, high = int(max(low, bounds[0])), int(min(high, bounds[1]))
-        if post.relu:
-            low = max(low, 0)
-        signed = low < 0
-        bits = max(high, 0).bit_length() + signed
-        if bits < 1 or (low, high) != int_range(bits, signed):
+        least = max(low, 0) if post.relu else low
+        bits = max(high, 0).bit_length() + (least < 0)
+        if bits < 1 or (least, high) != int_range(bits, least < 0):
             graph.fail(
-                post.clip_node or scale.node, f"leaves the integers {low}..{high}, no whole field of bits"
+                post.clip_node or scale.node, f"leaves the integers {least}..{high}, no whole field of bits"
             )
-        return TensorType(shape, bits, signed, frac)
+        narrow = TensorType(shape, bits, least < 0, frac)
+        wide = TensorType(shape, bits + (least == 0), True, frac)
+        return _Range(narrow, wide if low < 0 else narrow)
+
+    def type_after(self, post: Post, shape: Shape, node: Node) -> TensorType:
+        return self.range_after(post, shape, node).type
+
+    def same_type(self, post: Post, output: TensorType, node: Node) -> None:
+        """An error where a pool's or a concatenation's output is quantised otherwise than its input."""
+        if post.relu and output.signed:
+            self.graph.fail(node, "Relu stands behind a pool; put it directly behind the convolution")
+        if post.quant is None:
+            return
+        frac = int(binary_points(self.graph, post.quant).reshape(-1)[0])
+        low, high = int_range(post.quant.bits, post.quant.signed)
+        if post.clip:
+            low, high = (f(v, float(np.ldexp(c, frac))) for f, v, c in zip((max, min), (low, high), post.clip, strict=True))
+        if frac != output.frac or low > output.range[0] or high < output.range[1]:
+            self.graph.fail(
+                node, f"changes the integer type of its input ({_text(output)}); give both the same scale"
+            )
+
+    # ---------------------------------------------------------------------------------------------- layers
 
     def weight_frac(self, step: ConvStep) -> tuple[IntArray, IntArray, int]:
-        """(integers [O, I, K, K], frac [O], bits) of a convolution's weights."""
+        """(integers [O, I, Kh, Kw], frac [O], bits) of a convolution's weights."""
         graph, constant = self.graph, step.weight
         if constant.ints is None or constant.scale is None:
             graph.fail(step.node, "its weights are not quantised; give them through a DequantizeLinear")
@@ -126,8 +221,8 @@ class _Builder:
             )
         return constant.ints, np.array(np.broadcast_to(fracs.reshape(-1), (channels,))), bits
 
-    def conv(self, step: ConvStep, name: str, source: TensorType, output: TensorType) -> QConv:
-        graph = self.graph
+    def conv(self, step: ConvStep, name: str, at: str, source: TensorType) -> QConv:
+        graph, output = self.graph, self.outputs[id(step)]
         weight, fracs, bits = self.weight_frac(step)
         bias = self.integers(step.node, "bias", step.bias, source.frac + fracs)
         pad_value = np.zeros(source.shape.channels, dtype=np.int64)
@@ -142,13 +237,14 @@ class _Builder:
             pad_value = mean if any(step.pads) else pad_value
         return QConv(
             name,
+            (at,),
             weight,
             bits,
             fracs,
             bias,
             step.stride,
             step.pads,
-            not output.signed,
+            self.post_of(step).relu or not output.signed,
             pad_value,
             source,
             output,
@@ -163,70 +259,55 @@ class _Builder:
             )
         return out.astype(np.int64)
 
-    def fire(self, step: FireStep, name: str, source: TensorType) -> QFire:
-        graph = self.graph
-        squeeze_out = self.type_after(step.squeeze.post, step.squeeze.output, step.squeeze.node)
-        # The order of the file's weight widths is the order of QModel.convs: squeeze, 1x1, 3x3.
-        squeeze = self.conv(step.squeeze, name + SQUEEZE, source, squeeze_out)
-        branches = []
-        for branch, suffix in ((step.expand1x1, EXPAND1X1), (step.expand3x3, EXPAND3X3)):
-            post = branch.post
-            if post.quant is None:
-                post = Post(post.relu or step.post.relu, post.clip, post.clip_node, step.post.quant)
-                if step.post.clip:
-                    post.clip, post.clip_node = step.post.clip, step.post.clip_node
-            out = self.type_after(post, branch.output, branch.node)
-            branches.append(self.conv(branch, name + suffix, squeeze_out, out))
-        one, three = branches
-        a, b = one.output, three.output
-        if (a.bits, a.signed, a.frac) != (b.bits, b.signed, b.frac):
-            graph.fail(
-                step.node,
-                f"its branches are quantised differently ({_text(a)} and {_text(b)}); give both expand "
-                "convolutions one scale and one integer type",
-            )
-        output = TensorType(step.output, a.bits, a.signed, a.frac)
-        if step.post.quant is not None and self.type_after(step.post, step.output, step.node) != output:
-            kept = step.expand1x1.post.quant is None
-            again = self.type_after(step.post, step.output, step.node)
-            if not kept or (again.bits, again.frac) != (output.bits, output.frac):
-                graph.fail(
-                    step.node, f"is quantised again, from {_text(output)} to {_text(again)}; use one type"
+    def add(
+        self, step: AddStep, name: str, inputs: tuple[str, str], operands: tuple[TensorType, TensorType]
+    ) -> QAdd:
+        output = self.outputs[id(step)]
+        relu = any(node.op == "Relu" for node in step.post.nodes)
+        relu = relu or (any(x.signed for x in operands) and (self.post_of(step).relu or not output.signed))
+        return QAdd(name, inputs, operands, relu, output)
+
+    def concat(
+        self, step: ConcatStep, name: str, inputs: tuple[str, ...], operands: tuple[TensorType, ...]
+    ) -> QConcat:
+        first = operands[0]
+        for other in operands:
+            if replace(other, shape=first.shape) != first:
+                self.graph.fail(
+                    step.node,
+                    f"its branches are quantised differently ({_text(first)} and {_text(other)}); give all of them "
+                    "one scale and one integer type",
                 )
-        return QFire(name, squeeze, one, three, output)
+        output = replace(first, shape=step.output)
+        if step.post.relu and output.signed and any(not self._relu(x) for x in step.inputs):
+            self.graph.fail(step.node, "Relu stands behind a Concat; put it directly behind the convolution")
+        self.same_type(replace(step.post, relu=False), output, step.node)
+        return QConcat(name, inputs, operands, output)
 
-    def pool(self, step: PoolStep, name: str, source: TensorType) -> QMaxPool:
-        output = TensorType(step.output, source.bits, source.signed, source.frac)
+    def _relu(self, step: Step) -> bool:
+        return isinstance(step, ConvStep | AddStep) and self.post_of(step).relu
+
+    def pool(self, step: PoolStep, name: str, at: str, source: TensorType) -> QMaxPool:
+        output = replace(source, shape=step.output)
         self.same_type(step.post, output, step.node)
-        return QMaxPool(name, step.kernel, step.stride, step.pads, step.ceil, source, output)
+        return QMaxPool(name, (at,), step.kernel, step.stride, step.pads, step.ceil, source, output)
 
-    def same_type(self, post: Post, output: TensorType, node: Node) -> None:
-        """An error where a pool's output is quantised otherwise than its input."""
-        if post.relu and output.signed:
-            self.graph.fail(node, "Relu stands behind a pool; put it directly behind the convolution")
-        if post.quant is None:
-            return
-        frac = int(binary_points(self.graph, post.quant).reshape(-1)[0])
-        low, high = int_range(post.quant.bits, post.quant.signed)
-        if frac != output.frac or low > output.range[0] or high < output.range[1]:
-            self.graph.fail(
-                node, f"changes the integer type of its input ({_text(output)}); give both the same scale"
-            )
-
-    def average(self, step: AverageStep, name: str, source: TensorType) -> QGlobalAvgPool:
-        output = TensorType(step.output, source.bits, source.signed, source.frac)
+    def average(self, step: AverageStep, name: str, at: str, source: TensorType) -> QAvgPool:
+        output = replace(source, shape=step.output)
         if step.post.quant is not None:
             after = self.type_after(step.post, step.output, step.node)
             if after.frac < source.frac:
                 self.graph.fail(
                     step.node, f"drops bits: {_text(source)} to {_text(after)}; keep its input's scale"
                 )
-            if (after.bits, after.signed) != (source.bits, source.signed):
+            output = after
+            if after.signed and not source.signed:  # nothing is negative: a sign bit says nothing
+                output = replace(after, bits=after.bits - 1, signed=False)
+            if output.bits < source.bits or output.signed != source.signed:
                 self.graph.fail(
                     step.node, f"changes its type: {_text(source)} to {_text(after)}; keep its input's"
                 )
-            output = after
-        return QGlobalAvgPool(name, source, output)
+        return QAvgPool(name, (at,), step.kernel, step.stride, step.pads, source, output)
 
 
 def _text(t: TensorType) -> str:

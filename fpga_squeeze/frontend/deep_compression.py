@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
+from ..network.graph import IMAGE, AvgPool, Concat, Conv, FloatArray, FloatModel, Layer, MaxPool, Shape
 from .build import EXPAND1X1, EXPAND3X3, SQUEEZE
 from .names import Namer
 
@@ -176,17 +176,23 @@ def _float_conv(
     weight = np.zeros(stored.weights)
     weight[place] = values
     pads = (stored.pad,) * 4
-    return Conv(stored.name, weight.reshape(stored.shape), bias, stored.stride, pads, relu=True)
+    return Conv(stored.name, (IMAGE,), weight.reshape(stored.shape), bias, stored.stride, pads, relu=True)
 
 
 def _layers(convs: dict[str, Conv]) -> Iterator[Layer]:
-    """The chain of SqueezeNet v1.0 as Caffe has it: pools in ceil mode, ReLU behind every convolution."""
+    """SqueezeNet v1.0 as Caffe has it: pools in ceil mode, ReLU behind every convolution."""
     yield convs["conv1"]
-    yield MaxPool("pool1", 3, 2, (0, 0, 0, 0), True)
+    yield MaxPool("pool1", ("conv1",), (3, 3), 2, (0, 0, 0, 0), True)
+    at = "pool1"
     for stage in FIRES:
         name = f"fire{stage}"
-        yield Fire(name, *(convs[name + part] for part in (SQUEEZE, EXPAND1X1, EXPAND3X3)))
+        yield replace(convs[name + SQUEEZE], inputs=(at,))
+        for part in (EXPAND1X1, EXPAND3X3):
+            yield replace(convs[name + part], inputs=(name + SQUEEZE,))
+        yield Concat(name, (name + EXPAND1X1, name + EXPAND3X3))
+        at = name
         if stage in POOLED:
-            yield MaxPool(f"pool{stage}", 3, 2, (0, 0, 0, 0), True)
-    yield convs["conv10"]
-    yield GlobalAvgPool("pool10")
+            at = f"pool{stage}"
+            yield MaxPool(at, (name,), (3, 3), 2, (0, 0, 0, 0), True)
+    yield replace(convs["conv10"], inputs=(at,))
+    yield AvgPool("pool10", ("conv10",), (15, 15), 1, (0, 0, 0, 0))

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..network.graph import FloatArray, Pads, Shape, conv_output_size
+from ..network.graph import FloatArray, Pads, Shape, Window, window_output
 from .onnx_file import Constant, Node, OnnxGraph
 
 NO_PADS: Pads = (0, 0, 0, 0)
-KERNELS = (1, 3, 5, 7)
-"""Sides of the convolutions that there are tests for, in pixels."""
+LARGEST = 11
+"""Longest side of a convolution, in pixels: what AlexNet begins with."""
 
 
 def _pair(graph: OnnxGraph, node: Node, key: str, default: int) -> int:
@@ -21,7 +21,20 @@ def _pair(graph: OnnxGraph, node: Node, key: str, default: int) -> int:
     return values[0]
 
 
-def _auto_pads(graph: OnnxGraph, node: Node, x: Shape, kernel: int, stride: int) -> Pads:
+def _window(graph: OnnxGraph, node: Node) -> Window:
+    """``kernel_shape`` of a pooling node."""
+    values = [int(v) for v in node.attrs.get("kernel_shape", ())]
+    if len(values) != 2 or min(values) < 1:
+        graph.fail(node, f"has kernel_shape {values}; rows and columns are needed: export the model again")
+    return values[0], values[1]
+
+
+def _undilated(graph: OnnxGraph, node: Node) -> None:
+    if any(int(v) != 1 for v in node.attrs.get("dilations", ())):
+        graph.fail(node, f"has dilations {list(node.attrs['dilations'])}; only 1 is supported")
+
+
+def _auto_pads(graph: OnnxGraph, node: Node, x: Shape, kernel: Window, stride: int) -> Pads:
     """Padding from ``pads`` or ``auto_pad``, as (top, left, bottom, right)."""
     mode = node.attrs.get("auto_pad", b"NOTSET")
     mode = mode.decode() if isinstance(mode, bytes) else str(mode)
@@ -35,8 +48,8 @@ def _auto_pads(graph: OnnxGraph, node: Node, x: Shape, kernel: int, stride: int)
     if mode not in ("SAME_UPPER", "SAME_LOWER"):
         graph.fail(node, f"has auto_pad {mode}; use NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     sides = []
-    for size in (x.height, x.width):
-        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    for size, side in zip((x.height, x.width), kernel, strict=True):
+        total = max((-(-size // stride) - 1) * stride + side - size, 0)
         half = total // 2
         sides.append((half, total - half) if mode == "SAME_UPPER" else (total - half, half))
     (top, bottom), (left, right) = sides
@@ -63,7 +76,7 @@ def padded(x: Shape, pads: Pads) -> Shape:
 def conv_geometry(
     graph: OnnxGraph, node: Node, x: Shape, before: Pads
 ) -> tuple[Constant, FloatArray, int, Pads, Shape]:
-    """(weight [O, I, K, K], bias [O], stride, pads, output) of a Conv on ``x``; ``before`` is a Pad node's
+    """(weight [O, I, Kh, Kw], bias [O], stride, pads, output) of a Conv on ``x``; ``before`` is a Pad node's
     border."""
     weight = graph.constant(node, 1, "weights")
     if weight is None:
@@ -73,26 +86,24 @@ def conv_geometry(
         graph.fail(node, f"has weights of shape {list(shape)}; only two-dimensional convolution is supported")
     if int(node.attrs.get("group", 1)) != 1:
         graph.fail(node, f"has {node.attrs['group']} groups; only group 1 is supported")
-    if any(int(v) != 1 for v in node.attrs.get("dilations", ())):
-        graph.fail(node, f"has dilations {list(node.attrs['dilations'])}; only 1 is supported")
-    kernel = int(shape[2])
-    if shape[2] != shape[3] or kernel not in KERNELS:
-        graph.fail(node, f"has a {shape[2]}x{shape[3]} kernel; 1x1, 3x3, 5x5 and 7x7 are supported")
-    if [int(v) for v in node.attrs.get("kernel_shape", (kernel, kernel))] != [kernel, kernel]:
-        graph.fail(
-            node, f"says kernel_shape {list(node.attrs['kernel_shape'])} but has {kernel}x{kernel} weights"
-        )
+    _undilated(graph, node)
+    kernel = int(shape[2]), int(shape[3])
+    size = f"{kernel[0]}x{kernel[1]}"
+    if not 1 <= min(kernel) <= max(kernel) <= LARGEST:
+        graph.fail(node, f"has a {size} kernel; sides of 1 to {LARGEST} are supported")
+    if tuple(int(v) for v in node.attrs.get("kernel_shape", kernel)) != kernel:
+        graph.fail(node, f"says kernel_shape {list(node.attrs['kernel_shape'])} but has {size} weights")
     if shape[1] != x.channels:
         graph.fail(node, f"has weights for {shape[1]} input channels but its input is {x}")
     stride = _pair(graph, node, "strides", 1)
     if stride not in (1, 2):
         graph.fail(node, f"has stride {stride}; 1 and 2 are supported")
     pads = add_pads(before, _auto_pads(graph, node, padded(x, before), kernel, stride))
-    if max(pads) > max(1, kernel - 1):
-        graph.fail(
-            node,
-            f"is padded by {max(pads)} pixels; at most {max(1, kernel - 1)} make sense for {kernel}x{kernel}",
-        )
+    for side, ends in zip(kernel, (pads[0::2], pads[1::2]), strict=True):
+        if max(ends) > max(1, side - 1):
+            graph.fail(
+                node, f"is padded by {max(ends)} pixels; at most {max(1, side - 1)} make sense for {size}"
+            )
     bias = graph.constant(node, 2, "bias")
     offsets = np.zeros(shape[0]) if bias is None else np.asarray(bias.value, dtype=np.float64).reshape(-1)
     if offsets.shape != (shape[0],):
@@ -100,45 +111,59 @@ def conv_geometry(
     for what, values in (("weights", np.asarray(weight.value, dtype=np.float64)), ("bias", offsets)):
         if not np.all(np.isfinite(values)):
             graph.fail(node, f"its {what} hold NaN or infinity; train or export the model again")
-    t, left, b, r = pads
-    out = Shape(
-        int(shape[0]),
-        conv_output_size(x.height, kernel, stride, t, b),
-        conv_output_size(x.width, kernel, stride, left, r),
-    )
+    out = window_output(int(shape[0]), x, kernel, stride, pads)
     return weight, offsets, stride, pads, check_output(graph, node, x, out)
 
 
-def pool_geometry(graph: OnnxGraph, node: Node, x: Shape, before: Pads) -> tuple[int, int, Pads, bool, Shape]:
-    """(kernel, stride, pads, ceil, output) of a MaxPool on ``x``; ``before`` is a Pad node's border."""
-    if "kernel_shape" not in node.attrs:
-        graph.fail(node, "has no kernel_shape; export the model again")
-    kernel = _pair(graph, node, "kernel_shape", 1)
+def is_window_sum(graph: OnnxGraph, node: Node, x: Shape) -> bool:
+    """Whether a Conv adds up windows of every channel by itself, for a Div behind it: one group a channel, all weights
+    one, no bias."""
+    users = graph.users.get(node.outputs[0], [])
+    weight = graph.constants.get(node.inputs[1]) if len(node.inputs) == 2 else None
+    groups = int(node.attrs.get("group", 1))
+    shape = () if weight is None else weight.value.shape
+    return (
+        weight is not None
+        and groups == x.channels
+        and len(shape) == 4
+        and shape[:2] == (groups, 1)
+        and [user.op for user in users] == ["Div"]
+        and weight.ints is None
+        and bool(np.all(weight.value == 1))
+    )
+
+
+def window_sum_geometry(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, int, Pads, Shape]:
+    """(window, stride, pads, output) of a Conv of ones on ``x``."""
+    _undilated(graph, node)
+    weight = graph.constant(node, 1, "weights")
+    assert weight is not None
+    kernel = int(weight.value.shape[2]), int(weight.value.shape[3])
     stride = _pair(graph, node, "strides", 1)
-    if any(int(v) != 1 for v in node.attrs.get("dilations", ())):
-        graph.fail(node, f"has dilations {list(node.attrs['dilations'])}; only 1 is supported")
-    if kernel not in (stride, stride + 1) or kernel < 2:
-        graph.fail(
-            node,
-            f"pools {kernel}x{kernel} with stride {stride}; the kernel must be the stride or one larger",
-        )
+    pads = _small_pads(graph, node, _auto_pads(graph, node, x, kernel, stride), kernel)
+    return kernel, stride, pads, check_output(graph, node, x, window_output(x.channels, x, kernel, stride, pads))
+
+
+def _small_pads(graph: OnnxGraph, node: Node, pads: Pads, kernel: Window) -> Pads:
+    """``pads``, or an error where a window could lie in them alone."""
+    for side, ends in zip(kernel, (pads[0::2], pads[1::2]), strict=True):
+        if max(ends) >= side:
+            graph.fail(node, f"is padded by {max(ends)} pixels, not less than its kernel {side}; use less padding")
+    return pads
+
+
+def pool_geometry(graph: OnnxGraph, node: Node, x: Shape, before: Pads) -> tuple[Window, int, Pads, bool, Shape]:
+    """(kernel, stride, pads, ceil, output) of a MaxPool on ``x``; ``before`` is a Pad node's border."""
+    kernel = _window(graph, node)
+    stride = _pair(graph, node, "strides", 1)
+    _undilated(graph, node)
+    if stride < 1:
+        graph.fail(node, f"has stride {stride}; 1 or more is needed")
     own = _auto_pads(graph, node, padded(x, before), kernel, stride)
-    pads = add_pads(before, own)
-    if max(pads) >= kernel:
-        graph.fail(
-            node, f"is padded by {max(pads)} pixels, not less than its kernel {kernel}; use less padding"
-        )
+    pads = _small_pads(graph, node, add_pads(before, own), kernel)
     ceil = bool(node.attrs.get("ceil_mode", 0))
-
-    def size(shape: Shape, p: Pads) -> Shape:
-        return Shape(
-            x.channels,
-            conv_output_size(shape.height, kernel, stride, p[0], p[2], ceil),
-            conv_output_size(shape.width, kernel, stride, p[1], p[3], ceil),
-        )
-
-    out = check_output(graph, node, x, size(x, pads))
-    if out != size(padded(x, before), own):
+    out = check_output(graph, node, x, window_output(x.channels, x, kernel, stride, pads, ceil))
+    if out != window_output(x.channels, padded(x, before), kernel, stride, own, ceil):
         graph.fail(node, "the Pad in front of it adds a window of padding only; use less padding")
     return kernel, stride, pads, ceil, out
 
@@ -170,24 +195,39 @@ def pad_geometry(graph: OnnxGraph, node: Node) -> Pads:
     return (full[2], full[3], full[6], full[7])
 
 
-def check_average(graph: OnnxGraph, node: Node, x: Shape) -> None:
-    """An error unless ``node`` averages (or ReduceSum: sums) over all rows and all columns of ``x``, and only
-    those."""
-    if node.op == "GlobalAveragePool":
-        return
+def average_geometry(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, int, Pads, Shape]:
+    """(window, stride, pads, output) of a node that averages (or ReduceSum: sums) ``x``."""
+    whole = (x.height, x.width)
     if node.op == "AveragePool":
-        kernel = [int(v) for v in node.attrs.get("kernel_shape", ())]
-        pads = _auto_pads(graph, node, x, max(kernel, default=1), 1) if len(set(kernel)) == 1 else NO_PADS
-        if kernel != [x.height, x.width] or any(pads) or any(int(v) for v in node.attrs.get("pads", ())):
-            graph.fail(
-                node,
-                f"averages windows of {kernel} on a {x.height}x{x.width} map; use the whole map",
-            )
-        return
-    axes = graph.integers(node, 1, "axes")
-    axes = axes if axes is not None else [int(v) for v in node.attrs.get("axes", ())]
-    if sorted(a % 4 for a in axes) != [2, 3]:
-        graph.fail(node, f"reduces axes {axes}; only rows and columns together (2, 3) are supported")
+        return _windowed_average(graph, node, x)
+    if node.op != "GlobalAveragePool":
+        axes = graph.integers(node, 1, "axes")
+        axes = axes if axes is not None else [int(v) for v in node.attrs.get("axes", ())]
+        if sorted(a % 4 for a in axes) != [2, 3]:
+            graph.fail(node, f"reduces axes {axes}; only rows and columns together (2, 3) are supported")
+    return whole, 1, NO_PADS, Shape(x.channels, 1, 1)
+
+
+def _windowed_average(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, int, Pads, Shape]:
+    kernel = _window(graph, node)
+    _undilated(graph, node)
+    if kernel == (x.height, x.width) and not any(int(v) for v in node.attrs.get("pads", ())):
+        stride = 1  # there is one window only
+    else:
+        stride = _pair(graph, node, "strides", 1)
+    if stride < 1:
+        graph.fail(node, f"has stride {stride}; 1 or more is needed")
+    pads = _small_pads(graph, node, _auto_pads(graph, node, x, kernel, stride), kernel)
+    if any(pads) and not node.attrs.get("count_include_pad", 0):
+        graph.fail(
+            node,
+            f"averages padded windows of {list(kernel)} without counting the padding; only count_include_pad=1 is "
+            "supported",
+        )
+    out = check_output(graph, node, x, window_output(x.channels, x, kernel, stride, pads))
+    if node.attrs.get("ceil_mode", 0) and out != window_output(x.channels, x, kernel, stride, pads, True):
+        graph.fail(node, "averages windows that reach over the map (ceil_mode); only floor mode is supported")
+    return kernel, stride, pads, out
 
 
 def image_shape(graph: OnnxGraph) -> Shape:

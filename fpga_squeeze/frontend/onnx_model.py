@@ -1,11 +1,13 @@
-"""Walks an ONNX graph from the image to the logits and recognises the layers of a SqueezeNet on the way."""
+"""Walks an ONNX graph from the image to the logits and recognises layers on the way: a graph of Conv, MaxPool, average
+pools, Add and Concat, and what stands between them."""
 
 from __future__ import annotations
 
+import heapq
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network.graph import FloatModel, Pads, QModel, Shape
@@ -14,21 +16,32 @@ from .build_quantised import build_quantised
 from .geometry import (
     NO_PADS,
     add_pads,
-    check_average,
+    average_geometry,
     conv_geometry,
     image_shape,
+    is_window_sum,
     pad_geometry,
     pool_geometry,
+    window_sum_geometry,
 )
-from .onnx_file import Constant, Node, OnnxGraph, Scale, read_graph, read_scale
-from .steps import AverageStep, ConvStep, FireStep, PoolStep, Post, Step
+from .onnx_file import Node, OnnxGraph, Scale, read_graph, read_scale
+from .steps import (
+    AddStep,
+    AverageStep,
+    ConcatStep,
+    ConvStep,
+    InputStep,
+    LayerStep,
+    PoolStep,
+    Post,
+    Step,
+    never_negative,
+)
 
 ADVICE = {
-    "Add": "bypass connections and other sums are not supported",
-    "Sum": "bypass connections and other sums are not supported",
     "BatchNormalization": "fold it into the convolution before exporting",
-    "Gemm": "fully connected layers are not supported; SqueezeNet ends in a 1x1 convolution",
-    "MatMul": "fully connected layers are not supported; SqueezeNet ends in a 1x1 convolution",
+    "Gemm": "fully connected layers are not supported; write them as 1x1 convolutions",
+    "MatMul": "fully connected layers are not supported; write them as 1x1 convolutions",
     "QLinearConv": "export the quantised model in QDQ format (QuantizeLinear/DequantizeLinear)",
     "Transpose": "export the model with its input as [N, C, H, W]",
     "LeakyRelu": "only Relu is supported as activation",
@@ -39,8 +52,14 @@ ADVICE = {
 }
 AVERAGES = ("GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum")
 TAIL = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Softmax", "LogSoftmax")
+ONE_INPUT = ("Conv", "MaxPool", "Relu", "Clip", "Pad", "QuantizeLinear", "DequantizeLinear", *AVERAGES, *TAIL)
+"""Operators whose first input is a map; what else they read is constant, or a computed shape."""
+SAME_SHAPE = ("BatchNormalization", "LeakyRelu", "Sigmoid", "HardSwish", "HardSigmoid", "Elu", "PRelu", "Tanh")
+"""Operators that are refused but hide nothing of what stands behind them."""
 UNLIMITED = 3e38
 """Clip bounds beyond this are the exporter's way to say none."""
+MOST_REASONS = 8
+"""Reasons told at once; the others are counted."""
 
 
 def read_onnx(path: str | Path) -> FloatModel | QModel:
@@ -50,7 +69,7 @@ def read_onnx(path: str | Path) -> FloatModel | QModel:
         walk = _Walk(graph)
         walk.run()
         if walk.quantised:
-            return build_quantised(graph, walk.input, walk.input_scale, walk.steps)
+            return build_quantised(graph, walk.input, walk.steps)
         return build_float(graph, walk.input, walk.steps)
     except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         # Attributes of a wrong type or length, as damaged files have them; onnx itself checks none of that.
@@ -60,270 +79,272 @@ def read_onnx(path: str | Path) -> FloatModel | QModel:
         ) from error
 
 
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """A tensor of the file: what ``step`` gives, and what stands between the two.
+
+    pads, pad_value   of Pad and Sub nodes that still have to be folded into what follows, the last of them ``border``
+    flat              behind a reshaping node, where only the logits may come
+    softmax           behind a softmax, where a scale is no longer that of the logits
+    """
+
+    step: Step
+    pads: Pads = NO_PADS
+    pad_value: np.ndarray | None = None
+    border: Node | None = None
+    flat: bool = False
+    softmax: bool = False
+
+
+def _data_inputs(graph: OnnxGraph, node: Node) -> list[str]:
+    """The tensors that ``node`` computes with, those known beforehand left out."""
+    names = node.inputs[:1] if node.op in ONE_INPUT else node.inputs
+    return [name for name in names if name and name not in graph.constants]
+
+
+def _ordered(graph: OnnxGraph) -> list[Node]:
+    """The nodes that the output depends on, each behind those it reads, otherwise as the file has them."""
+    maker = {name: node for node in graph.nodes for name in node.outputs if name}
+    place = {id(node): i for i, node in enumerate(graph.nodes)}
+    live: dict[int, Node] = {}
+    waiting = [maker[graph.output]] if graph.output in maker else []
+    while waiting:
+        node = waiting.pop()
+        if id(node) in live:
+            continue
+        live[id(node)] = node
+        if not node.inputs:
+            graph.fail(node, "is part of a loop or has no input; export the model again")
+        for name in _data_inputs(graph, node):
+            if name in maker:
+                waiting.append(maker[name])
+            elif name != graph.input.name:
+                graph.fail(node, f"reads tensor {name}, which no node gives; export the model again")
+    missing = {
+        key: len({id(maker[name]) for name in _data_inputs(graph, node) if name in maker})
+        for key, node in live.items()
+    }
+    readers: dict[int, list[Node]] = {}
+    for node in live.values():
+        for key in {id(maker[name]) for name in _data_inputs(graph, node) if name in maker}:
+            readers.setdefault(key, []).append(node)
+    ready = [place[key] for key, count in missing.items() if not count]
+    heapq.heapify(ready)
+    out: list[Node] = []
+    while ready:
+        node = graph.nodes[heapq.heappop(ready)]
+        out.append(node)
+        for reader in readers.get(id(node), []):
+            missing[id(reader)] -= 1
+            if not missing[id(reader)]:
+                heapq.heappush(ready, place[id(reader)])
+    if len(out) < len(live):
+        stuck = min((node for node in live.values() if missing[id(node)]), key=lambda n: place[id(n)])
+        graph.fail(stuck, "is part of a loop or has no input; export the model again")
+    return out
+
+
 class _Walk:
-    """One pass along the graph; ``at`` is the tensor reached, ``shape`` its size, ``steps`` the layers behind
-    it."""
+    """One pass along the graph; ``maps`` are the tensors reached by name (None: behind something refused), ``steps`` the
+    layers in order."""
 
     def __init__(self, graph: OnnxGraph) -> None:
         self.graph = graph
-        self.input = self.shape = image_shape(graph)
-        self.at = graph.input.name
-        self.steps: list[Step] = []
-        self.input_scale: Scale | None = None
-        self.order: np.ndarray | None = (
-            None  # position in the file of each channel, after a Concat of 3x3 before 1x1
-        )
+        self.input = InputStep(Post(), image_shape(graph))
+        self.maps: dict[str, _Map | None] = {graph.input.name: _Map(self.input)}
+        self.steps: list[LayerStep] = []
         self.quantised = any(node.op == "QuantizeLinear" for node in graph.nodes)
-        self.seen: set[int] = set()
+        self.order = _ordered(graph)
+        self.readers: dict[str, list[Node]] = {}
+        for node in self.order:
+            for name in dict.fromkeys(_data_inputs(graph, node)):
+                self.readers.setdefault(name, []).append(node)
+        self.dividers: dict[int, AverageStep] = {}  # Div nodes behind a sum, with the average both make
+        self.halves: dict[int, Scale] = {}  # DequantizeLinear nodes behind their QuantizeLinear, with its scale
 
     def run(self) -> None:
-        """Walk to the output; raises FpgaSqueezeError where it leads through anything else than a
-        SqueezeNet."""
-        graph = self.graph
-        post = self.post()
-        if post.relu or post.clip:
-            graph.fail(post.nodes[0], "stands before the first layer; take it out of the graph")
-        self.input_scale = post.quant
-        while not (self.at == graph.output or (self.steps and isinstance(self.steps[-1], AverageStep))):
-            users = self.users(self.at)
-            if self.steps and (self.shape.height, self.shape.width) == (1, 1) and users[-1].op in TAIL:
-                break  # one pixel: its average is itself
-            if len(users) > 1:
-                self.fire(users)
-            else:
-                self.layer(users[0])
-        if not self.steps:
+        """Walk to the output; raises FpgaSqueezeError with every reason why the network cannot be represented."""
+        graph, reasons = self.graph, list[str]()
+        for node in self.order:
+            names = _data_inputs(graph, node)
+            maps = [self.maps.get(name) for name in names]
+            known = [x for x in maps if x is not None]
+            try:
+                result = self.node(node, known) if len(known) == len(maps) else self.unknown(node)
+            except FpgaSqueezeError as error:
+                reasons.append(str(error).removeprefix(f"{graph.path}: "))
+                result = known[0] if node.op in SAME_SHAPE and known else None
+            for name in node.outputs:
+                self.maps[name] = result
+        end = self.maps.get(graph.output)
+        if not reasons and (end is None or not self.steps):
             graph.fail(None, "has no layers between input and output; give a SqueezeNet")
-        if not isinstance(self.steps[-1], AverageStep):
-            if (self.shape.height, self.shape.width) != (1, 1):
-                graph.fail(None, f"ends in a {self.shape} map; a SqueezeNet ends in a global average pool")
-            self.steps.append(AverageStep(None, Post(), self.shape))
-        self.tail()
-        if self.order is not None:
-            fire = next(s for s in reversed(self.steps) if isinstance(s, FireStep))
-            graph.fail(
-                fire.node, "joins 3x3 before 1x1 and no convolution follows that could absorb the order"
-            )
+        if end is not None and not reasons:
+            shape = end.step.output
+            if (shape.height, shape.width) != (1, 1):
+                graph.fail(None, f"ends in a {shape} map; a SqueezeNet ends in a global average pool")
+        if reasons:
+            more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
+            raise FpgaSqueezeError(f"{graph.path}: {'; '.join(reasons[:MOST_REASONS])}{more}")
 
-    def users(self, tensor: str) -> list[Node]:
-        """The nodes that read ``tensor``; an error where nothing does."""
-        users = self.graph.users.get(tensor, [])
-        if not users:
-            self.graph.fail(
-                None, f"tensor {tensor} is read by no node and is not the output; export the model again"
-            )
-        return users
-
-    def visit(self, node: Node) -> Node:
-        """Mark ``node`` as passed; an error on the second time."""
-        if id(node) in self.seen or not node.inputs:
-            self.graph.fail(node, "is part of a loop or has no input; export the model again")
-        self.seen.add(id(node))
-        return node
+    def unknown(self, node: Node) -> None:
+        """A node behind one that was refused: only whether its operator is known can be told."""
+        if node.op not in (*ONE_INPUT, "Add", "Sum", "Concat", "Div", "Sub"):
+            self.unsupported(node)
 
     def unsupported(self, node: Node) -> None:
         advice = ADVICE.get(
-            node.op, "a SqueezeNet is made of Conv, Relu, MaxPool, Concat and an average pool"
+            node.op, "a network is made of Conv, Relu, MaxPool, average pools, Concat and Add"
         )
         self.graph.fail(node, f"this operator is not supported here; {advice}")
 
     # ---------------------------------------------------------------------------------------------- layers
 
-    def layer(self, node: Node) -> None:
-        """One node that alone reads the current tensor."""
-        if node.op == "Conv" or (node.op == "Sub" and self.quantised and not self.steps) or node.op == "Pad":
-            target, pads, pad_value = self.lead_in(node)
-            if target.op == "MaxPool":
-                self.pool(target, pads)
-            else:
-                self.steps.append(self.conv(target, pads, pad_value))
-        elif node.op == "MaxPool":
-            self.pool(node, NO_PADS)
-        elif node.op in AVERAGES:
-            self.average(node)
-        elif node.op in TAIL:
-            self.graph.fail(node, "stands before the global average pool; a SqueezeNet ends in one")
-        else:
-            self.unsupported(node)
-
-    def lead_in(self, node: Node) -> tuple[Node, Pads, np.ndarray | None]:
-        """Through Sub and Pad to the layer behind them: (that node, border, what Sub takes away per
-        channel)."""
-        pads, pad_value = NO_PADS, None
-        while node.op in ("Sub", "Pad"):
-            self.visit(node)
-            if node.op == "Sub":
-                if self.steps or pad_value is not None or any(pads) or node.inputs[0] != self.at:
-                    self.unsupported(node)
-                pad_value = self.channel_constant(node)
-            else:
-                pads = add_pads(pads, pad_geometry(self.graph, node))
-            users = self.users(node.outputs[0])
-            allowed = ("Pad", "Conv") if pad_value is not None else ("Pad", "Conv", "MaxPool")
-            if len(users) != 1 or users[0].op not in allowed:
-                self.graph.fail(
-                    node, f"leads to {users[0]}; it can only be folded into a convolution or max pool"
+    def node(self, node: Node, maps: list[_Map]) -> _Map | None:
+        """What the node's output is; a new layer is kept in ``steps``."""
+        graph = self.graph
+        if not maps:
+            graph.fail(node, "is part of a loop or has no input; export the model again")
+        x = maps[0]
+        behind_flat = ("QuantizeLinear", "DequantizeLinear", *TAIL)
+        for each in maps:
+            if each.flat and node.op not in behind_flat and id(node) not in self.dividers:
+                self.unsupported(node)
+            if each.border and node.op not in ("Pad", "Conv", *(() if each.pad_value is not None else ("MaxPool",))):
+                graph.fail(
+                    each.border, f"leads to {node}; it can only be folded into a convolution or max pool"
                 )
-            self.at = node.outputs[0]
-            node = users[0]
-        return node, pads, pad_value
+        if id(node) in self.dividers:
+            return _Map(self.dividers[id(node)], flat=x.flat)
+        if node.op == "Conv":
+            return self.window_sum(node, x) if is_window_sum(graph, node, x.step.output) else self.conv(node, x)
+        if node.op in ("Sub", "Pad"):
+            return self.lead_in(node, x)
+        if node.op == "MaxPool":
+            return self.pool(node, x)
+        if node.op in AVERAGES:
+            return self.average(node, x)
+        if node.op in ("Add", "Sum", "Concat"):
+            return self.join(node, maps)
+        if node.op in ("Relu", "Clip"):
+            return self.activation(node, x)
+        if node.op == "QuantizeLinear":
+            return self.quantise(node, x)
+        if node.op == "DequantizeLinear":
+            return self.dequantise(node, x)
+        if node.op in TAIL:
+            return self.tail(node, x)
+        self.unsupported(node)
+        return None
 
-    def channel_constant(self, node: Node) -> np.ndarray:
+    def keep(self, step: LayerStep) -> _Map:
+        self.steps.append(step)
+        return _Map(step)
+
+    def lead_in(self, node: Node, x: _Map) -> _Map:
+        """Sub and Pad, which the layer behind them takes in."""
+        if node.op == "Pad":
+            return replace(x, pads=add_pads(x.pads, pad_geometry(self.graph, node)), border=node)
+        first = self.quantised and x.step is self.input
+        if not first or x.pad_value is not None or any(x.pads) or node.inputs[0] in self.graph.constants:
+            self.unsupported(node)
+        return replace(x, pad_value=self.channel_constant(node, x.step.output), border=node)
+
+    def channel_constant(self, node: Node, shape: Shape) -> np.ndarray:
         """The constant that ``node`` subtracts, float64 [C]."""
         constant = self.graph.constant(node, 1, "mean")
         value = None if constant is None else np.asarray(constant.value, dtype=np.float64)
-        channels = self.shape.channels
+        channels = shape.channels
         if value is None or not (value.size == 1 or value.shape in ((channels, 1, 1), (1, channels, 1, 1))):
             self.graph.fail(
                 node, f"subtracts something else than one number per channel [1, {channels}, 1, 1]"
             )
         return np.array(np.broadcast_to(value.reshape(-1), (channels,)))
 
-    def conv(
-        self, node: Node, pads: Pads, pad_value: np.ndarray | None = None, branch: bool = False
-    ) -> ConvStep:
-        """A Conv on the current tensor and what follows it; moves on unless it is a ``branch``."""
-        self.visit(node)
-        weight, bias, stride, pads, out = conv_geometry(self.graph, node, self.shape, pads)
-        if self.order is not None and not branch:
-            ints = None if weight.ints is None else weight.ints[:, self.order]
-            weight = Constant(weight.value[:, self.order], ints, weight.scale)
-            self.order = None
-        self.at = node.outputs[0]
-        post = self.post()
-        if not branch:
-            self.shape = out
-        return ConvStep(node, weight, bias, stride, pads, post, out, pad_value)
+    def conv(self, node: Node, x: _Map) -> _Map:
+        weight, bias, stride, pads, out = conv_geometry(self.graph, node, x.step.output, x.pads)
+        return self.keep(ConvStep(node, [x.step], weight, bias, stride, pads, Post(), out, x.pad_value))
 
-    def pool(self, node: Node, pads: Pads) -> None:
-        self.visit(node)
+    def pool(self, node: Node, x: _Map) -> _Map:
         if len(node.outputs) > 1 and node.outputs[1] and self.graph.users.get(node.outputs[1]):
             self.graph.fail(node, "its indices are used; only the maximum is supported")
-        if any(pads) and not self.never_negative():
+        if any(x.pads) and not never_negative(x.step):
             self.graph.fail(node, "the Pad in front of it puts zeros beside values that may be negative")
-        kernel, stride, own, ceil, self.shape = pool_geometry(self.graph, node, self.shape, pads)
-        self.at = node.outputs[0]
-        self.steps.append(PoolStep(node, kernel, stride, own, ceil, self.post(), self.shape))
+        kernel, stride, own, ceil, out = pool_geometry(self.graph, node, x.step.output, x.pads)
+        return self.keep(PoolStep(node, [x.step], kernel, stride, own, ceil, Post(), out))
 
-    def never_negative(self) -> bool:
-        """Whether the current tensor comes out of a ReLU."""
-        last = next((s for s in reversed(self.steps) if not isinstance(s, PoolStep)), None)
-        match last:
-            case FireStep():
-                return last.post.relu or all(_unsigned(c.post) for c in (last.expand1x1, last.expand3x3))
-            case ConvStep() | AverageStep():
-                return _unsigned(last.post)
-            case None:
-                return False
-            case _:
-                assert_never(last)
-
-    def average(self, node: Node) -> None:
-        self.visit(node)
-        check_average(self.graph, node, self.shape)
-        self.at = node.outputs[0]
+    def average(self, node: Node, x: _Map) -> _Map:
+        kernel, stride, pads, out = average_geometry(self.graph, node, x.step.output)
+        step = AverageStep(node, [x.step], kernel, stride, pads, Post(), out)
         if node.op == "ReduceSum":
-            users = self.graph.users.get(self.at, [])
-            divides = len(users) == 1 and users[0].op == "Div"
-            divisor = self.graph.constant(users[0], 1, "divisor") if divides else None
-            count = self.shape.height * self.shape.width
-            if divisor is None or divisor.value.size != 1 or float(divisor.value.ravel()[0]) != count:
-                self.graph.fail(node, f"sums the map; only an average is supported: divide by {count} next")
-            self.at = self.visit(users[0]).outputs[0]
-        self.shape = Shape(self.shape.channels, 1, 1)
-        self.steps.append(AverageStep(node, self.post(), self.shape))
+            self.divided(node, step)
+        flat = node.op.startswith("Reduce") and not node.attrs.get("keepdims", 1)
+        return replace(self.keep(step), flat=flat)
 
-    # ----------------------------------------------------------------------------------------- Fire modules
+    def window_sum(self, node: Node, x: _Map) -> _Map:
+        """A convolution of each channel with ones, and a division: how our own export writes an exact average."""
+        kernel, stride, pads, out = window_sum_geometry(self.graph, node, x.step.output)
+        step = AverageStep(node, [x.step], kernel, stride, pads, Post(), out)
+        self.divided(node, step)
+        return self.keep(step)
 
-    def fire(self, users: list[Node]) -> None:
-        """Two convolutions that read the last one and meet in a Concat."""
-        graph = self.graph
-        for node in users:
-            if node.op not in ("Conv", "Pad"):
-                if node.op not in ("MaxPool", *AVERAGES):
-                    self.unsupported(node)
-                graph.fail(
-                    node,
-                    f"reads tensor {self.at} beside {users[0].name or users[0].op}; only Fire modules branch",
-                )
-        if len(users) != 2 or not self.steps or not isinstance(self.steps[-1], ConvStep):
-            graph.fail(
-                users[0], f"tensor {self.at} branches into {len(users)}; only a Fire's squeeze may, into two"
-            )
-        squeeze = self.steps[-1]
-        if squeeze.weight.value.shape[2] != 1 or squeeze.stride != 1 or any(squeeze.pads):
-            graph.fail(squeeze.node, "a Fire's squeeze must be 1x1 with stride 1 and no padding")
-        start, shape = self.at, self.shape
-        ends: dict[str, ConvStep] = {}
-        for user in users:
-            self.at = start
-            target, pads, _ = self.lead_in(user)
-            if target.op != "Conv":
-                graph.fail(target, "stands in a Fire module; its branches are convolutions")
-            step = self.conv(target, pads, branch=True)
-            ends[self.at] = step
-        join = self._join(list(ends))
-        order = [ends[name] for name in join.inputs]
-        kernels = [step.weight.value.shape[2] for step in order]
-        if sorted(kernels) != [1, 3]:
-            graph.fail(
-                join, f"joins {kernels[0]}x{kernels[0]} and {kernels[1]}x{kernels[1]}; a Fire has 1x1 and 3x3"
-            )
-        for step, kernel in zip(order, kernels, strict=True):
-            if step.stride != 1 or step.pads != (kernel // 2,) * 4:
-                graph.fail(
-                    step.node,
-                    f"has stride {step.stride} and pads {list(step.pads)}; a Fire keeps the map's size",
-                )
-        one, three = sorted(order, key=lambda s: s.weight.value.shape[2])
-        n1, n3 = one.output.channels, three.output.channels
-        if kernels[0] == 3:
-            self.order = np.concatenate([np.arange(n3, n3 + n1), np.arange(n3)])
-        self.at = self.visit(join).outputs[0]
-        self.shape = Shape(n1 + n3, shape.height, shape.width)
-        self.steps[-1] = FireStep(join, squeeze, one, three, self.post(), self.shape)
+    def divided(self, node: Node, step: AverageStep) -> None:
+        """An error unless a division by the pixels of the window follows the sum ``node``."""
+        users = self.readers.get(node.outputs[0], [])
+        count = step.kernel[0] * step.kernel[1]
+        divides = len(users) == 1 and users[0].op == "Div"
+        divisor = self.graph.constant(users[0], 1, "divisor") if divides else None
+        if divisor is None or divisor.value.size != 1 or float(divisor.value.ravel()[0]) != count:
+            self.graph.fail(node, f"sums the map; only an average is supported: divide by {count} next")
+        self.dividers[id(users[0])] = step
 
-    def _join(self, ends: list[str]) -> Node:
-        """The Concat over channels in which both branches meet."""
-        graph = self.graph
-        users = [self.users(end) for end in ends]
-        for nodes in users:
-            for node in nodes:
-                if node.op != "Concat":
-                    self.unsupported(node)
-        join = users[0][0]
-        if any(nodes != [join] for nodes in users):
-            graph.fail(join, f"the branches {ends[0]} and {ends[-1]} do not meet in one Concat")
-        if sorted(join.inputs) != sorted(ends):
-            graph.fail(join, f"joins {len(join.inputs)} tensors; a Fire joins its two expand branches")
-        if int(join.attrs.get("axis", 1)) not in (1, -3):
-            graph.fail(join, f"joins along axis {join.attrs['axis']}; only channels (1) are supported")
-        return join
+    def join(self, node: Node, maps: list[_Map]) -> _Map:
+        """Sums of two maps, and concatenations over channels."""
+        graph, shapes = self.graph, [x.step.output for x in maps]
+        if len(maps) < len(node.inputs):
+            graph.fail(node, "joins a map with a constant; only computed maps are supported")
+        texts = " and ".join(map(str, shapes))
+        if node.op == "Concat":
+            if int(node.attrs.get("axis", 1)) not in (1, -3):
+                graph.fail(node, f"joins along axis {node.attrs['axis']}; only channels (1) are supported")
+            if len({(s.height, s.width) for s in shapes}) != 1:
+                graph.fail(node, f"joins {texts}; heights or widths differ")
+            if len(maps) == 1:
+                return maps[0]
+            out = replace(shapes[0], channels=sum(s.channels for s in shapes))
+            return self.keep(ConcatStep(node, [x.step for x in maps], Post(), out))
+        if len(maps) == 1:
+            return maps[0]
+        if len(maps) != 2:
+            graph.fail(node, f"adds {len(maps)} maps; add two at a time")
+        if shapes[0] != shapes[1]:
+            graph.fail(node, f"adds {texts}; both must have one shape")
+        return self.keep(AddStep(node, [x.step for x in maps], Post(), shapes[0]))
 
     # --------------------------------------------------------------------------------------- what follows
 
-    def post(self) -> Post:
-        """Pass the Relu, Clip and Q/DQ nodes behind the current tensor."""
-        graph, out = self.graph, Post()
-        while self.at != graph.output:
-            users = graph.users.get(self.at, [])
-            if len(users) != 1 or users[0].op not in ("Relu", "Clip", "QuantizeLinear", "DequantizeLinear"):
-                break
-            node = self.visit(users[0])
-            if out.quant is not None and node.op != "QuantizeLinear":
-                graph.fail(node, "follows a QuantizeLinear; put activation functions before it")
-            if node.op == "Relu":
-                out.relu = True
-            elif node.op == "Clip":
-                self._clip(node, out)
-            elif node.op == "DequantizeLinear":
-                graph.fail(node, "has no QuantizeLinear before it; quantise the float model with this tool")
-            else:
-                self._quantise(node, out)
-                continue
-            out.nodes.append(node)
-            self.at = node.outputs[0]
-        return out
+    def alone(self, node: Node, x: _Map) -> Post:
+        """What follows the layer so far, for ``node`` to add to; an error where others read its input as it is."""
+        graph, name = self.graph, node.inputs[0]
+        if x.step is self.input and node.op != "QuantizeLinear":
+            graph.fail(node, "stands before the first layer; take it out of the graph")
+        others = [str(n) for n in self.readers.get(name, []) if n is not node]
+        if name == graph.output:
+            others.append("the output")
+        if others:
+            graph.fail(node, f"{others[0]} reads tensor {name} without it; give both the same")
+        return x.step.post
+
+    def activation(self, node: Node, x: _Map) -> _Map:
+        post = self.alone(node, x)
+        if post.quant is not None:
+            self.graph.fail(node, "follows a QuantizeLinear; put activation functions before it")
+        if node.op == "Relu":
+            post.relu = True
+        else:
+            self._clip(node, post)
+        post.nodes.append(node)
+        return x
 
     def _clip(self, node: Node, out: Post) -> None:
         bounds = []
@@ -339,24 +360,32 @@ class _Walk:
                 self.graph.fail(node, "follows another Clip; use one")
             out.clip, out.clip_node = (low, high), node
 
-    def _quantise(self, node: Node, out: Post) -> None:
-        """A QuantizeLinear and the DequantizeLinear that must follow, with the same parameters."""
+    def quantise(self, node: Node, x: _Map) -> _Map:
+        """A QuantizeLinear; the DequantizeLinear that must follow has the same parameters."""
         graph = self.graph
+        post = Post() if x.softmax else self.alone(node, x)  # behind a softmax it is no type of the logits
         scale = read_scale(graph, node, None)
-        users = graph.users.get(node.outputs[0], [])
+        users = self.readers.get(node.outputs[0], [])
         if len(users) != 1 or users[0].op != "DequantizeLinear":
             graph.fail(node, "must be followed by a DequantizeLinear with the same scale")
-        back = read_scale(graph, self.visit(users[0]), None)
+        if scale.scale.size != 1:
+            graph.fail(node, "quantises per channel; activations have one scale per tensor")
+        self._same_scale(node, post.quant, scale)
+        post.quant = scale
+        post.nodes.append(node)
+        self.halves[id(users[0])] = scale
+        return x
+
+    def dequantise(self, node: Node, x: _Map) -> _Map:
+        scale = self.halves.get(id(node))
+        if scale is None:
+            self.graph.fail(node, "has no QuantizeLinear before it; quantise the float model with this tool")
+        back = read_scale(self.graph, node, None)
         if not np.array_equal(scale.scale, back.scale, equal_nan=True) or not np.array_equal(
             scale.zero_point, back.zero_point
         ):
-            graph.fail(users[0], f"its scale or zero point differs from that of {node}")
-        if scale.scale.size != 1:
-            graph.fail(node, "quantises per channel; activations have one scale per tensor")
-        self._same_scale(node, out.quant, scale)
-        out.quant = scale
-        out.nodes += [node, users[0]]
-        self.at = users[0].outputs[0]
+            self.graph.fail(node, f"its scale or zero point differs from that of {scale.node}")
+        return x
 
     def _same_scale(self, node: Node, before: Scale | None, now: Scale) -> None:
         """An error where ``node`` quantises a second time, to another type."""
@@ -369,25 +398,10 @@ class _Walk:
                 node, f"quantises again, with another type than {before.node}; use one type per tensor"
             )
 
-    def tail(self) -> None:
-        """What may stand behind the average: reshaping and softmax, which the accelerator leaves out."""
-        last, probabilities = self.steps[-1].post, False
-        while self.at != self.graph.output:
-            post = self.post()
-            if post.relu or post.clip:
-                self.unsupported(post.nodes[0])
-            if post.quant is not None and not probabilities:  # behind a softmax it is no type of the logits
-                self._same_scale(post.nodes[0], last.quant, post.quant)
-                last.quant = post.quant
-            if self.at == self.graph.output:
-                break
-            users = [n for n in self.users(self.at) if n.op != "Shape"]
-            if len(users) != 1 or users[0].op not in TAIL:
-                self.unsupported(users[-1] if users else self.users(self.at)[0])
-            probabilities |= "Softmax" in users[0].op
-            self.at = self.visit(users[0]).outputs[0]
-        # A shape computed for a Reshape hangs beside the chain; anything else unvisited is dead and harmless.
-
-
-def _unsigned(post: Post) -> bool:
-    return post.relu or (post.quant is not None and not post.quant.signed)
+    def tail(self, node: Node, x: _Map) -> _Map:
+        """Reshaping and softmax behind the last layer, which the accelerator leaves out."""
+        if (x.step.output.height, x.step.output.width) != (1, 1):
+            self.graph.fail(node, "stands before the global average pool; a SqueezeNet ends in one")
+        if x.step is self.input:
+            self.unsupported(node)
+        return replace(x, flat=True, softmax=x.softmax or "Softmax" in node.op)

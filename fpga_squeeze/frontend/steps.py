@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..network.graph import FloatArray, Pads, Shape
+from typing_extensions import assert_never
+
+from ..network.graph import FloatArray, Pads, Shape, Window
 from .onnx_file import Constant, Node, Scale
 
 
 @dataclass(eq=False)
 class Post:
-    """What follows a layer before the next one reads it: ReLU, a clip, a QuantizeLinear/DequantizeLinear
-    pair."""
+    """What follows a layer before others read it: ReLU, a clip, a QuantizeLinear/DequantizeLinear pair."""
 
     relu: bool = False
     clip: tuple[float, float] | None = None
@@ -22,10 +23,19 @@ class Post:
 
 
 @dataclass(eq=False)
+class InputStep:
+    """The image."""
+
+    post: Post
+    output: Shape
+
+
+@dataclass(eq=False)
 class ConvStep:
     """A convolution; ``pad_value`` float64 [I] is what a Sub in front of it takes away."""
 
     node: Node
+    inputs: list[Step]
     weight: Constant
     bias: FloatArray
     stride: int
@@ -34,17 +44,9 @@ class ConvStep:
     output: Shape
     pad_value: FloatArray | None = None
 
-
-@dataclass(eq=False)
-class FireStep:
-    """Squeeze and both expand branches, already in the order 1x1, 3x3; ``post`` follows the Concat."""
-
-    node: Node
-    squeeze: ConvStep
-    expand1x1: ConvStep
-    expand3x3: ConvStep
-    post: Post
-    output: Shape
+    @property
+    def kernel(self) -> Window:
+        return int(self.weight.value.shape[2]), int(self.weight.value.shape[3])
 
 
 @dataclass(eq=False)
@@ -52,7 +54,8 @@ class PoolStep:
     """Max pooling."""
 
     node: Node
-    kernel: int
+    inputs: list[Step]
+    kernel: Window
     stride: int
     pads: Pads
     ceil: bool
@@ -62,12 +65,96 @@ class PoolStep:
 
 @dataclass(eq=False)
 class AverageStep:
-    """The average over the whole map; ``node`` is None where the map is one pixel and the file has no
-    average."""
+    """An average over windows, or over the whole map."""
 
-    node: Node | None
+    node: Node
+    inputs: list[Step]
+    kernel: Window
+    stride: int
+    pads: Pads
     post: Post
     output: Shape
 
 
-Step = ConvStep | FireStep | PoolStep | AverageStep
+@dataclass(eq=False)
+class AddStep:
+    """The sum of two maps."""
+
+    node: Node
+    inputs: list[Step]
+    post: Post
+    output: Shape
+
+
+@dataclass(eq=False)
+class ConcatStep:
+    """Maps one behind the other."""
+
+    node: Node
+    inputs: list[Step]
+    post: Post
+    output: Shape
+
+
+LayerStep = ConvStep | PoolStep | AverageStep | AddStep | ConcatStep
+Step = InputStep | LayerStep
+
+
+def readers(steps: list[LayerStep]) -> dict[int, list[LayerStep]]:
+    """The steps that read each step, by its ``id``."""
+    out: dict[int, list[LayerStep]] = {}
+    for step in steps:
+        for source in {id(s): s for s in step.inputs}.values():
+            out.setdefault(id(source), []).append(step)
+    return out
+
+
+def never_negative(step: Step) -> bool:
+    """Whether nothing that ``step`` gives can be negative: what comes out of a ReLU, pooled, joined or added."""
+    match step:
+        case InputStep():
+            return False
+        case ConvStep():
+            return unsigned(step.post)
+        case AddStep() | ConcatStep() | PoolStep() | AverageStep():
+            return unsigned(step.post) or all(never_negative(source) for source in step.inputs)
+        case _:
+            assert_never(step)
+
+
+def unsigned(post: Post) -> bool:
+    """Whether what follows a layer leaves nothing negative."""
+    return post.relu or (post.quant is not None and not post.quant.signed)
+
+
+@dataclass(frozen=True, eq=False)
+class FireModule:
+    """A squeeze 1x1, an expand 1x1 and an expand 3x3 that alone read it, and the Concat in which they alone meet."""
+
+    squeeze: ConvStep
+    expand1x1: ConvStep
+    expand3x3: ConvStep
+    concat: ConcatStep
+
+
+def find_fires(steps: list[LayerStep]) -> list[FireModule]:
+    """The Fire modules among ``steps``: they are named as one."""
+    read, out = readers(steps), []
+    for concat in steps:
+        if not isinstance(concat, ConcatStep) or len(concat.inputs) != 2:
+            continue
+        one, three = sorted(concat.inputs, key=lambda s: s.kernel if isinstance(s, ConvStep) else (0, 0))
+        if not (isinstance(one, ConvStep) and isinstance(three, ConvStep)):
+            continue
+        squeeze = one.inputs[0]
+        if (
+            isinstance(squeeze, ConvStep)
+            and three.inputs[0] is squeeze
+            and (squeeze.kernel, one.kernel, three.kernel) == ((1, 1), (1, 1), (3, 3))
+            and (squeeze.stride, one.stride, three.stride) == (1, 1, 1)
+            and (squeeze.pads, one.pads, three.pads) == ((0,) * 4, (0,) * 4, (1,) * 4)
+            and len(read[id(squeeze)]) == 2
+            and len(read[id(one)]) == len(read[id(three)]) == 1
+        ):
+            out.append(FireModule(squeeze, one, three, concat))
+    return out

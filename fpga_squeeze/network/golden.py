@@ -15,8 +15,21 @@ import numpy.typing as npt
 from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
-from .fixed_point import IntArray, divide_half_even
-from .graph import Pads, QConv, QFire, QGlobalAvgPool, QMaxPool, QModel, Shape
+from .fixed_point import IntArray, divide_half_even, requantise
+from .graph import (
+    IMAGE,
+    Pads,
+    QAdd,
+    QAvgPool,
+    QConcat,
+    QConv,
+    QLayer,
+    QMaxPool,
+    QModel,
+    Shape,
+    Window,
+)
+from .walk import walk
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
@@ -33,27 +46,35 @@ def sum_dtype(conv: QConv) -> type[np.float32] | type[np.float64]:
     raise FpgaSqueezeError(f"{conv.name}: sums reach {conv.acc_magnitude}, beyond the exact range of float64")
 
 
-def patches(
-    x: FloatInts, kernel: int, stride: int, pads: Pads, out: Shape, pad_value: npt.ArrayLike
-) -> FloatInts:
-    """Patches of one image [I, H, W] as columns [I * K * K, Ho * Wo]; ``pad_value`` [I] stands outside the
-    image."""
-    k, s = kernel, stride
-    if k == 1 and s == 1 and not any(pads):
-        return x.reshape(x.shape[0], -1)
+def bordered(
+    x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape, outside: npt.ArrayLike
+) -> npt.NDArray[Any]:
+    """One map [C, H, W] in the border that windows giving ``out`` reach over; ``outside`` [C] stands there."""
     top, left, _, _ = pads
-    height, width = (out.height - 1) * s + k, (out.width - 1) * s + k
+    height, width = (out.height - 1) * stride + kernel[0], (out.width - 1) * stride + kernel[1]
     padded = np.empty((x.shape[0], height, width), dtype=x.dtype)
-    padded[:] = np.asarray(pad_value, dtype=x.dtype)[:, None, None]
+    padded[:] = np.asarray(outside, dtype=x.dtype).reshape(-1, 1, 1)
     rows, cols = min(x.shape[1], height - top), min(x.shape[2], width - left)
     padded[:, top : top + rows, left : left + cols] = x[:, :rows, :cols]
-    columns = np.empty((x.shape[0], k, k, out.height, out.width), dtype=x.dtype)
-    for ky in range(k):
-        for kx in range(k):
+    return padded
+
+
+def patches(
+    x: FloatInts, kernel: Window, stride: int, pads: Pads, out: Shape, pad_value: npt.ArrayLike
+) -> FloatInts:
+    """Patches of one image [I, H, W] as columns [I * Kh * Kw, Ho * Wo]; ``pad_value`` [I] stands outside the
+    image."""
+    (kh, kw), s = kernel, stride
+    if kernel == (1, 1) and s == 1 and not any(pads):
+        return x.reshape(x.shape[0], -1)
+    padded = bordered(x, kernel, stride, pads, out, pad_value)
+    columns = np.empty((x.shape[0], kh, kw, out.height, out.width), dtype=x.dtype)
+    for ky in range(kh):
+        for kx in range(kw):
             columns[:, ky, kx] = padded[
                 :, ky : ky + (out.height - 1) * s + 1 : s, kx : kx + (out.width - 1) * s + 1 : s
             ]
-    return columns.reshape(x.shape[0] * k * k, -1)
+    return columns.reshape(x.shape[0] * kh * kw, -1)
 
 
 def conv_columns(x: FloatInts, conv: QConv) -> FloatInts:
@@ -84,22 +105,31 @@ def conv_forward(x: FloatInts, conv: QConv) -> FloatInts:
     return np.clip(acc, 0 if conv.relu else low, high, out=acc)
 
 
-def max_pool(x: FloatInts, kernel: int, stride: int, pads: Pads, out: Shape, lowest: float) -> FloatInts:
+def max_pool(x: FloatInts, kernel: Window, stride: int, pads: Pads, out: Shape, lowest: float) -> FloatInts:
     """One image [C, H, W] through max pooling; positions outside the image hold ``lowest``."""
-    k, s = kernel, stride
-    top, left, _, _ = pads
-    height, width = (out.height - 1) * s + k, (out.width - 1) * s + k
-    padded = np.full((x.shape[0], height, width), lowest, dtype=x.dtype)
-    rows, cols = min(x.shape[1], height - top), min(x.shape[2], width - left)
-    padded[:, top : top + rows, left : left + cols] = x[:, :rows, :cols]
+    (kh, kw), s = kernel, stride
+    padded = bordered(x, kernel, stride, pads, out, lowest)
     # Separable: first along rows, then along columns.
     lines = padded[:, :, 0 : (out.width - 1) * s + 1 : s].copy()
-    for kx in range(1, k):
+    for kx in range(1, kw):
         np.maximum(lines, padded[:, :, kx : kx + (out.width - 1) * s + 1 : s], out=lines)
     result: FloatInts = lines[:, 0 : (out.height - 1) * s + 1 : s].copy()
-    for ky in range(1, k):
+    for ky in range(1, kh):
         np.maximum(result, lines[:, ky : ky + (out.height - 1) * s + 1 : s], out=result)
     return result
+
+
+def window_sums(
+    x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape
+) -> npt.NDArray[Any]:
+    """Sums [C, Ho, Wo] of windows over one map [C, H, W], in its own type; zeros stand outside the map."""
+    if kernel == x.shape[1:] and not any(pads):
+        return np.asarray(x.sum(axis=(1, 2), keepdims=True))
+    (kh, kw), s = kernel, stride
+    padded = bordered(x, kernel, stride, pads, out, 0)
+    lines = sum(padded[:, :, kx : kx + (out.width - 1) * s + 1 : s] for kx in range(kw))
+    assert not isinstance(lines, int)
+    return np.asarray(sum(lines[:, ky : ky + (out.height - 1) * s + 1 : s] for ky in range(kh)))
 
 
 def pool_forward(x: FloatInts, pool: QMaxPool) -> FloatInts:
@@ -107,19 +137,40 @@ def pool_forward(x: FloatInts, pool: QMaxPool) -> FloatInts:
     return max_pool(x, pool.kernel, pool.stride, pool.pads, pool.output.shape, pool.input.range[0])
 
 
-def average_forward(x: FloatInts, pool: QGlobalAvgPool) -> FloatInts:
-    """One image [C, H, W] through the exact global average -> [C, 1, 1]."""
-    total = x.astype(np.int64).sum(axis=(1, 2))
+def average_forward(x: FloatInts, pool: QAvgPool) -> FloatInts:
+    """One image [C, H, W] through an exact average -> [C, Ho, Wo]."""
+    total = window_sums(x.astype(np.int64), pool.kernel, pool.stride, pool.pads, pool.output.shape)
     low, high = pool.output.range
-    y = np.clip(divide_half_even(total, pool.count, pool.extra_frac), low, high)
-    return y.astype(np.float64).reshape(-1, 1, 1)
+    return np.clip(divide_half_even(total, pool.count, pool.extra_frac), low, high).astype(np.float32)
 
 
-def fire_forward(x: FloatInts, fire: QFire) -> tuple[FloatInts, FloatInts]:
-    """One image through a Fire module: (squeeze output, concatenated expand output)."""
-    squeezed = conv_forward(x, fire.squeeze)
-    branches = [conv_forward(squeezed, conv) for conv in (fire.expand1x1, fire.expand3x3)]
-    return squeezed, np.concatenate([b.astype(np.float32) for b in branches])
+def add_sums(a: FloatInts, b: FloatInts, add: QAdd) -> IntArray:
+    """The exact sums int64 [C, H, W] of two maps, at the finer of their binary points."""
+    left, right = add.lefts
+    return (a.astype(np.int64) << left) + (b.astype(np.int64) << right)
+
+
+def add_forward(a: FloatInts, b: FloatInts, add: QAdd) -> FloatInts:
+    """Two maps [C, H, W] through their sum and its requantisation."""
+    y = requantise(add_sums(a, b, add), add.shift, add.output.bits, add.output.signed)
+    return np.maximum(y, 0 if add.relu else add.output.range[0]).astype(np.float32)
+
+
+def forward(layer: QLayer, inputs: list[FloatInts]) -> FloatInts:
+    """What ``layer`` gives for one image's maps [C, H, W], integers in a float array."""
+    match layer:
+        case QConv():
+            return conv_forward(inputs[0], layer)
+        case QMaxPool():
+            return pool_forward(inputs[0], layer)
+        case QAvgPool():
+            return average_forward(inputs[0], layer)
+        case QAdd():
+            return add_forward(inputs[0], inputs[1], layer)
+        case QConcat():
+            return np.concatenate([x.astype(np.float32) for x in inputs])
+        case _:
+            assert_never(layer)
 
 
 def check_images(model: QModel, images: npt.NDArray[Any]) -> None:
@@ -137,37 +188,23 @@ def run(
     model: QModel,
     images: npt.NDArray[np.uint8],
     *,
-    inner: bool = False,
     keep: bool = True,
     on_frame: Callable[[], None] | None = None,
 ) -> dict[str, IntArray]:
-    """Integers of every kernel for uint8 images [N, H, W, C].
+    """Integers of every tensor for uint8 images [N, H, W, C].
 
-    Returns one int64 array [N, C, Ho, Wo] per kernel by name, in network order; the last kernel's also,
-    flattened to [N, classes], as ``logits``. ``inner`` adds the squeeze outputs of Fire modules as
-    ``NAME/squeeze``; without ``keep`` only ``logits`` is kept. ``on_frame`` is called after each image, for
+    Returns one int64 array [N, C, Ho, Wo] per layer by name, in network order; the last one's also, flattened to
+    [N, classes], as ``logits``. Without ``keep`` only ``logits`` is kept. ``on_frame`` is called after each image, for
     progress.
     """
     check_images(model, images)
     frames: dict[str, list[npt.NDArray[np.int32]]] = {}
     for image in images:
         x: FloatInts = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
-        for layer in model.layers:
-            match layer:
-                case QConv():
-                    x = conv_forward(x, layer)
-                case QFire():
-                    squeezed, x = fire_forward(x, layer)
-                    if inner:
-                        frames.setdefault(f"{layer.name}/squeeze", []).append(squeezed.astype(np.int32))
-                case QMaxPool():
-                    x = pool_forward(x, layer)
-                case QGlobalAvgPool():
-                    x = average_forward(x, layer)
-                case _:
-                    assert_never(layer)
+        for layer, y in walk(model.layers, {IMAGE: x}, forward):
+            x = y
             if keep:
-                frames.setdefault(layer.name, []).append(x.astype(np.int32))
+                frames.setdefault(layer.name, []).append(y.astype(np.int32))
         frames.setdefault("logits", []).append(x.astype(np.int32).reshape(-1))
         if on_frame:
             on_frame()

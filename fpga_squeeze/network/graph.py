@@ -174,6 +174,20 @@ class FloatModel:
         """Every convolution, in network order."""
         return [layer for layer in self.layers if isinstance(layer, Conv)]
 
+    @property
+    def readers(self) -> dict[str, list[Layer]]:
+        """The layers that read each tensor, in network order."""
+        out: dict[str, list[Layer]] = {IMAGE: []} | {layer.name: [] for layer in self.layers}
+        for layer in self.layers:
+            for name in dict.fromkeys(layer.inputs):
+                out[name].append(layer)
+        return out
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of what the last layer gives."""
+        return self.shapes()[self.layers[-1].name if self.layers else IMAGE]
+
     def with_convs(self, convs: Mapping[str, Conv]) -> FloatModel:
         """The same network with the convolutions so named replaced."""
         return replace(
@@ -444,6 +458,6 @@ class QModel:
         """The layers that read each tensor, in network order."""
         out: dict[str, list[QLayer]] = {name: [] for name in self.types}
         for layer in self.layers:
-            for name in layer.inputs:
+            for name in dict.fromkeys(layer.inputs):
                 out[name].append(layer)
         return out

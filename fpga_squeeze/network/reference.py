@@ -9,8 +9,21 @@ import numpy.typing as npt
 from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
-from .golden import max_pool, patches
-from .graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Preprocess, Shape
+from .golden import max_pool, patches, window_sums
+from .graph import (
+    IMAGE,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    FloatArray,
+    FloatModel,
+    Layer,
+    MaxPool,
+    Preprocess,
+    Shape,
+)
+from .walk import walk
 
 PRESETS: dict[str, Preprocess] = {
     "none": Preprocess(),
@@ -61,40 +74,57 @@ def network_input(
     return np.asarray(scaled, dtype=np.float32)
 
 
-def conv_float(x: FloatMap, conv: Conv, shape: Shape, pad_value: npt.ArrayLike | None = None) -> FloatMap:
-    """One map [I, H, W] through a convolution and its ReLU, in float32.
+def shape_of(x: FloatMap) -> Shape:
+    """Shape of one map [C, H, W]."""
+    return Shape(*x.shape)
 
-    ``pad_value`` [I] stands outside the map, zero where it is not given.
-    """
-    out = conv.output_shape(shape)
-    outside = np.zeros(shape.channels) if pad_value is None else pad_value
-    columns = patches(x, conv.kernel, conv.stride, conv.pads, out, outside)
-    y = conv.weight.reshape(out.channels, -1).astype(np.float32) @ columns
+
+def conv_columns_float(x: FloatMap, conv: Conv) -> FloatMap:
+    """The patches [I * Kh * Kw, Ho * Wo] of one map [I, H, W] that ``conv`` multiplies."""
+    outside = conv.pad_value if conv.pad_value.size else np.zeros(x.shape[0])
+    return np.asarray(
+        patches(x, conv.kernel, conv.stride, conv.pads, conv.output_shape(shape_of(x)), outside),
+        dtype=np.float32,
+    )
+
+
+def conv_float(x: FloatMap, conv: Conv) -> FloatMap:
+    """One map [I, H, W] through a convolution and its ReLU, in float32."""
+    out = conv.output_shape(shape_of(x))
+    y = conv.weight.reshape(out.channels, -1).astype(np.float32) @ conv_columns_float(x, conv)
     y += conv.bias.astype(np.float32)[:, None]
     if conv.relu:
         np.maximum(y, 0, out=y)
     return np.asarray(y.reshape(out.channels, out.height, out.width), dtype=np.float32)
 
 
-def pool_float(x: FloatMap, pool: MaxPool, shape: Shape) -> FloatMap:
+def pool_float(x: FloatMap, pool: MaxPool) -> FloatMap:
     """One map [C, H, W] through max pooling."""
-    out = pool.output_shape(shape)
+    out = pool.output_shape(shape_of(x))
     return np.asarray(max_pool(x, pool.kernel, pool.stride, pool.pads, out, -np.inf), dtype=np.float32)
 
 
-def layer_float(x: FloatMap, layer: Layer, shape: Shape) -> FloatMap:
-    """One map [C, H, W] of ``shape`` through any layer."""
+def average_float(x: FloatMap, pool: AvgPool) -> FloatMap:
+    """One map [C, H, W] through an average, summed in float64."""
+    out = pool.output_shape(shape_of(x))
+    total = window_sums(x.astype(np.float64), pool.kernel, pool.stride, pool.pads, out)
+    return np.asarray((total / (pool.kernel[0] * pool.kernel[1])).astype(np.float32))
+
+
+def layer_float(layer: Layer, inputs: list[FloatMap]) -> FloatMap:
+    """What any layer gives for one image's maps [C, H, W]."""
     match layer:
         case Conv():
-            return conv_float(x, layer, shape)
-        case Fire():
-            squeezed = conv_float(x, layer.squeeze, shape)
-            inner = layer.squeeze.output_shape(shape)
-            return np.concatenate([conv_float(squeezed, c, inner) for c in layer.convs[1:]])
+            return conv_float(inputs[0], layer)
         case MaxPool():
-            return pool_float(x, layer, shape)
-        case GlobalAvgPool():
-            return np.asarray(x.astype(np.float64).mean(axis=(1, 2), keepdims=True).astype(np.float32))
+            return pool_float(inputs[0], layer)
+        case AvgPool():
+            return average_float(inputs[0], layer)
+        case Add():
+            total = inputs[0] + inputs[1]
+            return np.maximum(total, 0) if layer.relu else total
+        case Concat():
+            return np.concatenate(inputs)
         case _:
             assert_never(layer)
 
@@ -110,14 +140,13 @@ def float_logits(
     Sums run in float32, as any float runner's; raises FpgaSqueezeError for images of another size.
     """
     check_size(model, images)
+    model.shapes()
     mean, std, order = channel_statistics(preprocess, model.input_shape.channels)
     out = []
     for image in images:
         x = network_input(image, mean, std, order)
-        shape = model.input_shape
-        for layer, after in zip(model.layers, model.shapes(), strict=True):
-            x = layer_float(x, layer, shape)
-            shape = after
+        for _, y in walk(model.layers, {IMAGE: x}, layer_float):
+            x = y
         out.append(x.astype(np.float64).reshape(-1))
         if on_frame:
             on_frame()

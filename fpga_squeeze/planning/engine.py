@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
+
 from ..device.block_ram import Memory
 from ..device.dsp_packing import Packing
 from ..network.fixed_point import IntArray
@@ -114,7 +116,9 @@ def lane_biases(conv: QConv, flip: bool) -> IntArray:
     if not flip:
         return conv.bias
     offset = 1 << (conv.input.bits - 1)
-    return conv.bias - offset * conv.weight.reshape(len(conv.bias), -1).sum(axis=1)
+    return np.asarray(
+        conv.bias - offset * conv.weight.reshape(len(conv.bias), -1).sum(axis=1), dtype=np.int64
+    )
 
 
 @dataclass(frozen=True)

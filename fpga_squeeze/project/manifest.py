@@ -13,7 +13,7 @@ from ..device.dsp_packing import Multipliers
 from ..emit.hls_dialect import Dialect, find_dialect
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess
-from ..planning.plan import Folding
+from ..planning.engine import Folding
 from ..planning.weight_memories import WeightFormat, weight_format
 
 FORMAT = "fpga-squeeze project"

@@ -22,10 +22,11 @@ from ..errors import FpgaSqueezeError
 from ..network import golden
 from ..network.graph import QConv, QFire, QModel
 from ..paths import resource_dir
+from ..planning.build import build_plan
 from ..planning.cost.estimate import Estimate, estimate
 from ..planning.cost.placement import styles, with_styles
-from ..planning.plan import EnginePlan, Plan
-from ..planning.search.folding import build_plan
+from ..planning.engine import EnginePlan
+from ..planning.plan import Plan
 from ..planning.timing import schedule
 from .manifest import MANIFEST, Manifest, Source, parse_folding, read_manifest
 from .writing import check_target, replacing

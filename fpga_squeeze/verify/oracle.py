@@ -13,12 +13,11 @@ from ..errors import FpgaSqueezeError
 from ..export.qdq import inexact, to_qdq
 from ..network.fixed_point import IntArray
 from ..network.golden import check_images
-from ..network.graph import QFire, QModel, TensorType
+from ..network.graph import QModel, TensorType
 
 
 def ort_integers(model: QModel, images: npt.NDArray[np.uint8]) -> dict[str, IntArray]:
-    """Integers of every kernel from onnxruntime: the keys, shapes and dtype of ``golden.run(...,
-    inner=True)``.
+    """Integers of every layer from onnxruntime: the keys, shapes and dtype of ``golden.run``.
 
     Raises FpgaSqueezeError where equality is not proven, or where the float logits of the file are not
     exactly ``logits * 2**-frac``.
@@ -29,8 +28,6 @@ def ort_integers(model: QModel, images: npt.NDArray[np.uint8]) -> dict[str, IntA
     check_images(model, images)
     outputs: dict[str, tuple[str, TensorType]] = {}
     for layer in model.layers:
-        if isinstance(layer, QFire):
-            outputs[f"{layer.name}/squeeze"] = (f"{layer.squeeze.name}_q", layer.squeeze.output)
         outputs[layer.name] = (f"{layer.name}_q", layer.output)
     values = run_qdq(model, images, list(outputs.values()))
     out = {name: value.astype(np.int64) for name, value in zip(outputs, values[:-1], strict=True)}
