@@ -86,6 +86,7 @@ inline void settled() {}
 template <class ROWS, class... MORE> inline void settled(ROWS& rows, MORE&... more) {
     FSQ_INLINE
     FSQ_READ_AFTER_WRITE(rows, FSQ_SETTLE)
+    static_cast<void>(rows);
     settled(more...);
 }
 
