@@ -13,7 +13,7 @@ from ..api import DEFAULTS, DesignOptions, QuantizeOptions
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess
 from ..network.reference import PRESETS
-from ..planning.plan import Folding
+from ..planning.engine import Folding
 from ..planning.weight_memories import WeightFormat, weight_format
 from ..project.manifest import parse_folding
 

@@ -48,7 +48,7 @@ class Memory:
     """
 
     name: str
-    purpose: Literal["weights", "table", "rows", "kept", "replay", "fifo", "sums"]
+    purpose: Literal["weights", "table", "rows", "kept", "store", "replay", "fifo", "sums"]
     depth: int
     width: int
     payload_bits: int
@@ -174,11 +174,19 @@ def kept_memory(name: str, depth: int, width: int) -> Memory:
     return memory if memory.tiles else _distributed(memory)
 
 
+def store_memory(name: str, depth: int, width: int) -> Memory:
+    """Rows that wait for others: as ``row_memory``, but its words are written and read in any order."""
+    memory = replace(row_memory(name, depth, width), purpose="store")
+    return memory if memory.tiles else _distributed(memory)
+
+
 def _distributed(memory: Memory) -> Memory:
     """A row buffer in distributed RAM: with one address per line it needs fewer LUTs, but a wider choice."""
     depth, width, lines = memory.depth, memory.width, memory.lines
     if memory.purpose == "kept":
         return replace(memory, tiles=(), single=1)
+    if memory.purpose == "store":
+        return replace(memory, tiles=(), single=0)
     dual = dual_luts(depth, width) + width * mux_luts(ceil_div(depth, PAGE))
     channels = depth // lines
     single = lines * line_luts(channels, width) + width * mux_luts(lines * len(line_pages(channels)))

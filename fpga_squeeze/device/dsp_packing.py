@@ -11,7 +11,8 @@ one half of the field to the other at most; so ``C`` has grown by one exactly wh
 
 What that asks for:
 
-- unsigned pixels: a product then has the sign of its weight, and the pixels are packed by placing them side by side;
+- unsigned pixels: a product then has the sign of its weight, and the pixels are packed by placing them side by side.
+  Signed ones come as x + 2**(bits-1), their top bit inverted, and the bias takes what that adds to the sum;
 - ``weight_bits + pixel_bits <= n``: the bound on products, 2**(weight_bits-1) * (2**pixel_bits - 1) <= 2**(n-1);
 - ``n + pixel_bits + 1 <= port``: the packed pixels fit the wide input of the multiplier. The widest n is taken, 24 -
   pixel_bits in a DSP48E1 (25 x 18 bits, UG479) and 26 - pixel_bits in a DSP48E2 (27 x 18 bits, UG579): 16 and 18 for
@@ -29,7 +30,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import QConv
+from ..network.fixed_point import signed_bits
+from ..network.graph import QConv, TensorType
 from .catalogue import Device
 
 SliceName = Literal["DSP48E1", "DSP48E2"]
@@ -68,11 +70,13 @@ ONE_PRODUCT = Multipliers()
 class Packing:
     """Products per DSP slice of an engine.
 
+    operand    (bits, signed) of the pixels at the lanes
     products   1 or 2
     shift      bits between the two pixels that share a slice; 0 with one product
     reason     why there is one product where two were asked for, else empty
     """
 
+    operand: tuple[int, bool]
     products: int = 1
     shift: int = 0
     reason: str = ""
@@ -82,29 +86,44 @@ class Packing:
         return channels * -(-pixels // self.products)
 
 
-def operand_type(convs: Sequence[QConv]) -> tuple[int, bool]:
-    """(bits, signed) of the pixels at the lanes of an engine that runs ``convs``."""
-    types = [conv.input for conv in convs]
+def operand_type(types: Sequence[TensorType]) -> tuple[int, bool]:
+    """(bits, signed) of the pixels at lanes that read tensors of ``types``."""
     signed = any(t.signed for t in types)
     # an unsigned pixel among signed lanes needs one bit more
     return max(t.bits + int(signed and not t.signed) for t in types), signed
 
 
+def acc_range(conv: QConv, flip: bool) -> tuple[int, int]:
+    """Bounds of every partial sum of ``conv`` at the lanes, ``flip`` where its signed pixels arrive as unsigned ones.
+
+    As :attr:`QConv.acc_range`: a partial sum lies between the sum of the negative terms and that of the positive ones.
+    """
+    if not flip:
+        return conv.acc_range
+    high = (1 << conv.input.bits) - 1
+    weight = conv.weight.reshape(len(conv.bias), -1)
+    positive, negative = weight.clip(min=0).sum(axis=1) * high, weight.clip(max=0).sum(axis=1) * high
+    return int(negative.min(initial=0)), int(positive.max(initial=0))
+
+
 def pack(convs: Sequence[QConv], multipliers: Multipliers) -> Packing:
     """How the lanes of an engine that runs ``convs`` use their slices; the module's text has the rules."""
+    types = [conv.input for conv in convs]
     if multipliers.products == 1:
-        return Packing()
-    bits, signed = operand_type(convs)
+        return Packing(operand_type(types))
+    bits = max(t.bits for t in types)
     weight_bits = max(conv.weight_bits for conv in convs)
-    acc_bits = max(conv.acc_bits for conv in convs)
+    acc_bits = max(signed_bits(*acc_range(conv, conv.input.signed)) for conv in convs)
     shift = WIDE_PORT[multipliers.slice] - 1 - bits
-    if signed:
-        return Packing(reason="its pixels are signed")
     if weight_bits + bits > shift:
         return Packing(
+            operand_type(types),
             reason=f"products of {weight_bits} x {bits} bits do not fit the field of {shift} bits that "
-            f"a {multipliers.slice} has between two pixels"
+            f"a {multipliers.slice} has between two pixels",
         )
     if shift + acc_bits > ACCUMULATOR:
-        return Packing(reason=f"two sums of {acc_bits} bits exceed the accumulator of {ACCUMULATOR} bits")
-    return Packing(2, shift)
+        return Packing(
+            operand_type(types),
+            reason=f"two sums of {acc_bits} bits exceed the accumulator of {ACCUMULATOR} bits",
+        )
+    return Packing((bits, False), 2, shift)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..coding.bits import conv_order, conv_units, pack_bits, pack_segment
 from ..network.fixed_point import IntArray, index_bits
-from ..planning.plan import EnginePlan
+from ..planning.engine import EnginePlan
 from ..planning.weight_memories import CodedStream, CompressedWeights, DenseWeights
 
 
@@ -45,11 +45,9 @@ def table_entries(engine: EnginePlan) -> list[tuple[int, int]]:
     The requantiser shifts left by ``left`` and then right by ``engine.right``: left = right - shift.
     """
     entries: list[tuple[int, int]] = []
-    for stage in engine.stages:
-        channels = len(stage.conv.bias)
-        entries += [
-            (int(b), engine.right - int(s)) for b, s in zip(stage.conv.bias, stage.conv.shift, strict=True)
-        ]
+    for number, stage in enumerate(engine.stages):
+        channels, biases = len(stage.conv.bias), engine.biases(number)
+        entries += [(int(b), engine.right - int(s)) for b, s in zip(biases, stage.conv.shift, strict=True)]
         entries += [(0, 0)] * (stage.outs * engine.folding.channels - channels)
     return entries
 
@@ -57,7 +55,9 @@ def table_entries(engine: EnginePlan) -> list[tuple[int, int]]:
 def position_bits(engine: EnginePlan) -> tuple[int, int]:
     """Widths of an input channel and of a kernel row or column."""
     convs = [stage.conv for stage in engine.stages]
-    return index_bits(max(v.weight.shape[1] for v in convs)), index_bits(max(v.kernel for v in convs))
+    return index_bits(max(v.weight.shape[1] for v in convs)), index_bits(
+        max(size for v in convs for size in v.kernel)
+    )
 
 
 def term_fields(engine: EnginePlan) -> list[tuple[str, int]]:
@@ -84,9 +84,9 @@ def expected_terms(engine: EnginePlan) -> list[IntArray]:
         steps = np.cumsum(terms.run + 1)
         first = np.repeat(np.concatenate([[0], steps[last[:-1]]]), terms.lengths)
         position = steps - first - 1
-        kernel, positions = stage.conv.kernel, int(stage.conv.weight[0].size)
+        (rows, columns), positions = stage.conv.kernel, int(stage.conv.weight[0].size)
         group = np.repeat(np.arange(len(terms.lengths)), terms.lengths)
-        place = [ends, position % kernel, position // kernel % kernel, position // kernel**2]
+        place = [ends, position % columns, position // columns % rows, position // (rows * columns)]
         tables.append(np.column_stack([units[group * positions + position], *place]))
     return tables
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..device.block_ram import Memory
 from ..network.fixed_point import count_bits, index_bits
-from ..planning.plan import EnginePlan
+from ..planning.engine import EnginePlan
 from ..planning.weight_memories import (
     SYMBOL_QUEUE,
     WEIGHT_QUEUE,
@@ -62,7 +62,7 @@ def table_context(engine: EnginePlan, folder: Path) -> Context:
     return _rom(engine.table, "table", table_words(engine), folder)
 
 
-def _constant(fields: Iterable[int], width: int) -> str:
+def constant(fields: Iterable[int], width: int) -> str:
     """Fields of ``width`` bits as one sized constant, the first in the lowest bits."""
     values = list(fields)
     total = sum((value & ((1 << width) - 1)) << (i * width) for i, value in enumerate(values))
@@ -76,8 +76,13 @@ def packed(values: Iterable[int]) -> str:
 
 
 def walk_parameters(delays: Sequence[int], groups: int, prefix: str = "") -> Parameters:
-    """What fsq_stage_walk asks for, of the stages of an engine or of the segments of its weights."""
-    return {f"{prefix}STEPS": groups + max(delays), f"{prefix}DELAYS": packed(delays)}
+    """What fsq_stage_walk asks for, of the stages of an engine or of the segments of its weights.
+
+    Steps in which nothing runs, as there are where the delay exceeds the row groups, are left out.
+    """
+    assert len(set(delays) - {0}) <= 1  # one delay: less of it leaves the order as it is
+    near = [min(delay, groups) for delay in delays]
+    return {f"{prefix}STEPS": groups + max(near), f"{prefix}DELAYS": packed(near)}
 
 
 def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Parameters:
@@ -119,33 +124,40 @@ def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Param
     return {
         "STAGES": len(stream.codes),
         **walk_parameters(engine.delays, engine.groups),
-        "JOINED": _constant(map(int, engine.joined), 1),
+        "JOINED": constant(map(int, engine.joined), 1),
         "STARTS": packed(walk.starts),
         "COUNT_W": count_width,
-        "COUNTS": _constant(stream.counts, count_width),
+        "COUNTS": constant(stream.counts, count_width),
         "WORD_W": stream.memory.width,
         "ADDR_W": index_bits(stream.memory.depth),
         **_segment_parameters(walk, engine.groups, "SEGMENT_"),
         "DEPTH": SYMBOL_QUEUE,
         "LIMIT": tables.limit,
-        "BOUNDS": _constant(chain(*tables.bounds), tables.limit + 1),
-        "FREE": _constant(map(int, tables.free), 1),
+        "BOUNDS": constant(chain(*tables.bounds), tables.limit + 1),
+        "FREE": constant(map(int, tables.free), 1),
         "INDEX_W": tables.index_bits,
-        "OFFSETS": _constant(chain(*tables.offsets), tables.index_bits),
+        "OFFSETS": constant(chain(*tables.offsets), tables.index_bits),
         "SYMBOL_W": symbol_bits,
         "SLOT_W": slot,
-        "SYMBOLS": _constant((s & ((1 << symbol_bits) - 1) for s in chain(*tables.symbols)), 1 << slot),
+        "SYMBOLS": constant((s & ((1 << symbol_bits) - 1) for s in chain(*tables.symbols)), 1 << slot),
     }
 
 
-SHARED = ["STAGES", "STAGE_W", "GROUPS", "STEPS", "DELAYS", "INPUTS", "KERNELS", "OUTS"]
+SHARED = ["STAGES", "STAGE_W", "GROUPS", "STEPS", "DELAYS", "INPUTS", "OUTS"]
 SHARED += ["PHASES", "TERMS", "CI_W", "K_W", "GROUP_W", "N_W"]
 """Parameters of an engine that the terms of compressed weights have, too."""
 
 
 def _terms(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Parameters:
+    kernels = [stage.conv.kernel for stage in engine.stages]
+    shapes = sorted(set(kernels))
     return {name: kernel[name] for name in SHARED} | {
-        "KERNEL": max(stage.conv.kernel for stage in engine.stages),
+        "SHAPE_OF": packed(map(shapes.index, kernels)),
+        "SHAPES": len(shapes),
+        "SHAPE_W": index_bits(len(shapes)),
+        "SHAPE_ROWS": packed(rows for rows, _ in shapes),
+        "SHAPE_COLUMNS": packed(columns for _, columns in shapes),
+        "TAPS": max(rows * columns for rows, columns in shapes),
         "CHANNELS": engine.folding.channels,
         "W_BITS": engine.weight_bits,
         "RUN_W": weights.symbol_bits[0],

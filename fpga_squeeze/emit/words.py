@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..network.fixed_point import IntArray
-from ..planning.plan import Plan, Stream
+from ..network.graph import IMAGE
+from ..planning.plan import Plan
+from ..planning.streams import Stream
 
 
 def decode_words(raw: bytes, stream: Stream) -> IntArray:
@@ -51,6 +53,12 @@ def tensor_to_words(tensor: IntArray, stream: Stream) -> IntArray:
     return tensor[:, order[:, 0], order[:, 1]].reshape(-1, stream.type.shape.width)
 
 
+def stream_tensor(stream: Stream, tensors: Mapping[str, IntArray], images: npt.NDArray[np.uint8]) -> IntArray:
+    """What a stream carries, int64 [N, C, H, W]: of what golden gives for the uint8 ``images`` [N, H, W, C]."""
+    pixels = images.transpose(0, 3, 1, 2).astype(np.int64)
+    return np.concatenate([pixels if name == IMAGE else tensors[name] for name in stream.tensors], axis=1)
+
+
 def frame_beats(images: npt.NDArray[np.uint8]) -> int:
     """64-bit AXI4-Stream beats of one image [.., H, W, C]."""
     return -(-int(np.prod(images.shape[1:])) // 8)
@@ -69,16 +77,12 @@ def write_test_data(
 ) -> None:
     """Write what the emitted test bench reads and compares.
 
-    That is ``images.bin`` and a file of words per kernel and for the logits. ``tensors`` are the arrays of
+    That is ``images.bin`` and a file of words per stream and for the logits. ``tensors`` are the arrays of
     :func:`fpga_squeeze.network.golden.run`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_beats(images, folder / "images.bin")
-    for kernel in plan.kernels:
-        tensor = (
-            tensors[kernel.name] if kernel.name in tensors else images.transpose(0, 3, 1, 2).astype(np.int64)
-        )
-        (folder / f"{kernel.name}.bin").write_bytes(
-            encode_words(tensor_to_words(tensor, kernel.output), kernel.output)
-        )
+    for stream in plan.streams:
+        words = tensor_to_words(stream_tensor(stream, tensors, images), stream)
+        (folder / f"{stream.name}.bin").write_bytes(encode_words(words, stream))
     (folder / "logits.bin").write_bytes(tensors["logits"].astype("<i4").tobytes())

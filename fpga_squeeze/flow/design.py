@@ -14,7 +14,8 @@ from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..errors import FpgaSqueezeError
 from ..network.graph import QModel
 from ..planning.cost.placement import fits
-from ..planning.plan import Folding, Plan
+from ..planning.engine import Folding
+from ..planning.plan import Plan
 from ..planning.search.planner import cycles_without_limit, make_plan
 from ..planning.timing import Schedule, schedule
 from ..planning.weight_memories import WeightFormat

@@ -1,4 +1,4 @@
-"""From one integer layer and a folding to its kernel plan: sizes, memories, numbers."""
+"""From the convolutions of an engine and a folding to its plan: sizes, memories, numbers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ..device.block_ram import Memory, kept_memory, rom_tiles, row_memory
-from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, pack
+from ..device.block_ram import Memory, rom_tiles, row_memory
+from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, acc_range, pack
 from ..device.lut_ram import ceil_div
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import signed_bits
-from ..network.graph import QConv, QFire, QGlobalAvgPool, QMaxPool, Shape, TensorType
-from .order import layer_work
-from .plan import AveragePlan, EnginePlan, Folding, InputPlan, LineBuffer, PoolPlan, Stream, Taps, rows_needed
+from ..network.graph import Pads, QConv, Window
+from .engine import EnginePlan, Folding, LineBuffer, Taps, lane_biases, rows_needed
+from .order import OUTPUT, EngineLayer, Work, work_order
+from .streams import Stream
 from .weight_memories import (
     LUTRAM_PER_BLOCK,
     Stage,
@@ -32,22 +33,13 @@ DRAIN_LATENCY = 11
 ALIKE = 2 * DRAIN_LATENCY
 """More passes than can have words in an output FIFO at the same time."""
 
-INPUT_DEPTH = 1
-"""Words of the FIFO behind the line gatherer: a register. The words of a row then leave every other cycle."""
-BUFFERS = ("rows", "squeezed")
-"""Names of the row buffers of an engine: those that arrive, those that a squeeze stores."""
 STORED_SLOTS = 3
-"""Row groups of a buffer of stored rows: above, at and below the window."""
-POOL_DEPTH = 1
-"""Words of the FIFO behind a pool, which sends one every other cycle at most."""
+"""Row groups that a buffer of stored rows has at least: above, at and below the window."""
+STRIDES = (1, 2)
+"""Strides of a convolution that a row buffer has phases for."""
 
 
 # ------------------------------------------------------------------------------------------------- engines
-
-
-def layer_convs(layer: QConv | QFire) -> tuple[QConv, ...]:
-    """The convolutions an engine runs, in the order of its stages."""
-    return tuple(work.conv for work in layer_work(layer))
 
 
 DRAIN_SLACK = 1 / 200
@@ -72,13 +64,13 @@ def drain_parts(stages: Sequence[Stage], folding: Folding, lanes_per_row: int, w
     return ceil_div(lanes_per_row, ceil_div(lanes_per_row, most))
 
 
-def engine_packing(layer: QConv | QFire, multipliers: Multipliers) -> Packing:
+def engine_packing(layer: EngineLayer, multipliers: Multipliers) -> Packing:
     """How the lanes of an engine use their DSP slices."""
-    return pack(layer_convs(layer), multipliers)
+    return pack(layer.convs, multipliers)
 
 
 def engine_cost(
-    layer: QConv | QFire, folding: Folding, packing: Packing, weights: WeightFormat = "dense"
+    layer: EngineLayer, folding: Folding, packing: Packing, weights: WeightFormat = "dense"
 ) -> tuple[int, int]:
     """(DSP slices, cycles per frame) of an engine; equal to ``dsp`` and ``work_cycles`` of its plan."""
     out = layer.output.shape
@@ -89,38 +81,38 @@ def engine_cost(
     return packing.dsp(lanes_per_row * folding.rows, folding.channels), cycles
 
 
-def word_cycles(layer: QConv | QFire, folding: Folding, weights: WeightFormat) -> float:
+def word_cycles(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> float:
     """Cycles between the words that an engine sends, on average in its fastest stage."""
     stages = engine_stages(layer, folding.channels, weights)
     words = folding.channels * folding.rows
     beats = words * drain_parts(stages, folding, ceil_div(layer.output.shape.width, folding.phases), weights)
-    passes = (pass_cycles([stage], beats) / stage.outs for stage in stages[-2:])
+    passes = (pass_cycles([stage], beats) / stage.outs for stage in stages if stage.sink is OUTPUT)
     return folding.phases * min(passes) / words
 
 
-def engine_stages(layer: QConv | QFire, channels: int, weights: WeightFormat) -> tuple[Stage, ...]:
+def engine_stages(layer: EngineLayer, channels: int, weights: WeightFormat) -> tuple[Stage, ...]:
     """The stages of an engine with ``channels`` output channels at once."""
-    return tuple(engine_stage(work, channels, weights) for work in layer_work(layer))
+    return tuple(engine_stage(work, channels, weights) for work in layer.work)
 
 
-def engine_weights(layer: QConv | QFire, folding: Folding, weights: WeightFormat) -> Weights:
+def engine_weights(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> Weights:
     """The weight memories of an engine."""
     stages = engine_stages(layer, folding.channels, weights)
     if weights == "dense":
         return plan_dense(layer.name, stages, folding.channels, folding.phases)
-    inputs = max(conv.weight.shape[1] for conv in layer_convs(layer))
-    kernel = max(conv.kernel for conv in layer_convs(layer))
+    inputs = max(conv.weight.shape[1] for conv in layer.convs)
+    kernel = max(size for conv in layer.convs for size in conv.kernel)
     position = max(1, (inputs - 1).bit_length()) + 2 * max(1, (kernel - 1).bit_length())
     return plan_compressed(layer.name, stages, folding.channels, folding.phases, weights, position)
 
 
 @lru_cache(maxsize=4096)
-def parameter_cost(layer: QConv | QFire, channels: int, weights: WeightFormat) -> float:
+def parameter_cost(layer: EngineLayer, channels: int, weights: WeightFormat) -> float:
     """Cost of the weight memories of an engine with ``channels`` output channels at once, in RAMB18."""
     return rom_cost(engine_weights(layer, Folding(1, 1, channels), weights))
 
 
-def row_cost(layer: QConv | QFire, rows: int) -> float:
+def row_cost(layer: EngineLayer, rows: int) -> float:
     """Cost of the row buffers of an engine with ``rows`` rows at once, in RAMB18, were they distributed RAM.
 
     The producer is taken to send one row at a time.
@@ -129,67 +121,101 @@ def row_cost(layer: QConv | QFire, rows: int) -> float:
     return sum(buffer.memory.payload_bits for buffer in buffers) / LUTRAM_PER_BLOCK
 
 
-def stream_cost(layer: QConv | QFire, folding: Folding) -> float:
+def stream_cost(layer: EngineLayer, folding: Folding) -> float:
     """Cost of the memory that replays weights, were they dense, and of the output FIFO, in RAMB18."""
-    bits = max(conv.weight_bits for conv in layer_convs(layer))
-    terms = max(int(conv.weight[0].size) for conv in layer_convs(layer))
+    bits = max(conv.weight_bits for conv in layer.convs)
+    terms = max(int(conv.weight[0].size) for conv in layer.convs)
     replay = terms * folding.channels * bits if folding.phases > 1 else 0
     fifo = folding.channels * folding.rows * layer.output.shape.width * layer.output.bits
     return (replay + fifo) / LUTRAM_PER_BLOCK
 
 
-def plan_buffers(layer: QConv | QFire, in_rows: int, folding: Folding) -> tuple[LineBuffer, ...]:
+def buffer_name(number: int) -> str:
+    """Name of a row buffer of an engine: the rows that arrive, or those that a squeeze stores."""
+    return "rows" if number == 0 else "squeezed" if number == 1 else f"squeezed{number}"
+
+
+def plan_buffers(
+    layer: EngineLayer, in_rows: int, folding: Folding, packing: Packing | None = None
+) -> tuple[LineBuffer, ...]:
     """The row buffers of an engine whose input rows come ``in_rows`` at a time."""
-    stages = layer_work(layer)
-    buffers = []
-    for number in range(1 + max(work.sink or 0 for work in stages)):
-        readers = [i for i, work in enumerate(stages) if work.source == number]
-        conv = max((stages[i].conv for i in readers), key=lambda conv: conv.kernel)
-        name = f"{layer.name}_{BUFFERS[number]}"
-        arrives = (in_rows, folding.spare, 2) if number == 0 else (folding.rows, 0, STORED_SLOTS)
-        buffers.append(_plan_lines(name, conv, layer.output.shape, folding, readers[-1], *arrives))
-    return tuple(buffers)
+    paired = packing is not None and packing.products > 1
+    return tuple(
+        _plan_lines(layer, number, in_rows, folding, paired)
+        for number in range(1 + max(work.sink or 0 for work in layer.work))
+    )
 
 
-def _plan_lines(
-    name: str, conv: QConv, out: Shape, folding: Folding, reader: int, in_rows: int, spare: int, least: int
-) -> LineBuffer:
-    """Size a row buffer of an engine with windows of ``conv``, at ``least`` slots.
-
-    The window of a row group, and the producer group that brings its last row, must fit at once; ``spare`` producer
-    groups more let the producer run on while the engine works.
-    """
-    tensor, stride, rows = conv.input, conv.stride, folding.rows
+def _stored_slots(layer: EngineLayer, number: int, folding: Folding) -> int:
+    """Row groups of a buffer of stored rows that are in use at once: above, at and below the windows."""
+    out, rows = layer.output.shape, folding.rows
     groups = ceil_div(out.height, rows)
+    readers = [(i, work) for i, work in enumerate(layer.work) if work.source == number]
+    last = max(i for i, _ in readers)
+    most, stored, ended = STORED_SLOTS, 0, 0
+    for stage, group in work_order([work.delay for work in layer.work], groups):
+        if layer.work[stage].sink == number:
+            stored = group + 1
+            kept = [max(0, ended - ceil_div(work.conv.pads[0], rows)) for _, work in readers]
+            most = max(most, stored - min(kept))
+        if stage == last:
+            ended = group + 1
+    return most
+
+
+def _plan_lines(layer: EngineLayer, number: int, in_rows: int, folding: Folding, paired: bool) -> LineBuffer:
+    """Size a row buffer of an engine: the window of all kernels that read it, and slots.
+
+    The windows of the row groups that its readers work on at once, and the producer group that brings the last row, must
+    fit; for rows that arrive, ``folding.spare`` producer groups more let the producer run on while the engine works.
+    """
+    readers = [(i, work) for i, work in enumerate(layer.work) if work.source == number]
+    convs = [work.conv for _, work in readers]
+    name, out, rows, stride = (
+        f"{layer.name}_{buffer_name(number)}",
+        layer.output.shape,
+        folding.rows,
+        convs[0].stride,
+    )
+    tensor = convs[0].input
+    pads = _window_pads(convs)
+    window = _window(readers)
+    groups, span = ceil_div(out.height, rows), rows * stride
     height, channels = tensor.shape.height, tensor.shape.channels
-    span = rows * stride
     frame_slots = ceil_div(height, span)
-    above = ceil_div(conv.pads[0], span)  # slots that the next group still reaches up
+    above = ceil_div(pads[0], span)  # slots that the next group still reaches up
+    arrive_rows, spare, least = (
+        (in_rows, folding.spare, 2) if number == 0 else (rows, 0, _stored_slots(layer, number, folding))
+    )
 
     def released(group: int) -> int:
         """Slots given back before a group runs."""
         return min(max(0, group - above), frame_slots)
 
     slots = 1
-    for group in range(groups):
-        need = rows_needed(conv, height, rows, groups, group)
-        arrives = min(ceil_div(need, in_rows) * in_rows, height) - 1
-        slots = max(slots, arrives // span - released(group) + 1)
-    slots = max(least, slots + spare * ceil_div(in_rows, span))
+    behind = max(work.delay for _, work in readers)
+    for i, work in readers:
+        for group in range(groups):
+            need = rows_needed(work.conv, height, rows, groups, group)
+            arrives = min(ceil_div(need, arrive_rows) * arrive_rows, height) - 1
+            # the last reader is still at a group before this one
+            slots = max(slots, arrives // span - released(max(0, group - (behind - work.delay))) + 1)
+    slots = max(least, slots + spare * ceil_div(arrive_rows, span))
     memory = row_memory(
-        name,
-        slots * stride * channels,
-        tensor.shape.width * tensor.bits,
-        copies=rows,
-        lines=slots * stride,
+        name, slots * stride * channels, tensor.shape.width * tensor.bits, copies=rows, lines=slots * stride
     )
+    lanes = ceil_div(out.width, folding.phases)
     return LineBuffer(
         memory=memory,
         type=tensor,
-        in_rows=in_rows,
-        window=conv,
-        reader=reader,
-        taps=Taps.of(conv, folding, ceil_div(out.width, folding.phases)),
+        in_rows=arrive_rows,
+        window=window,
+        stride=stride,
+        pads=pads,
+        pad_value=convs[0].pad_value,
+        reader=max(i for i, work in readers if work.delay == behind),
+        flip=paired and tensor.signed,
+        taps=Taps.of(window[1], pads[1], stride, folding, lanes),
         span=span,
         slots=slots,
         frame_slots=frame_slots,
@@ -197,6 +223,17 @@ def _plan_lines(
         free_stop=min(groups - 1, frame_slots + above),
         free_last=frame_slots - (released(groups - 1) if groups > 1 else 0),
     )
+
+
+def _window_pads(convs: Sequence[QConv]) -> Pads:
+    top, left, bottom, right = (max(conv.pads[side] for conv in convs) for side in range(4))
+    return top, left, bottom, right
+
+
+def _window(readers: Sequence[tuple[int, Work]]) -> Window:
+    """Rows and columns of the window that holds every kernel, each from its tap on."""
+    sizes = [tuple(work.tap[axis] + work.conv.kernel[axis] for axis in (0, 1)) for _, work in readers]
+    return max(size[0] for size in sizes), max(size[1] for size in sizes)
 
 
 def fifo_depth(stages: Sequence[Stage], folding: Folding, parts: int, taken: tuple[int, int] = (1, 1)) -> int:
@@ -235,7 +272,7 @@ def _unlike(lengths: Sequence[int]) -> Sequence[int]:
 
 
 def plan_engine(
-    layer: QConv | QFire,
+    layer: EngineLayer,
     folding: Folding,
     source: Stream,
     multipliers: Multipliers = ONE_PRODUCT,
@@ -246,19 +283,25 @@ def plan_engine(
 
     ``taken`` tells how the kernel behind it takes words, see :func:`fifo_depth`.
     """
-    convs = layer_convs(layer)
+    convs = layer.convs
     out = layer.output.shape
-    if isinstance(layer, QConv) and layer.stride not in (1, 2):
-        raise FpgaSqueezeError(f"{layer.name}: stride {layer.stride} is not supported; use 1 or 2")
+    for conv in convs:
+        if conv.stride not in STRIDES:
+            raise FpgaSqueezeError(f"{conv.name}: stride {conv.stride} is not supported; use 1 or 2")
     lanes_per_row = ceil_div(out.width, folding.phases)
     c, r = folding.channels, folding.rows
     stages = engine_stages(layer, c, weights)
     parts = drain_parts(stages, folding, lanes_per_row, weights)
+    sending = [stage for stage in stages if stage.sink is OUTPUT]
 
     shifts = [int(s) for v in convs for s in v.shift]
     right = max(0, *shifts)
     left_max = right - min(shifts)
-    bias_bits = max(signed_bits(int(v.bias.min()), int(v.bias.max())) for v in convs)
+    packing = engine_packing(layer, multipliers)
+    buffers = plan_buffers(layer, source.rows, folding, packing)
+    flips = [buffers[work.source].flip for work in layer.work]
+    biases = [lane_biases(conv, flip) for conv, flip in zip(convs, flips, strict=True)]
+    bias_bits = max(signed_bits(int(v.min()), int(v.max())) for v in biases)
     entries = sum(s.outs for s in stages) * c
     table_width = bias_bits + max(1, left_max.bit_length())
     table = Memory(
@@ -274,100 +317,20 @@ def plan_engine(
         layer=layer,
         folding=folding,
         input=source,
-        output=Stream(layer.name, layer.output, r, fifo_depth(stages[-2:], folding, parts, taken)),
+        output=Stream(layer.name, layer.output, r, fifo_depth(sending, folding, parts, taken), layer.tensors),
         stages=stages,
         lanes_per_row=lanes_per_row,
         groups=ceil_div(out.height, r),
         last_rows=out.height - (ceil_div(out.height, r) - 1) * r,
         parts=parts,
         units=ceil_div(lanes_per_row, parts),
-        acc_bits=max(v.acc_bits for v in convs),
+        acc_bits=max(signed_bits(*acc_range(v, flip)) for v, flip in zip(convs, flips, strict=True)),
         bias_bits=bias_bits,
         left_max=left_max,
         right=right,
-        buffers=plan_buffers(layer, source.rows, folding),
+        buffers=buffers,
         weight_bits=max(v.weight_bits for v in convs),
         weights=engine_weights(layer, folding, weights),
         table=table,
-        packing=engine_packing(layer, multipliers),
+        packing=packing,
     )
-
-
-# --------------------------------------------------------------------------------------------------- pools
-
-
-def pool_rows(pool: QMaxPool) -> tuple[list[bool], list[bool], list[bool], bool]:
-    """Per input row (have, start, emit) and whether one more output row follows the last input row.
-
-    One window is open at a time, which holds for kernels of the stride or one more; others are refused.
-    """
-    k, s, top = pool.kernel, pool.stride, pool.pads[0]
-    height, out = pool.input.shape.height, pool.output.shape.height
-    if k not in (s, s + 1):
-        raise FpgaSqueezeError(
-            f"{pool.name}: max pool {k}x{k} stride {s}; the kernel must be the stride or one more"
-        )
-    windows = [(max(0, y * s - top), min(y * s - top + k - 1, height - 1)) for y in range(out)]
-    have, start, emit = [False] * height, [False] * height, [False] * height
-    extra = False
-    for first, last in windows:
-        start[first] = True
-        for row in range(first + 1, last + 1):
-            have[row] = True
-        extra = extra or emit[last]
-        emit[last] = True
-    return have, start, emit, extra
-
-
-def emits_one_row_per_group(pool: QMaxPool, rows: int) -> bool:
-    """Whether no group of ``rows`` input rows completes two output rows (the pool sends rows in order)."""
-    emit = pool_rows(pool)[2]
-    return all(sum(emit[y : y + rows]) <= 1 for y in range(0, len(emit), rows))
-
-
-def plan_pool(pool: QMaxPool, source: Stream, units: int = 0) -> PoolPlan:
-    """Plan a max pool kernel of ``units`` output pixels per cycle; 0: a row at once."""
-    have, start, emit, extra = pool_rows(pool)
-    shape = pool.output.shape
-    return PoolPlan(
-        name=pool.name,
-        layer=pool,
-        input=source,
-        output=Stream(pool.name, pool.output, 1, POOL_DEPTH),
-        have_rows=tuple(have),
-        start_rows=tuple(start),
-        emit_rows=tuple(emit),
-        extra=extra,
-        kept=kept_memory(f"{pool.name}_kept", shape.channels, shape.width * pool.output.bits),
-        units=units,
-    )
-
-
-def plan_average(pool: QGlobalAvgPool, source: Stream, add: int, divide_bits: int = 1) -> AveragePlan:
-    """Plan the global average pool with ``add`` pixels and ``divide_bits`` quotient bits per cycle."""
-    if pool.input.bits > 16 or pool.output.bits > 32:
-        raise FpgaSqueezeError(f"{pool.name}: the average pool takes at most 16 bits and gives at most 32")
-    low, high = pool.input.range
-    sum_bits = signed_bits(low * pool.count, high * pool.count)
-    quotient = (max(-low, high) << pool.extra_frac).bit_length()
-    channels = pool.input.shape.channels
-    return AveragePlan(
-        name=pool.name,
-        layer=pool,
-        input=source,
-        output=Stream(pool.name, pool.output, 1, POOL_DEPTH),
-        add=add,
-        sum_bits=sum_bits,
-        quotient_bits=divide_bits * ceil_div(quotient, divide_bits),
-        divide_bits=divide_bits,
-        sums=Memory(f"{pool.name}_sums", "sums", channels, sum_bits, channels * sum_bits, single=1),
-    )
-
-
-def plan_input(tensor: TensorType, bytes_per_cycle: int) -> InputPlan:
-    """Plan the line gatherer for raw uint8 pixels."""
-    if tensor.bits != 8 or tensor.signed:
-        raise FpgaSqueezeError(
-            "the accelerator eats unsigned 8-bit pixels; this model's input has another type"
-        )
-    return InputPlan("image", Stream("image", tensor, 1, INPUT_DEPTH), bytes_per_cycle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..network.graph import QConv, QFire
+from ..network.graph import QConv, TensorType
 
 OUTPUT = None
 """Sink of a stage whose rows leave the engine."""
@@ -25,23 +25,82 @@ class Work:
     source: int = 0
     sink: int | None = OUTPUT
     delay: int = 0
-    tap: int = 0
+    tap: tuple[int, int] = (0, 0)
 
 
-def layer_work(layer: QConv | QFire) -> tuple[Work, ...]:
-    """The stages of a layer's engine.
+@dataclass(frozen=True, eq=False)
+class EngineLayer:
+    """Convolutions that share one set of lanes: those of a Fire or Inception module, or a single one.
 
-    The expansions of a Fire module run one row group behind its squeeze, so that the 3x3 windows find their lower rows;
-    the 1x1 kernel looks at the centre of such a window.
+    name     of the stream that leaves it
+    tensors  what that stream carries, by channels: names of golden's tensors
+    source   name of the stream that arrives
+    work     its stages; all give maps of one height and width
+    output   type of what leaves it
     """
-    if isinstance(layer, QConv):
-        return (Work(layer),)
-    squeeze, expand1x1, expand3x3 = layer.convs
-    return (
-        Work(squeeze, sink=1),
-        Work(expand1x1, source=1, delay=1, tap=(expand3x3.kernel - expand1x1.kernel) // 2),
-        Work(expand3x3, source=1, delay=1),
-    )
+
+    name: str
+    tensors: tuple[str, ...]
+    source: str
+    work: tuple[Work, ...]
+    output: TensorType
+
+    @property
+    def input(self) -> TensorType:
+        """Type of the rows that arrive."""
+        return self.work[0].conv.input
+
+    @property
+    def convs(self) -> tuple[QConv, ...]:
+        """Its convolutions, in the order of its stages."""
+        return tuple(work.conv for work in self.work)
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it stores rows between its convolutions, as a Fire module does."""
+        return any(work.sink is not OUTPUT for work in self.work)
+
+
+def single(conv: QConv) -> EngineLayer:
+    """A convolution on lanes of its own."""
+    return EngineLayer(conv.name, (conv.name,), conv.inputs[0], (Work(conv),), conv.output)
+
+
+def module(
+    name: str,
+    tensors: tuple[str, ...],
+    squeezes: Sequence[QConv],
+    branches: Sequence[QConv],
+    output: TensorType,
+) -> EngineLayer:
+    """The engine of ``branches``, whose rows leave it in this order; each reads one of ``squeezes`` or what they read.
+
+    Branches run so many row groups behind the squeezes that the lowest row of every window has been stored, were a group
+    one row; all by the same number, so that their rows leave together. A kernel starts within the window of its row
+    buffer, which is made of all kernels that read it, so that both look at the same pixel.
+    """
+    stored = {conv.name: number for number, conv in enumerate(squeezes, 1)}
+    source = (squeezes or branches)[0].inputs[0]
+    reads = [stored.get(conv.inputs[0], 0) for conv in branches]
+    delay = max((below(conv) for conv, number in zip(branches, reads, strict=True) if number), default=0)
+
+    def tap(conv: QConv, number: int) -> tuple[int, int]:
+        near = [b for b, n in zip(branches, reads, strict=True) if n == number]
+        near += squeezes if number == 0 else []
+        top, left = (max(other.pads[side] for other in near) for side in (0, 1))
+        return top - conv.pads[0], left - conv.pads[1]
+
+    work = [Work(conv, sink=number, tap=tap(conv, 0)) for number, conv in enumerate(squeezes, 1)]
+    work += [
+        Work(conv, source=number, delay=delay, tap=tap(conv, number))
+        for conv, number in zip(branches, reads, strict=True)
+    ]
+    return EngineLayer(name, tensors, source, tuple(work), output)
+
+
+def below(conv: QConv) -> int:
+    """Rows below the first row of a window's centre that a window of stride 1 reaches."""
+    return max(0, conv.kernel[0] - 1 - conv.pads[0])
 
 
 def work_order(delays: Sequence[int], groups: int) -> Iterator[tuple[int, int]]:

@@ -11,15 +11,27 @@ after it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from typing_extensions import assert_never
 
-from .links import RELEASE_LATENCY, VISIBLE, Deadlock, Link, State, find_link
+from .engine import EnginePlan
+from .handshakes import VISIBLE, Deadlock
+from .kinds.add import AddPlan
+from .kinds.average import AveragePlan
+from .kinds.concat import ConcatPlan
+from .kinds.fork import ForkPlan
+from .kinds.image import InputPlan
+from .kinds.max_pool import PoolPlan
+from .kinds.store import StorePlan
+from .kinds.window import WindowPlan
+from .links import Link, State, find_link
 from .order import OUTPUT
-from .plan import AveragePlan, EnginePlan, InputPlan, Plan, PoolPlan
-from .work import Between, Producer, between, engine_producer, input_producers
+from .plan import KernelPlan, Plan
+from .streams import Stream
+from .tree import Branches, Join, Leaf, Pass, Tree
+from .work import Producer, engine_producer, input_producers, store_producer
 
 
 @dataclass(frozen=True)
@@ -48,15 +60,28 @@ class Schedule:
 
 @dataclass
 class Buffer:
-    """A row buffer between two links: ``height`` rows per frame; cycles from which its rows count and slots are free.
+    """A row buffer between two links, or the receiver of the results: ``height`` rows per frame; cycles from which its
+    rows count and its slots are free.
 
-    ``taken`` is the number of slots taken so far.
+    group   rows that leave a store at once
+    free    None: it has room for everything
+    taken   slots taken so far; ``read``: rows that a join has waited for
     """
 
     height: int
-    free: list[int]
+    free: list[int] | None
+    group: int = 1
     done: list[int] = field(default_factory=list)
     taken: int = 0
+    read: int = 0
+
+    def next_group(self, first: int) -> int:
+        """Rows of the row group that starts with row number ``first``, counted over all frames."""
+        return min(self.group, self.height - first % self.height)
+
+    @property
+    def moves(self) -> int:
+        return len(self.done) + len(self.free or ())
 
 
 @dataclass(frozen=True)
@@ -67,14 +92,57 @@ class Rest:
     state: State
 
 
-def _run(link: Link, source: Buffer | None, target: Buffer) -> Iterator[Rest | None]:
+@dataclass
+class Way:
+    """A link, the buffer whose rows it works on, those at its ends, and the stores that joins in it read, by number."""
+
+    link: Link
+    source: Buffer | None
+    leaves: list[Buffer]
+    stores: list[Buffer]
+
+    def known(
+        self, words_demands: Sequence[tuple[bool, int]], begin: int
+    ) -> tuple[list[int], tuple[bool, int] | None]:
+        """Cycles from ``begin`` until each thing waited for is there, up to the first that is not known, and that."""
+        times: list[int] = []
+        slots = [leaf.taken for leaf in self.leaves]
+        rows = [store.read for store in self.stores]
+        for demand in words_demands:
+            gate, number = demand
+            if gate:
+                store = self.stores[number]
+                rows[number] += store.next_group(rows[number])
+                if len(store.done) < rows[number]:
+                    return times, demand
+                # the first word of a group is offered a cycle after its last row counts
+                times.append(store.done[rows[number] - 1] + VISIBLE - begin)
+            else:
+                free = self.leaves[number].free
+                if free is not None and len(free) <= slots[number]:
+                    return times, demand
+                times.append(0 if free is None else free[slots[number]] - begin)
+                slots[number] += 1
+        return times, None
+
+    def take(self, demands: Sequence[tuple[bool, int]]) -> None:
+        """What the words of a segment waited for is theirs."""
+        for gate, number in demands:
+            if gate:
+                self.stores[number].read += self.stores[number].next_group(self.stores[number].read)
+            else:
+                self.leaves[number].taken += 1
+
+
+def _run(way: Way) -> Iterator[Rest | None]:
     """A link, from frame to frame: yields None where it has to wait for another one, and a Rest behind each frame."""
+    link, source = way.link, way.source
     now, state = 0, link.start
     segments, later = link.frames
     stored: dict[int, list[int]] = {}  # rows of this frame in further row buffers of the engine
-    done, free = target.done, target.free
     come: list[int] = source.done if source else []
     came = 0  # rows of earlier frames
+    freed_rows = [0] * len(way.stores)
     while True:
         for segment in segments:
             begin = now
@@ -85,67 +153,154 @@ def _run(link: Link, source: Buffer | None, target: Buffer) -> Iterator[Rest | N
                     yield None
                 begin = max(now, come[came + segment.need - 1])
             words = segment.words
-            count, reported = words.slots, 0
+            reported, freed = [0] * len(way.leaves), 0
             while True:
-                known = free[target.taken : target.taken + count]
-                move = link.move(state, words, begin - now, tuple([t - begin for t in known]))
+                times, missing = way.known(words.demands, begin)
+                move = link.move(state, words, begin - now, tuple(times))
+                # rows that need nothing that is not known may be what the rest is waiting for
+                for i, leaf in enumerate(way.leaves):
+                    leaf.done += [begin + t for t in move.done[i][reported[i] :]]
+                    reported[i] = len(move.done[i])
+                for number, t in zip(words.frees[freed : len(move.freed)], move.freed[freed:], strict=True):
+                    store = way.stores[number]
+                    rows = store.next_group(freed_rows[number])
+                    freed_rows[number] += rows
+                    if store.free is not None:
+                        store.free += [begin + t] * rows
+                freed = len(move.freed)
                 if move.state:
                     break
-                # rows that need no slot which is not known may be what that slot is waiting for
-                done += [begin + t for t in move.done[reported:]]
-                reported = len(move.done)
-                while len(free) < target.taken + len(known) + 1:
+                while way.known(words.demands, begin) == (times, missing):
                     yield None
             state = move.state
-            target.taken += count
-            done += [begin + t for t in move.done[reported:]]
+            way.take(words.demands)
             if segment.sink is not OUTPUT:
                 stored.setdefault(segment.sink, []).extend(begin + t for t in move.stored)
             now = begin + move.now
-            if segment.release and source:
-                source.free += [now - 1 + RELEASE_LATENCY] * segment.release
+            if segment.release and source and source.free is not None:
+                source.free += [now - 1 + link.producer.release] * segment.release
         segments = later
         stored.clear()
         came += source.height if source else 0
         yield Rest(now, state)
 
 
-def _links(plan: Plan) -> tuple[list[Link], list[Buffer]]:
-    """The links of a plan, and the buffer at the end of each."""
-    links: list[Link] = []
-    buffers: list[Buffer] = []
-    beginning: tuple[Producer, Producer] | None = None
-    pools: list[Between] = []
-    for kernel in plan.kernels:
+class _Ways:
+    """The links of a plan: from every producer the tree of kernels that its words pass."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.readers: dict[str, tuple[KernelPlan, int]] = {}
+        for kernel in plan.kernels:
+            for operand, stream in enumerate(kernel.inputs):
+                self.readers[stream.name] = kernel, operand
+        self.buffers: dict[str, Buffer] = {}
+        for kernel in plan.kernels:
+            match kernel:
+                case EnginePlan():
+                    height = kernel.input.type.shape.height
+                    self.buffers[kernel.name] = Buffer(height, [0] * kernel.lines.slots)
+                case StorePlan():
+                    height = kernel.input.type.shape.height
+                    self.buffers[kernel.name] = Buffer(height, [0] * kernel.slots, kernel.output.rows)
+                case (
+                    InputPlan()
+                    | PoolPlan()
+                    | WindowPlan()
+                    | AveragePlan()
+                    | ForkPlan()
+                    | AddPlan()
+                    | ConcatPlan()
+                ):
+                    pass
+                case _:
+                    assert_never(kernel)
+        self.result = Buffer(plan.output.type.shape.height, None)
+        self.ways = [way for kernel in plan.kernels if (way := self._way(kernel))]
+
+    def _way(self, kernel: KernelPlan) -> Way | None:
+        """The link that begins at a kernel, if one does."""
+        producers: tuple[Producer, Producer]
         match kernel:
             case EnginePlan():
-                assert beginning is not None
-                links.append(find_link(*beginning, tuple(pools), kernel.lines.span))
-                buffers.append(Buffer(kernel.input.type.shape.height, [0] * kernel.lines.slots))
                 producer = engine_producer(kernel)
-                beginning, pools = (producer, producer), []
+                producers = producer, producer
             case InputPlan():
-                beginning = input_producers(kernel)
-            case PoolPlan() | AveragePlan():
-                pools.append(between(kernel))
+                producers = input_producers(kernel)
+            case StorePlan():
+                if self._waits(kernel.output):
+                    return None
+                producer = store_producer(kernel)
+                producers = producer, producer
+            case PoolPlan() | WindowPlan() | AveragePlan() | ForkPlan() | AddPlan() | ConcatPlan():
+                return None
             case _:
                 assert_never(kernel)
-    assert beginning is not None
-    links.append(find_link(*beginning, tuple(pools), 0))
-    buffers.append(Buffer(plan.kernels[-1].output.type.shape.height, []))
-    return links, buffers
+        self.depths: list[int] = []
+        self.leaves: list[Buffer] = []
+        self.stores: list[Buffer] = []
+        tree = self._tree(kernel.output)
+        link = find_link(*producers, tree, tuple(self.depths))
+        return Way(link, self.buffers.get(kernel.name), self.leaves, self.stores)
+
+    def _waits(self, stream: Stream) -> bool:
+        """Whether a stream is that of a store whose rows wait for another way."""
+        reader, operand = self.readers[stream.name]
+        return isinstance(reader, AddPlan | ConcatPlan) and reader.direct != operand
+
+    def _tree(self, stream: Stream) -> Tree:
+        """What reads a stream."""
+        fifo, channels = len(self.depths), stream.type.shape.channels
+        self.depths.append(stream.depth)
+        if stream.name not in self.readers:
+            self.leaves.append(self.result)
+            return Leaf(fifo, 0, channels)
+        kernel, _ = self.readers[stream.name]
+        match kernel:
+            case EnginePlan():
+                self.leaves.append(self.buffers[kernel.name])
+                return Leaf(fifo, kernel.lines.span, channels)
+            case StorePlan():
+                self.leaves.append(self.buffers[kernel.name])
+                return Leaf(fifo, 1, channels)
+            case PoolPlan() | WindowPlan() | AveragePlan():
+                return Pass(fifo, channels, kernel.between, self._tree(kernel.output))
+            case ForkPlan():
+                return Branches(fifo, tuple(self._tree(branch) for branch in kernel.outputs))
+            case AddPlan():
+                gates = [self._store(kernel.inputs[1 - kernel.direct])]
+                return Join(fifo, 1, channels, tuple(gates), (), (), self._tree(kernel.output))
+            case ConcatPlan():
+                sides = [
+                    (i, (self._store(side), side.type.shape.channels))
+                    for i, side in enumerate(kernel.inputs)
+                    if i != kernel.direct
+                ]
+                before = tuple(side for i, side in sides if i < kernel.direct)
+                after = tuple(side for i, side in sides if i > kernel.direct)
+                return Join(fifo, 0, channels, (), before, after, self._tree(kernel.output))
+            case InputPlan():
+                raise AssertionError(f"{kernel.name} reads no stream")
+            case _:
+                assert_never(kernel)
+
+    def _store(self, stream: Stream) -> int:
+        """The number of the store that a stream comes from."""
+        self.stores.append(self.buffers[stream.name])
+        return len(self.stores) - 1
 
 
 Picture = tuple[tuple[State, int, tuple[int, ...]], ...]
-"""Behind a frame, counted from when the first link is free: of each link its state, when it is free, and its slots."""
+"""Behind a frame, counted from when the first link is free: of each link its state, when it is free, and when slots of the
+buffers at its ends are."""
 
 
-def _frame(runs: list[Iterator[Rest | None]], buffers: list[Buffer]) -> tuple[int, Picture]:
-    """Run every link to the end of its frame; raises RuntimeError if none can go on."""
+def _frame(runs: list[Iterator[Rest | None]], ways: _Ways) -> tuple[int, Picture]:
+    """Run every link to the end of its frame; raises Deadlock if none can go on."""
     rests: list[Rest | None] = [None] * len(runs)
     moved = -1
     while not all(rests):
-        before, moved = moved, sum(len(b.done) + len(b.free) for b in buffers) + sum(map(bool, rests))
+        buffers = [*ways.buffers.values(), ways.result]
+        before, moved = moved, sum(buffer.moves for buffer in buffers) + sum(map(bool, rests))
         if moved == before:
             raise Deadlock
         for i, run in enumerate(runs):
@@ -153,29 +308,35 @@ def _frame(runs: list[Iterator[Rest | None]], buffers: list[Buffer]) -> tuple[in
                 rests[i] = next(run)
     found = [rest for rest in rests if rest]
     start = found[0].now
-    return start, tuple(
-        (rest.state, rest.now - start, tuple(max(t, rest.now) - start for t in buffer.free[buffer.taken :]))
-        for rest, buffer in zip(found, buffers, strict=True)
-    )
+    picture = []
+    for rest, way in zip(found, ways.ways, strict=True):
+        slots = [
+            max(t, rest.now) - start
+            for leaf in way.leaves
+            if leaf.free is not None
+            for t in leaf.free[leaf.taken :]
+        ]
+        picture.append((rest.state, rest.now - start, tuple(slots)))
+    return start, tuple(picture)
 
 
 def simulate(plan: Plan, frames: int) -> Schedule:
     """Schedule of ``frames`` frames back to back; raises RuntimeError if the plan deadlocks."""
-    links, buffers = _links(plan)
-    sources = [None, *buffers]
-    runs = [_run(link, source, target) for link, source, target in zip(links, sources, buffers, strict=False)]
-    rows = buffers[-1].height
+    ways = _Ways(plan)
+    runs = [_run(way) for way in ways.ways]
+    result = ways.result
+    rows = result.height
     outputs: list[int] = []
-    start, picture = _frame(runs, buffers) if frames else (0, ())
+    start, picture = _frame(runs, ways) if frames else (0, ())
     for frame in range(frames):
-        outputs.append(buffers[-1].done[(frame + 1) * rows - 1] - VISIBLE)
+        outputs.append(result.done[(frame + 1) * rows - 1] - VISIBLE)
         if len(outputs) == frames:
             break
         before, seen = start, picture
-        start, picture = _frame(runs, buffers)
+        start, picture = _frame(runs, ways)
         if picture == seen:
             # the same states, slots and waits, ``start - before`` cycles later: so are all frames from here on
-            last = buffers[-1].done[(frame + 2) * rows - 1] - VISIBLE
+            last = result.done[(frame + 2) * rows - 1] - VISIBLE
             outputs += [last + i * (start - before) for i in range(frames - len(outputs))]
             break
     return Schedule(tuple(outputs))

@@ -8,17 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from typing_extensions import assert_never
-
+from .engine import EnginePlan
+from .kinds.image import InputPlan
+from .kinds.store import OFFER, RELEASE, StorePlan
 from .order import OUTPUT
-from .plan import AveragePlan, EnginePlan, InputPlan, PoolPlan
+
+RELEASE_LATENCY = 4
+"""Of an engine (fsq_row_cursor and fsq_line_buffer): last term issued -> the slot can be taken."""
 
 
 class RowGroup(NamedTuple):
     """A row group of a stage of an engine; for the line gatherer a row, and ``gather`` the cycles before its words.
 
-    need      rows of the frame that must be complete in the row buffer ``source`` of the engine
-    release   slots of the first row buffer that are free afterwards
+    need      rows of the frame that must be complete in the row buffer ``source`` of the engine, or in the store
+    release   slots of the first row buffer, or of the store, that are free afterwards
     """
 
     stage: int
@@ -45,7 +48,12 @@ class LaneStage:
 
 @dataclass(frozen=True)
 class Producer:
-    """What sends words into a link: an engine, or the line gatherer (no stages). See :class:`~.plan.EnginePlan`."""
+    """What sends words into a link: an engine (see :class:`~.engine.EnginePlan`), or, without stages, the line gatherer
+    or a store.
+
+    depth    words of its FIFO; 0: a store offers one word at a time, so many cycles after the one before was taken
+    release  cycles from the last cycle of a row group until the slots that it gives back can be taken
+    """
 
     height: int
     channels: int
@@ -56,30 +64,12 @@ class Producer:
     rows: int = 1
     at_once: int = 1
     parts: int = 1
+    release: int = RELEASE_LATENCY
 
     @property
     def beats(self) -> int:
         """Cycles in which the sums of a pass are requantised."""
         return self.at_once * self.rows * self.parts
-
-
-@dataclass(frozen=True)
-class Between:
-    """A pool, in cycles.
-
-    hold      from taking a word until its place in the FIFO is free
-    turn      from taking a word until the row may send one
-    divides   cycles of a division, which goes on while the next word is taken; None: a max pool
-    emits     per input row: does it send a row; ``extra``: one more follows the last
-    depth     of the FIFO behind it
-    """
-
-    hold: int
-    turn: int
-    divides: int | None
-    emits: tuple[bool, ...]
-    extra: bool
-    depth: int
 
 
 def _row_group(plan: EnginePlan, stage: int, group: int) -> RowGroup:
@@ -109,6 +99,16 @@ def engine_producer(plan: EnginePlan) -> Producer:
         at_once=plan.folding.channels,
         parts=plan.parts,
     )
+
+
+def store_producer(plan: StorePlan) -> Producer:
+    """A store whose words go straight on."""
+    shape, rows = plan.output.type.shape, plan.output.rows
+    work = []
+    for first in range(0, shape.height, rows):
+        last = min(first + rows, shape.height)
+        work.append(RowGroup(0, last - first, need=last, release=last - first))
+    return Producer(shape.height, shape.channels, 0, tuple(work), rows=rows, parts=OFFER, release=RELEASE)
 
 
 def input_producers(plan: InputPlan) -> tuple[Producer, Producer]:
@@ -141,20 +141,3 @@ def input_producers(plan: InputPlan) -> tuple[Producer, Producer]:
         return Producer(shape.height, shape.channels, plan.output.depth, tuple(work))
 
     return frame(0), frame(0 if shape.height * row_bytes % 8 else 8)
-
-
-def between(plan: PoolPlan | AveragePlan) -> Between:
-    """A pool (fsq_max_pool, fsq_max_pool_steps, fsq_avg_pool) within a link.
-
-    A word's last cycle in a max pool waits for room if the row completes a window. The average pool stores a sum for
-    each word; the sums of the last row go to the divider, which sends the results.
-    """
-    match plan:
-        case PoolPlan():
-            return Between(plan.steps - 1, plan.turn - 1, None, plan.emit_rows, plan.extra, plan.output.depth)
-        case AveragePlan():
-            height = plan.input.type.shape.height
-            emits = tuple(y == height - 1 for y in range(height))
-            return Between(0, plan.steps + 1, plan.division, emits, False, plan.output.depth)
-        case _:
-            assert_never(plan)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from typing_extensions import assert_never
 
-from ..emit.words import decode_words, words_to_tensor
+from ..emit.words import decode_words, stream_tensor, words_to_tensor
 from ..network.fixed_point import IntArray
-from ..planning.plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan, PoolPlan
+from ..planning.plan import Plan
+from ..planning.streams import Stream
 from .terms import Outcome, WeightMismatch, WeightResult
 
 
@@ -103,11 +103,9 @@ def _first(name: str, expected: IntArray, got: IntArray, known: npt.NDArray[np.b
     )
 
 
-def _compare_kernel(
-    kernel: KernelPlan, expected: IntArray, raw: bytes
-) -> tuple[KernelResult, Mismatch | None]:
+def _compare_stream(stream: Stream, expected: IntArray, raw: bytes) -> tuple[KernelResult, Mismatch | None]:
     """Compare the words of one stream with the tensor [N, C, H, W] that golden gives."""
-    stream, frames = kernel.output, len(expected)
+    frames = len(expected)
     pixels = decode_words(raw, stream)
     wanted = frames * stream.words
     extra = max(0, len(pixels) - wanted)
@@ -120,7 +118,7 @@ def _compare_kernel(
     got = words_to_tensor(pixels[:wanted], stream, frames)
     there = words_to_tensor(known, stream, frames).astype(bool)
     wrong = int(((got != expected) | ~there).sum()) + extra * stream.type.shape.width
-    return KernelResult(kernel.name, int(expected.size), wrong), _first(kernel.name, expected, got, there)
+    return KernelResult(stream.name, int(expected.size), wrong), _first(stream.name, expected, got, there)
 
 
 def compare_run(
@@ -130,7 +128,7 @@ def compare_run(
     images: npt.NDArray[np.uint8],
     terms: Callable[[Plan, Path], Outcome] | None = None,
 ) -> Comparison:
-    """Compare the stream files ``<kernel>.bin`` and ``logits.bin`` of a run with golden.
+    """Compare the stream files ``<stream>.bin`` and ``logits.bin`` of a run with golden.
 
     ``reference`` is what golden gives for the uint8 ``images`` [N, H, W, C] of the run. A file that is missing or short
     counts every absent element as a mismatch. ``terms`` compares the weights, too: :func:`~.terms.compare_terms` for a
@@ -138,16 +136,10 @@ def compare_run(
     """
     results: list[KernelResult] = []
     first: Mismatch | None = None
-    for kernel in plan.kernels:
-        match kernel:
-            case InputPlan():
-                expected = images.transpose(0, 3, 1, 2).astype(np.int64)
-            case EnginePlan() | PoolPlan() | AveragePlan():
-                expected = reference[kernel.name]
-            case _:
-                assert_never(kernel)
-        file = folder / f"{kernel.name}.bin"
-        result, mismatch = _compare_kernel(kernel, expected, file.read_bytes() if file.is_file() else b"")
+    for stream in plan.streams:
+        expected = stream_tensor(stream, reference, images)
+        file = folder / f"{stream.name}.bin"
+        result, mismatch = _compare_stream(stream, expected, file.read_bytes() if file.is_file() else b"")
         results.append(result)
         first = first or mismatch
     file = folder / "logits.bin"

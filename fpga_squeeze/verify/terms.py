@@ -9,7 +9,8 @@ import numpy as np
 
 from ..emit.contents import expected_terms, term_fields
 from ..network.fixed_point import IntArray
-from ..planning.plan import EnginePlan, Plan
+from ..planning.engine import EnginePlan
+from ..planning.plan import Plan
 from ..planning.weight_memories import CompressedWeights
 
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from typing_extensions import assert_never
-
 from ...device.block_ram import RAMB36_BITS
 from ...device.catalogue import Device
-from ...network.graph import QFire
-from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, Plan, PoolPlan
+from ..engine import EnginePlan
+from ..plan import KernelPlan, Plan
 from ..timing import Schedule
 from ..weight_memories import payload_bits, rom_bits
 from .logic import logic_luts, shift_register_luts
@@ -30,7 +28,7 @@ def _ratio(part: float, whole: float) -> float | None:
 class KernelEstimate:
     """One kernel.
 
-    kind                    input, conv, fire, max_pool or average_pool
+    kind                    input, conv, fire, max_pool, average_pool, fork, store, add or concat
     folding                 (k, r, c) of an engine
     products_per_dsp        1 or 2 for an engine; products_reason tells why there is one where two were asked for
     cycles                  cycles per frame in which the kernel is at work
@@ -178,28 +176,13 @@ class Estimate:
         return self.summary() | {"kernels": [asdict(kernel) for kernel in self.kernels]}
 
 
-def kernel_kind(kernel: KernelPlan) -> str:
-    """Kind of a kernel in one word."""
-    match kernel:
-        case EnginePlan():
-            return "fire" if isinstance(kernel.layer, QFire) else "conv"
-        case InputPlan():
-            return "input"
-        case PoolPlan():
-            return "max_pool"
-        case AveragePlan():
-            return "average_pool"
-        case _:
-            assert_never(kernel)
-
-
 def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:
     """Cost of one kernel."""
     engine = kernel if isinstance(kernel, EnginePlan) else None
     folding = engine.folding if engine else None
     return KernelEstimate(
         name=kernel.name,
-        kind=kernel_kind(kernel),
+        kind=kernel.kind,
         folding=(folding.phases, folding.rows, folding.channels) if folding else None,
         lanes=engine.lanes if engine else 0,
         dsp=kernel.dsp,

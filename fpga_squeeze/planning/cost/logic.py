@@ -8,22 +8,18 @@ side by side.
 
 from __future__ import annotations
 
-from typing_extensions import assert_never
-
 from ...device.lut_ram import PAGE, ceil_div, line_pages, mux_luts
-from ..plan import AveragePlan, EnginePlan, InputPlan, KernelPlan, LineBuffer, PoolPlan
+from ..engine import EnginePlan, LineBuffer
+from ..kinds.control import queue_luts
+from ..plan import KernelPlan
 from ..weight_memories import CompressedWeights, DenseWeights
 
-FIFO = 10
 SEQUENCER, SEQUENCER_STAGE = 37, 14
 """Loop counters of a convolution; of each further stage."""
 ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 37
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
 BANK = 20
 DRAIN = 22
-POOL = 20
-INPUT = 105
-AVERAGE = 40
 BIT_READER = 50
 """Beside the window: 7 LUTs for each of its bits choose where it starts, 2 find the length of a codeword."""
 SYMBOLS = 40
@@ -32,14 +28,10 @@ STAGE_WALK = 23
 GEARBOX = 60
 
 
-def _queue(depth: int) -> int:
-    return FIFO if depth > 1 else 2
-
-
 def line_buffer_luts(buffer: LineBuffer, engine: EnginePlan) -> int:
     """LUTs of ``fsq_line_buffer``: its pages, the pixels that the lanes take of a word, the rows of the window."""
     rows, lanes = engine.folding.rows, engine.lanes_per_row
-    memory, window = buffer.memory, buffer.window
+    memory = buffer.memory
     bits, width = buffer.type.bits, buffer.type.shape.width
     shifts, choices = buffer.taps.shifts, buffer.taps.choices
     count = lanes + shifts - 1
@@ -54,12 +46,12 @@ def line_buffer_luts(buffer: LineBuffer, engine: EnginePlan) -> int:
     # rows outside the image: a register can be set to zero without a LUT, what comes from block RAM cannot
     outside = (
         count
-        if (window.pads[0] or window.pads[2]) and (window.pad_value.any() or memory.style != "lut")
+        if (buffer.pads[0] or buffer.pads[2]) and (buffer.pad_value.any() or memory.style != "lut")
         else 0
     )
     bank = bits * (min(page_first, tap_first) + outside) + BANK + (6 * pages if memory.single else 0)
     place = lanes * bits * mux_luts(rows * shifts)
-    control = ROW_GATE + ROW_CURSOR + ROW_WRITER + (17 if window.kernel > 1 else 4)
+    control = ROW_GATE + ROW_CURSOR + ROW_WRITER + (17 if max(buffer.window) > 1 else 4)
     return control + rows * (bank + place)
 
 
@@ -115,7 +107,7 @@ def parameter_luts(engine: EnginePlan) -> int:
         buffer = weights.word_bits + engine.unit_bits
         gearbox = buffer * mux_luts(max(1, weights.word_bits // 8)) + GEARBOX
         return stacks + gearbox + engine.unit_bits * mux_luts(pages)
-    kernel = max(stage.conv.kernel for stage in engine.stages)
+    kernel = max(size for stage in engine.stages for size in stage.conv.kernel)
     positions = 110 if len(engine.stages) > 1 else 76 if kernel > 1 else 16
     term = engine.unit_bits + 16
     return stacks + _decoder_luts(weights) + positions + term * mux_luts(pages)
@@ -124,52 +116,19 @@ def parameter_luts(engine: EnginePlan) -> int:
 def engine_luts(engine: EnginePlan) -> int:
     """LUTs of an engine with its parameters."""
     stages, buffers = len(engine.stages), len(engine.buffers)
-    total = SEQUENCER + (stages - 1) * SEQUENCER_STAGE + _queue(engine.output.depth) + drain_luts(engine)
+    total = SEQUENCER + (stages - 1) * SEQUENCER_STAGE + queue_luts(engine.output.depth) + drain_luts(engine)
     total += lane_luts(engine) + parameter_luts(engine)
     total += sum(line_buffer_luts(buffer, engine) for buffer in engine.buffers)
     choice = (
         engine.lanes_per_row * engine.folding.rows * engine.operand[0]
     )  # between the pixels of two buffers
-    return total + (stages - buffers) * ROW_GATE + (buffers - 1) * choice
-
-
-def pool_luts(pool: PoolPlan) -> int:
-    """LUTs of a max pool: KERNEL maxima per output pixel, each a comparison and a choice; what a step chooses from."""
-    bits, layer = pool.input.type.bits, pool.layer
-    at_once = pool.units or pool.output.type.shape.width
-    chosen = (pool.units * (layer.stride + 1) * mux_luts(pool.steps) + layer.kernel - layer.stride) * bits
-    return at_once * (2 * layer.kernel * bits + 4) + chosen + POOL + pool.steps + _queue(pool.output.depth)
-
-
-def average_luts(pool: AveragePlan) -> int:
-    """LUTs of a global average pool: shift register of a word, adders, a restoring division."""
-    bits = pool.input.type.bits
-    shape = pool.input.type.shape
-    remainder = (shape.height * shape.width).bit_length() + pool.quotient_bits + 1
-    line = pool.steps * pool.add * bits if pool.steps > 1 else 0
-    return line + pool.add * pool.sum_bits + pool.divide_bits * remainder + pool.output.type.bits + AVERAGE
-
-
-def input_luts(image: InputPlan) -> int:
-    """LUTs of the line gatherer: a row moves on by one of ``bytes_per_cycle`` distances, or by a byte."""
-    shape = image.output.type.shape
-    distances = mux_luts(image.bytes_per_cycle) if image.bytes_per_cycle > 1 else 0
-    return 8 * shape.width * shape.channels * distances + INPUT + _queue(image.output.depth)
+    cursors = (len(engine.cursors) - buffers) * ROW_CURSOR
+    return total + (stages - buffers) * ROW_GATE + (buffers - 1) * choice + cursors
 
 
 def logic_luts(kernel: KernelPlan) -> int:
     """Logic LUTs of any kernel."""
-    match kernel:
-        case EnginePlan():
-            return engine_luts(kernel)
-        case PoolPlan():
-            return pool_luts(kernel)
-        case AveragePlan():
-            return average_luts(kernel)
-        case InputPlan():
-            return input_luts(kernel)
-        case _:
-            assert_never(kernel)
+    return engine_luts(kernel) if isinstance(kernel, EnginePlan) else kernel.luts
 
 
 def shift_register_luts(kernel: KernelPlan) -> int:

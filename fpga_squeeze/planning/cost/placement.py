@@ -12,14 +12,24 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import assert_never
 
 from ...device.block_ram import STYLES, Memory, Style, with_style
 from ...device.catalogue import Device
 from ...errors import FpgaSqueezeError
-from ..plan import EnginePlan, KernelPlan, Plan, PoolPlan
+from ..engine import EnginePlan
+from ..kinds.add import AddPlan
+from ..kinds.average import AveragePlan
+from ..kinds.concat import ConcatPlan
+from ..kinds.fork import ForkPlan
+from ..kinds.image import InputPlan
+from ..kinds.max_pool import PoolPlan
+from ..kinds.store import StorePlan
+from ..kinds.window import WindowPlan
+from ..plan import KernelPlan, Plan
 from .logic import logic_luts, shift_register_luts
 
-ROWS = ("rows", "kept")
+ROWS = ("rows", "kept", "store")
 """Purposes of memories that hold rows of pixels."""
 
 Cost = tuple[int, int, int]
@@ -54,11 +64,17 @@ def with_styles(plan: Plan, chosen: Mapping[str, Style]) -> Plan:
         return new
 
     def kernel(old: KernelPlan) -> KernelPlan:
-        if isinstance(old, PoolPlan):
-            return replace(old, kept=moved(old.kept))
-        if not isinstance(old, EnginePlan):
-            return old
-        return replace(old, buffers=tuple(replace(b, memory=moved(b.memory)) for b in old.buffers))
+        match old:
+            case PoolPlan() | WindowPlan():
+                return replace(old, kept=moved(old.kept))
+            case StorePlan():
+                return replace(old, memory=moved(old.memory))
+            case EnginePlan():
+                return replace(old, buffers=tuple(replace(b, memory=moved(b.memory)) for b in old.buffers))
+            case InputPlan() | AveragePlan() | ForkPlan() | AddPlan() | ConcatPlan():
+                return old
+            case _:
+                assert_never(old)
 
     return replace(plan, kernels=tuple(kernel(k) for k in plan.kernels))
 

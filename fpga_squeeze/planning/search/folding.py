@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-
-from typing_extensions import assert_never
 
 from ...device.dsp_packing import ONE_PRODUCT, Multipliers
 from ...device.lut_ram import ceil_div
 from ...errors import DoesNotFitError, FpgaSqueezeError
-from ...network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
-from ..kernels import (
-    emits_one_row_per_group,
-    engine_cost,
-    engine_packing,
-    parameter_cost,
-    plan_average,
-    plan_buffers,
-    plan_engine,
-    plan_input,
-    plan_pool,
-    row_cost,
-    stream_cost,
-    word_cycles,
-)
-from ..plan import AveragePlan, EnginePlan, Folding, KernelPlan, Plan, PoolPlan, Stream
+from ...network.graph import QModel
+from ..build import Formats, Pool, build_plan, emits_one_row_per_group
+from ..engine import EnginePlan, Folding
+from ..graph import graph_of
+from ..handshakes import Deadlock
+from ..kernels import engine_cost, engine_packing, parameter_cost, plan_buffers, row_cost, stream_cost
+from ..kinds.store import StorePlan, least_slots, plan_store
+from ..order import EngineLayer
+from ..plan import KernelPlan, Plan
 from ..timing import schedule
 from ..weight_memories import WeightFormat
 
@@ -35,9 +26,6 @@ MAX_ROWS = 4
 MAX_CHANNELS = 64
 MAX_CODED_CHANNELS = 4
 """Compressed channels at once: they share their runs, so that zeros of one are terms wherever another has a weight."""
-
-Formats = Sequence[WeightFormat]
-"""How the weights of each engine lie in memory, in network order."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +39,17 @@ class Choice:
 
 @lru_cache(maxsize=256)  # a search plans the same layers again and again
 def all_choices(
-    layer: QConv | QFire,
-    follower: QLayer | None,
+    layer: EngineLayer,
+    pools: tuple[Pool, ...],
     multipliers: Multipliers = ONE_PRODUCT,
     weights: WeightFormat = "dense",
 ) -> tuple[Choice, ...]:
     """Every folding of an engine, by rising DSP slices, then cycles, then the simpler one first.
 
-    ``follower`` is the kernel after it: a max pool takes only row groups that complete one output row at most.
+    ``pools`` are those that its row groups reach: a pool takes only groups that complete one output row at most.
     """
     out, packing = layer.output.shape, engine_packing(layer, multipliers)
-    widest = max(conv.weight.shape[0] for conv in (layer.convs if isinstance(layer, QFire) else (layer,)))
+    widest = max(conv.weight.shape[0] for conv in layer.convs)
     most = MAX_CHANNELS if weights == "dense" else MAX_CODED_CHANNELS
     phases, seen = [], set()
     for k in range(1, out.width + 1):
@@ -71,7 +59,7 @@ def all_choices(
     rows = [
         r
         for r in range(1, min(MAX_ROWS, out.height) + 1)
-        if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
+        if all(emits_one_row_per_group(pool, r) for pool in pools)
     ]
     choices = []
     for k in phases:
@@ -92,9 +80,9 @@ def pareto(choices: Sequence[Choice]) -> list[Choice]:
     return best
 
 
-def engine_layers(model: QModel) -> list[QConv | QFire]:
-    """Layers that run on lanes, in network order."""
-    return [layer for layer in model.layers if isinstance(layer, QConv | QFire)]
+def engine_layers(model: QModel) -> list[EngineLayer]:
+    """What runs on lanes, in network order."""
+    return graph_of(model).engines
 
 
 def choose_foldings(
@@ -107,12 +95,11 @@ def choose_foldings(
     """
     if budget < 1:
         raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
-    layers = list(model.layers)
-    engines = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)]
-    formats = formats or ["dense"] * len(engines)
+    graph = graph_of(model)
+    formats = formats or ["dense"] * len(graph.engines)
     every = [
-        all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers, weights)
-        for (i, layer), weights in zip(engines, formats, strict=True)
+        all_choices(layer, graph.pools_behind(layer.name), multipliers, weights)
+        for layer, weights in zip(graph.engines, formats, strict=True)
     ]
     fronts = [pareto(choices) for choices in every]
     least = sum(front[0].dsp for front in fronts)
@@ -139,11 +126,11 @@ def choose_foldings(
     if chosen is None:
         raise DoesNotFitError(f"{model.name}: no folding fits {budget} lanes")
     fast = [[c for c in choices if c.cycles <= target] for choices in every]
-    return _save_memory([layer for _, layer in engines], fast, budget, formats)
+    return _save_memory(graph.engines, fast, budget, formats)
 
 
 def _save_memory(
-    layers: list[QConv | QFire], fast: list[list[Choice]], budget: int, formats: Formats
+    layers: list[EngineLayer], fast: list[list[Choice]], budget: int, formats: Formats
 ) -> list[Folding]:
     """Among foldings that are fast enough, those whose memories cost least.
 
@@ -176,97 +163,12 @@ def _save_memory(
         chosen[i] = offer
 
 
-def build_plan(
-    model: QModel,
-    foldings: list[Folding],
-    lane_budget: int | None = None,
-    multipliers: Multipliers = ONE_PRODUCT,
-    formats: Formats | None = None,
-) -> Plan:
-    """Plan every kernel of ``model`` for the given foldings and weight formats (one per engine, in network order)."""
-    engines = engine_layers(model)
-    formats = formats or ["dense"] * len(engines)
-    if len(foldings) != len(engines):
-        raise FpgaSqueezeError(f"{len(foldings)} foldings for {len(engines)} engines")
-    for folding, engine in zip(foldings, engines, strict=True):
-        shape = engine.output.shape
-        suits = 1 <= folding.phases <= shape.width and 1 <= folding.rows <= shape.height
-        if not suits or folding.channels < 1 or folding.spare < 0:
-            raise FpgaSqueezeError(
-                f"{engine.name}: folding k,r,c = {folding} does not suit an output of {shape}"
-            )
-    costs = [
-        engine_cost(layer, folding, engine_packing(layer, multipliers), weights)
-        for layer, folding, weights in zip(engines, foldings, formats, strict=True)
-    ]
-    slowest = max(cycles for _, cycles in costs)
-
-    gather = next(
-        (p for b in (1, 2, 4) if (p := plan_input(model.input, b)).work_cycles < slowest),
-        plan_input(model.input, 8),
-    )
-    kernels: list[KernelPlan] = [gather]
-    source: Stream = gather.output
-    pace: float = 0  # cycles between words, where an engine sends them
-    queue = list(zip(foldings, formats, strict=True))
-    for i, layer in enumerate(model.layers):
-        kernel: KernelPlan
-        match layer:
-            case QConv() | QFire():
-                follower = model.layers[i + 1] if i + 1 < len(model.layers) else None
-                folding, weights = queue.pop(0)
-                if isinstance(follower, QMaxPool) and not emits_one_row_per_group(follower, folding.rows):
-                    raise FpgaSqueezeError(
-                        f"{layer.name}: {folding.rows} rows at once complete two rows of {follower.name}; "
-                        "use fewer rows"
-                    )
-                taken = (1, 1)
-                if isinstance(follower, QMaxPool):
-                    pace = word_cycles(layer, folding, weights)
-                    pool = _least_pool(follower, Stream(layer.name, layer.output, folding.rows, 1), pace)
-                    taken = (pool.steps, pool.turn)
-                kernel = plan_engine(layer, folding, source, multipliers, weights, taken)
-            case QMaxPool():
-                kernel = _least_pool(layer, source, pace)
-                pace = 0
-            case QGlobalAvgPool():
-                kernel = _keep_pace(layer, source, slowest, kernels[-1].work_cycles)
-            case _:
-                assert_never(layer)
-        kernels.append(kernel)
-        source = kernel.output
-    budget = lane_budget if lane_budget is not None else sum(dsp for dsp, _ in costs)
-    return Plan(model, tuple(kernels), budget, multipliers)
-
-
-def _least_pool(pool: QMaxPool, source: Stream, pace: float) -> PoolPlan:
-    """The smallest max pool that takes a word within ``pace`` cycles; else one that takes a row at once."""
-    options = (plan_pool(pool, source, units) for units in range(1, pool.output.shape.width))
-    return next((p for p in options if p.turn <= pace), plan_pool(pool, source))
-
-
-def _keep_pace(pool: QGlobalAvgPool, source: Stream, slowest: int, before: int) -> AveragePlan:
-    """The smallest average pool that no frame waits for.
-
-    ``before`` are the cycles of the kernel before it, which sends all rows at the same pace: the last row, with its
-    divisions, must not take longer than that either.
-    """
-    shape = pool.input.shape
-    options = [
-        plan_average(pool, source, add, divide_bits)
-        for divide_bits in (1, 2, 4)
-        for add in range(1, shape.width + 1)
-    ]
-    enough = (p for p in options if p.work_cycles < slowest and p.last_row_cycles * shape.height <= before)
-    return next(enough, options[-1])
-
-
 def plan_for_lanes(
     model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT, formats: Formats | None = None
 ) -> Plan:
     """The fastest plan with at most ``budget`` DSP slices: so many lanes, or about twice as many with two products."""
     foldings = choose_foldings(model, budget, multipliers, formats)
-    return tune_buffers(build_plan(model, foldings, budget, multipliers, formats))
+    return tune_stores(tune_buffers(build_plan(model, foldings, budget, multipliers, formats)))
 
 
 def with_spares(plan: Plan, spares: Sequence[int]) -> Plan:
@@ -279,7 +181,7 @@ def with_spares(plan: Plan, spares: Sequence[int]) -> Plan:
     for kernel in plan.kernels:
         if isinstance(kernel, EnginePlan) and (spare := left.pop()) != kernel.folding.spare:
             folding = replace(kernel.folding, spare=spare)
-            buffers = plan_buffers(kernel.layer, kernel.input.rows, folding)
+            buffers = plan_buffers(kernel.layer, kernel.input.rows, folding, kernel.packing)
             kernel = replace(kernel, folding=folding, buffers=buffers)
         kernels.append(kernel)
     return replace(plan, kernels=tuple(kernels))
@@ -309,3 +211,38 @@ def tune_buffers(plan: Plan) -> Plan:
         if interval(with_spares(plan, fewer)) == best:
             more = fewer
     return with_spares(plan, more)
+
+
+def with_slots(plan: Plan, slots: Mapping[str, int]) -> Plan:
+    """The plan, before its buffers are placed, with other numbers of rows in the stores so named."""
+
+    def stored(kernel: KernelPlan) -> KernelPlan:
+        if isinstance(kernel, StorePlan) and kernel.name in slots:
+            return plan_store(kernel.name, kernel.input, kernel.output.rows, slots[kernel.name])
+        return kernel
+
+    return replace(plan, kernels=tuple(stored(kernel) for kernel in plan.kernels))
+
+
+def tune_stores(plan: Plan) -> Plan:
+    """Give every store the fewest rows with which frames follow each other as fast as with stores without limit.
+
+    Judged by the exact schedule; the widest store is tried first.
+    """
+    stores = sorted(plan.stores, key=lambda store: -store.input.word_bits * store.input.type.shape.channels)
+    if not stores:
+        return plan
+
+    def keeps_pace(candidate: Plan) -> bool:
+        try:
+            return schedule(candidate).cycles_per_frame <= best
+        except Deadlock:
+            return False
+
+    best = schedule(plan).cycles_per_frame
+    for store in stores:
+        sizes = range(least_slots(store.input, store.output.rows), store.slots)
+        index = bisect_left(sizes, True, key=lambda n: keeps_pace(with_slots(plan, {store.name: n})))  # noqa: B023
+        if index < len(sizes):
+            plan = with_slots(plan, {store.name: sizes[index]})
+    return plan

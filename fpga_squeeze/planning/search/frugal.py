@@ -2,7 +2,7 @@
 
 Rows at once multiply row buffers, and so do the rows a producer sends at once; passes per row and channels at once do
 not. For a target of cycles the foldings with the least memory are found exactly (up to the trade of DSP slices against
-memory): engines form a chain in which a buffer depends on the rows of its own engine and of the one before. Spare rows
+memory): engines form trees in which a buffer depends on the rows of its own engine and of the one before. Spare rows
 that let a producer run ahead are given up where the exact schedule allows it. The target is raised until all fits.
 """
 
@@ -15,14 +15,19 @@ from itertools import product
 
 from ...device.catalogue import Device
 from ...device.dsp_packing import Multipliers
-from ...network.graph import QConv, QFire, QLayer, QModel
+from ...network.graph import QModel
+from ..build import Formats, build_plan
 from ..cost.logic import engine_luts
 from ..cost.placement import fits, parameters_fit, place
+from ..engine import Folding
+from ..graph import graph_of
 from ..kernels import engine_weights, plan_buffers, plan_engine
-from ..plan import Folding, Plan, Stream
+from ..order import EngineLayer
+from ..plan import Plan
+from ..streams import Stream
 from ..timing import simulate
 from ..weight_memories import CompressedWeights, WeightFormat, rom_bits
-from .folding import Choice, Formats, all_choices, build_plan, with_spares
+from .folding import Choice, all_choices, tune_stores, with_spares
 
 SLACKS = (1.0, 1.02, 1.04, 1.06, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5, 1.7, 2.0, 3.0, 4.0)
 """Targets of cycles to try, as multiples of those of the fastest plan."""
@@ -41,20 +46,21 @@ class Option:
     bits: int
 
 
-def _row_bits(layer: QConv | QFire, rows: int, in_rows: int) -> int:
+@cache
+def _row_bits(layer: EngineLayer, rows: int, in_rows: int) -> int:
     """Bits of the row buffer of an engine with ``rows`` output rows at once, fed ``in_rows`` at once."""
     return plan_buffers(layer, in_rows, Folding(1, rows, 1))[0].memory.payload_bits
 
 
 @cache
-def _logic(layer: QConv | QFire, folding: Folding, multipliers: Multipliers, weights: WeightFormat) -> int:
+def _logic(layer: EngineLayer, folding: Folding, multipliers: Multipliers, weights: WeightFormat) -> int:
     """Logic LUTs of an engine that is fed row by row."""
-    source = Stream(layer.name, layer.input, 1, 1)
+    source = Stream(layer.name, layer.input, 1, 1, ())
     return engine_luts(plan_engine(layer, folding, source, multipliers, weights))
 
 
 def _options(
-    layer: QConv | QFire,
+    layer: EngineLayer,
     choices: Sequence[Choice],
     target: int,
     multipliers: Multipliers,
@@ -75,26 +81,24 @@ def _options(
     return out
 
 
-def _skips(layer: QConv | QFire, weights: WeightFormat) -> bool:
+def _skips(layer: EngineLayer, weights: WeightFormat) -> bool:
     """Whether the engine skips zeros: channels at once then share their runs, and have terms that only one needs."""
     held = engine_weights(layer, Folding(1, 1, 1), weights)
     return isinstance(held, CompressedWeights) and any(stream.channel is None for stream in held.streams)
 
 
-class _Chain:
+class _Tree:
     """The engines of a model with every folding they allow; ``most`` channels at once where zeros are skipped."""
 
     def __init__(self, model: QModel, multipliers: Multipliers, formats: Formats, most: int | None) -> None:
-        layers: list[QLayer] = list(model.layers)
-        places = [i for i, layer in enumerate(layers) if isinstance(layer, QConv | QFire)]
-        self.layers = [layer for layer in layers if isinstance(layer, QConv | QFire)]
-        self.formats, self.multipliers = formats, multipliers
-        # a pool, and the line gatherer, send one row at a time
-        self.follows_engine = [i > 0 and isinstance(layers[i - 1], QConv | QFire) for i in places]
+        graph = graph_of(model)
+        self.layers, self.formats, self.multipliers = graph.engines, formats, multipliers
         self.choices: list[Sequence[Choice]] = [
-            all_choices(layer, layers[i + 1] if i + 1 < len(layers) else None, multipliers, weights)
-            for i, layer, weights in zip(places, self.layers, formats, strict=True)
+            all_choices(layer, graph.pools_behind(layer.name), multipliers, weights)
+            for layer, weights in zip(self.layers, formats, strict=True)
         ]
+        numbers = {layer.name: number for number, layer in enumerate(self.layers)}
+        self.parents = [numbers.get(graph.parent[layer.name] or "") for layer in self.layers]
         if most is not None:
             self.choices = [
                 [c for c in some if c.folding.channels <= most or not _skips(layer, weights)]
@@ -122,21 +126,35 @@ class _Chain:
         return [o.choice.folding for o in best] if best else None
 
     def _cheapest(self, options: list[dict[int, list[Option]]], price: float) -> list[Option]:
-        states: dict[int, tuple[float, list[Option]]] = {1: (0.0, [])}
-        for layer, rows_options, chained in zip(self.layers, options, self.follows_engine, strict=True):
-            following: dict[int, tuple[float, list[Option]]] = {}
-            for rows, some in rows_options.items():
-                option = min(some, key=lambda o: o.bits + price * o.choice.dsp)
-                cost = option.bits + price * option.choice.dsp
-                following[rows] = min(
-                    (
-                        (before + cost + _row_bits(layer, rows, sent if chained else 1), [*path, option])
-                        for sent, (before, path) in states.items()
-                    ),
-                    key=lambda v: v[0],
+        """The options of least cost in all, one per engine."""
+        # per engine and rows at once: cost with all engines behind it, and its option
+        best: dict[int, dict[int, tuple[float, Option]]] = {}
+        # per engine and rows that it is fed at once: that cost with the rows that arrive, and its own rows
+        fed: dict[tuple[int, int], tuple[float, int]] = {}
+
+        def least(number: int, in_rows: int) -> tuple[float, int]:
+            if (number, in_rows) not in fed:
+                layer, some = self.layers[number], best[number]
+                fed[number, in_rows] = min(
+                    (cost + _row_bits(layer, rows, in_rows), rows) for rows, (cost, _) in some.items()
                 )
-            states = following
-        return min(states.values(), key=lambda v: v[0])[1]
+            return fed[number, in_rows]
+
+        for number in range(len(self.layers) - 1, -1, -1):  # readers come first
+            found = {}
+            for rows, some in options[number].items():
+                option = min(some, key=lambda o: o.bits + price * o.choice.dsp)
+                behind = sum(
+                    least(child, rows)[0] for child, parent in enumerate(self.parents) if parent == number
+                )
+                found[rows] = option.bits + price * option.choice.dsp + behind, option
+            best[number] = found
+        chosen: list[Option] = []
+        for number in range(len(self.layers)):
+            parent = self.parents[number]
+            rows = least(number, 1 if parent is None else chosen[parent].choice.folding.rows)[1]
+            chosen.append(best[number][rows][1])
+        return chosen
 
 
 def _shrink(plan: Plan, limit: int, device: Device) -> Plan | None:
@@ -166,15 +184,15 @@ def fit_memory(plan: Plan, device: Device) -> Plan:
     if fits(placed, device) or not parameters_fit(plan, device):
         return placed
     formats = [e.weights.format for e in plan.engines]
-    chains = [_Chain(plan.model, plan.multipliers, formats, most) for most in (None, 1)]
+    trees = [_Tree(plan.model, plan.multipliers, formats, most) for most in (None, 1)]
     fastest = max(k.work_cycles for k in plan.kernels)
     tried: list[list[Folding]] = []
-    for slack, chain in product(SLACKS, chains):
-        foldings = chain.foldings(int(fastest * slack), plan.lane_budget)
+    for slack, tree in product(SLACKS, trees):
+        foldings = tree.foldings(int(fastest * slack), plan.lane_budget)
         if foldings is None or foldings in tried:
             continue
         tried.append(foldings)
-        candidate = build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats)
+        candidate = tune_stores(build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats))
         limit = max(int(fastest * slack), max(k.work_cycles for k in candidate.kernels))
         if found := _shrink(candidate, limit, device):
             return found

@@ -8,16 +8,19 @@ from typing import Literal
 from ...device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ...device.dsp_packing import Multipliers
 from ...errors import FpgaSqueezeError
-from ...network.graph import QConv, QFire, QModel
+from ...network.graph import QModel
+from ..build import build_plan
 from ..cost.placement import place
+from ..engine import Folding
 from ..kernels import engine_weights
-from ..plan import Folding, Plan
+from ..order import EngineLayer
+from ..plan import Plan
 from ..weight_memories import FORMATS, WeightFormat, rom_bits
-from .folding import build_plan, choose_foldings, engine_layers, tune_buffers
+from .folding import choose_foldings, engine_layers, tune_buffers, tune_stores
 from .frugal import fit_memory
 
 
-def smallest_format(layer: QConv | QFire) -> WeightFormat:
+def smallest_format(layer: EngineLayer) -> WeightFormat:
     """The weight format that takes least block RAM with one output channel at once; dense where that is no more."""
     return min(FORMATS, key=lambda weights: rom_bits(engine_weights(layer, Folding(1, 1, 1), weights)))
 
@@ -59,7 +62,7 @@ def make_plan(
     chosen = [(foldings or {}).get(name, folding) for name, folding in zip(names, chosen, strict=True)]
     plan = build_plan(model, chosen, budget, multipliers, held)
     # spare rows given by hand stay as they are
-    plan = plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan)
+    plan = tune_stores(plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan))
     by_hand = foldings or any(f.spare != 1 for f in chosen)
     if device is None:
         return plan

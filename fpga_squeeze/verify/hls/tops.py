@@ -13,7 +13,8 @@ from ...emit.words import frame_beats, write_test_data
 from ...errors import FpgaSqueezeError
 from ...network.golden import run as run_golden
 from ...paths import resource_dir
-from ...planning.plan import EnginePlan, KernelPlan, Plan
+from ...planning.engine import EnginePlan
+from ...planning.plan import KernelPlan, Plan
 from ...planning.weight_memories import SYMBOL_QUEUE, CompressedWeights
 
 WHOLE = "fsq_top"

@@ -18,9 +18,9 @@ module fsq_drain #(
     parameter RIGHT     = 0,                            // places that every sum moves right
     parameter OUT_BITS  = 8,                            // bits of a pixel
     parameter LIMIT_W   = 10,                           // bits of the limits, signed
-    parameter SINKS     = 1,                            // places where row words go: see fsq_engine
+    parameter SINKS     = 1,                            // ways of row words: see fsq_engine
     parameter SINK_W    = 1,                            // holds SINKS - 1
-    parameter [SINKS*32-1:0] LOWS  = '0,                // limits of the pixels of each sink, 32 bits, sink 0 in the lowest
+    parameter [SINKS*32-1:0] LOWS  = '0,                // limits of the pixels of each way, 32 bits, way 0 in the lowest
     parameter [SINKS*32-1:0] HIGHS = {SINKS{32'd255}},  // see LOWS
     parameter P_W       = 1,                            // bits of a phase
     parameter OUT_W     = 1,                            // bits of the number of an entry of the table
@@ -32,7 +32,7 @@ module fsq_drain #(
     input  logic                                    done_i,        // the sums of a pass stand on acc_i
     input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,         // channel, then row, then lane
     // the pass, with done_i
-    input  logic [                      SINK_W-1:0] sink_i,        // place where its row words go
+    input  logic [                      SINK_W-1:0] sink_i,        // way of its row words
     input  logic [                         P_W-1:0] phase_i,       // its phase
     input  logic [                       OUT_W-1:0] base_i,        // its first channel in the table
     input  logic [                         C_W-1:0] channels_i,    // its channels that exist
@@ -42,7 +42,7 @@ module fsq_drain #(
     input  logic [            BIAS_BITS+LEFT_W-1:0] table_data_i,  // its bias in the low bits, its places to the left above them
     // finished row words
     output logic                                    push_o,        // a row word leaves
-    output logic [                      SINK_W-1:0] sink_o,        // place where it goes
+    output logic [                      SINK_W-1:0] sink_o,        // its way
     output logic [              WIDTH*OUT_BITS-1:0] word_o         // row word: pixel 0 in the low bits
 );
   localparam BEATS = CHANNELS * ROWS * PARTS;

@@ -2,7 +2,7 @@
 //
 // A stage reads the rows that arrive (row buffer 0) or those that an earlier stage stores (further row buffers), and sends
 // its rows to such a buffer (its number) or out of the engine (0). Stages run behind each other as their delays say, so
-// that a window finds its lower rows. Weights stream from block RAM, one per cycle and output channel of a group.
+// that a window finds its lower rows. Kernels lie within the window of the buffer that they read, each from its tap on. Weights stream from block RAM, one per cycle and output channel of a group.
 //
 // What is told of each stage or buffer has 32 bits, number 0 in the lowest.
 module fsq_engine #(
@@ -13,10 +13,14 @@ module fsq_engine #(
     parameter [ STAGES*32-1:0] DELAYS      = '0,               // row groups by which a stage runs behind
     parameter [ STAGES*32-1:0] SOURCES     = '0,               // row buffer that a stage reads
     parameter [ STAGES*32-1:0] SINKS       = '0,               // row buffer that takes its rows; 0: the output
-    parameter [ STAGES*32-1:0] TAPS        = '0,               // row and column of the window at which its kernel starts
+    parameter [ STAGES*32-1:0] WAY_OF      = '0,               // way that its rows go
+    parameter [ STAGES*32-1:0] CURSOR_OF   = '0,               // place at which it reads
+    parameter [ STAGES*32-1:0] TAP_ROWS    = '0,               // row of the window at which its kernel starts
+    parameter [ STAGES*32-1:0] TAP_COLUMNS = '0,               // column of the window at which its kernel starts
     parameter [ STAGES*32-1:0] NEEDS       = {STAGES{32'd1}},  // rows that its first row group needs
     parameter [ STAGES*32-1:0] INPUTS      = {STAGES{32'd1}},  // input channels
-    parameter [ STAGES*32-1:0] KERNELS     = {STAGES{32'd1}},  // rows and columns of the kernel
+    parameter [ STAGES*32-1:0] KERNEL_ROWS    = {STAGES{32'd1}},  // rows of the kernel
+    parameter [ STAGES*32-1:0] KERNEL_COLUMNS = {STAGES{32'd1}},  // columns of the kernel
     parameter [ STAGES*32-1:0] OUTS        = {STAGES{32'd1}},  // groups of output channels
     parameter [ STAGES*32-1:0] RESTS       = {STAGES{32'd1}},  // channels of the last group
     parameter [ STAGES*32-1:0] BASES       = '0,               // first channel in the table
@@ -28,9 +32,11 @@ module fsq_engine #(
     parameter [BUFFERS*32-1:0] WIDTHS      = {BUFFERS{32'd8}},   // pixels of a row
     parameter [BUFFERS*32-1:0] BITS        = {BUFFERS{32'd8}},   // bits of a pixel
     parameter [BUFFERS*32-1:0] SIGNED      = '0,                 // 1: pixels are signed
+    parameter [BUFFERS*32-1:0] FLIPS       = '0,                 // 1: signed pixels enter the lanes as unsigned ones, the top bit inverted
     parameter [BUFFERS*32-1:0] IN_ROWS     = {BUFFERS{32'd1}},   // rows of a group in the order of arrival
     parameter [BUFFERS*32-1:0] STRIDES     = {BUFFERS{32'd1}},   // from window to window
-    parameter [BUFFERS*32-1:0] WINDOWS     = {BUFFERS{32'd1}},   // rows and columns of the window
+    parameter [BUFFERS*32-1:0] WINDOW_ROWS    = {BUFFERS{32'd1}},  // rows of the window that holds the kernels of all readers
+    parameter [BUFFERS*32-1:0] WINDOW_COLUMNS = {BUFFERS{32'd1}},  // columns of that window
     parameter [BUFFERS*32-1:0] PAD_TOPS    = '0,                 // rows of the first window above the image
     parameter [BUFFERS*32-1:0] PAD_LEFTS   = '0,                 // columns of the first window left of the image
     parameter [BUFFERS*32-1:0] PADDED      = '0,                 // 0: no window reaches above or below the image
@@ -45,9 +51,13 @@ module fsq_engine #(
     parameter [BUFFERS*32-1:0] FREE_FIRSTS = '0,                 // first row group that gives a slot back
     parameter [BUFFERS*32-1:0] FREE_STOPS  = '0,                 // first one that no longer does
     parameter [BUFFERS*32-1:0] FREE_LASTS  = {BUFFERS{32'd1}},   // slots that the last one gives back
-    parameter [BUFFERS*32-1:0] READERS     = '0,                 // the last stage that reads it
+    parameter [BUFFERS*32-1:0] READERS     = '0,                 // the last stage that reads it: gives slots back
     parameter                  IN_W        = 64,                 // bits of a word that arrives
     parameter                  HAVE_W      = 5,                  // bits of a row count: see fsq_row_gate
+    // places at which rows are read: stages that run behind each other read a buffer at places of their own
+    parameter                  CURSORS     = 1,    // places
+    parameter [CURSORS*32-1:0] CURSOR_BUFFERS = '0,  // row buffer of each
+    parameter [CURSORS*32-1:0] CURSOR_STAGES  = '0,  // stage that moves it on: the last one that reads there
     // folding
     parameter                  GROUPS      = 8,  // row groups of a frame
     parameter                  ROWS        = 1,  // rows of a group (r)
@@ -68,8 +78,11 @@ module fsq_engine #(
     parameter                  RIGHT       = 0,                   // places that every sum moves right
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
-    parameter [BUFFERS*32-1:0] LOWS        = '0,                  // limits of the pixels of each sink
-    parameter [BUFFERS*32-1:0] HIGHS       = {BUFFERS{32'd255}},  // see LOWS
+    parameter                  WAYS        = 1,                   // ways of rows out of the drain
+    parameter                  WAY_W       = 1,                   // holds WAYS - 1
+    parameter [   WAYS*32-1:0] WAY_SINKS   = '0,                  // where each leads: the number of a row buffer; 0: the output
+    parameter [   WAYS*32-1:0] LOWS        = '0,                  // limits of the pixels that go there
+    parameter [   WAYS*32-1:0] HIGHS       = {WAYS{32'd255}},     // see LOWS
     parameter                  OUT_WIDTH   = 8,                   // pixels of a row that leaves
     parameter                  OUT_BITS    = 8,                   // bits of such a pixel
     // drain
@@ -82,6 +95,7 @@ module fsq_engine #(
     // widths of counters
     parameter                  CI_W        = 1,  // bits of a channel
     parameter                  K_W         = 1,  // bits of a kernel row or column
+    parameter                  TAP_W       = 1,  // bits of a row or column of a window
     parameter                  P_W         = 1,  // bits of a phase
     parameter                  N_W         = 4,  // bits of the number of a term within its sum
     parameter                  GROUP_W     = 1,  // bits of the number of a group of output channels
@@ -113,7 +127,8 @@ module fsq_engine #(
     output logic [             OUT_W-1:0] table_addr_o,     // entry of the table
     input  logic [  BIAS_BITS+LEFT_W-1:0] table_data_i      // its bias in the low bits, its places to the left above them
 );
-  localparam TAG_W = BUFFER_W + P_W + OUT_W + C_W + R_W;
+  localparam TAG_W = WAY_W + P_W + OUT_W + C_W + R_W;
+  localparam PLACE_W = SLOT_W + Y_W;
   localparam PIXELS = ROWS * LANES * X_BITS;
   genvar g, p;
 
@@ -121,15 +136,19 @@ module fsq_engine #(
   logic [STAGES-1:0] rows_ok, ends;
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
-  logic [BUFFER_W-1:0] source, source_q1, source_q2, sink, push_sink;
+  logic [BUFFER_W-1:0] source, source_q1, source_q2, push_sink;
+  logic [WAY_W-1:0] way, push_way;
   logic [CI_W-1:0] channel;
-  logic [K_W-1:0] ky, kx, tap;
+  logic [K_W-1:0] ky, kx;
+  logic [TAP_W-1:0] tap_row, tap_column;
   logic [P_W-1:0] phase;
   logic [N_W-1:0] term;
   logic [OUT_W-1:0] out_base;
   logic [C_W-1:0] out_valid;
   logic [R_W-1:0] row_valid;
   logic [COUNT_W-1:0] room, reserve;
+  logic [CURSORS*PLACE_W-1:0] places;
+  logic [CURSORS*SLOT_W-1:0] released;
   logic [BUFFERS*PIXELS-1:0] source_pixels;
   logic [PIXELS-1:0] pixels;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
@@ -143,7 +162,8 @@ module fsq_engine #(
       .STEPS     (STEPS),
       .DELAYS    (DELAYS),
       .INPUTS    (INPUTS),
-      .KERNELS   (KERNELS),
+      .KERNEL_ROWS   (KERNEL_ROWS),
+      .KERNEL_COLUMNS(KERNEL_COLUMNS),
       .OUTS      (OUTS),
       .RESTS     (RESTS),
       .BASES     (BASES),
@@ -192,14 +212,16 @@ module fsq_engine #(
   // ---- what the stage reads and writes
   integer s;
   always_comb begin
-    source = BUFFER_W'(SOURCES[0+:32]);
-    sink   = BUFFER_W'(SINKS[0+:32]);
-    tap    = K_W'(TAPS[0+:32]);
+    source     = BUFFER_W'(SOURCES[0+:32]);
+    way        = WAY_W'(WAY_OF[0+:32]);
+    tap_row    = TAP_W'(TAP_ROWS[0+:32]);
+    tap_column = TAP_W'(TAP_COLUMNS[0+:32]);
     for (s = 1; s < STAGES; s = s + 1) begin
       if (stage == STAGE_W'(s)) begin
-        source = BUFFER_W'(SOURCES[s*32+:32]);
-        sink   = BUFFER_W'(SINKS[s*32+:32]);
-        tap    = K_W'(TAPS[s*32+:32]);
+        source     = BUFFER_W'(SOURCES[s*32+:32]);
+        way        = WAY_W'(WAY_OF[s*32+:32]);
+        tap_row    = TAP_W'(TAP_ROWS[s*32+:32]);
+        tap_column = TAP_W'(TAP_COLUMNS[s*32+:32]);
       end
     end
   end
@@ -221,38 +243,56 @@ module fsq_engine #(
       );
     end
 
-    // ---- row buffers, each with the place of its reader
-    for (g = 0; g < BUFFERS; g = g + 1) begin : gen_buffer
-      localparam N = CHANNELS[g*32+:32];
-      localparam XB = BITS[g*32+:32];
-      localparam WIDTH = WIDTHS[g*32+:32];
-      localparam WINDOW = WINDOWS[g*32+:32];
-      localparam NW = (N > 1) ? $clog2(N) : 1;
-      localparam KW = (WINDOW > 1) ? $clog2(WINDOW) : 1;
-      logic [SLOT_W-1:0] slot, release_slots;
-      logic [Y_W-1:0] row;
-      logic [KW-1:0] window_ky, window_kx;
-      logic [WIDTH*XB-1:0] data;
-      logic [ROWS*LANES*XB-1:0] read;
-      logic valid;
+    // ---- places at which rows are read; that of a buffer's reader gives its slots back
+    for (g = 0; g < CURSORS; g = g + 1) begin : gen_cursor
+      localparam BUFFER = CURSOR_BUFFERS[g*32+:32];
+      localparam FREES = READERS[BUFFER*32+:32] == CURSOR_STAGES[g*32+:32];
       fsq_row_cursor #(
           .GROUPS     (GROUPS),
-          .SPAN       (ROWS * STRIDES[g*32+:32]),
-          .SLOTS      (SLOTS[g*32+:32]),
-          .FRAME_SLOTS(FRAME_SLOTS[g*32+:32]),
-          .FREE_FIRST (FREE_FIRSTS[g*32+:32]),
-          .FREE_STOP  (FREE_STOPS[g*32+:32]),
-          .FREE_LAST  (FREE_LASTS[g*32+:32]),
+          .SPAN       (ROWS * STRIDES[BUFFER*32+:32]),
+          .SLOTS      (SLOTS[BUFFER*32+:32]),
+          .FRAME_SLOTS(FRAME_SLOTS[BUFFER*32+:32]),
+          .FREE_FIRST (FREES ? FREE_FIRSTS[BUFFER*32+:32] : 0),
+          .FREE_STOP  (FREES ? FREE_STOPS[BUFFER*32+:32] : 0),
+          .FREE_LAST  (FREES ? FREE_LASTS[BUFFER*32+:32] : 0),
           .Y_W        (Y_W),
           .SLOT_W     (SLOT_W)
       ) u_cursor (
           .clk,
           .rst_n,
-          .group_end_i(ends[READERS[g*32+:32]]),
-          .slot_o     (slot),
-          .row_o      (row),
-          .release_o  (release_slots)
+          .group_end_i(ends[CURSOR_STAGES[g*32+:32]]),
+          .slot_o     (places[g*PLACE_W+Y_W+:SLOT_W]),
+          .row_o      (places[g*PLACE_W+:Y_W]),
+          .release_o  (released[g*SLOT_W+:SLOT_W])
       );
+    end
+
+    // ---- row buffers
+    for (g = 0; g < BUFFERS; g = g + 1) begin : gen_buffer
+      localparam N = CHANNELS[g*32+:32];
+      localparam XB = BITS[g*32+:32];
+      localparam WIDTH = WIDTHS[g*32+:32];
+      localparam WROWS = WINDOW_ROWS[g*32+:32];
+      localparam WCOLUMNS = WINDOW_COLUMNS[g*32+:32];
+      localparam READER = CURSOR_OF[READERS[g*32+:32]*32+:32];  // place of the last one that reads
+      localparam NW = (N > 1) ? $clog2(N) : 1;
+      localparam KYW = (WROWS > 1) ? $clog2(WROWS) : 1;
+      localparam KXW = (WCOLUMNS > 1) ? $clog2(WCOLUMNS) : 1;
+      logic [SLOT_W-1:0] slot;
+      logic [Y_W-1:0] row;
+      logic [KYW-1:0] window_ky;
+      logic [KXW-1:0] window_kx;
+      logic [WIDTH*XB-1:0] data;
+      logic [ROWS*LANES*XB-1:0] read;
+      logic valid;
+      integer i;
+      always_comb begin
+        {slot, row} = places[READER*PLACE_W+:PLACE_W];
+        for (i = 0; i < STAGES; i = i + 1) begin
+          if (SOURCES[i*32+:32] == g && CURSOR_OF[i*32+:32] != READER && stage == STAGE_W'(i))
+            {slot, row} = places[CURSOR_OF[i*32+:32]*PLACE_W+:PLACE_W];
+        end
+      end
       if (g == 0) begin : gen_arrive
         assign valid = in_valid_i;
         assign data  = in_data_i;
@@ -262,15 +302,8 @@ module fsq_engine #(
           assign data[p*XB+:XB] = word[p*Y_BITS+:XB];
         end
       end
-      if (WINDOW > 1) begin : gen_window
-        assign window_ky = KW'(ky + tap);
-        assign window_kx = KW'(kx + tap);
-      end else begin : gen_pixel
-        assign window_ky = '0;
-        assign window_kx = '0;
-        logic unused_tap;
-        assign unused_tap = &{1'b0, ky, kx, tap};
-      end
+      assign window_ky = (WROWS > 1) ? KYW'(ky) + KYW'(tap_row) : '0;
+      assign window_kx = (WCOLUMNS > 1) ? KXW'(kx) + KXW'(tap_column) : '0;
       fsq_line_buffer #(
           .CHANNELS  (N),
           .HEIGHT    (HEIGHTS[g*32+:32]),
@@ -280,7 +313,8 @@ module fsq_engine #(
           .ROWS      (ROWS),
           .PHASES    (PHASES),
           .STRIDE    (STRIDES[g*32+:32]),
-          .KERNEL    (WINDOW),
+          .KERNEL_ROWS   (WROWS),
+          .KERNEL_COLUMNS(WCOLUMNS),
           .PAD_TOP   (PAD_TOPS[g*32+:32]),
           .PAD_LEFT  (PAD_LEFTS[g*32+:32]),
           .LANES     (LANES),
@@ -291,7 +325,8 @@ module fsq_engine #(
           .STYLE     (STYLES[g*32+:32]),
           .TILE_W    (TILE_WS[g*32+:32]),
           .CI_W      (NW),
-          .K_W       (KW),
+          .KY_W      (KYW),
+          .KX_W      (KXW),
           .P_W       (P_W),
           .Y_W       (Y_W),
           .SLOT_W    (SLOT_W),
@@ -304,7 +339,7 @@ module fsq_engine #(
           .in_ready_o  (ready[g]),
           .in_data_i   (data),
           .row_done_o  (row_done[g]),
-          .release_i   (release_slots),
+          .release_i   (released[READER*SLOT_W+:SLOT_W]),
           .rd_channel_i(channel[NW-1:0]),
           .rd_ky_i     (window_ky),
           .rd_kx_i     (window_kx),
@@ -317,6 +352,7 @@ module fsq_engine #(
         fsq_extend #(
             .IN_BITS  (XB),
             .IN_SIGNED(SIGNED[g*32+:32]),
+            .FLIP     (FLIPS[g*32+:32]),
             .OUT_BITS (X_BITS)
         ) u_extend (
             .x_i(read[p*XB+:XB]),
@@ -326,12 +362,11 @@ module fsq_engine #(
     end
   endgenerate
   assign in_ready_o = ready[0];
+  logic unused_window;  // kernels of one pixel have no place in a window
+  assign unused_window = &{1'b0, ky, kx, tap_row, tap_column};
 
   // ---- the lanes see one of the buffers; pixels arrive two cycles after their term
-  always_ff @(posedge clk) begin
-    source_q1 <= source;
-    source_q2 <= source_q1;
-  end
+  always_ff @(posedge clk) {source_q2, source_q1} <= {source_q1, source};
   fsq_mux #(
       .N    (BUFFERS),
       .WIDTH(PIXELS),
@@ -376,7 +411,7 @@ module fsq_engine #(
   // what the pass is, five cycles later beside its sums
   logic [TAG_W-1:0] tag_q[0:4];
   always_ff @(posedge clk) begin
-    tag_q[0] <= {sink, phase, out_base, out_valid, row_valid};
+    tag_q[0] <= {way, phase, out_base, out_valid, row_valid};
     tag_q[1] <= tag_q[0];
     tag_q[2] <= tag_q[1];
     tag_q[3] <= tag_q[2];
@@ -398,8 +433,8 @@ module fsq_engine #(
       .RIGHT    (RIGHT),
       .OUT_BITS (Y_BITS),
       .LIMIT_W  (LIMIT_W),
-      .SINKS    (BUFFERS),
-      .SINK_W   (BUFFER_W),
+      .SINKS    (WAYS),
+      .SINK_W   (WAY_W),
       .LOWS     (LOWS),
       .HIGHS    (HIGHS),
       .P_W      (P_W),
@@ -411,7 +446,7 @@ module fsq_engine #(
       .rst_n,
       .done_i    (done),
       .acc_i     (acc),
-      .sink_i    (tag_q[4][TAG_W-1-:BUFFER_W]),
+      .sink_i    (tag_q[4][TAG_W-1-:WAY_W]),
       .phase_i   (tag_q[4][R_W+C_W+OUT_W+:P_W]),
       .base_i    (tag_q[4][R_W+C_W+:OUT_W]),
       .channels_i(tag_q[4][R_W+:C_W]),
@@ -419,9 +454,17 @@ module fsq_engine #(
       .table_addr_o,
       .table_data_i,
       .push_o    (push),
-      .sink_o    (push_sink),
+      .sink_o    (push_way),
       .word_o    (word)
   );
+
+  integer w;
+  always_comb begin
+    push_sink = BUFFER_W'(WAY_SINKS[0+:32]);
+    for (w = 1; w < WAYS; w = w + 1) begin
+      if (push_way == WAY_W'(w)) push_sink = BUFFER_W'(WAY_SINKS[w*32+:32]);
+    end
+  end
 
   generate
     for (p = 0; p < OUT_WIDTH; p = p + 1) begin : gen_word

@@ -13,7 +13,8 @@ module fsq_sequencer #(
     parameter                 STEPS      = 1,                // steps of a frame, and delays of the stages: see fsq_stage_walk
     parameter [STAGES*32-1:0] DELAYS     = '0,               // row groups by which a stage runs behind
     parameter [STAGES*32-1:0] INPUTS     = {STAGES{32'd1}},  // input channels
-    parameter [STAGES*32-1:0] KERNELS    = {STAGES{32'd1}},  // rows and columns of the kernel
+    parameter [STAGES*32-1:0] KERNEL_ROWS    = {STAGES{32'd1}},  // rows of the kernel
+    parameter [STAGES*32-1:0] KERNEL_COLUMNS = {STAGES{32'd1}},  // columns of the kernel
     parameter [STAGES*32-1:0] OUTS       = {STAGES{32'd1}},  // groups of output channels
     parameter [STAGES*32-1:0] RESTS      = {STAGES{32'd1}},  // channels of the last group
     parameter [STAGES*32-1:0] BASES      = '0,               // first channel in the tables of the drain
@@ -90,7 +91,7 @@ module fsq_sequencer #(
 
   // ---- what the stage is; words that a pass of it completes: one per channel and row
   logic [CI_W-1:0] in_last;
-  logic [K_W-1:0] k_last;
+  logic [K_W-1:0] ky_last, kx_last;
   logic [GROUP_W-1:0] out_last;
   logic [C_W-1:0] out_rest;
   logic [OUT_W-1:0] base_next;
@@ -98,7 +99,8 @@ module fsq_sequencer #(
   integer s;
   always_comb begin
     in_last     = CI_W'(INPUTS[0+:32] - 1);
-    k_last      = K_W'(KERNELS[0+:32] - 1);
+    ky_last     = K_W'(KERNEL_ROWS[0+:32] - 1);
+    kx_last     = K_W'(KERNEL_COLUMNS[0+:32] - 1);
     out_last    = GROUP_W'(OUTS[0+:32] - 1);
     out_rest    = C_W'(RESTS[0+:32]);
     words_rest  = group_last ? COUNT_W'(RESTS[0+:32] * LAST_ROWS) : COUNT_W'(RESTS[0+:32] * ROWS);
@@ -109,7 +111,8 @@ module fsq_sequencer #(
     for (s = 1; s < STAGES; s = s + 1) begin
       if (stage == STAGE_W'(s)) begin
         in_last    = CI_W'(INPUTS[s*32+:32] - 1);
-        k_last     = K_W'(KERNELS[s*32+:32] - 1);
+        ky_last    = K_W'(KERNEL_ROWS[s*32+:32] - 1);
+        kx_last    = K_W'(KERNEL_COLUMNS[s*32+:32] - 1);
         out_last   = GROUP_W'(OUTS[s*32+:32] - 1);
         out_rest   = C_W'(RESTS[s*32+:32]);
         words_rest = group_last ? COUNT_W'(RESTS[s*32+:32] * LAST_ROWS) : COUNT_W'(RESTS[s*32+:32] * ROWS);
@@ -128,7 +131,7 @@ module fsq_sequencer #(
   endgenerate
 
   assign first      = term_q == '0;
-  assign last       = (SPARSE != 0) ? term_last_i : (kx_q == k_last) && (ky_q == k_last) && (ci_q == in_last);
+  assign last       = (SPARSE != 0) ? term_last_i : (kx_q == kx_last) && (ky_q == ky_last) && (ci_q == in_last);
   assign last_phase = phase_q == P_W'(PHASES - 1);
   assign stage_end  = last && last_phase && (out_q == out_last);
 
@@ -165,10 +168,10 @@ module fsq_sequencer #(
       if (issue_o) begin
         term_q <= last ? '0 : term_q + 1'b1;
         // terms: input channel, then kernel row, then kernel column
-        if (kx_q != k_last) kx_q <= kx_q + 1'b1;
+        if (kx_q != kx_last) kx_q <= kx_q + 1'b1;
         else begin
           kx_q <= '0;
-          if (ky_q != k_last) ky_q <= ky_q + 1'b1;
+          if (ky_q != ky_last) ky_q <= ky_q + 1'b1;
           else begin
             ky_q <= '0;
             ci_q <= (ci_q == in_last) ? '0 : ci_q + 1'b1;

@@ -14,18 +14,20 @@ module fsq_line_buffer #(
     parameter ROWS       = 1,                                  // output rows read at once
     parameter PHASES     = 1,                                  // passes per row: pixel x is lane x / PHASES in pass x mod PHASES
     parameter STRIDE     = 1,                                  // from window to window
-    parameter KERNEL     = 1,                                  // rows and columns of the window
+    parameter KERNEL_ROWS = 1,                                 // rows of the window
+    parameter KERNEL_COLUMNS = 1,                              // columns of the window
     parameter PAD_TOP    = 0,                                  // rows of the first window above the image
     parameter PAD_LEFT   = 0,                                  // columns of the first window left of the image
     parameter LANES      = 8,                                  // lanes per row
-    parameter CHOICES    = PHASES * STRIDE - STRIDE + KERNEL,  // how a lane takes its pixel: see below
+    parameter CHOICES    = PHASES * STRIDE - STRIDE + KERNEL_COLUMNS,  // how a lane takes its pixel: see below
     parameter SHIFTS     = 1,                                  // neighbours among which it then chooses
     parameter BELOW      = 0,                                  // of them to the left
     parameter SLOTS      = 2,                                  // row slots of ROWS * STRIDE rows
     parameter STYLE      = 0,                                  // kind of memory: see fsq_line_bank
     parameter TILE_W     = 72,                                 // bits of a column of blocks
     parameter CI_W       = 1,                                  // bits of a channel
-    parameter K_W        = 1,                                  // bits of a kernel row or column
+    parameter KY_W       = 1,                                  // bits of a row of the window
+    parameter KX_W       = 1,                                  // bits of a column of the window
     parameter P_W        = 1,                                  // bits of a phase
     parameter Y_W        = 5,                                  // bits of a row number, signed
     parameter SLOT_W     = 1,                                  // bits of a count of slots
@@ -43,8 +45,8 @@ module fsq_line_buffer #(
     input  logic [          SLOT_W-1:0] release_i,     // slots given back
     // one read per cycle; pixels come two cycles later
     input  logic [            CI_W-1:0] rd_channel_i,  // channel to read
-    input  logic [             K_W-1:0] rd_ky_i,       // row of the window
-    input  logic [             K_W-1:0] rd_kx_i,       // column of the window
+    input  logic [            KY_W-1:0] rd_ky_i,       // row of the window
+    input  logic [            KX_W-1:0] rd_kx_i,       // column of the window
     input  logic [             P_W-1:0] rd_phase_i,    // phase: pass of the row
     input  logic [          SLOT_W-1:0] rd_slot_i,     // slot of the group's first row
     input  logic [             Y_W-1:0] rd_row_i,      // number of that row
@@ -63,7 +65,7 @@ module fsq_line_buffer #(
   // the plan finds that cheaper, in two steps: a bank gives pixel STEP * m + choice for every lane and its neighbours
   // (BELOW of them to the left), and lane l takes that of m = l + shift together with the choice of the bank (SHIFTS).
   localparam STEP = PHASES * STRIDE;
-  localparam OFFSETS = (PHASES - 1) * STRIDE + KERNEL;
+  localparam OFFSETS = (PHASES - 1) * STRIDE + KERNEL_COLUMNS;
   localparam TWO = CHOICES < OFFSETS;
   localparam COUNT = LANES + SHIFTS - 1;
   localparam LEFT = TWO ? BELOW * STEP : PAD_LEFT;  // pixels of the first position that lie left of the row
@@ -102,14 +104,14 @@ module fsq_line_buffer #(
   // ------------------------------------------------------------------ reader
   // place of the window's row, from tables over ky: which slot next to the group's, which bank, which sub-row
   localparam SD_W = SLOT_W + 2;
-  logic [KERNEL-1:0][SD_W-1:0] tab_slot;
-  logic [KERNEL-1:0][BW-1:0] tab_bank;
-  logic [KERNEL-1:0][SW-1:0] tab_sub;
-  logic [KERNEL-1:0][Y_W-1:0] tab_row;
+  logic [KERNEL_ROWS-1:0][SD_W-1:0] tab_slot;
+  logic [KERNEL_ROWS-1:0][BW-1:0] tab_bank;
+  logic [KERNEL_ROWS-1:0][SW-1:0] tab_sub;
+  logic [KERNEL_ROWS-1:0][Y_W-1:0] tab_row;
   generate
-    for (n = 0; n < KERNEL; n = n + 1) begin : gen_ky
-      localparam REL = n - PAD_TOP + SPAN * KERNEL;  // kept positive; KERNEL slots are taken off below
-      assign tab_slot[n] = SD_W'(REL / SPAN - KERNEL + SLOTS);
+    for (n = 0; n < KERNEL_ROWS; n = n + 1) begin : gen_ky
+      localparam REL = n - PAD_TOP + SPAN * KERNEL_ROWS;  // kept positive; KERNEL_ROWS slots are taken off below
+      assign tab_slot[n] = SD_W'(REL / SPAN - KERNEL_ROWS + SLOTS);
       assign tab_bank[n] = BW'((REL % SPAN) / STRIDE);
       assign tab_sub[n]  = SW'((REL % SPAN) % STRIDE);
       assign tab_row[n]  = Y_W'(n - PAD_TOP);

@@ -1,8 +1,8 @@
 // Global average pool: adds ADD pixels per cycle, then divides bit by bit; y = round_half_even(sum * 2^EXTRA / COUNT).
 //
-// A word takes ceil(WIDTH / ADD) cycles and two more. Sums of the last row go on to a restoring division of the magnitude,
-// DIVIDE_BITS quotient bits per cycle, whose remainder decides the rounding exactly; it works on one sum while the next
-// one is added up, and takes one more cycle to send the result. No multiplier.
+// A word takes ceil(WIDTH / ADD) cycles and two more. Sums of the last row go on to a divider (fsq_divider), DIVIDE_BITS
+// quotient bits per cycle; it works on one sum while the next one is added up, and takes one more cycle to send the
+// result.
 module fsq_avg_pool #(
     parameter CHANNELS = 10,     // channels of the rows
     parameter HEIGHT   = 4,      // rows of a frame
@@ -38,10 +38,7 @@ module fsq_avg_pool #(
   localparam TW = $clog2(STEPS + 1);
   localparam TURNS = QUOTIENT / DIVIDE_BITS;
   localparam DW = $clog2(TURNS + 1);
-  localparam REM_W = $clog2(COUNT + 1) + QUOTIENT + 1;
-  localparam [REM_W-1:0] DIVISOR = REM_W'(COUNT) << (QUOTIENT - 1);
   localparam LINE = STEPS * ADD * BITS;
-  localparam Q_W = ((QUOTIENT > OUT_BITS) ? QUOTIENT : OUT_BITS) + 2;
   localparam WAIT = 2'd0, SUM = 2'd1, STORE = 2'd2;  // of the adder
   localparam IDLE = 2'd0, DIVIDE = 2'd1, SEND = 2'd2;  // of the divider
 
@@ -99,50 +96,28 @@ module fsq_avg_pool #(
   );
 
   // ---- division
-  logic [SUM_W-1:0] magnitude;
-  logic negative_q;
-  logic [REM_W-1:0] rem_q;
-  logic [QUOTIENT-1:0] quo_q;
-  logic [DIVIDE_BITS:0][REM_W-1:0] rem;
-  logic [DIVIDE_BITS:0][QUOTIENT-1:0] quo;
-  logic signed [Q_W-1:0] rounded, value, clipped;
-  assign magnitude = sum_q[SUM_W-1] ? -sum_q : sum_q;
-  assign rem[0]    = rem_q;
-  assign quo[0]    = quo_q;
-  generate
-    for (i = 0; i < DIVIDE_BITS; i = i + 1) begin : gen_divide
-      logic fits;
-      logic [REM_W-1:0] left;
-      assign fits     = rem[i] >= DIVISOR;
-      assign left     = fits ? rem[i] - DIVISOR : rem[i];
-      assign rem[i+1] = {left[REM_W-2:0], 1'b0};
-      assign quo[i+1] = QUOTIENT'({quo[i], fits});
-      logic unused_left;
-      assign unused_left = &{1'b0, left[REM_W-1]};
-    end
-  endgenerate
-  assign rounded   = Q_W'(quo_q) + Q_W'((rem_q > DIVISOR) || (rem_q == DIVISOR && quo_q[0]));
-  assign value     = negative_q ? -rounded : rounded;
-  always_comb begin
-    clipped = value;
-    if (value < Q_W'(LOW)) clipped = Q_W'(LOW);
-    if (value > Q_W'(HIGH)) clipped = Q_W'(HIGH);
-  end
-  logic unused_ok;
-  assign unused_ok = &{1'b0, clipped[Q_W-1:OUT_BITS]};
+  logic [OUT_BITS-1:0] quotient;
+  fsq_divider #(
+      .SUM_W      (SUM_W),
+      .COUNT      (COUNT),
+      .EXTRA      (EXTRA),
+      .QUOTIENT   (QUOTIENT),
+      .DIVIDE_BITS(DIVIDE_BITS),
+      .OUT_BITS   (OUT_BITS),
+      .LOW        (LOW),
+      .HIGH       (HIGH)
+  ) u_divider (
+      .clk,
+      .load_i  (divide),
+      .sum_i   (sum_q),
+      .divide_i(divide_q == DIVIDE),
+      .y_o     (quotient)
+  );
 
   always_ff @(posedge clk) begin
     if (take) line_q <= LINE'(in_data_i);
     else if (state_q == SUM) line_q <= line_q >> (ADD * BITS);
     if (state_q == SUM) sum_q <= base + step_sum;
-    if (divide) begin
-      rem_q      <= REM_W'(magnitude) << EXTRA;
-      quo_q      <= '0;
-      negative_q <= sum_q[SUM_W-1];
-    end else if (divide_q == DIVIDE) begin
-      rem_q <= rem[DIVIDE_BITS];
-      quo_q <= quo[DIVIDE_BITS];
-    end
   end
 
   always_ff @(posedge clk) begin
@@ -199,7 +174,7 @@ module fsq_avg_pool #(
       .reserve_i(COUNT_W'(push)),
       .free_o   (free),
       .push_i   (push),
-      .data_i   (clipped[OUT_BITS-1:0]),
+      .data_i   (quotient),
       .valid_o  (out_valid_o),
       .ready_i  (out_ready_i),
       .data_o   (out_data_o)

@@ -35,7 +35,11 @@ module fsq_max_pool_steps #(
     output logic [OUT_WIDTH*BITS-1:0] out_data_o    // row word out: pixel 0 in the low bits
 );
   localparam CW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
+  localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
   localparam OWORD = OUT_WIDTH * BITS;
+  localparam [HEIGHT-1:0] HAVE = HAVE_ROWS;
+  localparam [HEIGHT-1:0] START = START_ROWS;
+  localparam [HEIGHT-1:0] EMIT = EMIT_ROWS;
   // signed pixels are compared as unsigned ones with their sign bit flipped
   localparam [BITS-1:0] FLIP = (SIGNED != 0) ? (BITS'(1) << (BITS - 1)) : '0;
   localparam LEAD = KERNEL - STRIDE;  // pixels that neighbouring windows share
@@ -46,28 +50,31 @@ module fsq_max_pool_steps #(
   genvar s, u, n;
 
   logic [CW-1:0] channel;
+  logic [HW-1:0] row;
+  logic unused_extra;  // there is one extra row at most
   logic have, start, emit, extra, go, finish, push;
   logic [COUNT_W-1:0] free;
   logic [TW-1:0] step_q, step_q1, step_q2;  // this cycle's step, and those of the cycles before
 
+  // what the row does: a window is open above it, it opens one, it completes one
+  assign have  = HAVE[row];
+  assign start = START[row];
+  assign emit  = extra || EMIT[row];
   fsq_pool_walk #(
-      .CHANNELS  (CHANNELS),
-      .HEIGHT    (HEIGHT),
-      .IN_ROWS   (IN_ROWS),
-      .HAVE_ROWS (HAVE_ROWS),
-      .START_ROWS(START_ROWS),
-      .EMIT_ROWS (EMIT_ROWS),
-      .EXTRA     (EXTRA),
-      .CHANNEL_W (CW)
+      .CHANNELS (CHANNELS),
+      .HEIGHT   (HEIGHT),
+      .IN_ROWS  (IN_ROWS),
+      .EXTRAS   (EXTRA),
+      .CHANNEL_W(CW),
+      .ROW_W    (HW)
   ) u_walk (
       .clk,
       .rst_n,
-      .next_i   (finish),
-      .channel_o(channel),
-      .have_o   (have),
-      .start_o  (start),
-      .emit_o   (emit),
-      .extra_o  (extra)
+      .next_i     (finish),
+      .channel_o  (channel),
+      .row_o      (row),
+      .extra_o    (extra),
+      .extra_row_o(unused_extra)
   );
 
   assign go         = step_q != '0 || in_valid_i || extra;

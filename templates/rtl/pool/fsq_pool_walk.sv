@@ -1,46 +1,52 @@
-// The words of a max pool in their order: channel, row, and what the row does.
+// The words of a pool in their order: channel and row, then the rows that do not arrive but leave.
 //
-// Three tables tell for every input row whether a window is open above it (HAVE), whether it opens one (START) and
-// whether it completes one (EMIT); a row may do all three. EXTRA sends one more output row after the last input row, for
-// a window that has only that row inside the image.
+// Words arrive in groups of IN_ROWS rows: all channels of the group, and for each channel its rows. Behind the last one of
+// a frame come EXTRAS more rows, one after the other: those of windows that end below the image, and therefore with the
+// last input row, which sends a row already.
 module fsq_pool_walk #(
-    parameter CHANNELS   = 1,               // channels of the rows
-    parameter HEIGHT     = 8,               // rows of a frame
-    parameter IN_ROWS    = 1,               // rows of a group in the order of arrival
-    parameter HAVE_ROWS  = {HEIGHT{1'b0}},  // one bit per row: a window is open above it
-    parameter START_ROWS = {HEIGHT{1'b0}},  // one bit per row: it opens a window
-    parameter EMIT_ROWS  = {HEIGHT{1'b0}},  // one bit per row: it completes a window
-    parameter EXTRA      = 0,               // 1: one more row leaves after the last one of a frame arrived
-    parameter CHANNEL_W  = 1                // bits of a channel
+    parameter CHANNELS  = 1,  // channels of the rows
+    parameter HEIGHT    = 8,  // rows of a frame
+    parameter IN_ROWS   = 1,  // rows of a group in the order of arrival
+    parameter EXTRAS    = 0,  // rows that leave after the last one of a frame arrived
+    parameter CHANNEL_W = 1,  // bits of a channel
+    parameter ROW_W     = 3,  // bits of the number of a row
+    parameter EXTRA_W   = 1   // bits of the number of an extra row
 ) (
-    input  logic                 clk,        // clock
-    input  logic                 rst_n,      // synchronous reset, active low
-    input  logic                 next_i,     // the word is finished
-    output logic [CHANNEL_W-1:0] channel_o,  // its channel
-    output logic                 have_o,     // a window is open above its row
-    output logic                 start_o,    // its row opens a window
-    output logic                 emit_o,     // a window is complete
-    output logic                 extra_o     // a word of the extra row, which does not arrive but leaves
+    input  logic                 clk,          // clock
+    input  logic                 rst_n,        // synchronous reset, active low
+    input  logic                 next_i,       // the word is finished
+    output logic [CHANNEL_W-1:0] channel_o,    // its channel
+    output logic [    ROW_W-1:0] row_o,        // its row; the last one with a word of an extra row
+    output logic                 extra_o,      // a word of an extra row
+    output logic [  EXTRA_W-1:0] extra_row_o   // number of that row
 );
   localparam IW = (IN_ROWS > 1) ? $clog2(IN_ROWS) : 1;
-  localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
-  localparam [HEIGHT-1:0] HAVE = HAVE_ROWS;
-  localparam [HEIGHT-1:0] START = START_ROWS;
-  localparam [HEIGHT-1:0] EMIT = EMIT_ROWS;
 
   logic [CHANNEL_W-1:0] ch_q;
   logic [IW-1:0] row_q;
-  logic [HW-1:0] y_q, y0_q;
-  logic extra_q, last_row, last_ch, frame_end;
+  logic [ROW_W-1:0] y_q, y0_q;
+  logic extra_q, last_row, last_ch, frame_end, last_extra;
 
   assign last_row  = (row_q == IW'(IN_ROWS - 1)) || frame_end;
   assign last_ch   = ch_q == CHANNEL_W'(CHANNELS - 1);
-  assign frame_end = y_q == HW'(HEIGHT - 1);
+  assign frame_end = y_q == ROW_W'(HEIGHT - 1);
   assign channel_o = ch_q;
-  assign have_o    = HAVE[y_q];
-  assign start_o   = START[y_q];
-  assign emit_o    = extra_q || EMIT[y_q];
+  assign row_o     = y_q;
   assign extra_o   = extra_q;
+  generate
+    if (EXTRAS > 1) begin : gen_extras
+      logic [EXTRA_W-1:0] number_q;
+      assign last_extra = number_q == EXTRA_W'(EXTRAS - 1);
+      always_ff @(posedge clk) begin
+        if (!rst_n) number_q <= '0;
+        else if (next_i && extra_q && last_ch) number_q <= last_extra ? '0 : number_q + 1'b1;
+      end
+      assign extra_row_o = number_q;
+    end else begin : gen_extra
+      assign last_extra  = 1'b1;
+      assign extra_row_o = '0;
+    end
+  endgenerate
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -52,7 +58,7 @@ module fsq_pool_walk #(
     end else if (next_i) begin
       if (extra_q) begin
         ch_q <= last_ch ? '0 : ch_q + 1'b1;
-        if (last_ch) begin
+        if (last_ch && last_extra) begin
           extra_q <= 1'b0;
           y_q     <= '0;
           y0_q    <= '0;
@@ -67,7 +73,7 @@ module fsq_pool_walk #(
         else if (!frame_end) begin
           y_q  <= y_q + 1'b1;
           y0_q <= y_q + 1'b1;
-        end else if (EXTRA != 0) extra_q <= 1'b1;
+        end else if (EXTRAS != 0) extra_q <= 1'b1;
         else begin
           y_q  <= '0;
           y0_q <= '0;

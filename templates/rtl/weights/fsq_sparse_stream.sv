@@ -10,9 +10,13 @@ module fsq_sparse_stream #(
     parameter STEPS    = 1,                               // steps of a frame, and delays of the stages: see fsq_stage_walk
     parameter [STAGES*32-1:0] DELAYS  = '0,               // row groups by which a stage runs behind
     parameter [STAGES*32-1:0] INPUTS  = {STAGES{32'd1}},  // input channels
-    parameter [STAGES*32-1:0] KERNELS = {STAGES{32'd1}},  // rows and columns of the kernel
     parameter [STAGES*32-1:0] OUTS    = {STAGES{32'd1}},  // groups of output channels
-    parameter KERNEL   = 1,                               // rows and columns of the largest kernel
+    parameter [STAGES*32-1:0] SHAPE_OF = '0,              // number of the shape of the kernel
+    parameter SHAPES   = 1,                               // shapes of kernels
+    parameter SHAPE_W  = 1,                               // holds SHAPES - 1
+    parameter [SHAPES*32-1:0] SHAPE_ROWS = {SHAPES{32'd1}},     // rows of each, 32 bits, shape 0 in the lowest
+    parameter [SHAPES*32-1:0] SHAPE_COLUMNS = {SHAPES{32'd1}},  // columns of each
+    parameter TAPS     = 1,                               // pixels of the largest kernel
     parameter CHANNELS = 1,                               // output channels of a group
     parameter W_BITS   = 8,                               // bits of a weight
     parameter RUN_W    = 5,                               // bits of a run symbol
@@ -43,17 +47,16 @@ module fsq_sparse_stream #(
     output logic                       last_o,          // it ends its sum
     output logic [CHANNELS*W_BITS-1:0] weights_o        // its weights, channel 0 in the low bits
 );
-  localparam TAPS = KERNEL * KERNEL;
   localparam TW = (TAPS > 1) ? $clog2(TAPS) : 1;
-  localparam REACH = TAPS + RUN_MAX;  // furthest tap that a run reaches, counted on beyond the kernel
-  localparam SW = $clog2(REACH + 1);
+  localparam PLACE_W = 1 + CI_W + TW + 2 * K_W;
   localparam UW = CHANNELS * W_BITS;
 
   // ---- which stage the next term belongs to
   logic [STAGE_W-1:0] stage, unused_next;
   logic [GROUP_W-1:0] out_q, out_last;
   logic [CI_W-1:0] in_last;
-  logic load, last, wide, unused_last;
+  logic [SHAPE_W-1:0] shape;
+  logic load, last, unused_last;
   fsq_stage_walk #(
       .STAGES (STAGES),
       .STAGE_W(STAGE_W),
@@ -72,12 +75,12 @@ module fsq_sparse_stream #(
   always_comb begin
     in_last  = CI_W'(INPUTS[0+:32] - 1);
     out_last = GROUP_W'(OUTS[0+:32] - 1);
-    wide     = KERNELS[0+:32] != 1;
+    shape    = SHAPE_W'(SHAPE_OF[0+:32]);
     for (s = 1; s < STAGES; s = s + 1) begin
       if (stage == STAGE_W'(s)) begin
         in_last  = CI_W'(INPUTS[s*32+:32] - 1);
         out_last = GROUP_W'(OUTS[s*32+:32] - 1);
-        wide     = KERNELS[s*32+:32] != 1;
+        shape    = SHAPE_W'(SHAPE_OF[s*32+:32]);
       end
     end
   end
@@ -86,44 +89,69 @@ module fsq_sparse_stream #(
     else if (load && last) out_q <= (out_q == out_last) ? '0 : out_q + 1'b1;
   end
 
-  // ---- position of the next term
-  logic fresh_q, valid_q, last_q, tap_end;
+  // ---- position of the next term, found for every shape of kernel that the stages have
+  logic fresh_q, valid_q, last_q;
   logic [CI_W-1:0] ci_q, ci;
   logic [TW-1:0] tap_q, tap;
   logic [K_W-1:0] ky_q, kx_q, ky, kx;
   logic [UW-1:0] weights_q;
-  logic [SW-1:0] reach;  // tap of the term, counted on beyond the kernel
   logic [RUN_W-2:0] run;
-  integer i;
+  logic tap_end;
+  logic [SHAPES*PLACE_W-1:0] places;
+  genvar g;
   assign run = run_i[RUN_W-1:1];
-  always_comb begin
-    // wide kernels: the tap counted on, then brought back into the kernel, a channel further for each time
-    reach = SW'(run) + (fresh_q ? '0 : SW'(tap_q) + 1'b1);
-    tap   = TW'(reach);
-    ci    = fresh_q ? '0 : ci_q;
-    for (i = 1; i <= REACH / TAPS; i = i + 1) begin
-      if (reach >= SW'(i * TAPS)) begin
-        tap = TW'(reach - SW'(i * TAPS));
-        ci  = (fresh_q ? '0 : ci_q) + CI_W'(i);
+  generate
+    for (g = 0; g < SHAPES; g = g + 1) begin : gen_shape
+      localparam ROWS = SHAPE_ROWS[g*32+:32];
+      localparam COLUMNS = SHAPE_COLUMNS[g*32+:32];
+      localparam PIXELS = ROWS * COLUMNS;
+      localparam REACH = PIXELS + RUN_MAX;  // furthest tap that a run reaches, counted on beyond the kernel
+      localparam SW = $clog2(REACH + 1);
+      logic [CI_W-1:0] at_ci;
+      logic [TW-1:0] at_tap;
+      logic [K_W-1:0] at_ky, at_kx;
+      if (PIXELS == 1) begin : gen_point
+        assign at_ci = (fresh_q ? '0 : ci_q + 1'b1) + CI_W'(run);
+        assign {at_tap, at_ky, at_kx} = '0;
+        logic unused_place;
+        assign unused_place = &{1'b0, tap_q, run};
+      end else begin : gen_window
+        // the tap counted on, then brought back into the kernel, a channel further for each time
+        logic [SW-1:0] reach;
+        integer i;
+        always_comb begin
+          reach  = SW'(run) + (fresh_q ? '0 : SW'(tap_q) + 1'b1);
+          at_tap = TW'(reach);
+          at_ci  = fresh_q ? '0 : ci_q;
+          for (i = 1; i <= REACH / PIXELS; i = i + 1) begin
+            if (reach >= SW'(i * PIXELS)) begin
+              at_tap = TW'(reach - SW'(i * PIXELS));
+              at_ci  = (fresh_q ? '0 : ci_q) + CI_W'(i);
+            end
+          end
+          at_ky = '0;
+          at_kx = K_W'(at_tap);
+          for (i = 1; i < ROWS; i = i + 1) begin
+            if (at_tap >= TW'(i * COLUMNS)) begin
+              at_ky = K_W'(i);
+              at_kx = K_W'(at_tap - TW'(i * COLUMNS));
+            end
+          end
+        end
       end
+      assign places[g*PLACE_W+:PLACE_W] = {at_tap == TW'(PIXELS - 1), at_ci, at_tap, at_ky, at_kx};
     end
-    ky = '0;
-    kx = K_W'(tap);
-    for (i = 1; i < KERNEL; i = i + 1) begin
-      if (tap >= TW'(i * KERNEL)) begin
-        ky = K_W'(i);
-        kx = K_W'(tap - TW'(i * KERNEL));
-      end
-    end
-    if (!wide) begin
-      tap = '0;
-      ky  = '0;
-      kx  = '0;
-      ci  = (fresh_q ? '0 : ci_q + 1'b1) + CI_W'(run);
-    end
-  end
-  assign tap_end = !wide || tap == TW'(TAPS - 1);
-  assign last    = run_i[0] || (tap_end && ci == in_last);
+  endgenerate
+  fsq_mux #(
+      .N    (SHAPES),
+      .WIDTH(PLACE_W),
+      .SEL_W(SHAPE_W)
+  ) u_place (
+      .data_i  (places),
+      .select_i(shape),
+      .data_o  ({tap_end, ci, tap, ky, kx})
+  );
+  assign last = run_i[0] || (tap_end && ci == in_last);
 
   assign load          = run_valid_i && (&weight_valid_i) && (!valid_q || (issue_i && !replay_i));
   assign symbol_take_o = load;

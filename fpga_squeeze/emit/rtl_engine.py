@@ -1,0 +1,157 @@
+"""Parameters of an engine's instance in the RTL."""
+
+from __future__ import annotations
+
+from ..device.block_ram import STYLES, Memory
+from ..network.fixed_point import IntArray, count_bits, index_bits, int_range, signed_bits
+from ..planning.engine import EnginePlan, LineBuffer
+from ..planning.weight_memories import CompressedWeights, Stage
+from .contents import left_bits, position_bits
+from .parameters import Parameters, packed, walk_parameters
+
+SINGLE_STYLE = 3
+"""STYLE of fsq_line_bank: distributed RAM with one address; the others are those of ``STYLES``."""
+
+Way = tuple[int, int, int]
+"""Where row words go (0: out of the engine, else to that row buffer), and the limits of their pixels."""
+
+
+def row_style(memory: Memory) -> tuple[int, int]:
+    """Kind of a row memory, see fsq_line_bank, and the width of a column of blocks."""
+    style = SINGLE_STYLE if memory.single else STYLES.index(memory.style)
+    width = memory.tiles[0].width if memory.tiles else memory.width
+    return style, width
+
+
+def _way(stage: Stage) -> Way:
+    output = stage.conv.output
+    low, high = int_range(output.bits, output.signed)
+    return stage.sink or 0, 0 if stage.conv.relu else low, high
+
+
+def _row_bits(buffer: LineBuffer, groups: int) -> int:
+    """Signed width of a row number: rows of the last window, and rows above the image."""
+    reach = buffer.window[0] + buffer.span
+    return signed_bits(-reach, max(buffer.type.shape.height, (groups + 1) * buffer.span) + reach)
+
+
+def _stage_parameters(engine: EnginePlan) -> Parameters:
+    """What each stage is."""
+    stages = engine.stages
+    ways = sorted({_way(stage) for stage in stages})
+    return {
+        "STAGES": len(stages),
+        "STAGE_W": index_bits(len(stages)),
+        **walk_parameters(engine.delays, engine.groups),
+        "SOURCES": packed(stage.source for stage in stages),
+        "SINKS": packed(stage.sink or 0 for stage in stages),
+        "WAY_OF": packed(ways.index(_way(stage)) for stage in stages),
+        "CURSOR_OF": packed(engine.cursor_of),
+        "TAP_ROWS": packed(stage.tap[0] for stage in stages),
+        "TAP_COLUMNS": packed(stage.tap[1] for stage in stages),
+        "NEEDS": packed(engine.rows_needed(i, 0) for i in range(len(stages))),
+        "INPUTS": packed(stage.conv.weight.shape[1] for stage in stages),
+        "KERNEL_ROWS": packed(stage.conv.kernel[0] for stage in stages),
+        "KERNEL_COLUMNS": packed(stage.conv.kernel[1] for stage in stages),
+        "OUTS": packed(stage.outs for stage in stages),
+        "RESTS": packed(engine.rests),
+        "BASES": packed(engine.bases),
+        "GROUP_W": index_bits(max(stage.outs for stage in stages)),
+        "WAYS": len(ways),
+        "WAY_W": index_bits(len(ways)),
+        "WAY_SINKS": packed(sink for sink, _, _ in ways),
+        "LOWS": packed(low for _, low, _ in ways),
+        "HIGHS": packed(high for _, _, high in ways),
+    }
+
+
+def _buffer_parameters(engine: EnginePlan) -> Parameters:
+    """What each row buffer is, and the places at which it is read."""
+    buffers = engine.buffers
+    styles = [row_style(buffer.memory) for buffer in buffers]
+    return {
+        "BUFFERS": len(buffers),
+        "BUFFER_W": index_bits(len(buffers)),
+        "CHANNELS": packed(b.type.shape.channels for b in buffers),
+        "HEIGHTS": packed(b.type.shape.height for b in buffers),
+        "WIDTHS": packed(b.type.shape.width for b in buffers),
+        "BITS": packed(b.type.bits for b in buffers),
+        "SIGNED": packed(int(b.type.signed) for b in buffers),
+        "FLIPS": packed(int(b.flip) for b in buffers),
+        "IN_ROWS": packed(b.in_rows for b in buffers),
+        "STRIDES": packed(b.stride for b in buffers),
+        "WINDOW_ROWS": packed(b.window[0] for b in buffers),
+        "WINDOW_COLUMNS": packed(b.window[1] for b in buffers),
+        "PAD_TOPS": packed(b.pads[0] for b in buffers),
+        "PAD_LEFTS": packed(b.pads[1] for b in buffers),
+        "PADDED": packed(int(b.pads[0] > 0 or b.pads[2] > 0) for b in buffers),
+        "PAD_VALUES": _pad_values(buffers[0].pad_value, buffers[0].type.bits),
+        "CHOICES": packed(b.taps.choices for b in buffers),
+        "SHIFTS": packed(b.taps.shifts for b in buffers),
+        "BELOWS": packed(b.taps.below for b in buffers),
+        "STYLES": packed(style for style, _ in styles),
+        "TILE_WS": packed(width for _, width in styles),
+        "SLOTS": packed(b.slots for b in buffers),
+        "FRAME_SLOTS": packed(b.frame_slots for b in buffers),
+        "FREE_FIRSTS": packed(b.free_first for b in buffers),
+        "FREE_STOPS": packed(b.free_stop for b in buffers),
+        "FREE_LASTS": packed(b.free_last for b in buffers),
+        "READERS": packed(b.reader for b in buffers),
+        "CURSORS": len(engine.cursors),
+        "CURSOR_BUFFERS": packed(buffer for buffer, _ in engine.cursors),
+        "CURSOR_STAGES": packed(stage for _, stage in engine.cursors),
+        "IN_W": engine.input.word_bits,
+        "HAVE_W": max(count_bits(b.type.shape.height + (b.slots + 1) * b.span + 1) for b in buffers),
+        "Y_W": max(_row_bits(b, engine.groups) for b in buffers),
+        "SLOT_W": max(count_bits(max(b.slots, b.free_last)) for b in buffers),
+        "TAP_W": index_bits(max(size for b in buffers for size in b.window)),
+    }
+
+
+def _pad_values(values: IntArray, bits: int) -> str:
+    value = sum((int(v) & ((1 << bits) - 1)) << (i * bits) for i, v in enumerate(values))
+    return f"{bits * len(values)}'h{value:x}"
+
+
+def engine_parameters(engine: EnginePlan) -> Parameters:
+    """What an instance of fsq_engine asks for."""
+    folding = engine.folding
+    x_bits, x_signed = engine.operand
+    channel_bits, kernel_bits = position_bits(engine)
+    terms = max(stage.terms for stage in engine.stages)
+    return {
+        **_stage_parameters(engine),
+        **_buffer_parameters(engine),
+        "GROUPS": engine.groups,
+        "ROWS": folding.rows,
+        "LAST_ROWS": engine.last_rows,
+        "PHASES": folding.phases,
+        "CHANNELS_C": folding.channels,
+        "LANES": engine.lanes_per_row,
+        "TERMS": terms,
+        "X_BITS": x_bits,
+        "X_SIGNED": int(x_signed),
+        "W_BITS": engine.weight_bits,
+        "ACC_BITS": engine.acc_bits,
+        "PAIR_SHIFT": engine.packing.shift,
+        "BIAS_BITS": engine.bias_bits,
+        "LEFT_MAX": engine.left_max,
+        "LEFT_W": left_bits(engine),
+        "RIGHT": engine.right,
+        "Y_BITS": max(stage.conv.output.bits for stage in engine.stages),
+        "LIMIT_W": max(stage.conv.output.bits for stage in engine.stages) + 2,
+        "OUT_WIDTH": engine.output.type.shape.width,
+        "OUT_BITS": engine.output.type.bits,
+        "PARTS": engine.parts,
+        "UNITS": engine.units,
+        "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
+        "DEPTH": engine.output.depth,
+        "COUNT_W": count_bits(engine.output.depth),
+        "CI_W": channel_bits,
+        "K_W": kernel_bits,
+        "P_W": index_bits(folding.phases),
+        "N_W": index_bits(terms),
+        "OUT_W": index_bits(engine.table.depth + 1),
+        "C_W": count_bits(folding.channels),
+        "R_W": count_bits(folding.rows),
+    }

@@ -1,0 +1,135 @@
+"""Which convolutions share an engine: from the layers of a network to the nodes of the accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+
+from typing_extensions import assert_never
+
+from ..network.graph import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
+from .order import EngineLayer, module, single
+
+Body = EngineLayer | QMaxPool | QAvgPool | QAdd | QConcat
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """What one kernel computes: ``body`` of the streams named ``sources``; ``tensors`` are golden's names of the result."""
+
+    name: str
+    tensors: tuple[str, ...]
+    sources: tuple[str, ...]
+    body: Body
+    output: TensorType
+
+
+def _squeeze_of(conv: QConv, convs: dict[str, QConv]) -> QConv | None:
+    """The convolution whose rows ``conv`` may find within its own engine: the one that it reads, if maps keep their size."""
+    before = convs.get(conv.inputs[0])
+    if before is None or conv.stride != 1:
+        return None
+    maps = {(c.output.shape.height, c.output.shape.width) for c in (before, conv)}
+    return before if len(maps) == 1 else None
+
+
+class _Fusion:
+    """The convolutions of a model that feed one concatenation each, as far as they can share engines."""
+
+    def __init__(self, model: QModel) -> None:
+        self.readers = model.readers
+        self.convs = {conv.name: conv for conv in model.convs}
+
+    def parts(self, concat: QConcat) -> list[EngineLayer | str]:
+        """The operands of ``concat``, neighbours that share an engine as one; names of those that no engine takes."""
+        own = [
+            self.convs[name]
+            if name in self.convs and self.readers[name] == [concat] and concat.inputs.count(name) == 1
+            else name
+            for name in concat.inputs
+        ]
+        parts: list[EngineLayer | str] = []
+        for kind, run in groupby(own, key=lambda v: isinstance(v, QConv)):
+            if kind:
+                parts += self._engines(concat, [conv for conv in run if isinstance(conv, QConv)])
+            else:
+                parts += [name for name in run if isinstance(name, str)]
+        return parts
+
+    def _engines(self, concat: QConcat, run: Sequence[QConv]) -> list[EngineLayer]:
+        """Engines for convolutions that stand side by side in ``concat``: as few as share their source."""
+        inner = {
+            conv.name: before
+            for conv in run
+            if (before := _squeeze_of(conv, self.convs))
+            and all(reader in run for reader in self.readers[before.name])
+        }
+
+        def root(conv: QConv) -> str:
+            return inner[conv.name].inputs[0] if conv.name in inner else conv.inputs[0]
+
+        engines = []
+        for _, some in groupby(run, key=root):
+            branches = list(some)
+            squeezes = list(dict.fromkeys(inner[c.name] for c in branches if c.name in inner))
+            if any(reader not in branches for squeeze in squeezes for reader in self.readers[squeeze.name]):
+                engines += [single(conv) for conv in branches]
+                continue
+            whole = [conv.name for conv in branches] == list(concat.inputs)
+            name = concat.name if whole else branches[0].name
+            tensors = (concat.name,) if whole else tuple(conv.name for conv in branches)
+            channels = sum(conv.output.shape.channels for conv in branches)
+            shape = concat.output.shape
+            output = TensorType(
+                type(shape)(channels, shape.height, shape.width),
+                concat.output.bits,
+                concat.output.signed,
+                concat.output.frac,
+            )
+            engines.append(module(name, tensors, squeezes, branches, output))
+        return engines
+
+
+@lru_cache(maxsize=16)
+def fuse(model: QModel) -> tuple[Node, ...]:
+    """The nodes of the accelerator of ``model``, each after those it reads.
+
+    Convolutions that meet in a concatenation and read the same rows, themselves or through a convolution that nothing
+    else reads, share an engine; where it gives all of the concatenation, there is no other kernel for that.
+    """
+    fusion = _Fusion(model)
+    parts = {layer.name: fusion.parts(layer) for layer in model.layers if isinstance(layer, QConcat)}
+    inside = {
+        conv.name
+        for some in parts.values()
+        for part in some
+        if isinstance(part, EngineLayer)
+        for conv in part.convs
+    }
+    nodes: list[Node] = []
+    for layer in model.layers:
+        nodes += _nodes(layer, parts.get(layer.name, []), inside)
+    return tuple(nodes)
+
+
+def _engine(body: EngineLayer) -> Node:
+    return Node(body.name, body.tensors, (body.source,), body, body.output)
+
+
+def _nodes(layer: QLayer, parts: Sequence[EngineLayer | str], inside: set[str]) -> list[Node]:
+    """What ``layer`` becomes; ``parts`` are the operands of a concatenation."""
+    match layer:
+        case QConv():
+            return [] if layer.name in inside else [_engine(single(layer))]
+        case QMaxPool() | QAvgPool() | QAdd():
+            return [Node(layer.name, (layer.name,), layer.inputs, layer, layer.output)]
+        case QConcat():
+            nodes = [_engine(part) for part in parts if isinstance(part, EngineLayer)]
+            sources = tuple(part if isinstance(part, str) else part.name for part in parts)
+            if sources != (layer.name,):
+                nodes.append(Node(layer.name, (layer.name,), sources, layer, layer.output))
+            return nodes
+        case _:
+            assert_never(layer)

@@ -1,0 +1,57 @@
+"""The sum of two streams (``fsq_add``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...device.block_ram import Memory
+from ...network.graph import QAdd
+from ..streams import Between, Stream
+from .control import queue_luts
+from .max_pool import POOL_DEPTH
+
+CONTROL = 6
+
+
+@dataclass(frozen=True)
+class AddPlan:
+    """Words of both inputs are added pixel by pixel; ``direct`` is the input that no store holds back."""
+
+    name: str
+    layer: QAdd
+    inputs: tuple[Stream, Stream]
+    output: Stream
+    direct: int
+    kind = "add"
+    dsp = 0
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (self.output,)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return self.output.memories
+
+    @property
+    def between(self) -> Between:
+        return Between(0, 1, 1, None, (True,) * self.output.type.shape.height, 0)
+
+    @property
+    def work_cycles(self) -> int:
+        """Cycles per frame when neither side waits: a word in two."""
+        return 2 * self.output.words
+
+    @property
+    def luts(self) -> int:
+        """Per pixel: an adder, a rounding one, two comparisons with the limits."""
+        shift, out = self.layer.shift, self.output.type.bits
+        rounded = max(self.layer.sum_bits - max(0, shift), out + 2) + 1 if shift > 0 else 0
+        pixel = self.layer.sum_bits + rounded + out + 3
+        return self.output.type.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
+
+
+def plan_add(layer: QAdd, sources: tuple[Stream, Stream], direct: int) -> AddPlan:
+    """Plan the sum of two streams of equal row groups."""
+    output = Stream(layer.name, layer.output, sources[direct].rows, POOL_DEPTH, (layer.name,))
+    return AddPlan(layer.name, layer, sources, output, direct)

@@ -1,0 +1,120 @@
+"""The global average pool (``fsq_avg_pool``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...device.block_ram import Memory
+from ...device.lut_ram import ceil_div
+from ...errors import FpgaSqueezeError
+from ...network.fixed_point import signed_bits
+from ...network.graph import QAvgPool
+from ..streams import Between, Stream
+from .max_pool import POOL_DEPTH
+
+CONTROL = 40
+
+
+@dataclass(frozen=True)
+class AveragePlan:
+    """Global average pool: ``add`` pixels a cycle; sums of the last row are divided, ``divide_bits`` a cycle.
+
+    ``quotient_bits`` is a multiple of ``divide_bits``. A division goes on while the next sum is added up.
+    """
+
+    name: str
+    layer: QAvgPool
+    input: Stream
+    output: Stream
+    add: int
+    sum_bits: int
+    quotient_bits: int
+    divide_bits: int
+    sums: Memory
+    kind = "average_pool"
+    dsp = 0
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (self.output,)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return (self.sums, *self.output.memories)
+
+    @property
+    def steps(self) -> int:
+        """Cycles in which the pixels of a word are added."""
+        return ceil_div(self.input.type.shape.width, self.add)
+
+    @property
+    def division(self) -> int:
+        """Cycles of a division, and of sending its result."""
+        return self.quotient_bits // self.divide_bits + 1
+
+    @property
+    def last_row_cycles(self) -> int:
+        """Cycles for the last row of a frame, whose sums are divided."""
+        return self.input.type.shape.channels * max(self.steps + 2, self.division + 1)
+
+    @property
+    def work_cycles(self) -> int:
+        """Cycles per frame when neither side waits."""
+        shape = self.input.type.shape
+        return shape.channels * (shape.height - 1) * (self.steps + 2) + self.last_row_cycles
+
+    @property
+    def between(self) -> Between:
+        """A sum is stored for each word; those of the last row go to the divider, which sends the results."""
+        height = self.input.type.shape.height
+        emits = tuple(y == height - 1 for y in range(height))
+        return Between(0, self.steps + 1, self.steps + 1, self.division, emits, 0)
+
+    @property
+    def luts(self) -> int:
+        """Shift register of a word, adders, a restoring division."""
+        bits, shape = self.input.type.bits, self.input.type.shape
+        remainder = (shape.height * shape.width).bit_length() + self.quotient_bits + 1
+        line = self.steps * self.add * bits if self.steps > 1 else 0
+        return (
+            line + self.add * self.sum_bits + self.divide_bits * remainder + self.output.type.bits + CONTROL
+        )
+
+
+def quotient_size(pool: QAvgPool, divide_bits: int) -> int:
+    """Bits of a quotient before rounding, as whole cycles of a divider of ``divide_bits`` give them."""
+    low, high = pool.input.range
+    return divide_bits * ceil_div((max(-low, high) << pool.extra_frac).bit_length(), divide_bits)
+
+
+def check_average(pool: QAvgPool) -> None:
+    """Raise FpgaSqueezeError for numbers that an average kernel does not take."""
+    if pool.input.bits > 16 or pool.output.bits > 32:
+        raise FpgaSqueezeError(f"{pool.name}: the average pool takes at most 16 bits and gives at most 32")
+    if pool.extra_frac < 0:
+        raise FpgaSqueezeError(
+            f"{pool.name}: its output has {-pool.extra_frac} binary places less than its input; give it as many"
+        )
+
+
+def plan_average(pool: QAvgPool, source: Stream, add: int, divide_bits: int = 1) -> AveragePlan:
+    """Plan the global average pool with ``add`` pixels and ``divide_bits`` quotient bits per cycle."""
+    check_average(pool)
+    low, high = pool.input.range
+    sum_bits = signed_bits(low * pool.count, high * pool.count)
+    channels = pool.input.shape.channels
+    return AveragePlan(
+        name=pool.name,
+        layer=pool,
+        input=source,
+        output=Stream(pool.name, pool.output, 1, POOL_DEPTH, (pool.name,)),
+        add=add,
+        sum_bits=sum_bits,
+        quotient_bits=quotient_size(pool, divide_bits),
+        divide_bits=divide_bits,
+        sums=Memory(f"{pool.name}_sums", "sums", channels, sum_bits, channels * sum_bits, single=1),
+    )

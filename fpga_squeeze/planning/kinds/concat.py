@@ -1,0 +1,58 @@
+"""Streams one behind the other by channels (``fsq_concat``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...device.block_ram import Memory
+from ...device.lut_ram import mux_luts
+from ...network.graph import QConcat
+from ..streams import Between, Stream
+from .control import queue_luts
+from .max_pool import POOL_DEPTH
+
+CONTROL = 40
+
+
+@dataclass(frozen=True)
+class ConcatPlan:
+    """In every row group all words of the first input, then of the next; a group starts with a word of input ``direct``.
+
+    ``direct`` is the input that no store holds back.
+    """
+
+    name: str
+    layer: QConcat
+    inputs: tuple[Stream, ...]
+    output: Stream
+    direct: int
+    kind = "concat"
+    dsp = 0
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (self.output,)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return self.output.memories
+
+    @property
+    def between(self) -> Between:
+        return Between(0, 0, 0, None, (True,) * self.output.type.shape.height, 0)
+
+    @property
+    def work_cycles(self) -> int:
+        """Cycles per frame when neither side waits: its FIFO takes a word every other cycle."""
+        return (1 if self.output.depth > 1 else 2) * self.output.words
+
+    @property
+    def luts(self) -> int:
+        """A choice of words."""
+        return self.output.word_bits * mux_luts(len(self.inputs)) + CONTROL + queue_luts(self.output.depth)
+
+
+def plan_concat(layer: QConcat, sources: tuple[Stream, ...], direct: int) -> ConcatPlan:
+    """Plan the concatenation of streams of equal row groups."""
+    output = Stream(layer.name, layer.output, sources[direct].rows, POOL_DEPTH, (layer.name,))
+    return ConcatPlan(layer.name, layer, sources, output, direct)

@@ -1,0 +1,73 @@
+"""Rows that wait for those of another way (``fsq_row_store``), where streams that parted meet again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...device.block_ram import Memory, store_memory
+from ...device.lut_ram import PAGE, ceil_div, mux_luts
+from ..streams import Stream
+
+CONTROL = 95
+"""Writer, reader and their count of rows."""
+RELEASE = 1
+"""Cycles from taking the last word of a row group until its rows can be written."""
+OFFER = 2
+"""Cycles from taking a word until the next one is offered."""
+
+
+@dataclass(frozen=True)
+class StorePlan:
+    """A buffer of ``slots`` rows: words come in groups of ``input.rows`` rows and leave in groups of ``output.rows``.
+
+    A row takes its slot with its first word; a group leaves when all of its rows are complete, and gives their slots
+    back with its last word.
+    """
+
+    name: str
+    input: Stream
+    output: Stream
+    slots: int
+    memory: Memory
+    kind = "store"
+    dsp = 0
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (self.output,)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return (self.memory,)
+
+    @property
+    def work_cycles(self) -> int:
+        """Cycles per frame when neither side waits."""
+        return OFFER * self.input.words
+
+    @property
+    def luts(self) -> int:
+        """Control, and what joins pages of distributed RAM."""
+        pages = ceil_div(self.memory.depth, PAGE) if self.memory.style == "lut" else 1
+        return CONTROL + self.memory.width * mux_luts(pages)
+
+
+def plan_store(name: str, source: Stream, rows: int, slots: int) -> StorePlan:
+    """Plan a store of ``slots`` rows that sends groups of ``rows``."""
+    memory = store_memory(f"{name}_rows", slots * source.type.shape.channels, source.word_bits)
+    return StorePlan(name, source, replace(source, name=name, rows=rows, depth=0), slots, memory)
+
+
+def least_slots(source: Stream, rows: int) -> int:
+    """Fewest slots with which a store of groups of ``rows`` does not stop: a group of either side must fit."""
+    height = source.type.shape.height
+    least, first = 1, 0
+    for last in range(rows, height + rows, rows):
+        come = min(ceil_div(min(last, height), source.rows) * source.rows, height)
+        least = max(least, come - first)
+        first = last
+    return least

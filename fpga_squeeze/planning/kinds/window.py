@@ -1,0 +1,139 @@
+"""Pools with windows of any size (``fsq_window_pool``): the largest pixel or the average, several windows open at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...device.block_ram import Memory, kept_memory
+from ...errors import FpgaSqueezeError
+from ...network.fixed_point import signed_bits
+from ...network.graph import QAvgPool, QMaxPool
+from ..streams import Between, Stream
+from .average import check_average, quotient_size
+from .control import queue_luts
+from .max_pool import POOL_DEPTH
+
+CONTROL = 30
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """A pool that keeps the last rows of every channel, each reduced along the row.
+
+    emit_rows      per input row: it completes a window
+    masks          per input row: which of the kept rows belong to that window, the newest in bit 0
+    extras         masks of the rows that follow the last input row of a frame; bit 0 is that row itself
+    kept           a word per channel: kernel rows - 1 reduced rows
+    value_bits     of a reduced pixel: as at the input, or the sum of a window's row (two's complement)
+    sum_bits       of the sum of a window (two's complement)
+    quotient_bits  of the division, ``divide_bits`` a cycle
+    """
+
+    name: str
+    layer: QMaxPool | QAvgPool
+    input: Stream
+    output: Stream
+    emit_rows: tuple[bool, ...]
+    masks: tuple[int, ...]
+    extras: tuple[int, ...]
+    kept: Memory
+    value_bits: int
+    sum_bits: int
+    quotient_bits: int
+    divide_bits: int
+    dsp = 0
+
+    @property
+    def kind(self) -> str:
+        return "average_pool" if self.average else "max_pool"
+
+    @property
+    def average(self) -> bool:
+        return isinstance(self.layer, QAvgPool)
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (self.output,)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return (*([self.kept] if self.kept.width else []), *self.output.memories)
+
+    @property
+    def division(self) -> int:
+        """Cycles of a division; none where a shift does it."""
+        match self.layer:
+            case QAvgPool() if self.layer.count & (self.layer.count - 1):
+                return self.quotient_bits // self.divide_bits
+            case QAvgPool() | QMaxPool():
+                return 0
+
+    @property
+    def between(self) -> Between:
+        return Between(0, 1, 1 + self.division, None, self.emit_rows, len(self.extras))
+
+    @property
+    def work_cycles(self) -> int:
+        """Cycles per frame when neither side waits."""
+        channels = self.input.type.shape.channels
+        sends = sum(self.emit_rows) + len(self.extras)
+        return channels * (2 * (len(self.emit_rows) + len(self.extras)) + sends * self.division)
+
+    @property
+    def luts(self) -> int:
+        """Per output pixel: reduction along the row, then with the kept rows; a divider for averages."""
+        rows, columns = self.layer.kernel
+        width = self.output.type.shape.width
+        control = CONTROL + queue_luts(self.output.depth)
+        match self.layer:
+            case QMaxPool():
+                return width * 2 * (rows + columns - 1) * self.value_bits + control
+            case QAvgPool():
+                adders = (columns - 1) * self.value_bits + rows * self.sum_bits
+                remainder = self.layer.count.bit_length() + self.quotient_bits + 1 if self.division else 0
+                divider = self.divide_bits * remainder + 3 * self.output.type.bits + self.sum_bits
+                return width * (adders + divider) + control
+
+
+def plan_window(pool: QMaxPool | QAvgPool, source: Stream, divide_bits: int = 1) -> WindowPlan:
+    """Plan a pool with any window; raises FpgaSqueezeError where a window lies outside the map."""
+    (rows, columns), stride, top = pool.kernel, pool.stride, pool.pads[0]
+    height, out = pool.input.shape.height, pool.output.shape
+    emit, masks, extras = [False] * height, [0] * height, []
+    for y in range(out.height):
+        first, last = max(0, y * stride - top), min(y * stride - top + rows - 1, height - 1)
+        if first > last:
+            raise FpgaSqueezeError(f"{pool.name}: row {y} of its output has no row of the map in its window")
+        if emit[last]:
+            extras.append((1 << (last - first + 1)) - 1)
+        else:
+            emit[last], masks[last] = True, (1 << (last - first)) - 1
+    low, high = pool.input.range
+    value_bits, sum_bits, quotient = pool.input.bits, 0, 0
+    match pool:
+        case QAvgPool():
+            check_average(pool)
+            value_bits = signed_bits(low * columns, high * columns)
+            sum_bits = signed_bits(low * pool.count, high * pool.count)
+            quotient = quotient_size(pool, divide_bits)
+        case QMaxPool():
+            pass
+    kept = (rows - 1) * out.width * value_bits
+    return WindowPlan(
+        name=pool.name,
+        layer=pool,
+        input=source,
+        output=Stream(pool.name, pool.output, 1, POOL_DEPTH, (pool.name,)),
+        emit_rows=tuple(emit),
+        masks=tuple(masks),
+        extras=tuple(extras),
+        kept=kept_memory(f"{pool.name}_kept", out.channels, kept),
+        value_bits=value_bits,
+        sum_bits=sum_bits,
+        quotient_bits=quotient,
+        divide_bits=divide_bits,
+    )

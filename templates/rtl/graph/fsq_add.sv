@@ -1,0 +1,96 @@
+// Sum of two maps: y = saturate(round_half_even((a * 2^LEFT_A + b * 2^LEFT_B) * 2^(LEFT - RIGHT))), two cycles per word.
+//
+// A word of both is taken in the cycle in which both are offered, if it is idle; the sums are registered. In the next
+// cycle they are requantised and pushed; where the FIFO has no room, they wait there. It is idle again the cycle after.
+module fsq_add #(
+    parameter WIDTH    = 8,    // pixels of a row
+    parameter BITS_A   = 8,    // bits of a pixel of the first map
+    parameter SIGNED_A = 0,    // 1: its pixels are signed
+    parameter LEFT_A   = 0,    // places by which it moves left
+    parameter BITS_B   = 8,    // bits of a pixel of the second map
+    parameter SIGNED_B = 0,    // 1: its pixels are signed
+    parameter LEFT_B   = 0,    // places by which it moves left
+    parameter SUM_W    = 10,   // bits of the sum, signed
+    parameter RIGHT    = 0,    // places by which the sum moves right
+    parameter LEFT     = 0,    // places by which the sum moves left
+    parameter OUT_BITS = 8,    // bits of a pixel that leaves
+    parameter LOW      = 0,    // lower limit of the pixels that leave
+    parameter HIGH     = 255,  // upper limit of the pixels that leave
+    parameter DEPTH    = 1,    // words of the output FIFO
+    parameter COUNT_W  = 1     // bits of a count of words
+) (
+    input  logic                             clk,          // clock
+    input  logic                             rst_n,        // synchronous reset, active low
+    input  logic [                      1:0] in_valid_i,   // row words in: offered, the first map in the lowest bit
+    output logic [                      1:0] in_ready_o,   // row words in: taken if offered
+    input  logic [WIDTH*(BITS_A+BITS_B)-1:0] in_data_i,    // row words in: the first map in the low bits
+    output logic                             out_valid_o,  // row word out: offered
+    input  logic                             out_ready_i,  // row word out: taken if offered
+    output logic [       WIDTH*OUT_BITS-1:0] out_data_o    // row word out: pixel 0 in the low bits
+);
+  genvar x;
+  logic full_q;  // sums are there
+  logic take, push;
+  logic [COUNT_W-1:0] free;
+  logic [WIDTH*SUM_W-1:0] sums_q;
+  logic [WIDTH*OUT_BITS-1:0] word;
+
+  assign take       = !full_q && (&in_valid_i);
+  assign push       = full_q && free != '0;
+  assign in_ready_o = {2{take}};
+  always_ff @(posedge clk) begin
+    if (!rst_n) full_q <= 1'b0;
+    else if (take) full_q <= 1'b1;
+    else if (push) full_q <= 1'b0;
+  end
+
+  generate
+    for (x = 0; x < WIDTH; x = x + 1) begin : gen_pixel
+      logic [SUM_W-1:0] a, b;
+      fsq_extend #(
+          .IN_BITS  (BITS_A),
+          .IN_SIGNED(SIGNED_A),
+          .OUT_BITS (SUM_W)
+      ) u_a (
+          .x_i(in_data_i[x*BITS_A+:BITS_A]),
+          .y_o(a)
+      );
+      fsq_extend #(
+          .IN_BITS  (BITS_B),
+          .IN_SIGNED(SIGNED_B),
+          .OUT_BITS (SUM_W)
+      ) u_b (
+          .x_i(in_data_i[WIDTH*BITS_A+x*BITS_B+:BITS_B]),
+          .y_o(b)
+      );
+      always_ff @(posedge clk) if (take) sums_q[x*SUM_W+:SUM_W] <= (a << LEFT_A) + (b << LEFT_B);
+      fsq_round #(
+          .IN_W    (SUM_W),
+          .RIGHT   (RIGHT),
+          .LEFT    (LEFT),
+          .OUT_BITS(OUT_BITS),
+          .LOW     (LOW),
+          .HIGH    (HIGH)
+      ) u_round (
+          .x_i(sums_q[x*SUM_W+:SUM_W]),
+          .y_o(word[x*OUT_BITS+:OUT_BITS])
+      );
+    end
+  endgenerate
+
+  fsq_fifo #(
+      .WIDTH  (WIDTH * OUT_BITS),
+      .DEPTH  (DEPTH),
+      .COUNT_W(COUNT_W)
+  ) u_out (
+      .clk,
+      .rst_n,
+      .reserve_i(COUNT_W'(push)),
+      .free_o   (free),
+      .push_i   (push),
+      .data_i   (word),
+      .valid_o  (out_valid_o),
+      .ready_i  (out_ready_i),
+      .data_o   (out_data_o)
+  );
+endmodule

@@ -1,0 +1,91 @@
+// Joins maps by channels: of each row group all words of the first map, then those of the second, and so on.
+//
+// A word is taken and pushed in the cycle in which it is offered and the FIFO has room.
+module fsq_concat #(
+    parameter                COUNT    = 2,               // maps
+    parameter                WORD_W   = 64,              // bits of a row word
+    parameter [COUNT*32-1:0] CHANNELS = {COUNT{32'd1}},  // channels of each map, 32 bits, map 0 in the lowest
+    parameter                HEIGHT   = 8,               // rows of a frame
+    parameter                ROWS     = 1,               // rows of a group
+    parameter                INDEX_W  = 1,               // bits of the number of a map
+    parameter                WORDS_W  = 1,               // bits of the number of a word of a group, within its map
+    parameter                DEPTH    = 1,               // words of the output FIFO
+    parameter                COUNT_W  = 1                // bits of a count of words
+) (
+    input  logic                    clk,          // clock
+    input  logic                    rst_n,        // synchronous reset, active low
+    input  logic [       COUNT-1:0] in_valid_i,   // row words in: offered, map 0 in the lowest bit
+    output logic [       COUNT-1:0] in_ready_o,   // row words in: taken if offered
+    input  logic [COUNT*WORD_W-1:0] in_data_i,    // row words in: map 0 in the low bits
+    output logic                    out_valid_o,  // row word out: offered
+    input  logic                    out_ready_i,  // row word out: taken if offered
+    output logic [      WORD_W-1:0] out_data_o    // row word out: pixel 0 in the low bits
+);
+  localparam GROUPS = (HEIGHT + ROWS - 1) / ROWS;
+  localparam LAST_ROWS = HEIGHT - (GROUPS - 1) * ROWS;
+  localparam GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
+  genvar g;
+
+  logic [GW-1:0] group_q;
+  logic [INDEX_W-1:0] map_q;
+  logic [WORDS_W-1:0] word_q, word_last;
+  logic [COUNT-1:0] turn;
+  logic [COUNT_W-1:0] free;
+  logic [WORD_W-1:0] word;
+  logic last_group, last_map, last_word, push;
+
+  generate
+    for (g = 0; g < COUNT; g = g + 1) begin : gen_turn
+      assign turn[g] = map_q == INDEX_W'(g);
+    end
+  endgenerate
+  integer i;
+  always_comb begin
+    word_last = '0;
+    for (i = 0; i < COUNT; i = i + 1) begin
+      if (turn[i])
+        word_last = last_group ? WORDS_W'(CHANNELS[i*32+:32] * LAST_ROWS - 1) : WORDS_W'(CHANNELS[i*32+:32] * ROWS - 1);
+    end
+  end
+  assign last_group = group_q == GW'(GROUPS - 1);
+  assign last_map   = turn[COUNT-1];
+  assign last_word  = word_q == word_last;
+  assign in_ready_o = (free != '0) ? turn : '0;
+  assign push       = |(in_valid_i & in_ready_o);
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      group_q <= '0;
+      map_q   <= '0;
+      word_q  <= '0;
+    end else if (push) begin
+      word_q <= last_word ? '0 : word_q + 1'b1;
+      if (last_word) map_q <= last_map ? '0 : map_q + 1'b1;
+      if (last_word && last_map) group_q <= last_group ? '0 : group_q + 1'b1;
+    end
+  end
+
+  fsq_mux #(
+      .N    (COUNT),
+      .WIDTH(WORD_W),
+      .SEL_W(INDEX_W)
+  ) u_word (
+      .data_i  (in_data_i),
+      .select_i(map_q),
+      .data_o  (word)
+  );
+  fsq_fifo #(
+      .WIDTH  (WORD_W),
+      .DEPTH  (DEPTH),
+      .COUNT_W(COUNT_W)
+  ) u_out (
+      .clk,
+      .rst_n,
+      .reserve_i(COUNT_W'(push)),
+      .free_o   (free),
+      .push_i   (push),
+      .data_i   (word),
+      .valid_o  (out_valid_o),
+      .ready_i  (out_ready_i),
+      .data_o   (out_data_o)
+  );
+endmodule
