@@ -460,6 +460,7 @@ WINDOWS = [
     Window("average", (2, 2), 2, (0, 0, 0, 0), (2, 4, 4), extra_frac=2, out_bits=7),
     Window("average", (7, 7), 1, (3, 3, 3, 3), (2, 7, 7), signed=True, divide_bits=2, depth=2),
     Window("average", (7, 7), 7, (0, 0, 0, 0), (2, 14, 14), divide_bits=2),
+    Window("average", (2, 3), 1, (0, 1, 0, 1), (3, 5, 6), signed=True),
     Window("average", (1, 5), 1, (0, 2, 0, 2), (2, 4, 5), extra_frac=1, out_bits=5),
     Window("average", (1, 1), 2, (0, 0, 0, 0), (2, 5, 5), signed=True, out_bits=4),
 ]
@@ -564,12 +565,12 @@ def test_window(case: Window, tmp_path: Path) -> None:
             WINDOWS[1],
             (
                 "fsq_window_pool.sv",
-                "assign word[x*BITS+:BITS] = running[MASK_W*BITS+:BITS] ^ FLIP;",
-                "assign word[x*BITS+:BITS] = running[MASK_W*BITS+:BITS];",
+                "assign word[x*BITS+:BITS] = running[ABOVE*BITS+:BITS] ^ FLIP;",
+                "assign word[x*BITS+:BITS] = running[ABOVE*BITS+:BITS];",
             ),
         ),
         (WINDOWS[5], ("fsq_window_pool.sv", ".we_i   (combined && !extra),", ".we_i   (combined),")),
-        (WINDOWS[11], ("fsq_divider.sv", "rem_q == DIVISOR && quo_q[0]", "rem_q == DIVISOR")),
+        (WINDOWS[19], ("fsq_divider.sv", "rem_q == DIVISOR && quo_q[0]", "rem_q == DIVISOR")),
         (WINDOWS[13], ("fsq_window_pool.sv", "turn_q <= TW'(TURNS);", "turn_q <= TW'(TURNS + 1);")),
         (WINDOWS[7], ("fsq_pool_walk.sv", "if (!last_ch) y_q <= y0_q;", "if (!last_ch) y_q <= y_q;")),
     ],
