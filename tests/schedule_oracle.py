@@ -14,9 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from typing_extensions import assert_never
+
+from fpga_squeeze.planning.engine import EnginePlan
 from fpga_squeeze.planning.kernels import DRAIN_LATENCY
+from fpga_squeeze.planning.kinds.add import AddPlan
+from fpga_squeeze.planning.kinds.average import AveragePlan
+from fpga_squeeze.planning.kinds.concat import ConcatPlan
+from fpga_squeeze.planning.kinds.fork import ForkPlan
+from fpga_squeeze.planning.kinds.image import InputPlan
+from fpga_squeeze.planning.kinds.max_pool import PoolPlan
+from fpga_squeeze.planning.kinds.store import StorePlan
+from fpga_squeeze.planning.kinds.window import WindowPlan
 from fpga_squeeze.planning.order import OUTPUT
-from fpga_squeeze.planning.plan import AveragePlan, EnginePlan, InputPlan, Plan, PoolPlan, Stream
+from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.streams import Stream
 from fpga_squeeze.planning.timing import Schedule
 
 RELEASE_LATENCY = 4  # fsq_row_cursor and fsq_line_buffer: last term issued -> the slot can be taken
@@ -203,6 +215,119 @@ def _average(plan: AveragePlan, source: Fifo, out: Fifo, frames: int) -> Process
             t += 1
 
 
+def _window(plan: WindowPlan, source: Fifo, out: Fifo, frames: int) -> Process:
+    """fsq_window_pool: reduces a word along the row, combines it with the rows kept, divides a sum, sends."""
+    t, word, sent = 0, 0, 0
+    for _ in range(frames):
+        for _channel, y in plan.input.order():
+            while len(source.push) <= word:
+                yield
+            t = max(t, source.push[word] + VISIBLE)
+            source.pop.append(t)
+            word += 1
+            t += 1
+            if plan.emit_rows[y]:
+                t += plan.division
+                while (room := out.room_at(sent)) is None:
+                    yield
+                t = max(t, room)
+                out.push.append(t)
+                sent += 1
+            t += 1
+        for _ in range(len(plan.extras) * plan.input.type.shape.channels):
+            t += 1 + plan.division
+            while (room := out.room_at(sent)) is None:
+                yield
+            t = max(t, room)
+            out.push.append(t)
+            sent += 1
+            t += 1
+
+
+def _fork(source: Fifo, outs: list[Fifo], total: int) -> Process:
+    """fsq_fork: takes a word when every branch has room."""
+    t = 0
+    for word in range(total):
+        while len(source.push) <= word:
+            yield
+        t = max(t, source.push[word] + VISIBLE)
+        for out in outs:
+            while (room := out.room_at(word)) is None:
+                yield
+            t = max(t, room)
+        source.pop.append(t)
+        for out in outs:
+            out.push.append(t)
+        t += 1
+
+
+def _store(plan: StorePlan, done: list[int], free: list[int], out: Fifo, frames: int) -> Process:
+    """fsq_row_store, reading side: offers a word; when the last one of a row group is taken, its slots are free.
+
+    A word is pushed, as it were, in the cycle before it is offered.
+    """
+    shape, rows = plan.output.type.shape, plan.output.rows
+    t, word = 0, 0  # first cycle in which the next word may be read
+    for frame in range(frames):
+        for first in range(0, shape.height, rows):
+            last = min(first + rows, shape.height)
+            while len(done) < frame * shape.height + last:
+                yield
+            t = max(t, done[frame * shape.height + last - 1])
+            for _ in range(shape.channels * (last - first)):
+                out.push.append(t)
+                while len(out.pop) <= word:
+                    yield
+                t = out.pop[word] + 1
+                word += 1
+            free.extend([t] * (last - first))
+
+
+def _add(sources: list[Fifo], out: Fifo, total: int) -> Process:
+    """fsq_add: takes a word of both, sends the sum a cycle later or when there is room."""
+    t = 0
+    for word in range(total):
+        for source in sources:
+            while len(source.push) <= word:
+                yield
+            t = max(t, source.push[word] + VISIBLE)
+        for source in sources:
+            source.pop.append(t)
+        t += 1
+        while (room := out.room_at(word)) is None:
+            yield
+        t = max(t, room)
+        out.push.append(t)
+        t += 1
+
+
+def _concat(plan: ConcatPlan, sources: list[Fifo], out: Fifo, frames: int) -> Process:
+    """fsq_concat: row group by row group the words of one input after the other; the straight one opens the group."""
+    height, rows = plan.output.type.shape.height, plan.output.rows
+    read = [0] * len(sources)
+    t, sent = 0, 0
+    for _ in range(frames):
+        for first in range(0, height, rows):
+            count = min(rows, height - first)
+            straight = sources[plan.direct]
+            while len(straight.push) <= read[plan.direct]:
+                yield
+            t = max(t, straight.push[read[plan.direct]] + VISIBLE)
+            for i, source in enumerate(sources):
+                for _word in range(count * source.stream.type.shape.channels):
+                    while len(source.push) <= read[i]:
+                        yield
+                    t = max(t, source.push[read[i]] + VISIBLE)
+                    while (room := out.room_at(sent)) is None:
+                        yield
+                    t = max(t, room)
+                    source.pop.append(t)
+                    out.push.append(t)
+                    read[i] += 1
+                    sent += 1
+                    t += 1
+
+
 def _sink(source: Fifo, total: int) -> Process:
     """The receiver takes every word as soon as it is visible."""
     t = 0
@@ -216,29 +341,47 @@ def _sink(source: Fifo, total: int) -> Process:
 
 def simulate(plan: Plan, frames: int) -> Schedule:
     """Schedule of ``frames`` frames back to back; raises RuntimeError if the plan deadlocks."""
-    fifos = [Fifo(kernel.output) for kernel in plan.kernels]
+    fifos = {stream.name: Fifo(stream) for stream in plan.streams}
     processes: list[Process] = []
-    for i, kernel in enumerate(plan.kernels):
-        if isinstance(kernel, InputPlan):
-            processes.append(_input(kernel, fifos[i], frames))
-        elif isinstance(kernel, EnginePlan):
-            done: list[int] = []
-            free = [0] * kernel.lines.slots
-            shape = kernel.input.type.shape
-            span = kernel.lines.span
-            processes.append(
-                _fill(shape.height, kernel.input.rows, shape.channels, span, fifos[i - 1], done, free, frames)
-            )
-            processes.append(_engine(kernel, done, free, fifos[i], frames))
-        elif isinstance(kernel, PoolPlan):
-            processes.append(_pool(kernel, fifos[i - 1], fifos[i], frames))
-        else:
-            processes.append(_average(kernel, fifos[i - 1], fifos[i], frames))
-    words = plan.kernels[-1].output.words
-    processes.append(_sink(fifos[-1], frames * words))
+    counts: list[list[int]] = []  # rows that are complete, slots that are free
+    for kernel in plan.kernels:
+        ins = [fifos[stream.name] for stream in kernel.inputs]
+        outs = [fifos[stream.name] for stream in kernel.outputs]
+        match kernel:
+            case InputPlan():
+                processes.append(_input(kernel, outs[0], frames))
+            case EnginePlan() | StorePlan():
+                done: list[int] = []
+                shape, rows = kernel.input.type.shape, kernel.input.rows
+                if isinstance(kernel, StorePlan):
+                    free, span = [0] * kernel.slots, 1
+                    reader = _store(kernel, done, free, outs[0], frames)
+                else:
+                    free, span = [0] * kernel.lines.slots, kernel.lines.span
+                    reader = _engine(kernel, done, free, outs[0], frames)
+                processes.append(_fill(shape.height, rows, shape.channels, span, ins[0], done, free, frames))
+                processes.append(reader)
+                counts += [done, free]
+            case PoolPlan():
+                processes.append(_pool(kernel, ins[0], outs[0], frames))
+            case WindowPlan():
+                processes.append(_window(kernel, ins[0], outs[0], frames))
+            case AveragePlan():
+                processes.append(_average(kernel, ins[0], outs[0], frames))
+            case ForkPlan():
+                processes.append(_fork(ins[0], outs, frames * kernel.input.words))
+            case AddPlan():
+                processes.append(_add(ins, outs[0], frames * kernel.output.words))
+            case ConcatPlan():
+                processes.append(_concat(kernel, ins, outs[0], frames))
+            case _:
+                assert_never(kernel)
+    words = plan.output.words
+    last = fifos[plan.output.name]
+    processes.append(_sink(last, frames * words))
 
     def moved() -> int:
-        return sum(len(f.push) + len(f.pop) for f in fifos)
+        return sum(len(f.push) + len(f.pop) for f in fifos.values()) + sum(map(len, counts))
 
     alive = processes
     while alive:
@@ -246,7 +389,7 @@ def simulate(plan: Plan, frames: int) -> Schedule:
         alive = [p for p in alive if next(p, StopIteration) is not StopIteration]
         if alive and (moved(), len(alive)) == before:
             raise RuntimeError("the plan deadlocks: no kernel can move a word")
-    return Schedule(tuple(fifos[-1].pop[(f + 1) * words - 1] for f in range(frames)))
+    return Schedule(tuple(last.pop[(f + 1) * words - 1] for f in range(frames)))
 
 
 STEADY_FRAMES = 5

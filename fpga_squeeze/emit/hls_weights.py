@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..network.graph import Window
 from ..planning.engine import EnginePlan
 from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
 from .codes import SegmentWalk, stream_tables
@@ -23,7 +24,17 @@ def weight_stages(engine: EnginePlan) -> dict[str, list[int]]:
         walk = SegmentWalk.of(weights.segments, engine.delays)
         words = dict(zip((s.stages[0] for s in weights.segments), walk.first, strict=True))
         return {"first_word": [words.get(stage, 0) for stage in range(len(engine.stages))]}
-    return {"counts": [stage.size for stage in engine.stages]}
+    kernels, shapes = [stage.conv.kernel for stage in engine.stages], kernel_shapes(engine)
+    return {
+        "counts": [stage.size for stage in engine.stages],
+        "taps": [rows * columns for rows, columns in kernels],
+        "shape": [shapes.index(kernel) + 1 if kernel in shapes else 0 for kernel in kernels],
+    }
+
+
+def kernel_shapes(engine: EnginePlan) -> list[Window]:
+    """Different kernels of more than one tap."""
+    return list(dict.fromkeys(stage.conv.kernel for stage in engine.stages if stage.conv.kernel != (1, 1)))
 
 
 def _term_bits(engine: EnginePlan) -> int:
@@ -56,6 +67,8 @@ def weight_constants(engine: EnginePlan) -> Constants:
         "INPUTS": max(stage.conv.weight.shape[1] for stage in engine.stages),
         "MOST": max(sizes),
         "FRAME_TERMS": engine.groups * sum(sizes),
+        "SHAPES": len(kernel_shapes(engine)),
+        "MOST_TAPS": max(rows * columns for rows, columns in (stage.conv.kernel for stage in engine.stages)),
         "TAP_BITS": tap,
         "CHANNEL_BITS": channel,
         "TERM_BITS": _term_bits(engine),
@@ -106,6 +119,7 @@ def _feed(engine: EnginePlan, weights: CompressedWeights) -> Context:
             for name, stream, words in zip(names, weights.streams, weight_words(engine), strict=True)
         ],
         "depth": SYMBOL_QUEUE,
+        "shapes": kernel_shapes(engine) or [(1, 1)],
     }
 
 

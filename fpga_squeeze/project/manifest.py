@@ -42,6 +42,7 @@ class Manifest:
     weights     format of the weights per engine name
     multipliers products per DSP slice that were asked for, and the kind of slice
     memories    where every row buffer lies: "lut", "block" or "ultra"
+    stores      rows of every store, where streams meet again
     estimate    totals of the estimate at generation time, for reading; commands compute them anew
     files       every generated file, relative to the project
     """
@@ -54,6 +55,7 @@ class Manifest:
     weights: dict[str, WeightFormat]
     multipliers: Multipliers
     memories: dict[str, Style]
+    stores: dict[str, int]
     device: str | None
     part: str
     clock_mhz: float
@@ -76,7 +78,7 @@ class Manifest:
         if data.get("version") != VERSION:
             raise ValueError(f"has version {data.get('version')}, this program reads version {VERSION}")
         # projects made before there was a choice
-        for key in ("multipliers", "memories"):
+        for key in ("multipliers", "memories", "stores"):
             data.setdefault(key, {})
         data.setdefault("weights", dict.fromkeys(data["foldings"], "dense"))
         given = {f.name: data[f.name] for f in fields(cls)}
@@ -87,6 +89,7 @@ class Manifest:
         given |= {key: tuple(given[key]) for key in ("input", "notes", "files")}
         for key in ("foldings", "memories"):
             given[key] = {str(k): str(v) for k, v in given[key].items()}
+        given["stores"] = {str(k): int(v) for k, v in given["stores"].items()}
         given["dialect"] = find_dialect(str(given["dialect"]))
         given["weights"] = {str(k): weight_format(str(v)) for k, v in given["weights"].items()}
         given |= {"lane_budget": int(given["lane_budget"]), "clock_mhz": float(given["clock_mhz"])}

@@ -20,13 +20,14 @@ from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
 from ..network import golden
-from ..network.graph import QConv, QFire, QModel
+from ..network.graph import QModel
 from ..paths import resource_dir
 from ..planning.build import build_plan
 from ..planning.cost.estimate import Estimate, estimate
 from ..planning.cost.placement import styles, with_styles
 from ..planning.engine import EnginePlan
 from ..planning.plan import Plan
+from ..planning.search.folding import engine_layers
 from ..planning.timing import schedule
 from .manifest import MANIFEST, Manifest, Source, parse_folding, read_manifest
 from .writing import check_target, replacing
@@ -141,6 +142,7 @@ def create_project(
             weights={engine.name: engine.weights.format for engine in plan.engines},
             multipliers=plan.multipliers,
             memories=styles(plan),
+            stores={store.name: store.slots for store in plan.stores},
             device=device.name if device else None,
             part=part,
             clock_mhz=clock_mhz,
@@ -162,7 +164,12 @@ def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate)
         "manifest": manifest,
         "numbers": numbers,
         "kernels": [
-            {"plan": kernel, "cost": cost, "engine": isinstance(kernel, EnginePlan), "stream": kernel.output}
+            {
+                "plan": kernel,
+                "cost": cost,
+                "engine": isinstance(kernel, EnginePlan),
+                "stream": kernel.outputs[0],
+            }
             for kernel, cost in zip(plan.kernels, numbers.kernels, strict=True)
         ],
         "shape": plan.model.input.shape,
@@ -195,14 +202,14 @@ def load_project(path: str | Path) -> Project:
     model = read_model(path / MODEL)
     if not isinstance(model, QModel):
         raise FpgaSqueezeError(f"{path / MODEL}: is not quantised; generate the project again")
-    engines = [layer.name for layer in model.layers if isinstance(layer, QConv | QFire)]
+    engines = [layer.name for layer in engine_layers(model)]
     if list(manifest.foldings) != engines:
         raise FpgaSqueezeError(
             f"{path}: {MANIFEST} and {MODEL} name different layers; generate the project again"
         )
     foldings = [parse_folding(v) for v in manifest.foldings.values()]
     formats = [manifest.weights.get(name, "dense") for name in engines]
-    plan = build_plan(model, foldings, manifest.lane_budget, manifest.multipliers, formats)
+    plan = build_plan(model, foldings, manifest.lane_budget, manifest.multipliers, formats, manifest.stores)
     plan = with_styles(plan, manifest.memories)
     images, labels = read_images(path / IMAGES)
     return Project(path, model, plan, manifest, images, labels)

@@ -9,7 +9,7 @@ spends beyond its estimate is saved by the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,7 @@ ESTIMATE_SHARE = 0.25
 """Share of the budget for which the estimate is trusted, before what layers really took is."""
 
 LAST_GAIN = 4.0
-"""Weight of the last layer's errors: those of other layers are partly made up for by the layers that follow."""
+"""Weight of the last layers' errors: those of other layers are partly made up for by the layers that follow."""
 
 
 def code_bits(ints: FloatArray, bits: int) -> FloatArray:
@@ -52,7 +52,7 @@ def code_bits(ints: FloatArray, bits: int) -> FloatArray:
 
 
 def coded_size(weight: IntArray) -> int:
-    """Bits of the Huffman-coded streams of weights [O, I, K, K], one output channel at a time."""
+    """Bits of the Huffman-coded streams of weights [O, I, Kh, Kw], one output channel at a time."""
     return layer_stream(weight, 1, "huffman").bits
 
 
@@ -148,16 +148,21 @@ class WeightBudget:
     """Shares ``total`` coded bits out among convolutions that are quantised in network order.
 
     sensitivity   per convolution by name [O]: nats of divergence per squared error of a weight
+    last          names of the convolutions behind which there is no other
     """
 
     def __init__(
-        self, convs: Sequence[Conv], sensitivity: Mapping[str, FloatArray], total: int, bits: int
+        self,
+        convs: Sequence[Conv],
+        sensitivity: Mapping[str, FloatArray],
+        total: int,
+        bits: int,
+        last: Collection[str],
     ) -> None:
         self.total, self.left, self.bits = total, total, bits
-        gains = [1.0] * (len(convs) - 1) + [LAST_GAIN]
         self._waiting = {
-            conv.name: _Layer(conv, gain * sensitivity[conv.name], bits)
-            for conv, gain in zip(convs, gains, strict=True)
+            conv.name: _Layer(conv, (LAST_GAIN if conv.name in last else 1.0) * sensitivity[conv.name], bits)
+            for conv in convs
         }
         self._estimated = self._spent = ESTIMATE_SHARE * total
         self._foretold = self._share = self._size_seen = 0.0

@@ -1,21 +1,24 @@
 """Scales moved between layers: activation steps that are no powers of two, at no cost in hardware.
 
-Convolution, ReLU, max pooling and concatenation are positively homogeneous: a channel that is divided by
+Convolution, ReLU, pooling, sums and concatenation are positively homogeneous: a channel that is divided by
 s > 0 where it is made and multiplied by s where it is read leaves the network's function as it was. Chosen
-so that each channel fills its integers better, s makes finer steps of the same number of bits.
+so that each channel fills its integers better, s makes finer steps of the same number of bits. Channels that are
+added have one s; those of the image and of the network's output keep theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import assert_never
 
-from ..network.graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
-from ..network.reference import FloatMap, conv_float, pool_float
+from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatArray, FloatModel, MaxPool
+from ..network.reference import FloatMap, layer_float
+from ..network.walk import walk
+from .groups import Group, type_groups
 
 SAMPLES = 256
 """Positions per image at which a tensor is looked at."""
@@ -25,99 +28,145 @@ WIDEST = 16.0
 """No channel's step differs from the tensor's by more than this."""
 
 
+Channels = npt.NDArray[np.int64]
+"""Numbers of the channels [C] of a tensor: channels of one number have one scale."""
+
+
+def channel_numbers(model: FloatModel) -> dict[str, Channels]:
+    """The numbers of every tensor's channels, by the tensor's name; 0 for those whose scale must stay."""
+    shapes, count = model.shapes(), 1
+    out: dict[str, Channels] = {IMAGE: np.zeros(model.input_shape.channels, dtype=np.int64)}
+    joined: list[tuple[Channels, Channels]] = []
+    for layer in model.layers:
+        match layer:
+            case Conv():
+                channels = shapes[layer.name].channels
+                out[layer.name] = np.arange(count, count + channels)
+                count += channels
+            case MaxPool() | AvgPool():
+                out[layer.name] = out[layer.inputs[0]]
+            case Add():
+                first, second = (out[name] for name in layer.inputs)
+                joined.append((first, second))
+                out[layer.name] = first
+            case Concat():
+                out[layer.name] = np.concatenate([out[name] for name in layer.inputs])
+            case _:
+                assert_never(layer)
+    last = out[model.layers[-1].name]
+    lowest = np.arange(count)
+    joined.append((last, np.zeros_like(last)))
+    while True:
+        before = lowest.copy()
+        for a, b in joined:
+            common = np.minimum(lowest[a], lowest[b])
+            np.minimum.at(lowest, a, common)
+            np.minimum.at(lowest, b, common)
+        lowest = lowest[lowest]
+        if np.array_equal(before, lowest):
+            return {name: lowest[numbers] for name, numbers in out.items()}
+
+
 def equalise(
     model: FloatModel,
     images: list[FloatMap],
-    pad_value: npt.NDArray[np.int64],
     bits: int,
     balance: float,
     on_step: Callable[[str], None] | None = None,
 ) -> FloatModel:
     """``model`` with every inner channel rescaled so that ``bits`` unsigned bits of step 1 suit ``images``.
 
-    The function of the network is unchanged. ``pad_value`` stands outside the image in the first
-    convolution, ``balance`` is that of :class:`.method.Method`. Outputs of the last convolution
-    keep their scale.
+    The function of the network is unchanged. ``balance`` is that of :class:`.method.Method`. Tensors of one type are
+    looked at together, as other layers read them.
     """
-    layers = list(model.layers)
-    last = max((i for i, layer in enumerate(layers) if isinstance(layer, Conv | Fire)), default=-1)
-    maps, shape, into = images, model.input_shape, np.ones(model.input_shape.channels)
-    pads: npt.NDArray[np.int64] | None = pad_value
-    for i, layer in enumerate(layers[: last + 1]):
-        match layer:
-            case MaxPool():
-                maps = [pool_float(x, layer, shape) for x in maps]
-            case GlobalAvgPool():
-                maps = [x.mean(axis=(1, 2), keepdims=True) for x in maps]
-            case Conv():
-                if i == last:
-                    layers[i] = rescaled(layer, into, None)
-                    break
-                maps = [conv_float(x, layer, shape, pads) for x in maps]
-                after, wide = layer.output_shape(shape), bits - (not layer.relu)
-                steps = _consumed_steps(layers, i, maps, after, wide, balance)
-                layers[i], into, pads = rescaled(layer, into, steps), steps, None
-            case Fire():
-                squeezed = [conv_float(x, layer.squeeze, shape, pads) for x in maps]
-                inner = layer.squeeze.output_shape(shape)
-                middle = channel_steps(squeezed, bits - (not layer.squeeze.relu), balance)
-                maps = [np.concatenate([conv_float(x, c, inner) for c in layer.convs[1:]]) for x in squeezed]
-                after, wide = layer.output_shape(shape), bits - (not layer.expand1x1.relu)
-                steps = np.ones(after.channels)
-                if i != last:
-                    steps = _consumed_steps(layers, i, maps, after, wide, balance)
-                ones = len(layer.expand1x1.bias)
-                layers[i] = replace(
-                    layer,
-                    squeeze=rescaled(layer.squeeze, into, middle),
-                    expand1x1=rescaled(layer.expand1x1, middle, steps[:ones]),
-                    expand3x3=rescaled(layer.expand3x3, middle, steps[ones:]),
-                )
-                into, pads = steps, None
-            case _:
-                assert_never(layer)
-        shape = layer.output_shape(shape)
+    numbers, groups = channel_numbers(model), type_groups(model)
+    wanted = {
+        group: [name for name in group.consumed if numbers[name].any()]
+        for group in groups.values()
+        if group.makers and not group.is_image
+    }
+    waiting = {name: group for group, names in wanted.items() for name in names}
+    seen: dict[str, _Seen] = {}
+    found: dict[int, list[float]] = {}
+    start = {IMAGE: images}
+    for layer, maps in walk(
+        model.layers, start, lambda layer, x: [layer_float(layer, list(m)) for m in zip(*x, strict=True)]
+    ):
+        group = waiting.pop(layer.name, None)
+        if group is not None:
+            seen[layer.name] = _Seen.of(maps)
+            names = wanted[group]
+            if all(name in seen for name in names):
+                steps = channel_steps([seen.pop(name) for name in names], bits - group.signed, balance)
+                _note(found, [numbers[name] for name in names], steps)
         if on_step:
             on_step(f"equalise {layer.name}")
-    return replace(model, layers=tuple(layers))
+        if not waiting:
+            break
+    scale = np.ones(1 + max(int(n.max(initial=0)) for n in numbers.values()))
+    for number, steps_of in found.items():
+        scale[number] = steps_of[0] if len(steps_of) == 1 else np.exp(np.mean(np.log(steps_of)))
+    scale[0] = 1
+    return model.with_convs(
+        {
+            conv.name: rescaled(conv, scale[numbers[conv.inputs[0]]], scale[numbers[conv.name]])
+            for conv in model.convs
+        }
+    )
 
 
-def rescaled(conv: Conv, into: FloatArray, out: FloatArray | None) -> Conv:
+def _note(found: dict[int, list[float]], numbers: list[Channels], steps: list[FloatArray]) -> None:
+    """Add the steps that one type would like for its channels, one for each number."""
+    own: dict[int, list[float]] = {}
+    for places, values in zip(numbers, steps, strict=True):
+        for number, step in zip(places.tolist(), values.tolist(), strict=True):
+            own.setdefault(number, []).append(step)
+    for number, values in own.items():
+        found.setdefault(number, []).append(max(values))
+
+
+def rescaled(conv: Conv, into: FloatArray, out: FloatArray) -> Conv:
     """``conv`` for inputs divided by ``into`` [I], with outputs divided by ``out`` [O]."""
-    weight, bias = conv.weight * into[None, :, None, None], conv.bias
-    if out is not None:
-        weight, bias = weight / out[:, None, None, None], bias / out
-    return replace(conv, weight=weight, bias=bias)
+    weight = conv.weight * into[None, :, None, None] / out[:, None, None, None]
+    return replace(conv, weight=weight, bias=conv.bias / out)
 
 
-def channel_steps(maps: list[FloatMap], bits: int, balance: float) -> FloatArray:
-    """A positive step per channel [C]: between the tensor's best common step and each channel's own.
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A tensor over all images: the largest magnitude of each channel [C], and values at some positions [C, S]."""
+
+    peak: FloatArray
+    values: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, maps: list[FloatMap]) -> _Seen:
+        flat = [x.reshape(x.shape[0], -1) for x in maps]
+        peak = np.max([np.abs(x).max(axis=1) for x in flat], axis=0).astype(np.float64)
+        return cls(peak, np.concatenate([x[:, :: -(-x.shape[1] // SAMPLES)] for x in flat], axis=1))
+
+
+def channel_steps(tensors: list[_Seen], bits: int, balance: float) -> list[FloatArray]:
+    """A positive step for each channel [C] of ``tensors``, which have one type: between their best common step and each
+    channel's own.
 
     ``balance`` says how far: 0 is the common one, 1 the step at which the channel's peak just fits.
     """
     top = (1 << bits) - 1
-    flat = [x.reshape(x.shape[0], -1) for x in maps]
-    peak = np.max([np.abs(x).max(axis=1) for x in flat], axis=0).astype(np.float64)
-    if not peak.any():
-        return np.ones(len(peak))
-    seen = np.concatenate([x[:, :: -(-x.shape[1] // SAMPLES)] for x in flat], axis=1)
-    candidates = peak.max() * CLIPPING / top
-    errors = [_error(seen, np.float32(step), top) for step in candidates]
+    highest = max(float(x.peak.max(initial=0)) for x in tensors)
+    if not highest:
+        return [np.ones(len(x.peak)) for x in tensors]
+    candidates = highest * CLIPPING / top
+    sizes = [x.values.size / max(x.values.size for x in tensors) for x in tensors]
+    errors = [
+        sum(size * _error(x.values, np.float32(step), top) for x, size in zip(tensors, sizes, strict=True))
+        for step in candidates
+    ]
     common = candidates[int(np.argmin(errors))]
-    own = np.where(peak > 0, peak / top, common)
-    return np.asarray(common * np.clip(own / common, 1 / WIDEST, WIDEST) ** balance)
-
-
-def _consumed_steps(
-    layers: list[Layer], i: int, maps: list[FloatMap], shape: Shape, bits: int, balance: float
-) -> FloatArray:
-    """Steps of layer ``i``'s output as its consumer sees it: behind a max pool, where one follows."""
-    after = layers[i + 1]
-    return channel_steps(
-        [pool_float(x, after, shape) for x in maps] if isinstance(after, MaxPool) else maps,
-        bits,
-        balance,
-    )
+    out = []
+    for x in tensors:
+        own = np.where(x.peak > 0, x.peak / top, common)
+        out.append(np.asarray(common * np.clip(own / common, 1 / WIDEST, WIDEST) ** balance))
+    return out
 
 
 def _error(values: npt.NDArray[np.float32], step: np.float32, top: int) -> float:

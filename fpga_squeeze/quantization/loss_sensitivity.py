@@ -14,11 +14,24 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import assert_never
 
-from ..network.fixed_point import IntArray
-from ..network.golden import patches
-from ..network.graph import Conv, Fire, FloatArray, FloatModel, GlobalAvgPool, Layer, MaxPool, Shape
+from ..network.graph import (
+    IMAGE,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    FloatArray,
+    FloatModel,
+    Layer,
+    MaxPool,
+    Pads,
+    Shape,
+    Window,
+)
 from ..network.parallel import FrameRunner
-from ..network.reference import FloatMap, conv_float, pool_float
+from ..network.reference import FloatMap, conv_columns_float, layer_float
+from ..network.walk import walk
+from .groups import last_convs
 
 MEAN_IMAGES = 8
 """Images from which the mean of a convolution's inputs is taken."""
@@ -27,175 +40,156 @@ OWN_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """A convolution and what it read and gave for one image; ``pad_value`` stands outside its input."""
+class _Done:
+    """A layer, what it read and what it gave for one image."""
 
-    conv: Conv
-    x: FloatMap
+    layer: Layer
+    inputs: list[FloatMap]
     y: FloatMap
-    shape: Shape
-    pad_value: npt.ArrayLike
-
-    def columns(self) -> FloatMap:
-        conv, out = self.conv, self.conv.output_shape(self.shape)
-        columns = patches(self.x, conv.kernel, conv.stride, conv.pads, out, self.pad_value)
-        return np.asarray(columns, dtype=np.float32)
-
-    def below_relu(self, g: FloatMap) -> FloatMap:
-        return g * (self.y > 0) if self.conv.relu else g
 
 
-def weight_sensitivity(
-    model: FloatModel, images: list[FloatMap], pad_value: IntArray
-) -> dict[str, FloatArray]:
+def weight_sensitivity(model: FloatModel, images: list[FloatMap]) -> dict[str, FloatArray]:
     """Per convolution by name, float64 [O]: divergence in nats per squared error of one weight of a channel.
 
     It is the mean over the channel's weights that are not zero, for errors whose mean goes into the bias, and drawn
-    towards the layer's mean; outputs of the last convolution, the classes, all get that mean. ``images`` are
-    raw pixels [C, H, W], ``pad_value`` [C] stands outside them. Deterministic.
+    towards the layer's mean; outputs of the last convolutions, the classes, all get that mean. ``images`` are
+    raw pixels [C, H, W]. Deterministic.
     """
     means: dict[str, FloatArray] = {}
     few = images[:MEAN_IMAGES]
     for x in few:
-        for seen in _forward(model, x, pad_value)[0]:
-            mean = seen.columns().mean(axis=1, dtype=np.float64) / len(few)
-            means[seen.conv.name] = means.get(seen.conv.name, 0) + mean
+        for done in _forward(model, x):
+            if isinstance(done.layer, Conv):
+                columns = conv_columns_float(done.inputs[0], done.layer)
+                mean = columns.mean(axis=1, dtype=np.float64) / len(few)
+                means[done.layer.name] = means.get(done.layer.name, 0) + mean
     numbered = np.arange(len(images))
 
     def one(number: npt.NDArray[np.int64]) -> FloatArray:
         at = int(number[0])
-        return _squared_gradients(model, images[at], pad_value, means, np.random.default_rng(at))[None]
+        return _squared_gradients(model, images[at], means, np.random.default_rng(at))[None]
 
     with FrameRunner(one) as run:
         total = np.asarray(run(numbered), dtype=np.float64).mean(axis=0) / 2
     out, first = {}, 0
-    convs = model.convs
-    for conv in convs:
+    last = last_convs(model)
+    for conv in model.convs:
         own = total[first : first + len(conv.bias)]
         first += len(conv.bias)
         busy = conv.weight.any(axis=(1, 2, 3))
         common = float(own[busy].mean()) if busy.any() else 0.0
-        share = 0.0 if conv is convs[-1] else OWN_SHARE
+        share = 0.0 if conv.name in last else OWN_SHARE
         out[conv.name] = share * own + (1 - share) * common
     return out
 
 
-def _forward(
-    model: FloatModel, x: FloatMap, pad_value: IntArray
-) -> tuple[list[_Seen], list[tuple[Layer, FloatMap, FloatMap, Shape]], FloatMap]:
-    """(convolutions in network order, layers with input, output and input shape, what the network gives)."""
-    shape, seen, tape = model.input_shape, [], []
-    outside: npt.ArrayLike = pad_value
-    for layer in model.layers:
-        before = x
-        match layer:
-            case Conv():
-                x = conv_float(before, layer, shape, outside)
-                seen.append(_Seen(layer, before, x, shape, outside))
-                outside = np.zeros(x.shape[0])
-            case Fire():
-                squeezed = conv_float(before, layer.squeeze, shape, outside)
-                inner = layer.squeeze.output_shape(shape)
-                seen.append(_Seen(layer.squeeze, before, squeezed, shape, outside))
-                none = np.zeros(inner.channels)
-                branches = [conv_float(squeezed, c, inner) for c in layer.convs[1:]]
-                seen += [
-                    _Seen(c, squeezed, y, inner, none) for c, y in zip(layer.convs[1:], branches, strict=True)
-                ]
-                x = np.concatenate(branches)
-                outside = np.zeros(x.shape[0])
-            case MaxPool():
-                x = pool_float(before, layer, shape)
-            case GlobalAvgPool():
-                x = np.asarray(before.mean(axis=(1, 2), keepdims=True))
-            case _:
-                assert_never(layer)
-        tape.append((layer, before, x, shape))
-        shape = layer.output_shape(shape)
-    return seen, tape, x
+def _forward(model: FloatModel, x: FloatMap) -> list[_Done]:
+    """Every layer with its maps, in network order."""
+    done: list[_Done] = []
+
+    def run(layer: Layer, inputs: list[FloatMap]) -> FloatMap:
+        done.append(_Done(layer, inputs, layer_float(layer, inputs)))
+        return done[-1].y
+
+    for _ in walk(model.layers, {IMAGE: x}, run):
+        pass
+    return done
 
 
 def _squared_gradients(
-    model: FloatModel,
-    image: FloatMap,
-    pad_value: IntArray,
-    means: dict[str, FloatArray],
-    rng: np.random.Generator,
+    model: FloatModel, image: FloatMap, means: dict[str, FloatArray], rng: np.random.Generator
 ) -> FloatArray:
     """Squared gradient of each channel's weights, mean over those that are not zero, of all layers in order."""
-    seen, tape, logits = _forward(model, image, pad_value)
-    at = {s.conv.name: s for s in seen}
+    tape = _forward(model, image)
+    logits = tape[-1].y
     flat = logits.astype(np.float64).reshape(-1)
     p = np.exp(flat - flat.max())
     p /= p.sum()
     signs = rng.choice([-1.0, 1.0], len(p)) * np.sqrt(p)
     g: FloatMap = (signs - p * signs.sum()).astype(np.float32).reshape(logits.shape)
-    found: dict[str, FloatArray] = {}
-
-    def through(conv: Conv, g: FloatMap) -> FloatMap:
-        """Note the gradient of the weights; the gradient at the convolution's input."""
-        here = at[conv.name]
-        g = here.below_relu(g)
-        rows = g.reshape(g.shape[0], -1)
-        of_weights = (rows @ here.columns().T).astype(np.float64)
-        of_weights -= np.outer(rows.sum(axis=1, dtype=np.float64), means[conv.name])
-        used = conv.weight.reshape(of_weights.shape) != 0
-        squares = np.square(of_weights).sum(axis=1, where=used)
-        found[conv.name] = squares / np.maximum(used.sum(axis=1), 1)
-        return g
-
-    for layer, x, y, shape in reversed(tape):
-        first = layer is model.layers[0]
-        match layer:
-            case GlobalAvgPool():
-                g = np.broadcast_to(g / np.float32(shape.height * shape.width), x.shape)
-            case MaxPool():
-                g = pool_backward(g, x, y, layer, shape)
-            case Conv():
-                g = through(layer, g)
-                if not first:
-                    g = conv_backward(g, layer, shape)
-            case Fire():
-                inner, ones = layer.squeeze.output_shape(shape), len(layer.expand1x1.bias)
-                parts = ((layer.expand1x1, g[:ones]), (layer.expand3x3, g[ones:]))
-                below = [conv_backward(through(c, part), c, inner) for c, part in parts]
-                g = through(layer.squeeze, sum_of(below))
-                if not first:
-                    g = conv_backward(g, layer.squeeze, shape)
-            case _:
-                assert_never(layer)
-    return np.concatenate([found[s.conv.name] for s in seen])
+    gradients, found = {tape[-1].layer.name: g}, dict[str, FloatArray]()
+    for done in reversed(tape):
+        layer = done.layer
+        g = gradients.pop(layer.name)
+        if isinstance(layer, Conv | Add) and layer.relu:
+            g = g * (done.y > 0)
+        if isinstance(layer, Conv):
+            found[layer.name] = _of_weights(layer, done.inputs[0], g, means[layer.name])
+        if layer.inputs == (IMAGE,):
+            continue
+        for name, below in zip(layer.inputs, backward(layer, done.inputs, done.y, g), strict=True):
+            gradients[name] = gradients[name] + below if name in gradients else below
+    return np.concatenate([found[conv.name] for conv in model.convs])
 
 
-def sum_of(maps: list[FloatMap]) -> FloatMap:
-    return np.asarray(np.sum(maps, axis=0), dtype=np.float32)
+def _of_weights(conv: Conv, x: FloatMap, g: FloatMap, mean: FloatArray) -> FloatArray:
+    """Squared gradient [O] of the weights, mean over those that are not zero, for gradient ``g`` of the sums."""
+    rows = g.reshape(g.shape[0], -1)
+    of_weights = (rows @ conv_columns_float(x, conv).T).astype(np.float64)
+    of_weights -= np.outer(rows.sum(axis=1, dtype=np.float64), mean)
+    used = conv.weight.reshape(of_weights.shape) != 0
+    squares = np.square(of_weights).sum(axis=1, where=used)
+    return np.asarray(squares / np.maximum(used.sum(axis=1), 1))
+
+
+def backward(layer: Layer, inputs: list[FloatMap], y: FloatMap, g: FloatMap) -> list[FloatMap]:
+    """Gradients at the inputs of a layer from that at its output ``y``, ReLU not counted."""
+    match layer:
+        case Conv():
+            return [conv_backward(g, layer, Shape(*inputs[0].shape))]
+        case MaxPool():
+            return [pool_backward(g, inputs[0], y, layer)]
+        case AvgPool():
+            return [average_backward(g, layer, Shape(*inputs[0].shape))]
+        case Add():
+            return [g, g]
+        case Concat():
+            ends = np.cumsum([len(x) for x in inputs])
+            return list(np.split(g, ends[:-1]))
+        case _:
+            assert_never(layer)
+
+
+def spread(columns: FloatMap, kernel: Window, stride: int, pads: Pads, shape: Shape) -> FloatMap:
+    """What windows hand back to the map [C, H, W] of ``shape`` they were taken from: ``columns`` [C, Kh, Kw, Ho, Wo]."""
+    (kh, kw), (height, width) = kernel, columns.shape[3:]
+    top, left, bottom, right = pads
+    padded = np.zeros((shape.channels, shape.height + top + bottom, shape.width + left + right), np.float32)
+    for y in range(kh):
+        for x in range(kw):
+            padded[:, y : y + (height - 1) * stride + 1 : stride, x : x + (width - 1) * stride + 1 : stride] += (
+                columns[:, y, x]
+            )
+    return padded[:, top : top + shape.height, left : left + shape.width]
 
 
 def conv_backward(g: FloatMap, conv: Conv, shape: Shape) -> FloatMap:
     """Gradient at the input [I, H, W] of a convolution from that at its output, ReLU not counted."""
-    out, k, s = conv.output_shape(shape), conv.kernel, conv.stride
-    top, left, bottom, right = conv.pads
+    out = conv.output_shape(shape)
     weight = conv.weight.reshape(out.channels, -1).astype(np.float32)
-    columns = (weight.T @ g.reshape(out.channels, -1)).reshape(shape.channels, k, k, out.height, out.width)
-    padded = np.zeros((shape.channels, shape.height + top + bottom, shape.width + left + right), np.float32)
-    for y in range(k):
-        for x in range(k):
-            padded[:, y : y + (out.height - 1) * s + 1 : s, x : x + (out.width - 1) * s + 1 : s] += columns[
-                :, y, x
-            ]
-    return padded[:, top : top + shape.height, left : left + shape.width]
+    columns = weight.T @ g.reshape(out.channels, -1)
+    columns = columns.reshape(shape.channels, *conv.kernel, out.height, out.width)
+    return spread(columns, conv.kernel, conv.stride, conv.pads, shape)
 
 
-def pool_backward(g: FloatMap, x: FloatMap, y: FloatMap, pool: MaxPool, shape: Shape) -> FloatMap:
+def average_backward(g: FloatMap, pool: AvgPool, shape: Shape) -> FloatMap:
+    """Gradient at the input of an average: each output's, shared out evenly."""
+    share = g / np.float32(pool.kernel[0] * pool.kernel[1])
+    columns = np.broadcast_to(share[:, None, None], (shape.channels, *pool.kernel, *g.shape[1:]))
+    return spread(columns, pool.kernel, pool.stride, pool.pads, shape)
+
+
+def pool_backward(g: FloatMap, x: FloatMap, y: FloatMap, pool: MaxPool) -> FloatMap:
     """Gradient at the input of a max pool: each output's goes to the first place that holds its value."""
-    out, k, s = pool.output_shape(shape), pool.kernel, pool.stride
+    shape, (kh, kw), s = Shape(*x.shape), pool.kernel, pool.stride
+    out = pool.output_shape(shape)
     top, left = pool.pads[:2]
-    size = (shape.channels, shape.height + top + k + s, shape.width + left + k + s)
+    size = (shape.channels, shape.height + top + kh + s, shape.width + left + kw + s)
     values, grads = np.full(size, -np.inf, np.float32), np.zeros(size, np.float32)
     values[:, top : top + shape.height, left : left + shape.width] = x
     open_ = np.ones(y.shape, dtype=bool)
-    for dy in range(k):
-        for dx in range(k):
+    for dy in range(kh):
+        for dx in range(kw):
             part = (
                 slice(None),
                 slice(dy, dy + (out.height - 1) * s + 1, s),

@@ -7,8 +7,9 @@ value.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,21 +18,24 @@ from typing_extensions import assert_never
 from ..errors import FpgaSqueezeError
 from ..network import golden
 from ..network.fixed_point import IntArray, int_range
-from ..network.golden import FLOAT32_EXACT, FloatInts
+from ..network.golden import FloatInts
 from ..network.graph import (
+    IMAGE,
+    Add,
+    AvgPool,
+    Concat,
     Conv,
-    Fire,
     FloatModel,
-    GlobalAvgPool,
+    Layer,
     MaxPool,
     Preprocess,
+    QAdd,
+    QAvgPool,
+    QConcat,
     QConv,
-    QFire,
-    QGlobalAvgPool,
     QLayer,
     QMaxPool,
     QModel,
-    Shape,
     TensorType,
 )
 from ..network.reference import (
@@ -39,24 +43,26 @@ from ..network.reference import (
     FloatMap,
     channel_statistics,
     check_size,
-    conv_float,
     float_logits,
-    pool_float,
+    layer_float,
 )
+from ..network.walk import walk
+from .average_first import average_first
 from .budget import WeightBudget
 from .equalise import equalise
+from .groups import Group, is_wide_average, last_convs, type_groups, wide_average_type
 from .loss_sensitivity import weight_sensitivity
 from .method import DEFAULT, Method
-from .weights import quantise_weights
+from .weights import bias_limit, quantise_weights
 
 __all__ = ["PRESETS", "fold_preprocess", "float_logits", "quantize"]
 
-WIDE_BITS = 16
-"""Width of the last convolution's output, where the sum over its map allows."""
 WIDE_HEADROOM = 2
-"""Bits kept free above the largest value seen in the last convolution."""
+"""Bits kept free above the largest value seen in the network's output."""
 FRAC_CANDIDATES = 6
 """Binary points tried per tensor: from the one that saturates nothing to this many steps finer."""
+IntMap = npt.NDArray[np.integer]
+"""A map of integers [C, H, W]."""
 
 
 def quantize(
@@ -84,176 +90,217 @@ def quantize(
     if not len(images):
         raise FpgaSqueezeError("no calibration images; give at least one")
     check_size(model, images)
-    model, pad_value, notes = fold_preprocess(model, preprocess)
-    source = TensorType(model.input_shape, 8, False, 0)
-    maps = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
+    model, notes = fold_preprocess(model, preprocess)
+    model, moved = average_first(model)
+    maps: list[IntMap] = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
     real = [x.astype(np.float32) for x in maps]
     if method.balance is not None:
-        model = equalise(model, real, pad_value, activation_bits, method.balance, on_step)
+        model = equalise(model, real, activation_bits, method.balance, on_step)
     budget = None
     if weight_budget is not None:
-        sensitivity = weight_sensitivity(model, real, pad_value)
+        sensitivity = weight_sensitivity(model, real)
         if on_step:
             on_step("sensitivity of the weights")
-        budget = WeightBudget(model.convs, sensitivity, weight_budget, weight_bits)
-    work = _Work(maps, real, weight_bits, activation_bits, pad_value, method, budget)
-    layers: list[QLayer] = []
-    at, shapes = source, model.shapes()
-    last = max((i for i, layer in enumerate(model.layers) if isinstance(layer, Conv | Fire)), default=-1)
-    for i, (layer, shape) in enumerate(zip(model.layers, shapes, strict=True)):
-        match layer:
-            case Conv():
-                layers.append(work.conv(layer, at, _wide_bits(model, layer) if i == last else None))
-            case Fire():
-                layers.append(work.fire(layer, at))
-            case MaxPool():
-                layers.append(work.pool(layer, at, shape))
-            case GlobalAvgPool():
-                layers.append(work.average(layer, at, shape))
-            case _:
-                assert_never(layer)
-        at = layers[-1].output
+        budget = WeightBudget(model.convs, sensitivity, weight_budget, weight_bits, last_convs(model))
+    work = _Work(model, maps, real, weight_bits, activation_bits, method, budget)
+    for layer in model.layers:
+        work.step(layer)
         if on_step:
             on_step(layer.name)
-    return QModel(model.name, source, tuple(layers), preprocess, notes)
+    layers = tuple(work.done[layer.name] for layer in model.layers)
+    return QModel(model.name, work.types[IMAGE], layers, preprocess, (*notes, *moved, *work.notes))
 
 
-def fold_preprocess(
-    model: FloatModel, preprocess: Preprocess
-) -> tuple[FloatModel, IntArray, tuple[str, ...]]:
-    """(the model on raw R, G, B pixels, pad value int64 [C] of its first convolution, notes for the user).
+def fold_preprocess(model: FloatModel, preprocess: Preprocess) -> tuple[FloatModel, tuple[str, ...]]:
+    """(the model on raw R, G, B pixels, notes for the user).
 
-    ``(pixel - mean) / std`` goes into the first convolution's weights and bias. Zero padding of the model's
-    input becomes padding with the mean, rounded to a pixel.
+    ``(pixel - mean) / std`` goes into the weights and biases of the convolutions that read the image. Zero padding of
+    the model's input becomes padding with the mean, rounded to a pixel.
     """
-    channels = model.input_shape.channels
-    mean, std, order = channel_statistics(preprocess, channels)
-    zero = np.zeros(channels, dtype=np.int64)
+    mean, std, order = channel_statistics(preprocess, model.input_shape.channels)
     if not mean.any() and np.all(std == 1) and not preprocess.bgr:
-        return model, zero, ()
-    first = model.layers[0]
-    conv = first.squeeze if isinstance(first, Fire) else first
-    if not isinstance(conv, Conv):
-        raise FpgaSqueezeError(
-            f"{first.name}: preprocessing can only be folded into a convolution as first layer"
-        )
-    scaled = conv.weight / std[None, :, None, None]
-    bias = conv.bias - (scaled * mean[None, :, None, None]).sum(axis=(1, 2, 3))
-    weight = np.zeros_like(scaled)
-    weight[:, order] = scaled
-    pad_value, notes = zero, []
-    if any(conv.pads):
-        exact = np.zeros(channels)
-        exact[order] = mean
-        pad_value = np.clip(np.rint(exact), 0, 255).astype(np.int64)
-        if np.any(pad_value != exact):
-            given = ", ".join(f"{v:g}" for v in exact)
-            notes.append(
-                f"{conv.name}: pads with pixels {pad_value.tolist()}, the mean ({given}) is no pixel value"
+        return model, ()
+    exact = np.zeros(len(mean))
+    exact[order] = mean
+    pixels = np.clip(np.rint(exact), 0, 255)
+    given = ", ".join(f"{v:g}" for v in exact)
+    folded, notes = dict[str, Conv](), []
+    for conv in model.readers[IMAGE]:
+        if not isinstance(conv, Conv):
+            raise FpgaSqueezeError(
+                f"{conv.name}: preprocessing can only be folded into a convolution as first layer"
             )
-    folded = replace(conv, weight=weight, bias=bias)
-    head = replace(first, squeeze=folded) if isinstance(first, Fire) else folded
-    return replace(model, layers=(head, *model.layers[1:])), pad_value, tuple(notes)
+        scaled = conv.weight / std[None, :, None, None]
+        bias = conv.bias - (scaled * mean[None, :, None, None]).sum(axis=(1, 2, 3))
+        weight = np.zeros_like(scaled)
+        weight[:, order] = scaled
+        folded[conv.name] = replace(conv, weight=weight, bias=bias)
+        if any(conv.pads):
+            folded[conv.name] = replace(folded[conv.name], pad_value=pixels)
+            if np.any(pixels != exact):
+                notes.append(
+                    f"{conv.name}: pads with pixels {pixels.astype(int).tolist()}, the mean ({given}) is no pixel value"
+                )
+    return model.with_convs(folded), tuple(notes)
 
 
-def _wide_bits(model: FloatModel, conv: Conv) -> int:
-    """Width of the last convolution's output: the sum over the map that is averaged stays below 2**24."""
-    if len(model.layers) < 2 or not isinstance(model.layers[-1], GlobalAvgPool):
-        return WIDE_BITS
-    averaged = model.shapes()[-2]
-    bits = WIDE_BITS
-    while bits > 2 and (averaged.height * averaged.width) << (bits - (not conv.relu)) >= FLOAT32_EXACT:
-        bits -= 1
-    return bits
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """A layer whose output still lacks a binary point, and the integers that it read."""
+
+    layer: QConv | QAdd
+    inputs: list[list[IntMap]]
+
+    def real(self) -> list[FloatInts]:
+        """Its result before requantisation, as real numbers [O, Ho, Wo], image by image."""
+        return [_real(self.layer, list(maps)) for maps in zip(*self.inputs, strict=True)]
 
 
 class _Work:
-    """Carries the calibration images from layer to layer: their integers, and the float network's values."""
+    """Carries the calibration images from layer to layer: their integers, and the float network's values.
+
+    done     the layers finished, by name
+    types    the types of the tensors whose binary point is known
+    """
 
     def __init__(
         self,
-        maps: list[npt.NDArray[np.uint8]],
+        model: FloatModel,
+        maps: list[IntMap],
         real: list[FloatMap],
         weight_bits: int,
         activation_bits: int,
-        pad_value: IntArray,
         method: Method,
         budget: WeightBudget | None,
     ) -> None:
-        self.maps: list[npt.NDArray[np.integer]] = list(maps)
-        self.real = real
-        self.method, self.budget = method, budget
+        self.model, self.images = model, real
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
-        self.pad_value: IntArray | None = pad_value
+        self.method, self.budget = method, budget
+        self.shapes, self.groups = model.shapes(), type_groups(model)
+        self.types = {IMAGE: TensorType(model.input_shape, 8, False, 0)}
+        self.fracs: dict[Group, int] = {g: 0 for g in self.groups.values() if g.is_image}
+        self.drafts: dict[str, _Draft] = {}
+        self.done: dict[str, QLayer] = {}
+        self.notes: list[str] = []
+        self.left = Counter(name for layer in model.layers for name in layer.inputs)
+        self.maps, self.real = {IMAGE: maps}, {IMAGE: real}
 
-    def _weights(self, conv: Conv, source: TensorType) -> QConv:
+    def step(self, layer: Layer) -> None:
+        """One layer in integers; where its output shares its type with tensors still to come, it stays a draft."""
+        for name in layer.inputs:
+            if name not in self.types:
+                self.decide(self.groups[name])
+        group = self.groups[layer.name]
+        shape = self.shapes[layer.name]
+        sources = [self.types[name] for name in layer.inputs]
+        open_type = TensorType(shape, group.bits(self.activation_bits), group.signed, 0)
+        match layer:
+            case Conv():
+                self.drafted(self.conv(layer, sources[0], open_type), layer)
+            case Add():
+                draft = QAdd(layer.name, layer.inputs, (sources[0], sources[1]), layer.relu, open_type)
+                self.drafted(draft, layer)
+            case MaxPool():
+                out = replace(sources[0], shape=shape)
+                k = layer.kernel
+                pool = QMaxPool(
+                    layer.name, layer.inputs, k, layer.stride, layer.pads, layer.ceil, sources[0], out
+                )
+                self.finished(pool)
+            case AvgPool():
+                out = replace(sources[0], shape=shape)
+                if is_wide_average(self.model, layer):
+                    out, note = wide_average_type(sources[0], layer, self.model)
+                    self.notes += [note] if note else []
+                k = layer.kernel
+                self.finished(QAvgPool(layer.name, layer.inputs, k, layer.stride, layer.pads, sources[0], out))
+            case Concat():
+                out = replace(sources[0], shape=shape)
+                self.finished(QConcat(layer.name, layer.inputs, tuple(sources), out))
+            case _:
+                assert_never(layer)
+        if self.left[layer.name]:
+            inputs = [self.real[name] for name in layer.inputs]
+            self.real[layer.name] = [
+                layer_float(layer, list(maps)) for maps in zip(*inputs, strict=True)
+            ]
+        for name in layer.inputs:
+            self.left[name] -= 1
+            if not self.left[name]:
+                self.maps.pop(name, None)
+                self.real.pop(name, None)
+
+    def conv(self, conv: Conv, source: TensorType, output: TensorType) -> QConv:
         """The convolution in integers; its output type still lacks a binary point."""
-        shape = conv.output_shape(source.shape)
-        pad_value = np.zeros(source.shape.channels, dtype=np.int64)
-        if self.pad_value is not None:
-            pad_value, self.pad_value = self.pad_value, None
-        output = TensorType(shape, self.activation_bits, not conv.relu, 0)
+        at = conv.inputs[0]
         return quantise_weights(
-            conv, self.weight_bits, pad_value, source, output, self.maps, self.real, self.method, self.budget
+            conv, self.weight_bits, source, output, self.maps[at], self.real[at], self.method, self.budget
         )
 
-    def _set_frac(self, convs: list[QConv], wide: bool = False) -> list[QConv]:
-        """Give ``convs`` the one output binary point of least squared error over the images."""
-        peak = max(_peak(self.maps, conv) for conv in convs)
-        top = convs[0].output.range[1]
-        coarsest = int(np.floor(np.log2(top / peak))) if peak > 0 else 0
+    def drafted(self, draft: QConv | QAdd, layer: Layer) -> None:
+        """Keep a draft until all others of its type are there, or finish it where the type is known already."""
+        group = self.groups[layer.name]
+        self.drafts[layer.name] = _Draft(draft, [self.maps[name] for name in layer.inputs])
+        if group in self.fracs:
+            self.close(layer.name)
+        elif all(name in self.drafts for name in group.makers):
+            self.decide(group)
+
+    def decide(self, group: Group) -> None:
+        """Give the tensors of a group the one binary point of least squared error over the images.
+
+        Values of layers that are still to come, because they depend on this very type, are the float network's.
+        """
+        makers = [name for name in group.makers if name in self.drafts]
+        late = _tensors(self.model, [n for n in group.makers if n not in makers], self.images)
+        wide = group.output
+        low_high = TensorType(self.model.input_shape, group.bits(self.activation_bits), group.signed, 0)
+
+        def values(name: str) -> list[FloatInts]:
+            return self.drafts[name].real() if name in self.drafts else list(late[name])
+
+        peak = max(float(np.abs(x).max(initial=0)) for name in group.makers for x in values(name))
+        coarsest = int(np.floor(np.log2(low_high.range[1] / peak))) if peak > 0 else 0
         if wide:  # bits to spare: keep some in hand for images that excite a class more than these
             fracs = [coarsest - WIDE_HEADROOM if peak > 0 else 0]
         else:
             fracs = [coarsest + i for i in range(FRAC_CANDIDATES)] if peak > 0 else [0]
         errors = np.zeros(len(fracs))
         if len(fracs) > 1:
-            for conv in convs:
-                for x in self.maps:
-                    errors += _errors(_real(x, conv), conv.output, fracs)
-        frac = fracs[int(np.argmin(errors))]
-        return [_idle_channels(replace(c, output=replace(c.output, frac=frac))) for c in convs]
+            for name in group.makers:
+                for x in values(name):
+                    errors += _errors(x, low_high, fracs)
+        self.fracs[group] = fracs[int(np.argmin(errors))]
+        for name in makers:
+            self.close(name)
 
-    def conv(self, conv: Conv, source: TensorType, wide: int | None) -> QConv:
-        outside = self.pad_value
-        q = self._weights(conv, source)
-        if wide:
-            q = replace(q, output=replace(q.output, bits=wide))
-        (q,) = self._set_frac([q], wide is not None)
-        self.maps = [_compact(golden.conv_forward(_float(x), q), q.output) for x in self.maps]
-        self.real = [conv_float(x, conv, source.shape, outside) for x in self.real]
-        return q
+    def close(self, name: str) -> None:
+        """Finish a draft: its type is known."""
+        draft = self.drafts.pop(name)
+        layer = replace(
+            draft.layer, output=replace(draft.layer.output, frac=self.fracs[self.groups[name]])
+        )
+        self.finished(_idle_channels(layer) if isinstance(layer, QConv) else layer, draft.inputs)
 
-    def fire(self, fire: Fire, source: TensorType) -> QFire:
-        squeeze = self.conv(fire.squeeze, source, None)
-        expands = (fire.expand1x1, fire.expand3x3)
-        branches = [self._weights(conv, squeeze.output) for conv in expands]
-        if branches[0].relu != branches[1].relu:
-            raise FpgaSqueezeError(
-                f"{fire.name}: ReLU follows one expand branch only; give it to both or none"
-            )
-        one, three = self._set_frac(branches)
-        out = replace(one.output, shape=fire.output_shape(source.shape))
-        q = QFire(fire.name, squeeze, one, three, out)
-        self.real = [
-            np.concatenate([conv_float(x, c, squeeze.output.shape) for c in expands]) for x in self.real
-        ]
-        self.maps = [
-            np.concatenate([_compact(golden.conv_forward(_float(x), c), c.output) for c in (one, three)])
-            for x in self.maps
-        ]
-        return q
+    def finished(self, layer: QLayer, inputs: list[list[IntMap]] | None = None) -> None:
+        self.done[layer.name], self.types[layer.name] = layer, layer.output
+        if self.left[layer.name]:
+            inputs = inputs or [self.maps[name] for name in layer.inputs]
+            self.maps[layer.name] = [
+                _compact(golden.forward(layer, [_float(x) for x in maps]), layer.output)
+                for maps in zip(*inputs, strict=True)
+            ]
 
-    def pool(self, pool: MaxPool, source: TensorType, shape: Shape) -> QMaxPool:
-        out = replace(source, shape=shape)
-        q = QMaxPool(pool.name, pool.kernel, pool.stride, pool.pads, pool.ceil, source, out)
-        self.maps = [_compact(golden.pool_forward(_float(x), q), q.output) for x in self.maps]
-        self.real = [pool_float(x, pool, source.shape) for x in self.real]
-        return q
 
-    def average(self, pool: GlobalAvgPool, source: TensorType, shape: Shape) -> QGlobalAvgPool:
-        """The last layer: the images need not pass through it."""
-        return QGlobalAvgPool(pool.name, source, replace(source, shape=shape))
+def _tensors(model: FloatModel, names: list[str], images: list[FloatMap]) -> dict[str, list[FloatMap]]:
+    """The float network's tensors so named, image by image."""
+    out: dict[str, list[FloatMap]] = {name: [] for name in names}
+    if names:
+        for image in images:
+            for layer, y in walk(model.layers, {IMAGE: image}, layer_float):
+                if layer.name in out:
+                    out[layer.name].append(y)
+    return out
 
 
 def _float(x: npt.NDArray[np.integer]) -> FloatInts:
@@ -266,17 +313,19 @@ def _compact(x: FloatInts, t: TensorType) -> npt.NDArray[np.integer]:
     return np.asarray(x.astype(kind))
 
 
-def _real(x: npt.NDArray[np.integer], conv: QConv) -> FloatInts:
-    """The convolution's result before requantisation, as real numbers [O, Ho, Wo]."""
-    acc = golden.conv_accumulate(_float(x), conv)
-    scale = np.ldexp(np.ones((), acc.dtype), -(conv.input.frac + conv.weight_frac)).astype(acc.dtype)
-    acc *= scale[:, None, None]
-    return np.maximum(acc, 0, out=acc) if conv.relu else acc
-
-
-def _peak(maps: list[npt.NDArray[np.integer]], conv: QConv) -> float:
-    """Largest magnitude of the convolution's result over the images."""
-    return max(float(np.abs(_real(x, conv)).max(initial=0)) for x in maps)
+def _real(layer: QConv | QAdd, inputs: list[IntMap]) -> FloatInts:
+    """The layer's result before requantisation, as real numbers [O, Ho, Wo]."""
+    match layer:
+        case QConv():
+            acc = golden.conv_accumulate(_float(inputs[0]), layer)
+            scale = np.ldexp(np.ones((), acc.dtype), -(layer.input.frac + layer.weight_frac)).astype(acc.dtype)
+            acc *= scale[:, None, None]
+        case QAdd():
+            frac = max(x.frac for x in layer.operands)
+            acc = np.ldexp(golden.add_sums(_float(inputs[0]), _float(inputs[1]), layer).astype(np.float64), -frac)
+        case _:
+            assert_never(layer)
+    return np.maximum(acc, 0, out=acc) if layer.relu else acc
 
 
 def _errors(real: FloatInts, t: TensorType, fracs: list[int]) -> npt.NDArray[np.float64]:
@@ -303,7 +352,7 @@ def _idle_channels(conv: QConv) -> QConv:
     frac = conv.weight_frac.copy()
     bias = conv.bias.copy()
     target = conv.output.frac - conv.input.frac + shift
-    limit = float(FLOAT32_EXACT // 4)
+    limit = float(bias_limit(conv.input))
     scaled = np.rint(np.ldexp(bias[idle].astype(np.float64), (target - frac[idle]).astype(np.int32)))
     bias[idle] = np.clip(scaled, -limit, limit).astype(np.int64)
     frac[idle] = target

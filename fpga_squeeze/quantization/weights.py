@@ -26,12 +26,25 @@ FRAC_SPREAD = 6
 seen."""
 PRICE_ROUNDS = 2
 """Times that weights are rounded by the price of the code which follows from the last rounding."""
-BIAS_LIMIT = FLOAT32_EXACT // 4
+NARROW_BITS = 8
+"""Up to this width of a layer's inputs, its sums stay where float32 is exact; those of a wide average need more."""
+WIDE_EXACT = 1 << 31
+"""Bound of the sums of wider inputs: float64 holds them, and a bias fits the 32 bits of QDQ ONNX."""
+
+
+def exact_limit(source: TensorType) -> int:
+    """What the sums of a layer that reads ``source`` stay below."""
+    return FLOAT32_EXACT if source.bits <= NARROW_BITS else WIDE_EXACT
+
+
+def bias_limit(source: TensorType) -> int:
+    """Largest magnitude of a bias."""
+    return exact_limit(source) // 4
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Second moments of the patches a convolution multiplies, P = I * K * K, in real units.
+    """Second moments of the patches a convolution multiplies, P = I * Kh * Kw, in real units.
 
     gram    covariance of the quantised patches [P, P]
     cross   covariance of the float network's patches with them [P, P]
@@ -75,7 +88,6 @@ def input_statistics(
 def quantise_weights(
     conv: Conv,
     bits: int,
-    pad_value: npt.NDArray[np.int64],
     source: TensorType,
     output: TensorType,
     maps: list[npt.NDArray[np.integer]],
@@ -92,6 +104,7 @@ def quantise_weights(
     channels = conv.weight.shape[0]
     draft = QConv(
         conv.name,
+        conv.inputs,
         np.zeros(conv.weight.shape, dtype=np.int64),
         bits,
         np.zeros(channels, dtype=np.int64),
@@ -99,7 +112,7 @@ def quantise_weights(
         conv.stride,
         conv.pads,
         conv.relu,
-        pad_value,
+        np.rint(conv.pad_value if conv.pad_value.size else np.zeros(conv.weight.shape[1])).astype(np.int64),
         source,
         replace(output, frac=source.frac),
     )
@@ -114,7 +127,7 @@ def quantise_weights(
         fracs, ints = _least_error(conv, target, fit, source, bits, method.learned)
     real_bias = conv.bias + weight @ seen.float_mean - np.ldexp(ints, -fracs[:, None]) @ seen.mean
     bias = np.rint(np.ldexp(real_bias, (source.frac + fracs).astype(np.int32)))
-    bias = np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)
+    bias = np.clip(bias, -bias_limit(source), bias_limit(source))
     return replace(
         draft,
         weight=ints.reshape(conv.weight.shape).astype(np.int64),
@@ -172,13 +185,13 @@ def _within_budget(
 def _within_reach(
     weight: FloatArray, bias: FloatArray, frac: npt.NDArray[np.int32], source: TensorType, bits: int
 ) -> npt.NDArray[np.int32]:
-    """``frac``, lowered where a channel's bias or sums would leave the range in which float32 is exact."""
+    """``frac``, lowered where a channel's bias or sums would leave the range in which they are exact."""
     out: npt.NDArray[np.int32] = frac.copy()
     reach = max(abs(v) for v in source.range)
     for _ in range(64):
         offset = np.abs(np.ldexp(bias, source.frac + out))
         sums = np.abs(nearest(weight, out, bits)).sum(axis=1) * reach
-        far = (offset > BIAS_LIMIT) | (sums + offset >= FLOAT32_EXACT - reach)
+        far = (offset > bias_limit(source)) | (sums + offset >= exact_limit(source) - reach)
         if not far.any():
             break
         out[far] -= 1
@@ -188,7 +201,7 @@ def _within_reach(
 def _exact(
     ints: FloatArray, bias: FloatArray, frac: npt.NDArray[np.int32], source: TensorType
 ) -> npt.NDArray[np.bool_]:
-    """Channels [O] whose sums stay where float32 is exact."""
+    """Channels [O] whose sums stay where they are exact."""
     reach = max(abs(v) for v in source.range)
     sums = np.abs(ints).sum(axis=1) * reach + np.abs(np.ldexp(bias, source.frac + frac))
-    return np.asarray(sums < FLOAT32_EXACT - reach)
+    return np.asarray(sums < exact_limit(source) - reach)

@@ -37,6 +37,8 @@
 
 // ---- memories
 #define FSQ_FIFO(name, words)
+#define FSQ_FIFO_BLOCK(name, words)
+#define FSQ_FIFO_ULTRA(name, words)
 #define FSQ_REGISTERS(name)
 #define FSQ_BANKS(name, axis)
 #define FSQ_ROW_WORDS(name, axis)

@@ -37,6 +37,12 @@
 #define FSQ_FIFO(name, words)                                 \
     FSQ_PRAGMA(HLS stream variable = name depth = words)      \
     FSQ_PRAGMA(HLS bind_storage variable = name type = fifo impl = lutram)
+#define FSQ_FIFO_BLOCK(name, words)                           \
+    FSQ_PRAGMA(HLS stream variable = name depth = words)      \
+    FSQ_PRAGMA(HLS bind_storage variable = name type = fifo impl = bram)
+#define FSQ_FIFO_ULTRA(name, words)                           \
+    FSQ_PRAGMA(HLS stream variable = name depth = words)      \
+    FSQ_PRAGMA(HLS bind_storage variable = name type = fifo impl = uram)
 #define FSQ_REGISTERS(name) FSQ_PRAGMA(HLS array_partition variable = name complete dim = 0)
 #define FSQ_BANKS(name, axis) FSQ_PRAGMA(HLS array_partition variable = name complete dim = axis)
 #define FSQ_ROW_WORDS(name, axis) FSQ_PRAGMA(HLS array_reshape variable = name complete dim = axis)

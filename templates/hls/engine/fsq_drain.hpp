@@ -6,6 +6,7 @@
 #define FSQ_DRAIN_HPP
 
 #include "fsq_lanes.hpp"
+#include "fsq_round.hpp"
 
 namespace fsq {
 
@@ -17,23 +18,9 @@ inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>
     FSQ_INLINE
     const int SUM = largest(P::ACC_BITS, P::BIAS_BITS) + 1;
     const int T = SUM + P::LEFT_MAX;
-    const bool ROUNDS = P::RIGHT > 0 && P::RIGHT < T;
-    const int R = ROUNDS ? P::RIGHT : 1;
     typedef sint<largest(T, P::Y_BITS) + 2> wide;
     const sint<SUM> sum = sint<SUM>(acc) + sint<SUM>(bias);
-    const wide t = wide(sum) << left;
-    wide y = t;
-    if (ROUNDS) {
-        // half and more rounds up; exactly half only to an even value
-        const wide floor = t >> R;
-        const wide one = 1;
-        const wide below = t & wide((one << (R - 1)) - one);
-        const bool half = wide((t >> (R - 1)) & one) != 0;
-        const bool odd = wide(floor & one) != 0;
-        y = floor + wide(half && (below != 0 || odd) ? 1 : 0);
-    } else if (P::RIGHT > 0) {
-        y = 0;  // everything lies below half
-    }
+    wide y = round_right<P::RIGHT, T>(wide(wide(sum) << left));
     if (y < low) y = low;
     if (y > high) y = high;
     return uint<P::Y_BITS>(y);
@@ -41,7 +28,7 @@ inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>
 
 // What a pass is, kept beside its sums.
 template <class P> struct Pass {
-    bool stores = false;              // its words go to the stored rows of the engine
+    upto<P::STAGES> stage = 0;        // it belongs to
     upto<P::PHASES> phase = 0;
     upto<P::TABLE_ENTRIES> base = 0;  // its first channel in the table
     upto<P::CHANNELS_C> channels = 0; // its channels that exist
@@ -101,8 +88,7 @@ inline bool drain_beat(Drain<P>& drain, const shadow_of<P>& shadow, words_of<P>&
     const entry_t entry = P::table_word(drain.pass.base + drain.channel);
     const sint<P::BIAS_BITS> bias = sint<P::BIAS_BITS>(entry);
     const uint<P::LEFT_BITS> left = uint<P::LEFT_BITS>(entry >> P::BIAS_BITS);
-    const int low = drain.pass.stores ? P::STORED_LOW : P::LOW;
-    const int high = drain.pass.stores ? P::STORED_HIGH : P::HIGH;
+    const int low = P::low(drain.pass.stage), high = P::high(drain.pass.stage);
 
     uint<P::Y_BITS> y[P::UNITS];
     FSQ_REGISTERS(y)

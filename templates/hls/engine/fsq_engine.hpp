@@ -1,4 +1,4 @@
-// The engine of a convolution or of a Fire module: row words in, row words out; stages that share one set of lanes.
+// The engine of a convolution or of a module of several: row words in, row words out; stages that share one set of lanes.
 //
 // One turn of the loop is one cycle: it requantises a beat of the finished pass, issues a term of the running pass, and
 // stores a word of the rows to come. A pass is one sum for one phase of one group of output channels; order of work:
@@ -8,87 +8,34 @@
 // Words are read one every READ_EVERY turns: spread over the row group before the one that needs them, so that the
 // producer keeps its own pace. Where the rows of the running group are not there yet, every turn reads one.
 //
-// P gives: Lines (the rows that arrive, see fsq_lines.hpp; the first stage reads them), Stored (those that a stage stores,
-// or NoRows), FREE_FIRST, FREE_STOP, FREE_LAST (row groups that give a slot of Lines back), READ_EVERY, WORK (turns per
-// frame), KERNEL (largest), STAGES, STEPS, GROUPS, ROWS, LAST_ROWS, PHASES, CHANNELS_C, MOST_OUTS, LANES, TERMS (most of a
-// sum); W_BITS, X_BITS, X_SIGNED, ACC_BITS, PAIR_SHIFT, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS, LOW, HIGH and, of
-// stored rows, STORED_LOW, STORED_HIGH; PARTS, UNITS; OUT_WIDTH, OUT_BITS; TABLE_ENTRIES, table_word(); FED (terms come
-// from a feed). With FED what fsq_term_feed.hpp asks for, else WORD_BITS, WEIGHT_WORDS, weight_word(), first_word(stage).
+// L describes the rows that arrive, S those that stages store (fsq_lines.hpp). P gives: FREE_FIRST, FREE_STOP, FREE_LAST (row
+// groups that give a slot of arriving rows back), READ_EVERY, WORK (turns per frame), KERNEL_ROWS and KERNEL_COLUMNS
+// (largest), STAGES, STEPS, GROUPS, ROWS, LAST_ROWS, PHASES, CHANNELS_C, MOST_OUTS, LANES, TERMS (most of a sum); W_BITS,
+// X_BITS, X_SIGNED, ACC_BITS, PAIR_SHIFT, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS; PARTS, UNITS; OUT_WIDTH, OUT_BITS;
+// TABLE_ENTRIES, table_word(); FED (terms come from a feed). With FED what fsq_term_feed.hpp asks for, else WORD_BITS,
+// WEIGHT_WORDS, weight_word(), first_word(stage).
 //
-// Of a stage it gives delay, source (0: Lines, 1: Stored), stores (its rows go to Stored), reads_last (no later stage reads
-// its source), tap (row and column of the window at which its kernel starts), need_first and need_second (rows of its source
-// for the first two row groups), inputs, kernel, outs (groups of output channels), last_channels (channels of the last one),
-// base (its first channel in the table), joined (its weights follow those of the stage before).
+// Of a stage it gives delay, source (0: rows that arrive, n: the n-th stored ones), sink (the stored rows that it fills; 0:
+// its rows leave), frees (no later stage reads the rows that arrive), cursor (its place in the source), advances (where it
+// ends, that place moves on), tap_row and tap_column (of the source's window, at which its kernel starts), what fsq_gates.hpp
+// asks for, inputs, kernel_rows, kernel_columns, outs (groups of output channels), last_channels (channels of the last one),
+// base (its first channel in the table), low, high (of its results), joined (its weights follow those of the stage before).
 #ifndef FSQ_ENGINE_HPP
 #define FSQ_ENGINE_HPP
 
 #include "fsq_drain.hpp"
-#include "fsq_lines.hpp"
+#include "fsq_gates.hpp"
+#include "fsq_stored.hpp"
 #include "fsq_terms.hpp"
 
 namespace fsq {
 
-// What a stage reads: every buffer is read and values are chosen, not places, because an array behind a choice is no memory
-// of its own to some tools.
-template <class P, class B, class TERMS>
-inline void read_source(const row_memory<B>& rows, const RowWindow<B>& window, const TERMS& terms, int phase, int tap,
-                        bool used, operand_of<P> (&pixels)[P::ROWS][P::LANES]) {
-    FSQ_INLINE
-    const bool wide = B::KERNEL > 1;
-    const upto<P::PHASES * B::STRIDE + B::KERNEL> offset = phase * B::STRIDE + (wide ? terms.kx() + tap : 0);
-    read_pixels<B>(rows, window, used ? terms.channel() : 0, wide && used ? terms.ky() + tap : 0, offset, used, pixels);
-}
-
-// The rows that stages store for later ones.
-template <class P, class B> struct StoredRows {
-    RowWriter<B> writer;
-    RowWindow<B> window;
-
-    int rows_in() const { return writer.rows_in; }
-    bool put(row_memory<B>& rows, const uint<P::Y_BITS> (&pixels)[P::OUT_WIDTH]) {
-        FSQ_INLINE
-        return writer.put(rows, pixels);
-    }
-    template <class TERMS>
-    void choose(const row_memory<B>& rows, const TERMS& terms, int phase, int tap, bool used,
-                operand_of<P> (&pixels)[P::ROWS][P::LANES]) const {
-        FSQ_INLINE
-        operand_of<P> stored[P::ROWS][P::LANES];
-        FSQ_REGISTERS(stored)
-        read_source<P, B>(rows, window, terms, phase, tap, used, stored);
-        FSQ_UNROLL_ABOVE
-        for (int r = 0; r < P::ROWS; ++r) {
-            FSQ_UNROLL_INSIDE
-            FSQ_UNROLL_ABOVE
-            for (int l = 0; l < P::LANES; ++l) {
-                FSQ_UNROLL_INSIDE
-                if (used) pixels[r][l] = stored[r][l];
-            }
-        }
-    }
-    void next_group() {
-        FSQ_INLINE
-        window.next_group();
-    }
-};
-
-template <class P> struct StoredRows<P, NoRows> {
-    int rows_in() const { return 0; }
-    bool put(row_memory<NoRows>&, const uint<P::Y_BITS> (&)[P::OUT_WIDTH]) { return false; }
-    template <class TERMS>
-    void choose(const row_memory<NoRows>&, const TERMS&, int, int, bool, operand_of<P> (&)[P::ROWS][P::LANES]) const {}
-    void next_group() {}
-};
-
-template <class P>
-void engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Stored>& stored,
-            typename terms_of<P>::replay_memory& replay, typename terms_of<P>::feed feed,
-            hls::stream<row_word<typename P::Lines> >& in, hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out) {
-    typedef typename P::Lines L;
-
+template <class P, class L, class... S>
+void engine(typename terms_of<P>::replay_memory& replay, typename terms_of<P>::feed feed, hls::stream<row_word<L> >& in,
+            hls::stream<ap_uint<P::OUT_WIDTH * P::OUT_BITS> >& out, row_memory<L>& lines, row_memory<S>&... stored) {
     RowWriter<L> writer;
-    RowWindow<L> window;
-    StoredRows<P, typename P::Stored> stored_rows;
+    Cursors<L> cursors;
+    StoredRows<P, 1, S...> stored_rows;
     RowGates<P> gates;
     StageWalk<P> walk;
     terms_of<P> terms;
@@ -121,50 +68,51 @@ void engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Stored>
         FSQ_TRIPCOUNT(P::WORK)
         FSQ_PIPELINE(1)
         FSQ_READ_AFTER_WRITE(lines, FSQ_SETTLE)
-        FSQ_READ_AFTER_WRITE(stored, FSQ_SETTLE)
+        settled(stored...);
         done = walk.ended() && !drain.busy();  // of the turn before: the exit waits for nothing of this one
         const bool running = !walk.ended();
         const int stage = walk.stage;
-        const bool arriving = P::source(stage) == 0;
-        const int kernel = P::kernel(stage), channels = P::inputs(stage);
+        const int source = P::source(stage);
+        const bool arriving = source == 0;
+        const int channels = P::inputs(stage), rows = P::kernel_rows(stage), columns = P::kernel_columns(stage);
 
         // ---- are the rows of the stage there
-        const bool rows_ok = running && gates.open(stage, writer.rows_in, stored_rows.rows_in());
+        const bool rows_ok = running && gates.open(stage, writer.rows_in, stored_rows);
         const bool hungry = arriving && !rows_ok;
-        const bool read = gates.gate.wants(writer.rows_in) && !writer.blocked() && (hungry || wait == 0);
+        const bool read = gates.wants(writer.rows_in) && !writer.blocked() && (hungry || wait == 0);
         gates.turn();
         FSQ_TURN(L);
-        FSQ_TURN(typename P::Stored);
+        stored_rows.turn();
 
         // ---- a beat of the finished pass
         const bool drained = !drain.busy() || drain.last_beat();
         if (drain.busy()) {
-            const bool stores = drain.pass.stores;
+            const int sink = P::sink(drain.pass.stage);
             uint<P::Y_BITS> word[P::OUT_WIDTH];
             FSQ_REGISTERS(word)
             if (drain_beat<P>(drain, shadow, words, word)) {
-                if (stores && stored_rows.put(stored, word)) gates.completed(1, stored_rows.rows_in());
-                if (!stores) out.write(pack<P::OUT_WIDTH, P::OUT_BITS>(word));
+                stored_rows.put(sink, gates, word, stored...);
+                if (sink == 0) out.write(pack<P::OUT_WIDTH, P::OUT_BITS>(word));
             }
         }
 
         // ---- a term of the running pass; its last one waits for the registers of the drain
         const bool fresh = pass.phase == 0;
         if (running) terms.look(feed, replay, fresh);
-        const bool last = terms.last(channels, kernel);
+        const bool last = terms.last(channels, rows, columns);
         const bool out_last = out_group == P::outs(stage) - 1;
         const int out_channels = out_last ? P::last_channels(stage) : P::CHANNELS_C;
         if (rows_ok && (!last || drained)) {
             terms.take(replay, fresh, out_channels, weights);
             operand_of<P> pixels[P::ROWS][P::LANES];
             FSQ_REGISTERS(pixels)
-            read_source<P, L>(lines, window, terms, pass.phase, P::tap(stage), arriving, pixels);
-            stored_rows.choose(stored, terms, pass.phase, P::tap(stage), !arriving, pixels);
+            read_source<P, L>(lines, cursors, terms, stage, pass.phase, arriving, pixels);
+            stored_rows.choose(terms, source, stage, pass.phase, pixels, stored...);
             multiply_add<P>(weights, pixels, terms.first(), acc, pair_sums, pair_wraps);
 
-            terms.next(channels, kernel);
+            terms.next(channels, rows, columns);
             if (last) {
-                pass.stores = P::stores(stage);
+                pass.stage = stage;
                 pass.channels = out_channels;
                 pass.rows = walk.last_group() ? P::LAST_ROWS : P::ROWS;
                 load_drain<P>(drain, pass, acc, shadow);
@@ -178,11 +126,10 @@ void engine(row_memory<typename P::Lines>& lines, row_memory<typename P::Stored>
                     } else {  // the stage ends
                         const int group = walk.group();
                         out_group = 0;
-                        gates.next_group(stage, group + 1);
-                        if (P::reads_last(stage) && !arriving) {
-                            stored_rows.next_group();
-                        } else if (P::reads_last(stage)) {
-                            window.next_group();
+                        gates.next_group(stage, group + 1, writer.rows_in, stored_rows);
+                        if (P::advances(stage) && arriving) cursors.next_group(P::cursor(stage));
+                        else if (P::advances(stage)) stored_rows.next_group(source, P::cursor(stage));
+                        if (P::frees(stage)) {
                             if (walk.last_group()) writer.free_slots = writer.free_slots + P::FREE_LAST;
                             else if (group >= P::FREE_FIRST && group < P::FREE_STOP) writer.free_slots = writer.free_slots + 1;
                         }

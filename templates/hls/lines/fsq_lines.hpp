@@ -4,9 +4,10 @@
 // slot (y / (ROWS * STRIDE)) mod SLOTS; a slot holds STRIDE rows of every bank. Places are stepped, never divided.
 // Words arrive in groups of IN_ROWS rows: all channels of the group, and for each channel its rows.
 //
-// A buffer's description B gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, IN_ROWS, ROWS, STRIDE, SLOTS, KERNEL,
-// PAD_TOP, PAD_LEFT, PHASES, LANES, GROUPS, the place TOP_SLOT, TOP_BANK, TOP_SUB of row -PAD_TOP, and
-// pad_value(channel), the pixel outside the image.
+// A buffer's description B gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, FLIP (pixels enter the lanes 2^(BITS-1) higher, as
+// unsigned ones), IN_ROWS, ROWS, STRIDE, SLOTS, WINDOW_ROWS and WINDOW_COLUMNS (all kernels that read it lie within),
+// PAD_TOP, PAD_LEFT, PHASES, LANES, GROUPS, CURSORS (places at which it is read), the place TOP_SLOT, TOP_BANK, TOP_SUB of
+// row -PAD_TOP, and pad_value(channel), the pixel outside the image.
 #ifndef FSQ_LINES_HPP
 #define FSQ_LINES_HPP
 
@@ -20,7 +21,7 @@ template <class B> using row_memory = pixel_of<B>[B::ROWS][B::SLOTS * B::STRIDE]
 template <class B> using row_word = ap_uint<B::WIDTH * B::BITS>;
 // Row numbers: from above the image to below the last window.
 template <class B>
-using row_number = sint<1 + bits_of((B::GROUPS + 2) * B::ROWS * B::STRIDE + B::KERNEL + B::PAD_TOP + B::HEIGHT)>;
+using row_number = sint<1 + bits_of((B::GROUPS + 2) * B::ROWS * B::STRIDE + B::WINDOW_ROWS + B::PAD_TOP + B::HEIGHT)>;
 
 template <class B> struct RowPlace {
     upto<B::SLOTS> slot;
@@ -101,82 +102,6 @@ template <class B> struct RowWriter {
     }
 };
 
-// No row buffer: of an engine whose stages store no rows.
-struct NoRows {
-    static constexpr int BITS = 1, ROWS = 1, SLOTS = 1, STRIDE = 1, CHANNELS = 1, WIDTH = 1;
-    static constexpr bool SIGNED = false;
-};
-
-// When the rows of a stage's group may be read: they are there, and the last of them was written FSQ_SETTLE turns ago. That
-// is more than the pipeline of a turn is deep, so that no read has to wait for a write.
-//
-// P gives Lines, Stored, GROUPS, and of a stage source, need_first and need_second (rows of the first two groups).
-template <class P, int STAGE> struct RowGate {
-    typedef typename choose<P::source(STAGE) == 0, typename P::Lines, typename P::Stored>::type B;
-    typedef upto<B::HEIGHT> rows;
-
-    rows need = P::need_first(STAGE);  // of the running group, and of the next
-    rows need_next = P::need_second(STAGE);
-    upto<FSQ_SETTLE> settle = 0;
-    upto<FSQ_SETTLE> settle_next = 0;
-
-    bool open(const rows& rows_in) const { return rows_in >= need && settle == 0; }
-    bool wants(const rows& rows_in) const { return rows_in < need_next; }
-
-    void turn() {
-        FSQ_INLINE
-        if (settle != 0) settle = settle - 1;
-        if (settle_next != 0) settle_next = settle_next - 1;
-    }
-    // A row was completed, and now there are so many: none more than the next group needs.
-    void completed(const rows& rows_in) {
-        FSQ_INLINE
-        if (rows_in == need) settle = FSQ_SETTLE;
-        if (rows_in == need_next) settle_next = FSQ_SETTLE;
-    }
-    // Where the stage ends: values are chosen, not the gate that gets them.
-    void next_group(bool ends, int group) {
-        FSQ_INLINE
-        const int rows_after = static_cast<int>(need_next) + B::ROWS * B::STRIDE;
-        const rows after = group >= P::GROUPS - 2 || rows_after >= B::HEIGHT ? B::HEIGHT : rows_after;
-        need = ends ? need_next : need;
-        settle = ends ? settle_next : settle;
-        need_next = ends ? after : need_next;
-    }
-};
-
-// The gates of all stages from STAGE on.
-template <class P, int STAGE = 0, bool MORE = (STAGE < P::STAGES)> struct RowGates {
-    RowGate<P, STAGE> gate;
-    RowGates<P, STAGE + 1> others;
-
-    // `arrived` and `stored` are the complete rows of either source.
-    bool open(int stage, int arrived, int stored) const {
-        return stage == STAGE ? gate.open(P::source(STAGE) == 0 ? arrived : stored) : others.open(stage, arrived, stored);
-    }
-    void turn() {
-        FSQ_INLINE
-        gate.turn();
-        others.turn();
-    }
-    void completed(int source, int rows_in) {
-        FSQ_INLINE
-        if (P::source(STAGE) == source) gate.completed(rows_in);
-        others.completed(source, rows_in);
-    }
-    void next_group(int stage, int group) {
-        FSQ_INLINE
-        gate.next_group(stage == STAGE, group);
-        others.next_group(stage, group);
-    }
-};
-template <class P, int STAGE> struct RowGates<P, STAGE, false> {
-    bool open(int, int, int) const { return true; }
-    void turn() {}
-    void completed(int, int) {}
-    void next_group(int, int) {}
-};
-
 // The window of a row group. Its groups start at the top of a slot's rows, or as far above as PAD_TOP says: of the place
 // of a kernel row only the slot changes from group to group.
 template <class B> struct RowWindow {
@@ -190,7 +115,7 @@ template <class B> struct RowWindow {
         y = y + B::ROWS * B::STRIDE;
     }
 
-    // Where kernel row ky lies.
+    // Where row ky of the window lies.
     RowPlace<B> place(int ky) const {
         FSQ_INLINE
         const int TOP = B::TOP_BANK * B::STRIDE + B::TOP_SUB;
@@ -198,7 +123,7 @@ template <class B> struct RowWindow {
         RowPlace<B> here = {0, 0, 0};
         upto<2 * B::SLOTS> sum = 0;
         FSQ_UNROLL_ABOVE
-        for (int k = 0; k < B::KERNEL; ++k) {
+        for (int k = 0; k < B::WINDOW_ROWS; ++k) {
             FSQ_UNROLL_INSIDE
             if (ky == k) {
                 sum = slot + (TOP + k) / SPAN % B::SLOTS;
@@ -211,7 +136,36 @@ template <class B> struct RowWindow {
     }
 };
 
-// Every lane chooses its pixel of kernel row ky: lane l of a row stands at x = (l * PHASES + phase) * STRIDE + kx -
+// The places at which a buffer is read, from CURSOR down: stages of different delays read different row groups.
+template <class B, int CURSOR = B::CURSORS - 1> struct Cursors {
+    RowWindow<B> window;
+    Cursors<B, CURSOR - 1> others;
+
+    RowWindow<B> at(int cursor) const { return cursor == CURSOR ? window : others.at(cursor); }
+    void next_group(int cursor) {
+        FSQ_INLINE
+        if (cursor == CURSOR) window.next_group();
+        else others.next_group(cursor);
+    }
+};
+template <class B> struct Cursors<B, 0> {
+    RowWindow<B> window;
+
+    RowWindow<B> at(int) const { return window; }
+    void next_group(int) {
+        FSQ_INLINE
+        window.next_group();
+    }
+};
+
+// A pixel as the lanes take it.
+template <class B, class OPERAND> inline OPERAND lane_pixel(const pixel_of<B>& pixel) {
+    FSQ_INLINE
+    typedef uint<B::BITS> bits;
+    return B::FLIP ? OPERAND(bits(bits(pixel) ^ bits(1 << (B::BITS - 1)))) : OPERAND(pixel);
+}
+
+// Every lane chooses its pixel of the window's row ky: lane l of a row stands at x = (l * PHASES + phase) * STRIDE + kx -
 // PAD_LEFT, and offset = phase * STRIDE + kx. Each lane has a choice among as many pixels as there are offsets.
 //
 // Where the pixels are not `used` they are of no consequence: hardware reads all the same, a C simulation does not.
@@ -223,10 +177,10 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
     if (!used) return;
 #endif
     static_cast<void>(used);
-    const int OFFSETS = (B::PHASES - 1) * B::STRIDE + B::KERNEL;
+    const int OFFSETS = (B::PHASES - 1) * B::STRIDE + B::WINDOW_COLUMNS;
     OPERAND chosen[B::ROWS][B::LANES];
     FSQ_REGISTERS(chosen)
-    const OPERAND pad = OPERAND(B::pad_value(channel));
+    const OPERAND pad = lane_pixel<B, OPERAND>(pixel_of<B>(B::pad_value(channel)));
     const RowPlace<B> place = window.place(ky);
     FSQ_UNROLL_ABOVE
     for (int bank = 0; bank < B::ROWS; ++bank) {
@@ -246,7 +200,7 @@ inline void read_pixels(const row_memory<B>& lines, const RowWindow<B>& window, 
         FSQ_UNROLL_ABOVE
         for (int x = 0; x < B::WIDTH; ++x) {
             FSQ_UNROLL_INSIDE
-            const OPERAND held = OPERAND(lines[bank][line][channel][x]);
+            const OPERAND held = lane_pixel<B, OPERAND>(lines[bank][line][channel][x]);
             pixel[x] = inside ? held : pad;
         }
         FSQ_UNROLL_ABOVE

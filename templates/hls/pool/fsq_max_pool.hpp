@@ -9,7 +9,7 @@
 #ifndef FSQ_MAX_POOL_HPP
 #define FSQ_MAX_POOL_HPP
 
-#include "fsq_types.hpp"
+#include "fsq_walk.hpp"
 
 namespace fsq {
 
@@ -19,19 +19,16 @@ template <class P>
 void max_pool(kept_memory<P>& kept, hls::stream<ap_uint<P::WIDTH * P::BITS> >& in,
               hls::stream<ap_uint<P::OUT_WIDTH * P::BITS> >& out) {
     typedef integer<P::BITS, P::SIGNED> pixel;
-    upto<P::CHANNELS> channel = 0;
-    upto<P::IN_ROWS> row = 0;  // within the arriving group
-    upto<P::HEIGHT> y = 0;
-    upto<P::HEIGHT> y_first = 0;
+    WordWalk<P> at;
 
     for (int n = 0; n < P::CHANNELS * P::HEIGHT; ++n) {
         FSQ_PIPELINE(2)
         pixel pixels[P::WIDTH];
         FSQ_REGISTERS(pixels)
         unpack<P::WIDTH, P::BITS>(in.read(), pixels);
-        const bool have = P::have_row(y);
-        const bool start = P::start_row(y);
-        const bool emit = P::emit_row(y);
+        const bool have = P::have_row(at.y);
+        const bool start = P::start_row(at.y);
+        const bool emit = P::emit_row(at.y);
         pixel emitted[P::OUT_WIDTH];
         FSQ_REGISTERS(emitted)
         FSQ_UNROLL_ABOVE
@@ -44,29 +41,13 @@ void max_pool(kept_memory<P>& kept, hls::stream<ap_uint<P::WIDTH * P::BITS> >& i
                 const int from = x * P::STRIDE + k - P::PAD_LEFT;
                 if (from >= 0 && from < P::WIDTH && pixels[from] > now) now = pixels[from];
             }
-            const pixel above = kept[channel][x];
+            const pixel above = kept[at.channel][x];
             const pixel both = have && above > now ? above : now;
             emitted[x] = both;
-            kept[channel][x] = start ? now : both;
+            kept[at.channel][x] = start ? now : both;
         }
         if (emit) out.write(pack<P::OUT_WIDTH, P::BITS>(emitted));
-
-        const bool last_channel = channel == P::CHANNELS - 1;
-        const bool last_row = row == P::IN_ROWS - 1 || y == P::HEIGHT - 1;
-        if (!last_row) {
-            row = row + 1;
-            y = y + 1;
-        } else {
-            row = 0;
-            if (!last_channel) {
-                channel = channel + 1;
-                y = y_first;
-            } else {
-                channel = 0;
-                y = y + 1;
-                y_first = y;
-            }
-        }
+        at.next();
     }
     if (P::EXTRA) {
         for (int c = 0; c < P::CHANNELS; ++c) {

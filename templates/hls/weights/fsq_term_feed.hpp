@@ -4,10 +4,11 @@
 // although positions follow. Positions count input channel, kernel row, kernel column. A kernel of its own, so that the
 // decoders run ahead of the engine.
 //
-// P gives what fsq_stages.hpp asks for, KERNEL (largest), CHANNELS_C, W_BITS, RUN_BITS, RUN_MAX (largest run), INPUTS (most
-// input channels), MOST (most terms of a stage), FRAME_TERMS; for a stage inputs, kernel, joined (its symbols follow those
-// of the stage before), outs (sums) and counts (terms) in a row group; TAP_BITS, CHANNEL_BITS, TERM_BITS; and Symbols, the
-// decoders: start(), take(turn, run, weights).
+// P gives what fsq_stages.hpp asks for, KERNEL_ROWS and KERNEL_COLUMNS (largest), CHANNELS_C, W_BITS, RUN_BITS, RUN_MAX
+// (largest run), INPUTS (most input channels), MOST (most terms of a stage), FRAME_TERMS; for a stage inputs, taps (of its
+// kernel), shape (its kernel among those of more than one tap, from 1 on; 0: it has one), joined (its symbols follow those of
+// the stage before), outs (sums) and counts (terms) in a row group; SHAPES, MOST_TAPS, and of a shape shape_rows and
+// shape_columns; TAP_BITS, CHANNEL_BITS, TERM_BITS; and Symbols, the decoders: start(), take(turn, run, weights).
 #ifndef FSQ_TERM_FEED_HPP
 #define FSQ_TERM_FEED_HPP
 
@@ -27,46 +28,58 @@ template <class P> struct TermLayout {
 
 // The position of a term, from that of the one before it.
 template <class P> struct Position {
-    static constexpr int TAPS = P::KERNEL * P::KERNEL;
-    static constexpr int REACH = TAPS + P::RUN_MAX;  // furthest tap that a run leads to, counted on beyond the kernel
-
     bool fresh = true;  // the next term starts a sum
     upto<P::INPUTS + P::RUN_MAX + 1> channel = 0;
-    upto<TAPS> tap = 0;
-    upto<P::KERNEL> ky = 0;
-    upto<P::KERNEL> kx = 0;
+    upto<P::MOST_TAPS> tap = 0;
+    upto<P::KERNEL_ROWS> ky = 0;
+    upto<P::KERNEL_COLUMNS> kx = 0;
+};
 
-    void step(int run, bool wide) {
+// The next position of the kernels from SHAPE on.
+template <class P, int SHAPE = 1, bool MORE = (SHAPE <= P::SHAPES)> struct ShapeStep {
+    static constexpr int COLUMNS = P::shape_columns(SHAPE);
+    static constexpr int TAPS = P::shape_rows(SHAPE) * COLUMNS;
+    static constexpr int REACH = TAPS + P::RUN_MAX;  // furthest tap that a run leads to, counted on beyond the kernel
+
+    static void take(Position<P>& at, int run, int shape) {
         FSQ_INLINE
-        ky = 0;
-        kx = 0;
-        if (wide) {
-            const upto<REACH> reach = fresh ? run : run + static_cast<int>(tap) + 1;
-            const upto<P::INPUTS> from = fresh ? 0 : static_cast<int>(channel);
-            channel = from;
-            tap = reach;
+        if (shape == SHAPE) {
+            const upto<REACH> reach = at.fresh ? run : run + static_cast<int>(at.tap) + 1;
+            const upto<P::INPUTS> from = at.fresh ? 0 : static_cast<int>(at.channel);
+            at.channel = from;
+            at.tap = reach;
             FSQ_UNROLL_ABOVE
             for (int i = 1; i <= REACH / TAPS; ++i) {
                 FSQ_UNROLL_INSIDE
                 if (reach >= i * TAPS) {
-                    tap = reach - i * TAPS;
-                    channel = from + i;
+                    at.tap = reach - i * TAPS;
+                    at.channel = from + i;
                 }
             }
-            kx = tap;
+            at.kx = at.tap;
             FSQ_UNROLL_ABOVE
-            for (int i = 1; i < P::KERNEL; ++i) {
+            for (int i = 1; i < P::shape_rows(SHAPE); ++i) {
                 FSQ_UNROLL_INSIDE
-                if (tap >= i * P::KERNEL) {
-                    ky = i;
-                    kx = tap - i * P::KERNEL;
+                if (at.tap >= i * COLUMNS) {
+                    at.ky = i;
+                    at.kx = at.tap - i * COLUMNS;
                 }
             }
-        } else {
-            channel = fresh ? run : static_cast<int>(channel) + 1 + run;
         }
+        ShapeStep<P, SHAPE + 1>::take(at, run, shape);
     }
 };
+template <class P, int SHAPE> struct ShapeStep<P, SHAPE, false> {
+    static void take(Position<P>&, int, int) {}
+};
+
+template <class P> inline void step(Position<P>& at, int run, int shape) {
+    FSQ_INLINE
+    at.ky = 0;
+    at.kx = 0;
+    if (shape == 0) at.channel = at.fresh ? run : static_cast<int>(at.channel) + 1 + run;
+    ShapeStep<P>::take(at, run, shape);
+}
 
 template <class P> void term_feed(hls::stream<typename TermLayout<P>::word>& out) {
     typedef TermLayout<P> Y;
@@ -81,7 +94,7 @@ template <class P> void term_feed(hls::stream<typename TermLayout<P>::word>& out
     for (int n = 0; n < P::FRAME_TERMS; ++n) {
         FSQ_PIPELINE(1)
         const int stage = walk.stage, following = walk.following();
-        const bool wide = P::kernel(stage) != 1;
+        const int shape = P::shape(stage);
         const bool stage_end = term == P::counts(stage) - 1;
         const Turn turn = {stage, stage_end && !P::joined(following), following};
         uint<P::RUN_BITS> run = 0;
@@ -89,8 +102,8 @@ template <class P> void term_feed(hls::stream<typename TermLayout<P>::word>& out
         FSQ_REGISTERS(weights)
         symbols.take(turn, run, weights);
 
-        position.step(run >> 1, wide);
-        const bool at_end = position.channel == P::inputs(stage) - 1 && (!wide || position.tap == Position<P>::TAPS - 1);
+        step<P>(position, run >> 1, shape);
+        const bool at_end = position.channel == P::inputs(stage) - 1 && (shape == 0 || position.tap == P::taps(stage) - 1);
         const bool last = (run & uint<P::RUN_BITS>(1)) != 0 || at_end;
         FSQ_EXPECT(position.channel < P::inputs(stage), P, "a term lies beyond the last input channel");
         sums = sums + (last ? 1 : 0);

@@ -18,12 +18,12 @@ template <class P> struct DenseTerms {
     WeightStream<P> stream;
     upto<P::TERMS> term = 0;
     upto<P::TERMS> channel_at = 0;
-    upto<P::KERNEL> ky_at = 0;
-    upto<P::KERNEL> kx_at = 0;
+    upto<P::KERNEL_ROWS> ky_at = 0;
+    upto<P::KERNEL_COLUMNS> kx_at = 0;
 
     bool first() const { return term == 0; }
-    bool last(int channels, int kernel) const {
-        return kx_at == kernel - 1 && ky_at == kernel - 1 && channel_at == channels - 1;
+    bool last(int channels, int rows, int columns) const {
+        return kx_at == columns - 1 && ky_at == rows - 1 && channel_at == channels - 1;
     }
     int channel() const { return channel_at; }
     int ky() const { return ky_at; }
@@ -55,9 +55,9 @@ template <class P> struct DenseTerms {
         }
     }
 
-    void next(int channels, int kernel) {
+    void next(int channels, int rows, int columns) {
         FSQ_INLINE
-        if (last(channels, kernel)) {
+        if (last(channels, rows, columns)) {
             term = 0;
             channel_at = 0;
             ky_at = 0;
@@ -65,11 +65,11 @@ template <class P> struct DenseTerms {
             return;
         }
         term = term + 1;
-        if (kx_at != kernel - 1) {
+        if (kx_at != columns - 1) {
             kx_at = kx_at + 1;
         } else {
             kx_at = 0;
-            if (ky_at != kernel - 1) {
+            if (ky_at != rows - 1) {
                 ky_at = ky_at + 1;
             } else {
                 ky_at = 0;
@@ -93,7 +93,7 @@ template <class P> struct FedTerms {
     template <int BITS> int field(int first) const { return static_cast<int>(uint<BITS>(word >> first)); }
 
     bool first() const { return term == 0; }
-    bool last(int, int) const { return field<1>(Y::LAST) != 0; }
+    bool last(int, int, int) const { return field<1>(Y::LAST) != 0; }
     int channel() const { return field<P::CHANNEL_BITS>(Y::CHANNEL); }
     int ky() const { return field<P::TAP_BITS>(Y::KY); }
     int kx() const { return field<P::TAP_BITS>(Y::KX); }
@@ -121,9 +121,9 @@ template <class P> struct FedTerms {
         }
     }
 
-    void next(int channels, int kernel) {
+    void next(int channels, int rows, int columns) {
         FSQ_INLINE
-        term = last(channels, kernel) ? upto<P::TERMS>(0) : upto<P::TERMS>(term + 1);
+        term = last(channels, rows, columns) ? upto<P::TERMS>(0) : upto<P::TERMS>(term + 1);
     }
 };
 
