@@ -83,7 +83,7 @@ def main() -> None:
     else:
         runs = [(chosen, rest)]
     seen = np.concatenate([np.concatenate(run) for run in runs])
-    want = np.zeros((len(images), model.shapes()[-1].channels))
+    want = np.zeros((len(images), model.output_shape.channels))
     used = np.unique(seen)
     want[used] = float_logits(model, images[used], preprocess)
     shown = np.concatenate([run[1] for run in runs])

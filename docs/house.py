@@ -10,9 +10,10 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"paths": "where the package's own files lie"},
     {"network": "layers in float and integers, fixed point, golden"},
     {
-        "coding": "bits, prefix codes, terms",
-        "device": "catalogue, RAM, DSP packing",
-        "datasets": "images, labels, downloads",
+        "coding": "bits, codes, terms",
+        "device": "catalogue, RAM, DSP",
+        "datasets": "images and labels",
+        "zoo": "published networks",
     },
     {"frontend": "readers: ONNX, .net, torch", "export": "writers: QDQ and float ONNX"},
     {"quantization": "binary points, rounding, budgets", "compression": "prune, low rank, shared weights"},

@@ -14,7 +14,7 @@ FLOORS = (
     ("errors",),
     ("paths",),
     ("network",),
-    ("coding", "device", "datasets"),
+    ("coding", "device", "datasets", "zoo"),
     ("frontend", "export"),
     ("quantization", "compression"),
     ("planning",),

@@ -26,14 +26,14 @@ AGREEMENT = "same top-1 as read"
     "ranks",
     multiple=True,
     metavar="[LAYER=]R",
-    help="Factorise 1x1 and 3x3 layers by SVD to rank R, or below 1 to that share of the full rank.",
+    help="Factorise layers up to 3x3, or LAYER, by SVD to rank R, or below 1 to that share of the full rank.",
 )
 @click.option(
     "--density",
     "densities",
     multiple=True,
     metavar="[LAYER=]D",
-    help="Keep this share of the weights, the largest; LAYER is a convolution or a Fire module.",
+    help="Keep this share of the weights, the largest; LAYER is a convolution, a Fire or an inception module.",
 )
 @click.option(
     "--max-loss",
@@ -143,10 +143,6 @@ def _print_steps(done: api.Compression) -> None:
     show(table)
     for layer, rank, error in done.factors:
         say(f"{layer}: rank {rank}, relative error {100 * error:.2f} %")
-    for layer in done.unwritten:
-        say(
-            f"{layer}: an expand branch of a Fire module has no place for two convolutions; this cannot be written"
-        )
     if done.excluded:
         say(f"left out: {done.excluded} images on which the densities were found")
 

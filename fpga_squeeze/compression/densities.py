@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets.images import ImageArray
-from ..network.graph import FloatArray, FloatModel, Layer, Preprocess, convs_of, with_convs
+from ..network.graph import IMAGE, Conv, FloatArray, FloatModel, Preprocess
 from ..network.parallel import FrameRunner
 from ..network.reference import FloatMap, channel_statistics, float_logits, layer_float, network_input
+from ..network.walk import downstream, walk
 from .prune import density, prune_model, pruned
 
 KEPT = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
@@ -75,12 +76,11 @@ def _scan(
     model: FloatModel, images: ImageArray, preprocess: Preprocess, on_step: OnStep | None
 ) -> dict[str, FloatArray]:
     """Mean divergence per convolution and share of ``KEPT`` when it alone is pruned."""
-    trials: list[tuple[int, Layer]] = []
-    for i, layer in enumerate(model.layers):
-        for conv in convs_of(layer):
-            for kept in KEPT:
-                less = replace(conv, weight=pruned(conv.weight, kept * density(conv.weight)))
-                trials.append((i, with_convs(layer, {conv.name: less})))
+    trials = [
+        replace(conv, weight=pruned(conv.weight, kept * density(conv.weight)))
+        for conv in model.convs
+        for kept in KEPT
+    ]
     done = count(1)
 
     def run(image: ImageArray) -> npt.NDArray[np.float64]:
@@ -95,19 +95,19 @@ def _scan(
 
 
 def _divergences(
-    model: FloatModel, image: ImageArray, preprocess: Preprocess, trials: list[tuple[int, Layer]]
+    model: FloatModel, image: ImageArray, preprocess: Preprocess, trials: list[Conv]
 ) -> npt.NDArray[np.float64]:
-    """Divergence [1, trials] of the output for ``image`` [1, H, W, C] when a layer is replaced as each trial says."""
-    mean, std, order = channel_statistics(preprocess, model.input_shape.channels)
-    shapes = [model.input_shape, *model.shapes()]
-    maps = [network_input(image[0], mean, std, order)]
-    for layer, shape in zip(model.layers, shapes, strict=False):
-        maps.append(layer_float(maps[-1], layer, shape))
-    wanted, out = maps.pop(), []
-    for i, replaced in trials:
-        x = maps[i]
-        for layer, shape in zip((replaced, *model.layers[i + 1 :]), shapes[i:], strict=False):
-            x = layer_float(x, layer, shape)
+    """Divergence [1, trials] of the output for ``image`` [1, H, W, C] with each trial in place of the layer so named."""
+    statistics = channel_statistics(preprocess, model.input_shape.channels)
+    maps = {IMAGE: network_input(image[0], *statistics)}
+    wanted = maps[IMAGE]
+    for layer, wanted in walk(model.layers, maps, layer_float):
+        maps[layer.name] = wanted
+    out = []
+    for trial in trials:
+        x = wanted
+        for _, x in walk([trial, *downstream(model.layers, trial.name)], maps, layer_float):
+            pass
         out.append(divergence(wanted, x))
     return np.array([out])
 

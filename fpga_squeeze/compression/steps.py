@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import Conv, Fire, FloatModel
-from .factorise import KERNELS, Factors, factorise, full_rank, unwritable, with_factors
+from ..network.graph import Concat, Conv, FloatModel
+from .factorise import Factors, factorise, full_rank, with_factors
 from .prune import prune_model
 from .sharing import Coded, as_shared, share, uniform
 from .sizes import LayerSize, dense_float, huffman, plain_codes, sparse_float
 
 EVERY_LAYER = ""
 """Key of an option that is given for all layers."""
+LARGEST = 3
+"""Longest side of the kernels that are factorised without being named: larger ones gain little where they read an
+image."""
 
 
 @dataclass(frozen=True)
 class CompressOptions:
     """What to do to a network; by default nothing, which still tells what it takes.
 
-    ranks          rank, or below 1 a share of the full rank, by layer name or for EVERY_LAYER (its 1x1 and 3x3 ones)
+    ranks          rank, or below 1 a share of the full rank, by layer name or for EVERY_LAYER (those up to 3x3)
     densities      share of weights to keep, by layer name or for EVERY_LAYER
     max_loss       instead of densities: images in percent that may change their first class, on calibration images
     codebook_bits  share weights among 2**bits - 1 values per layer, found by k-means
@@ -34,12 +37,6 @@ class CompressOptions:
     codebook_bits: int | None = None
     code_bits: int | None = None
     per_channel: bool = False
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether anything but low rank was asked for."""
-        later = (self.max_loss, self.codebook_bits, self.code_bits)
-        return bool(self.densities) or any(value is not None for value in later)
 
     def check(self) -> None:
         """Raise FpgaSqueezeError for numbers out of range and options that exclude each other."""
@@ -106,41 +103,64 @@ def _text(name: str, value: float) -> str:
     return f"{name}={value:g}" if name else f"{value:g}"
 
 
+def modules(model: FloatModel) -> dict[str, list[str]]:
+    """The convolutions that each Concat joins, and those that only these read: of a Fire module all three."""
+    convs, readers = {conv.name for conv in model.convs}, model.readers
+    out = {}
+    for layer in model.layers:
+        if not isinstance(layer, Concat):
+            continue
+        joined = {name for name in layer.inputs if name in convs}
+        before = {
+            name for name in convs if readers[name] and all(reader.name in joined for reader in readers[name])
+        }
+        inside = [conv.name for conv in model.convs if conv.name in joined | before]
+        if inside:
+            out[layer.name] = inside
+    return out
+
+
 def by_layer(
-    model: FloatModel, field_name: str, given: Mapping[str, float], usable: Callable[[Conv], bool]
+    model: FloatModel, field_name: str, given: Mapping[str, float], largest: int | None = None
 ) -> dict[str, float]:
-    """``given`` for each convolution it means, in network order: those named, or in a Fire module named, else all that
-    are ``usable``. Raises FpgaSqueezeError for a name the model does not have, or whose layer is not usable."""
+    """``given`` for each convolution it means, in network order: those named, or in a module named by its Concat, else
+    all whose kernel has no side above ``largest``. Raises FpgaSqueezeError for a name the model does not have."""
     convs = {conv.name: conv for conv in model.convs}
-    groups = {layer.name: [c.name for c in layer.convs] for layer in model.layers if isinstance(layer, Fire)}
+    groups = modules(model)
     out: dict[str, float] = {}
     if EVERY_LAYER in given:
-        out = {name: given[EVERY_LAYER] for name, conv in convs.items() if usable(conv)}
+        kept = [name for name, conv in convs.items() if largest is None or max(conv.kernel) <= largest]
+        out = dict.fromkeys(kept, given[EVERY_LAYER])
     for chosen in (groups, convs):  # a layer's own number counts more than its module's
         for name, value in given.items():
             if name == EVERY_LAYER or name not in chosen:
                 continue
             for each in groups[name] if chosen is groups else [name]:
-                if not usable(convs[each]):
-                    size = convs[each].kernel
-                    raise FpgaSqueezeError(
-                        f"field {field_name} {_text(name, value)}: {each} is {size}x{size}; leave it out"
-                    )
                 out[each] = value
     unknown = next((n for n in given if n and n not in convs and n not in groups), None)
     if unknown is not None:
-        known = ", ".join(layer.name for layer in model.layers if isinstance(layer, Conv | Fire))
+        inside = {each for group in groups.values() for each in group}
+        known = ", ".join(
+            layer.name for layer in model.layers if layer.name in groups or layer.name in convs.keys() - inside
+        )
         raise FpgaSqueezeError(
             f"field {field_name} {_text(unknown, given[unknown])}: {model.source or model.name} has no such layer; "
-            f"it has {known}, and in a Fire module FIRE_squeeze1x1, FIRE_expand1x1, FIRE_expand3x3"
+            f"it has {known}{_inside(groups)}"
         )
     return {name: out[name] for name in convs if name in out}
+
+
+def _inside(groups: Mapping[str, list[str]]) -> str:
+    """What the layers in the first module are called, to go behind a list of names."""
+    for name, inside in groups.items():
+        return f", and in {name} {', '.join(inside)}"
+    return ""
 
 
 def find_factors(model: FloatModel, ranks: Mapping[str, float]) -> list[Factors]:
     """The layers that ``ranks`` means, as two each."""
     convs, out = {conv.name: conv for conv in model.convs}, []
-    for name, rank in by_layer(model, "ranks", ranks, lambda c: c.kernel in KERNELS).items():
+    for name, rank in by_layer(model, "ranks", ranks, LARGEST).items():
         most = full_rank(convs[name])
         wanted = max(1, round(rank * most)) if 0 < rank < 1 else rank
         if wanted != int(wanted) or not 1 <= wanted <= most:
@@ -157,14 +177,9 @@ def read_step(model: FloatModel) -> Step:
 
 
 def rank_step(model: FloatModel, factors: list[Factors]) -> Step:
-    """The network with factorised layers. Where the graph has no place for two, it holds their product, which computes
-    the same, while the sizes are those of the factors."""
-    after, by_name = with_factors(model, factors), {f.original.name: f for f in factors}
-    inside = set(unwritable(model, list(by_name)))
-    convs: list[Conv] = []
-    for conv in after.convs:
-        convs += [by_name[conv.name].basis, by_name[conv.name].mix] if conv.name in inside else [conv]
-    return Step(_rank_name(factors), after, tuple(map(dense_float, convs)))
+    """The network with factorised layers."""
+    after = with_factors(model, factors)
+    return Step(_rank_name(factors), after, tuple(map(dense_float, after.convs)))
 
 
 def _rank_name(factors: list[Factors]) -> str:
@@ -175,7 +190,7 @@ def _rank_name(factors: list[Factors]) -> str:
 
 def prune_step(model: FloatModel, densities: Mapping[str, float]) -> Step:
     """The network with its smallest weights left out, and zeros skipped."""
-    shares = by_layer(model, "densities", densities, lambda _: True)
+    shares = by_layer(model, "densities", densities)
     after = prune_model(model, shares) if shares else model
     return Step(
         "pruned, zero runs" if densities else "zero runs", after, tuple(map(sparse_float, after.convs))

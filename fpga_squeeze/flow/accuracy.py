@@ -33,7 +33,7 @@ def check_images(path: str | Path, labels: str | Path | None, model: FloatModel)
     """Raise FpgaSqueezeError where there are no images, or not a label of the model's classes for each."""
     names = list_images(path, model.input_shape)
     if labels is not None:
-        read_labels(labels, names, model.shapes()[-1].channels)
+        read_labels(labels, names, model.output_shape.channels)
 
 
 def select(path: str | Path, model: FloatModel, without: Collection[str]) -> tuple[list[str], int]:
@@ -57,7 +57,7 @@ def measure(
     on_progress: OnProgress | None = None,
 ) -> list[Accuracy]:
     """Run every network on the images so named; agreement is with the first network."""
-    truth = None if labels is None else read_labels(labels, names, models[0].shapes()[-1].channels)
+    truth = None if labels is None else read_labels(labels, names, models[0].output_shape.channels)
     runs = {
         id(model): model for model in models
     }  # steps that only write the same weights in another way share one

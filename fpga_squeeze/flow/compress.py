@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..compression.densities import find_densities
-from ..compression.factorise import unwritable
 from ..compression.report import ReportRow, report
 from ..compression.steps import (
     CompressOptions,
@@ -36,7 +35,6 @@ class Compression:
 
     steps      one row each: float32 as read, then what was asked for; the last one's network was written
     factors    (layer, rank, relative error) of the layers factorised
-    unwritten  layers factorised for which the graph has no place
     excluded   images left out because the densities were found on them
     """
 
@@ -46,7 +44,6 @@ class Compression:
     accuracy: tuple[Accuracy, ...]
     report_accuracy: tuple[Accuracy | None, ...]
     factors: tuple[tuple[str, int, float], ...]
-    unwritten: tuple[str, ...]
     excluded: int
 
     def to_json(self) -> dict[str, object]:
@@ -61,7 +58,6 @@ class Compression:
                 r.to_json() | counts(a) for r, a in zip(self.report, self.report_accuracy, strict=True)
             ],
             "factorised": [dict(zip(("layer", "rank", "error"), f, strict=True)) for f in self.factors],
-            "unwritten": list(self.unwritten),
             "excluded": self.excluded,
         }
 
@@ -86,8 +82,7 @@ def compress(
     images        run every step's network on these; ``labels`` (a CSV) tells their classes
     with_report   also the rows of SqueezeNet's paper, for the network as pruned
 
-    Raises FpgaSqueezeError for bad input, a quantised model, or a factorised layer that the graph has no place for
-    where more than telling its size is asked for.
+    Raises FpgaSqueezeError for bad input or a quantised model.
     """
     options.check()
     _check(options, calibration, images, labels, exclude_calibration)
@@ -98,27 +93,20 @@ def compress(
     if images is not None:
         check_images(images, labels, source)  # before minutes are spent
     factors = find_factors(source, options.ranks)
-    lost = unwritable(source, [f.original.name for f in factors])
-    if lost and (path is not None or with_report or options.goes_on):
-        raise FpgaSqueezeError(
-            f"field ranks: {', '.join(lost)}: the graph has no place for two convolutions in an expand branch of a "
-            "Fire module; leave it out, or give field ranks alone to see its size and error"
-        )
     steps, rows, calibrated = [read_step(source)], list[ReportRow](), list[str]()
     if factors:
         steps.append(rank_step(source, factors))
-    if not lost:
-        base = steps[-1].model
-        densities, calibrated = _densities(model, base, options, calibration, on_step)
-        steps.append(prune_step(base, densities))
-        base = steps[-1].model
-        if on_step:
-            on_step("code weights")
-        coded = code_layers(base, options)
-        if coded is not None:
-            steps += code_steps(base, coded, code_name(options))
-        if with_report:
-            rows = report(base, Path(model) if base is source and isinstance(model, str | Path) else None)
+    base = steps[-1].model
+    densities, calibrated = _densities(model, base, options, calibration, on_step)
+    steps.append(prune_step(base, densities))
+    base = steps[-1].model
+    if on_step:
+        on_step("code weights")
+    coded = code_layers(base, options)
+    if coded is not None:
+        steps += code_steps(base, coded, code_name(options))
+    if with_report:
+        rows = report(base, Path(model) if base is source and isinstance(model, str | Path) else None)
     accuracy, excluded = list[Accuracy](), 0
     if images is not None:
         every = [*steps, *(row.step for row in rows if row.step)]
@@ -140,7 +128,6 @@ def compress(
         tuple(accuracy[: len(steps)]),
         tuple(next(of_rows, None) if row.step else None for row in rows),
         tuple((f.original.name, f.rank, f.error) for f in factors),
-        tuple(lost),
         excluded,
     )
 

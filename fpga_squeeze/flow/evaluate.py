@@ -241,7 +241,7 @@ def _float_runner(
         )
     where, pre = model.source or model.name, quantised.preprocess
     _same(where, "input", model.input_shape, quantised.input.shape)
-    _same(where, "output", model.shapes()[-1], quantised.output.shape)
+    _same(where, "output", model.output_shape, quantised.output.shape)
     return float_runner(model, pre, None if isinstance(source, FloatModel) else Path(source))
 
 

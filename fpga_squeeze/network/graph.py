@@ -201,6 +201,8 @@ class FloatModel:
         """Shape of every tensor, the IMAGE first; raises FpgaSqueezeError where a layer leaves nothing."""
         out = {IMAGE: self.input_shape}
         for layer in self.layers:
+            if layer.name in out:
+                raise FpgaSqueezeError(f"layer {layer.name}: another tensor has that name")
             x = layer.output_shape(*(out[name] for name in layer.inputs))
             if min(x.channels, x.height, x.width) < 1:
                 raise FpgaSqueezeError(

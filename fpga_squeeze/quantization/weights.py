@@ -64,9 +64,10 @@ def input_statistics(
     size = conv.weight[0].size
     gram, cross = np.zeros((size, size)), np.zeros((size, size))
     mean, float_mean, count = np.zeros(size), np.zeros(size), 0
+    dtype = np.float32 if conv.input.bits <= NARROW_BITS else np.float64
     for x, real in zip(maps, float_maps, strict=True):
-        columns = golden.conv_columns(x.astype(np.float32), conv)
-        wanted = golden.conv_columns(real, conv)
+        columns = golden.conv_columns(x.astype(dtype), conv)
+        wanted = golden.conv_columns(real.astype(dtype, copy=False), conv)
         step = -(-columns.shape[1] // GRAM_COLUMNS)
         columns = np.ascontiguousarray(columns[:, ::step])
         wanted = np.ascontiguousarray(wanted[:, ::step])
