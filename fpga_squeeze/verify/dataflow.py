@@ -4,8 +4,8 @@ UG1399, "Canonical Forms" and "Canonical Body" (2022.2 and 2023.1): a sequence o
 variables with one writer and one reader each, written before they are read; no conditions and no loops. A tool that
 finds anything else warns, and may give up the overlap of the calls on which the throughput rests.
 
-Which call writes a stream shows in the name of the parameter: streams that a kernel fills are called ``out``, ``out0`` and
-so on, and the parameter of a function that was not declared is taken for one where it is the last.
+Which call writes a stream shows in the name of the parameter: streams that a kernel fills are called ``out``, ``out0``
+and so on. Of a function that was not declared the last parameter is taken for one.
 """
 
 from __future__ import annotations
