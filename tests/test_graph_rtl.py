@@ -310,15 +310,21 @@ def test_broken_sum_is_seen(edit: Edit, tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Join:
-    """Channels of the maps, rows of a frame and of a group."""
+    """Channels of the maps, rows of a frame and of a group; the map that starts a group."""
 
     channels: tuple[int, ...]
     height: int
     rows: int
+    direct: int = 0
     depth: int = 1
 
 
-JOINS = [Join((2, 3), 4, 1), Join((1, 1), 5, 2, depth=3), Join((3, 1, 2, 5), 7, 3), Join((1, 4, 1), 1, 1)]
+JOINS = [
+    Join((2, 3), 4, 1),
+    Join((1, 1), 5, 2, direct=1, depth=3),
+    Join((3, 1, 2, 5), 7, 3, direct=2),
+    Join((1, 4, 1), 1, 1),
+]
 
 
 def check_join(case: Join, folder: Path, edit: Edit | None = None) -> None:
@@ -328,6 +334,7 @@ def check_join(case: Join, folder: Path, edit: Edit | None = None) -> None:
         "COUNT": count,
         "WORD_W": port.word_bits,
         "CHANNELS": packed(case.channels),
+        "DIRECT": case.direct,
         "HEIGHT": case.height,
         "ROWS": case.rows,
         "INDEX_W": index_bits(count),
@@ -354,6 +361,7 @@ def check_join(case: Join, folder: Path, edit: Edit | None = None) -> None:
         for _ in range(FRAMES):
             for first in range(0, case.height, case.rows):
                 rows = min(case.rows, case.height - first)
+                now = max(now, sources[case.direct].offers)
                 for source, n in zip(sources, case.channels, strict=True):
                     for _ in range(n * rows):
                         t = max(now, source.offers, fifo.room)
@@ -370,11 +378,18 @@ def test_join(case: Join, tmp_path: Path) -> None:
     check_join(case, tmp_path / "concat")
 
 
-def test_broken_join_is_seen(tmp_path: Path) -> None:
-    # the last group of a frame is taken for a whole one
-    edit = ("fsq_concat.sv", "* LAST_ROWS - 1)", "* ROWS - 1)")
+@pytest.mark.parametrize(
+    "edit",
+    [
+        # the last group of a frame is taken for a whole one; a group starts with whatever word comes first
+        ("fsq_concat.sv", "* LAST_ROWS - 1)", "* ROWS - 1)"),
+        ("fsq_concat.sv", "(!first || in_valid_i[DIRECT])", "(!first || in_valid_i[0])"),
+    ],
+    ids=["last group", "start"],
+)
+def test_broken_join_is_seen(edit: Edit, tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
-        check_join(Join((2, 3), 5, 2), tmp_path / "concat", edit)
+        check_join(Join((2, 3), 5, 2, direct=1), tmp_path / "concat", edit)
 
 
 # ---------------------------------------------------------------------------------------------- windows
