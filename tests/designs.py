@@ -11,11 +11,13 @@ from fpga_squeeze.device.block_ram import STYLES, Style, with_style
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import QConv, QFire, QMaxPool, QModel
+from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.planning.build import build_plan, emits_one_row_per_group
 from fpga_squeeze.planning.cost.placement import row_buffers, with_styles
-from fpga_squeeze.planning.kernels import emits_one_row_per_group
-from fpga_squeeze.planning.plan import Folding, Plan
-from fpga_squeeze.planning.search.folding import build_plan
+from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search.folding import tune_stores
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.verify.compare import Comparison, compare_run
@@ -25,23 +27,21 @@ from fpga_squeeze.verify.terms import compare_terms
 HEADER: dict[str, object] = {"line": "A design of the test suite.", "plan": "Random folding."}
 
 
-def allowed_rows(model: QModel, index: int, most: int = 4) -> list[int]:
-    """Rows at once that the engine of layer ``index`` may have, up to ``most``: what the kernel after it accepts."""
-    follower = model.layers[index + 1]
+def allowed_rows(model: QModel, engine: str, most: int = 4) -> list[int]:
+    """Rows at once that an engine may have, up to ``most``: what the pools behind it accept."""
+    graph = graph_of(model)
+    height = next(layer for layer in graph.engines if layer.name == engine).output.shape.height
+    pools = graph.pools_behind(engine)
     return [
-        r
-        for r in range(1, min(most, model.layers[index].output.shape.height) + 1)
-        if not isinstance(follower, QMaxPool) or emits_one_row_per_group(follower, r)
+        r for r in range(1, min(most, height) + 1) if all(emits_one_row_per_group(pool, r) for pool in pools)
     ]
 
 
 def random_foldings(rng: np.random.Generator, model: QModel, most: int = 4) -> list[Folding]:
     """Any folding that every engine of ``model`` allows, up to ``most`` in each direction."""
     foldings = []
-    for i, layer in enumerate(model.layers):
-        if not isinstance(layer, QConv | QFire):
-            continue
-        rows = allowed_rows(model, i, most)
+    for layer in graph_of(model).engines:
+        rows = allowed_rows(model, layer.name, most)
         k = int(rng.integers(1, min(most, layer.output.shape.width) + 1))
         foldings.append(Folding(k, int(rng.choice(rows)), int(rng.integers(1, most + 1))))
     return foldings
@@ -77,7 +77,7 @@ class RtlDesign:
         rng: np.random.Generator | None = None,
     ) -> RtlDesign:
         """``rng`` lays the row buffers into any kind of RAM."""
-        plan = build_plan(model, foldings, multipliers=multipliers, formats=formats)
+        plan = tune_stores(build_plan(model, foldings, multipliers=multipliers, formats=formats))
         if rng is not None:
             plan = with_styles(plan, random_styles(rng, plan))
         emit_rtl(plan, folder / "rtl", HEADER)

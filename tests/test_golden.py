@@ -211,8 +211,7 @@ def single_convs(draw: st.DrawFn) -> tuple[QConv, np.ndarray]:
     conv = QConv(
         "conv",
         (IMAGE,),
-        rng.integers(-half, half, (outputs, channels, *kernel))
-        * rng.integers(0, 2, (outputs, 1, 1, 1)),
+        rng.integers(-half, half, (outputs, channels, *kernel)) * rng.integers(0, 2, (outputs, 1, 1, 1)),
         weight_bits,
         shift + output.frac - source.frac,
         rng.integers(-(1 << 18), 1 << 18, outputs) >> rng.integers(0, 18, outputs),

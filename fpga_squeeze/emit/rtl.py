@@ -159,6 +159,7 @@ def _concat_parameters(concat: ConcatPlan) -> Parameters:
         "COUNT": len(channels),
         "WORD_W": concat.output.word_bits,
         "CHANNELS": packed(channels),
+        "DIRECT": concat.direct,
         "HEIGHT": concat.output.type.shape.height,
         "ROWS": concat.output.rows,
         "INDEX_W": index_bits(len(channels)),

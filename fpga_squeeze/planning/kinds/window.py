@@ -65,10 +65,10 @@ class WindowPlan:
 
     @property
     def division(self) -> int:
-        """Cycles of a division; none where a shift does it."""
+        """Cycles of a division, and of the step from its last bit to the result; none where a shift does it."""
         match self.layer:
             case QAvgPool() if self.layer.count & (self.layer.count - 1):
-                return self.quotient_bits // self.divide_bits
+                return self.quotient_bits // self.divide_bits + 1
             case QAvgPool() | QMaxPool():
                 return 0
 

@@ -149,6 +149,8 @@ module fsq_engine #(
   logic [COUNT_W-1:0] room, reserve;
   logic [CURSORS*PLACE_W-1:0] places;
   logic [CURSORS*SLOT_W-1:0] released;
+  logic unused_released;  // the last one that reads a buffer gives its slots back
+  assign unused_released = &{1'b0, released};
   logic [BUFFERS*PIXELS-1:0] source_pixels;
   logic [PIXELS-1:0] pixels;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;

@@ -1,10 +1,12 @@
 // Joins maps by channels: of each row group all words of the first map, then those of the second, and so on.
 //
-// A word is taken and pushed in the cycle in which it is offered and the FIFO has room.
+// A word is taken and pushed in the cycle in which it is offered and the FIFO has room. A row group starts when the map
+// DIRECT, which no store holds back, offers its first word, even where another map comes first.
 module fsq_concat #(
     parameter                COUNT    = 2,               // maps
     parameter                WORD_W   = 64,              // bits of a row word
     parameter [COUNT*32-1:0] CHANNELS = {COUNT{32'd1}},  // channels of each map, 32 bits, map 0 in the lowest
+    parameter                DIRECT   = 0,               // the map that starts a row group
     parameter                HEIGHT   = 8,               // rows of a frame
     parameter                ROWS     = 1,               // rows of a group
     parameter                INDEX_W  = 1,               // bits of the number of a map
@@ -32,7 +34,7 @@ module fsq_concat #(
   logic [COUNT-1:0] turn;
   logic [COUNT_W-1:0] free;
   logic [WORD_W-1:0] word;
-  logic last_group, last_map, last_word, push;
+  logic last_group, last_map, last_word, first, push;
 
   generate
     for (g = 0; g < COUNT; g = g + 1) begin : gen_turn
@@ -50,7 +52,8 @@ module fsq_concat #(
   assign last_group = group_q == GW'(GROUPS - 1);
   assign last_map   = turn[COUNT-1];
   assign last_word  = word_q == word_last;
-  assign in_ready_o = (free != '0) ? turn : '0;
+  assign in_ready_o = (free != '0 && (!first || in_valid_i[DIRECT])) ? turn : '0;
+  assign first      = turn[0] && word_q == '0;
   assign push       = |(in_valid_i & in_ready_o);
   always_ff @(posedge clk) begin
     if (!rst_n) begin

@@ -134,8 +134,8 @@ module fsq_window_pool #(
   generate
     if (ABOVE == 0) begin : gen_none
       assign kept = '0;
-      logic unused_channel;
-      assign unused_channel = &{1'b0, channel, combined};
+      logic unused_kept;
+      assign unused_kept = &{1'b0, channel, combined, kept, mask};
     end else begin : gen_kept
       logic [ABOVE*LINE-1:0] stored;
       if (ABOVE == 1) begin : gen_one
@@ -164,7 +164,7 @@ module fsq_window_pool #(
   generate
     for (x = 0; x < OUT_WIDTH; x = x + 1) begin : gen_out
       if (AVERAGE != 0) begin : gen_average
-        logic [(MASK_W+1)*SUM_W-1:0] running;
+        logic [(ABOVE+1)*SUM_W-1:0] running;
         logic [SUM_W-1:0] now;
         fsq_extend #(
             .IN_BITS  (VALUE_BITS),
@@ -175,7 +175,7 @@ module fsq_window_pool #(
             .y_o(now)
         );
         assign running[0+:SUM_W] = extra ? '0 : now;
-        for (n = 0; n < MASK_W; n = n + 1) begin : gen_row
+        for (n = 0; n < ABOVE; n = n + 1) begin : gen_row
           logic [SUM_W-1:0] over;
           fsq_extend #(
               .IN_BITS  (VALUE_BITS),
@@ -200,7 +200,7 @@ module fsq_window_pool #(
           ) u_divider (
               .clk,
               .load_i  (combine_q),
-              .sum_i   (running[MASK_W*SUM_W+:SUM_W]),
+              .sum_i   (running[ABOVE*SUM_W+:SUM_W]),
               .divide_i(dividing),
               .y_o     (word[x*OUT_BITS+:OUT_BITS])
           );
@@ -213,20 +213,20 @@ module fsq_window_pool #(
               .LOW     (LOW),
               .HIGH    (HIGH)
           ) u_round (
-              .x_i(running[MASK_W*SUM_W+:SUM_W]),
+              .x_i(running[ABOVE*SUM_W+:SUM_W]),
               .y_o(word[x*OUT_BITS+:OUT_BITS])
           );
         end
       end else begin : gen_max
-        logic [(MASK_W+1)*BITS-1:0] running;
+        logic [(ABOVE+1)*BITS-1:0] running;
         assign running[0+:BITS] = extra ? '0 : line_q[x*BITS+:BITS];
-        for (n = 0; n < MASK_W; n = n + 1) begin : gen_row
+        for (n = 0; n < ABOVE; n = n + 1) begin : gen_row
           logic [BITS-1:0] over, below;
           assign over  = kept[n*LINE+x*BITS+:BITS];
           assign below = running[n*BITS+:BITS];
           assign running[(n+1)*BITS+:BITS] = (mask[n] && over > below) ? over : below;
         end
-        assign word[x*BITS+:BITS] = running[MASK_W*BITS+:BITS] ^ FLIP;
+        assign word[x*BITS+:BITS] = running[ABOVE*BITS+:BITS] ^ FLIP;
       end
     end
   endgenerate
