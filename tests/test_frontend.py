@@ -11,21 +11,25 @@ import pytest
 from model_equality import differences
 from onnx import TensorProto, helper, numpy_helper
 from onnx_builder import Net, ort_logits
+from random_graphs import random_graph, random_graph_qmodel
 from random_models import random_images, random_qmodel
 from seeds import seeds
 
 from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
+from fpga_squeeze.export.float_onnx import write_float
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import (
+    Add,
+    AvgPool,
+    Concat,
     Conv,
-    Fire,
     FloatModel,
-    GlobalAvgPool,
     MaxPool,
+    QAdd,
+    QAvgPool,
     QConv,
-    QGlobalAvgPool,
     QMaxPool,
     QModel,
     Shape,
@@ -47,22 +51,30 @@ def agrees(path: Path) -> FloatModel:
     return model
 
 
+def kernels(model: FloatModel | QModel) -> list[str]:
+    """Names of the layers, of a Fire module the Concat's alone."""
+    return [x.name for x in model.layers if not x.name.endswith(("_squeeze1x1", "_expand1x1", "_expand3x3"))]
+
+
 def test_reads_a_squeezenet(tmp_path: Path) -> None:
     net = Net()
     model = agrees(net.save(tmp_path / "net.onnx", net.squeezenet()))
     kinds = [type(layer) for layer in model.layers]
-    assert kinds == [Conv, MaxPool, Fire, MaxPool, Fire, Conv, GlobalAvgPool]
-    assert [x.name for x in model.layers] == ["conv1", "pool1", "fire2", "pool2", "fire3", "conv10", "pool10"]
-    fire = model.layers[2]
-    assert isinstance(fire, Fire)
-    assert [c.name for c in fire.convs] == ["fire2_squeeze1x1", "fire2_expand1x1", "fire2_expand3x3"]
+    fire = [Conv, Conv, Conv, Concat]
+    assert kinds == [Conv, MaxPool, *fire, MaxPool, *fire, Conv, AvgPool]
+    assert kernels(model) == ["conv1", "pool1", "fire2", "pool2", "fire3", "conv10", "pool10"]
+    names = ["fire2_squeeze1x1", "fire2_expand1x1", "fire2_expand3x3", "fire2"]
+    assert [layer.name for layer in model.layers[2:6]] == names
+    assert [layer.inputs for layer in model.layers[2:6]] == [
+        ("pool1",), (names[0],), (names[0],), (names[1], names[2])
+    ]  # fmt: skip
     assert model.input_shape == Shape(3, 17, 15) and model.name == "net"
 
 
 def test_names_fall_back_to_network_order(tmp_path: Path) -> None:
     net = Net()
     model = agrees(net.save(tmp_path / "n.onnx", net.squeezenet(named=False)))
-    assert [x.name for x in model.layers] == ["conv1", "pool1", "fire2", "pool2", "fire3", "conv4", "pool4"]
+    assert kernels(model) == ["conv1", "pool1", "fire2", "pool2", "fire3", "conv4", "pool4"]
 
 
 def test_names_become_identifiers(tmp_path: Path) -> None:
@@ -78,17 +90,17 @@ def test_names_become_identifiers(tmp_path: Path) -> None:
         node.name = names.get(node.name, node.name.replace("fire2/", "/features/features.3/"))
     onnx.save(proto, tmp_path / "2nd model.onnx")
     model = agrees(tmp_path / "2nd model.onnx")
-    assert [x.name for x in model.layers] == [
+    assert kernels(model) == [
         "features_0", "logits_layer", "features_3", "pool2", "fire3", "Pool_10", "pool_10_2"
     ]  # fmt: skip
     assert model.name == "model_2nd_model"
 
 
-def test_concat_of_3x3_before_1x1_is_undone_in_the_next_weights(tmp_path: Path) -> None:
+def test_concat_of_3x3_before_1x1_keeps_its_order(tmp_path: Path) -> None:
     net = Net(seed=3)
     model = agrees(net.save(tmp_path / "swap.onnx", net.squeezenet(swap=True)))
-    fire = model.layers[2]
-    assert isinstance(fire, Fire) and fire.expand1x1.kernel == 1 and fire.expand3x3.kernel == 3
+    fire = next(layer for layer in model.layers if layer.name == "fire2")
+    assert isinstance(fire, Concat) and fire.inputs == ("fire2_expand3x3", "fire2_expand1x1")
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 23), (31, 14), (24, 17)])
@@ -109,11 +121,11 @@ def test_kernel_of_5x5(tmp_path: Path, stride: int, more: dict[str, Any]) -> Non
     x = net.relu(net.conv("image", 4, 3, 5, strides=[stride] * 2, **more))
     x = net.relu(net.conv(x, 6, 4, 5, pads=[2, 2, 2, 2]))
     model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
-    assert [conv.kernel for conv in model.convs] == [5, 5]
+    assert [conv.kernel for conv in model.convs] == [(5, 5), (5, 5)]
 
 
 @pytest.mark.parametrize("ceil", [0, 1])
-@pytest.mark.parametrize("kernel,stride", [(3, 2), (2, 2), (3, 3), (2, 1)])
+@pytest.mark.parametrize("kernel,stride", [(3, 2), (2, 2), (3, 3), (2, 1), (3, 1)])
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]])
 def test_max_pools(tmp_path: Path, ceil: int, kernel: int, stride: int, pads: list[int]) -> None:
     net = Net(seed=6, size=(14, 11))
@@ -182,6 +194,110 @@ def test_pad_nodes_fold(tmp_path: Path) -> None:
     assert isinstance(pool, MaxPool) and pool.pads == (1, 1, 0, 0)
 
 
+# ------------------------------------------------------------------------------------------------- any graph
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [(3, 1), (1, 3), (2, 4), (11, 1), (11, 11)])
+def test_kernels_of_any_shape(tmp_path: Path, kernel: tuple[int, int], stride: int) -> None:
+    net = Net(seed=13, size=(21, 18))
+    weight = net.rng.normal(0, 0.1, (4, 3, *kernel))
+    pads = [kernel[0] // 2, kernel[1] // 2, (kernel[0] - 1) // 2, 0]
+    x = net.relu(net.conv("image", 4, 3, 3, weight=weight, pads=pads, strides=[stride] * 2))
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
+    assert model.convs[0].kernel == kernel and model.convs[0].pads == tuple(pads)
+
+
+def test_sums_and_forks(tmp_path: Path) -> None:
+    """A residual block, ReLU behind its sum; Sum spelt both ways; a sum with itself."""
+    net = Net(seed=14, size=(9, 8))
+    x = net.relu(net.conv("image", 4, 3, 3, "stem", pads=[1, 1, 1, 1]))
+    y = net.relu(net.conv(x, 4, 4, 3, "inner", pads=[1, 1, 1, 1]))
+    y = net.relu(net.node("Add", [net.conv(y, 4, 4, 1, "outer"), x], "block"))
+    z = net.node("Sum", [y, net.node("Sum", [y])])
+    z = net.node("Add", [net.node("Identity", [z]), net.node("Dropout", [x])], "last")
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [z])))
+    sums = [layer for layer in model.layers if isinstance(layer, Add)]
+    assert [layer.name for layer in sums] == ["block", "add3", "last"]
+    assert [layer.inputs for layer in sums] == [("outer", "stem"), ("block", "block"), ("add3", "stem")]
+    assert [layer.relu for layer in sums] == [True, False, False]
+
+
+def test_nested_concats_of_any_branches(tmp_path: Path) -> None:
+    net = Net(seed=15, size=(9, 8))
+    x = net.relu(net.conv("image", 4, 3, 3, "stem", pads=[1, 1, 1, 1]))
+    pool = net.node("MaxPool", [x], "mod/pool", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    branches = [
+        net.relu(net.conv(x, 3, 4, 1, "mod/1x1")),
+        net.relu(net.conv(net.relu(net.conv(x, 2, 4, 1, "mod/reduce")), 5, 2, 5, "mod/5x5", pads=[2] * 4)),
+        pool,
+    ]
+    inner = net.node("Concat", branches, "mod/concat", axis=1)
+    outer = net.relu(net.node("Concat", [net.conv(x, 2, 4, 1, "side"), inner], "outer", axis=-3))
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [outer], "end")))
+    layers = {layer.name: layer for layer in model.layers}
+    assert layers["mod"].inputs == ("mod_1x1", "mod_5x5", "mod_pool")
+    assert layers["outer"].inputs == ("side", "mod")
+    side = layers["side"]
+    assert isinstance(side, Conv) and side.relu  # the ReLU behind both concatenations
+
+
+def test_nodes_in_any_order(tmp_path: Path) -> None:
+    net = Net(seed=16)
+    proto = net.model(net.squeezenet())
+    nodes = list(proto.graph.node)
+    del proto.graph.node[:]
+    proto.graph.node.extend(reversed(nodes))
+    onnx.save(proto, tmp_path / "n.onnx")
+    model = read_model(tmp_path / "n.onnx")
+    assert isinstance(model, FloatModel) and kernels(model)[-1] == "pool10"
+
+
+def test_what_leads_nowhere_is_left_out(tmp_path: Path) -> None:
+    net = Net(seed=17)
+    x = net.squeezenet()
+    net.node("Sigmoid", ["image"], "dead")
+    assert len(agrees(net.save(tmp_path / "n.onnx", x)).layers) == 13
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"kernel_shape": [2, 2], "strides": [2, 2]},
+        {"kernel_shape": [3, 2], "strides": [1, 1]},
+        {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1},
+        {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "VALID"},
+        {"kernel_shape": [4, 4], "strides": [2, 2], "ceil_mode": 1},
+    ],
+)
+def test_windowed_averages(tmp_path: Path, attrs: dict[str, Any]) -> None:
+    net = Net(seed=18, size=(12, 10))
+    x = net.node("AveragePool", [net.relu(net.conv("image", 4, 3, 1))], "down", **attrs)
+    x = net.conv(x, 5, 4, 1)
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
+    pool = model.layers[1]
+    assert isinstance(pool, AvgPool) and pool.name == "down" and list(pool.kernel) == attrs["kernel_shape"]
+
+
+def test_convolutions_behind_the_average(tmp_path: Path) -> None:
+    net = Net(seed=19, size=(6, 5))
+    x = net.node("GlobalAveragePool", [net.relu(net.conv("image", 4, 3, 3))])
+    x = net.conv(net.relu(net.conv(x, 6, 4, 1, "hidden")), 3, 6, 1, "classes")
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("Flatten", [x])))
+    assert [layer.name for layer in model.layers][-2:] == ["hidden", "classes"]
+
+
+@pytest.mark.fuzz
+def test_random_graphs_come_back(tmp_path: Path) -> None:
+    for seed in seeds(15):
+        print(f"seed {seed}")
+        model = random_graph(np.random.default_rng(seed), averages_first=True)
+        write_float(model, tmp_path / "n.onnx")
+        back = agrees(tmp_path / "n.onnx")
+        kinds = [(type(layer), len(layer.inputs)) for layer in model.layers]
+        assert [(type(layer), len(layer.inputs)) for layer in back.layers] == kinds
+
+
 def test_weights_from_nodes_and_inputs(tmp_path: Path) -> None:
     net = Net(seed=9)
     weight = numpy_helper.from_array(net.weights(4, 3, 3).astype(np.float32))
@@ -202,13 +318,13 @@ def test_weights_from_nodes_and_inputs(tmp_path: Path) -> None:
 def test_one_pixel_map_needs_no_average(tmp_path: Path) -> None:
     net = Net(size=(3, 3))
     model = agrees(net.save(tmp_path / "n.onnx", net.node("Flatten", [net.conv("image", 4, 3, 3)])))
-    assert isinstance(model.layers[-1], GlobalAvgPool)
+    assert [type(layer) for layer in model.layers] == [Conv]
 
 
 def test_embedded_model(tmp_path: Path) -> None:
     model = read_model(embedded_model_path())
     assert isinstance(model, FloatModel)
-    assert sum(isinstance(layer, Fire) for layer in model.layers) >= 4
+    assert sum(isinstance(layer, Concat) for layer in model.layers) >= 4
     images, _ = embedded_images()
     want = ort_logits(embedded_model_path(), images.transpose(0, 3, 1, 2))
     np.testing.assert_allclose(float_logits(model, images), want, rtol=1e-4, atol=1e-4)
@@ -220,8 +336,8 @@ def test_model_zoo_graph() -> None:
         pytest.skip("this onnx ships no light_squeezenet.onnx")
     model = read_model(light)
     assert isinstance(model, FloatModel)
-    assert sum(isinstance(layer, Fire) for layer in model.layers) == 8
-    assert model.shapes()[-1] == Shape(1000, 1, 1)
+    assert sum(isinstance(layer, Concat) for layer in model.layers) == 8
+    assert model.output_shape == Shape(1000, 1, 1)
 
 
 def test_imagenet_model() -> None:
@@ -230,8 +346,8 @@ def test_imagenet_model() -> None:
         pytest.skip("the ImageNet model is not at ../shared/models")
     model = read_model(path)
     assert isinstance(model, FloatModel)
-    assert [str(s) for s in model.shapes()][-2:] == ["1000x15x15", "1000x1x1"]
-    assert sum(c.weight.size for x in model.layers if isinstance(x, Fire) for c in x.convs) == 718336
+    assert [str(s) for s in model.shapes().values()][-2:] == ["1000x15x15", "1000x1x1"]
+    assert sum(c.weight.size for c in model.convs if c.name.startswith("fire")) == 718336
 
 
 # ------------------------------------------------------------------------------------------------- QDQ files
@@ -246,6 +362,15 @@ def test_own_export_comes_back(tmp_path: Path) -> None:
         back = read_model(tmp_path / "q.onnx")
         assert isinstance(back, QModel)
         assert not differences(model, back)
+
+
+@pytest.mark.fuzz
+def test_own_export_of_graphs_comes_back(tmp_path: Path) -> None:
+    for seed in seeds(12):
+        print(f"seed {seed}")
+        model = random_graph_qmodel(np.random.default_rng(seed), averages_first=True, signed_probability=0.4)
+        write_qdq(model, tmp_path / "q.onnx")
+        assert not differences(model, read_model(tmp_path / "q.onnx"))
 
 
 def test_differences_are_seen() -> None:
@@ -300,7 +425,7 @@ def test_foreign_qdq_is_exact(tmp_path: Path) -> None:
     path = foreign(tmp_path / "f.onnx")
     model = read_model(path)
     assert isinstance(model, QModel)
-    assert [x.name for x in model.layers] == ["stem", "pool1", "m", "last", "pool3"]
+    assert kernels(model) == ["stem", "pool1", "m", "last", "pool3"]
     images = random_images(np.random.default_rng(0), model, 4)
     logits = np.ldexp(golden.run(model, images)["logits"].astype(float), -model.output.frac)
     import onnxruntime as ort
@@ -313,6 +438,45 @@ def test_foreign_qdq_is_exact(tmp_path: Path) -> None:
     assert len(np.unique(want)) > 4
 
 
+def run_foreign(path: Path, images: np.ndarray) -> np.ndarray:
+    """The file's float output by onnxruntime, without its own optimisations."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    x = images.transpose(0, 3, 1, 2).astype(np.float32)
+    return np.concatenate([session.run(None, {"image": one[None]})[0].reshape(1, -1) for one in x])
+
+
+def test_foreign_qdq_with_a_sum_and_a_join(tmp_path: Path) -> None:
+    """Operands of different scales; a ReLU in front of a signed type that a signed tensor shares."""
+    net = QNet(seed=3, size=(7, 6))
+    x = net.pair("image", 0, U8)
+    a, _ = net.qconv(x, 4, 3, 1, "a")
+    a = net.pair(net.relu(a), -3, U8)
+    b, _ = net.qconv(x, 4, 3, 3, "b", pads=[1, 1, 1, 1])
+    b = net.pair(b, -4, I8)
+    total = net.pair(net.relu(net.node("Add", [a, b], "total")), -5, I8)
+    other, _ = net.qconv(total, 3, 4, 1, "other", -5)
+    other = net.pair(other, -5, I8)
+    both = net.pair(net.node("Concat", [total, other], "both", axis=1), -5, I8)
+    y, _ = net.qconv(both, 3, 7, 1, "last", -5)
+    y = net.pair(net.relu(y), -1, U8)
+    y = net.pair(net.node("GlobalAveragePool", [y]), 1, U8)
+    path = net.save(tmp_path / "f.onnx", y)
+    model = read_model(path)
+    assert isinstance(model, QModel)
+    types, layers = model.types, {layer.name: layer for layer in model.layers}
+    assert types["total"] == TensorType(Shape(4, 7, 6), 8, True, -5)  # not narrowed: "other" may be negative
+    add = layers["total"]
+    assert isinstance(add, QAdd) and add.relu and [t.frac for t in add.operands] == [-3, -4]
+    images = random_images(np.random.default_rng(1), model, 4)
+    logits = np.ldexp(golden.run(model, images)["logits"].astype(float), -model.output.frac)
+    want = run_foreign(path, images)
+    assert np.array_equal(logits, want) and len(np.unique(want)) > 4
+
+
 def test_signed_type_after_relu_is_one_bit_narrower(tmp_path: Path) -> None:
     net = QNet(size=(4, 4))
     y, ints = net.qconv("image", 4, 3, 1, "c")
@@ -320,7 +484,7 @@ def test_signed_type_after_relu_is_one_bit_narrower(tmp_path: Path) -> None:
     model = read_model(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [y])))
     assert isinstance(model, QModel)
     conv, pool = model.layers
-    assert isinstance(conv, QConv) and isinstance(pool, QGlobalAvgPool)
+    assert isinstance(conv, QConv) and isinstance(pool, QAvgPool)
     assert conv.output == TensorType(Shape(4, 4, 4), 7, False, -6) and conv.relu
     assert np.array_equal(conv.weight, ints) and conv.weight_frac.tolist() == [9] * 4
     assert model.notes == (

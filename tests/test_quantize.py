@@ -18,16 +18,21 @@ from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import int_range
 from fpga_squeeze.network.graph import (
+    IMAGE,
+    AvgPool,
+    Concat,
     Conv,
-    Fire,
     FloatModel,
-    GlobalAvgPool,
+    Layer,
+    MaxPool,
     Preprocess,
+    QConcat,
     QConv,
-    QFire,
+    QMaxPool,
     QModel,
     Shape,
 )
+from fpga_squeeze.quantization.average_first import average_first
 from fpga_squeeze.quantization.equalise import equalise
 from fpga_squeeze.quantization.quantize import PRESETS, float_logits, fold_preprocess, quantize
 from fpga_squeeze.verify.oracle import ort_integers
@@ -90,13 +95,12 @@ def test_deterministic_and_steps() -> None:
 def test_types_follow_the_contract() -> None:
     q = quantize(digits_float(), embedded_calibration()[:8])
     assert (q.input.bits, q.input.signed, q.input.frac) == (8, False, 0)
-    at = q.input
+    types = q.types
     for layer in q.layers:
-        assert (layer.input.bits, layer.input.signed, layer.input.frac) == (at.bits, at.signed, at.frac)
-        at = layer.output
-        if isinstance(layer, QFire):
-            types = {(c.output.bits, c.output.signed, c.output.frac) for c in layer.convs[1:]}
-            assert types == {(layer.output.bits, layer.output.signed, layer.output.frac)}
+        if isinstance(layer, QConcat):
+            assert layer.operands == tuple(types[name] for name in layer.inputs)
+        elif isinstance(layer, QConv | QMaxPool):
+            assert layer.input == types[layer.inputs[0]]
     for conv in q.convs:
         assert conv.relu == (not conv.output.signed)
         assert conv.output.bits == (16 if conv is q.convs[-1] else 8)
@@ -115,7 +119,7 @@ def test_presets(tmp_path: Path, name: str) -> None:
     images = photos(24, model.input_shape)
     q = quantize(model, images[:16], PRESETS[name])
     assert error(model, q, images[:16], PRESETS[name]) < 0.1
-    out, want = golden.run(q, images[16:], inner=True), ort_integers(q, images[16:])
+    out, want = golden.run(q, images[16:]), ort_integers(q, images[16:])
     assert all(np.array_equal(out[key], want[key]) for key in want)
     write_qdq(q, tmp_path / "q.onnx")
     assert not differences(q, read_model(tmp_path / "q.onnx"))
@@ -128,20 +132,25 @@ def test_presets(tmp_path: Path, name: str) -> None:
         assert "conv1: pads with pixels [124, 116, 104], the mean (123.675, 116.28, 103.53)" in q.notes[0]
 
 
+def average(at: str, height: int, width: int) -> AvgPool:
+    """The average over a map of that size."""
+    return AvgPool("pool", (at,), (height, width), 1, (0, 0, 0, 0))
+
+
 def test_folding_is_exact_without_padding() -> None:
     rng = np.random.default_rng(3)
-    conv = Conv("conv1", rng.normal(size=(4, 3, 3, 3)), rng.normal(size=4), 2, (0, 0, 0, 0), True)
-    model = FloatModel("m", Shape(3, 9, 8), (conv, GlobalAvgPool("pool")))
+    conv = Conv("conv1", (IMAGE,), rng.normal(size=(4, 3, 3, 3)), rng.normal(size=4), 2, (0, 0, 0, 0), True)
+    model = FloatModel("m", Shape(3, 9, 8), (conv, average("conv1", 4, 3)))
     images = photos(4, model.input_shape)
     for preprocess in (
         PRESETS["caffe"],
         PRESETS["torchvision"],
         Preprocess((3.0, 4.0, 5.5), (2.0, 3.0, 4.0), True),
     ):
-        folded, pad_value, notes = fold_preprocess(model, preprocess)
+        folded, notes = fold_preprocess(model, preprocess)
         want = float_logits(model, images, preprocess)
         np.testing.assert_allclose(float_logits(folded, images), want, rtol=1e-4, atol=1e-3)
-        assert not pad_value.any() and not notes
+        assert not folded.convs[0].pad_value.any() and not notes
 
 
 def test_bgr_order_matters(tmp_path: Path) -> None:
@@ -190,28 +199,25 @@ def test_activation_point_has_the_least_squared_error() -> None:
 def test_odd_channels(tmp_path: Path) -> None:
     """All-zero channels, tiny weights beside large ones, large biases: defined, exact and close to float."""
     model = small(tmp_path, seed=13)
-    layers = list(model.layers)
-    conv, fire = layers[0], layers[2]
-    assert isinstance(conv, Conv) and isinstance(fire, Fire)
+    convs = {c.name: c for c in model.convs}
+    conv, dead = convs["conv1"], convs["fire2_expand1x1"]
     weight, bias = conv.weight.copy(), conv.bias.copy()
     weight[0], bias[0] = 0, 37.0
     weight[1], bias[1] = 0, -5.0
     weight[2], bias[2] = weight[2] * 1e-9, 12.5
     weight[3], bias[3] = weight[3] * 1e-3, 1e-3
-    layers[0] = replace(conv, weight=weight, bias=bias)
-    dead = replace(fire.expand1x1, weight=fire.expand1x1.weight * 0)
-    layers[2] = replace(fire, expand1x1=dead)
-    model = replace(model, layers=tuple(layers))
+    dead = replace(dead, weight=dead.weight * 0)
+    model = model.with_convs({"conv1": replace(conv, weight=weight, bias=bias), dead.name: dead})
     images = photos(12, model.input_shape)
     q = quantize(model, images)
     assert not inexact(q)
     assert error(model, q, images, PRESETS["none"]) < 0.1
-    out, want = golden.run(q, images, inner=True), ort_integers(q, images)
+    out, want = golden.run(q, images), ort_integers(q, images)
     assert all(np.array_equal(out[key], want[key]) for key in want)
     for layer in q.convs:
         assert layer.shift.max() - layer.shift.min() <= 12 and layer.shift.min() >= -2
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
-    scaled = equalise(model, maps, np.zeros(3, dtype=np.int64), 8, 0.5).layers[0]
+    scaled = equalise(model, maps, 8, 0.5).layers[0]
     assert isinstance(scaled, Conv)
     step = 2.0 ** -q.layers[0].output.frac
     for channel, value in ((0, 37.0), (1, 0.0), (2, 12.5)):
@@ -220,19 +226,101 @@ def test_odd_channels(tmp_path: Path) -> None:
 
 
 def test_everything_zero() -> None:
-    conv = Conv("conv1", np.zeros((3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), True)
-    model = FloatModel("zero", Shape(1, 6, 6), (conv, GlobalAvgPool("pool")))
+    conv = Conv("conv1", (IMAGE,), np.zeros((3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), True)
+    model = FloatModel("zero", Shape(1, 6, 6), (conv, average("conv1", 6, 6)))
     q = quantize(model, np.zeros((2, 6, 6, 1), dtype=np.uint8))
     assert not golden.run(q, np.full((1, 6, 6, 1), 255, dtype=np.uint8))["logits"].any()
 
 
 def test_long_average_narrows_the_last_convolution() -> None:
     rng = np.random.default_rng(0)
-    conv = Conv("conv1", rng.normal(size=(3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), False)
-    model = FloatModel("large", Shape(1, 40, 40), (conv, GlobalAvgPool("pool")))
+    conv = Conv("conv1", (IMAGE,), rng.normal(size=(3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), False)
+    model = FloatModel("large", Shape(1, 40, 40), (conv, average("conv1", 40, 40)))
     q = quantize(model, photos(3, model.input_shape))
     assert 10 <= q.output.bits < 16 and not inexact(q)
     assert q.output == replace(q.convs[-1].output, shape=Shape(3, 1, 1))
+
+
+# -------------------------------------------------------------------------------- the average in front
+
+
+def halves(size: int, relu: bool = False, kernel: int = 1) -> FloatModel:
+    """A convolution, two more that are concatenated, and the average."""
+    rng = np.random.default_rng(4)
+
+    def conv(name: str, at: str, outputs: int, inputs: int, k: int, active: bool) -> Conv:
+        weight = rng.normal(size=(outputs, inputs, k, k)) / 64
+        return Conv(name, (at,), weight, rng.normal(size=outputs), 1, (k // 2,) * 4, active)
+
+    layers = (
+        conv("conv1", IMAGE, 6, 3, 3, True),
+        conv("a", "conv1", 3, 6, 1, False),
+        conv("b", "conv1", 2, 6, kernel, relu),
+        Concat("c", ("a", "b")),
+        average("c", size, size),
+    )
+    return FloatModel("halves", Shape(3, size, size), layers)
+
+
+def test_average_moves_in_front_of_convolutions_without_relu() -> None:
+    model = halves(8)
+    moved, notes = average_first(model)
+    assert [layer.name for layer in moved.layers] == ["conv1", "pool", "a", "b", "c"]
+    assert [layer.inputs for layer in moved.layers[1:4]] == [("conv1",), ("pool",), ("pool",)]
+    assert "pool: the average stands in front of a, b" in notes[0]
+    images = photos(4, model.input_shape)
+    want = float_logits(model, images)
+    np.testing.assert_allclose(float_logits(moved, images), want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
+    q = quantize(model, images)
+    assert q.notes == notes and [layer.name for layer in q.layers] == [layer.name for layer in moved.layers]
+    # 64 pixels of 8 bits: 6 more bits hold the average exactly
+    before, after = q.types["conv1"], q.types["pool"]
+    assert (after.bits, after.frac, after.signed) == (14, before.frac + 6, False)
+    sums = golden.run(q, images)
+    assert np.array_equal(sums["pool"][:, :, 0, 0], sums["conv1"].sum(axis=(2, 3)))
+    assert error(model, q, images, PRESETS["none"]) < 0.03
+    assert q.output.bits == 16
+
+
+@pytest.mark.parametrize("size,bits", [(7, 16), (32, 16), (16, 16), (4, 12)])
+def test_an_average_of_many_pixels_is_rounded_to_16_bits(tmp_path: Path, size: int, bits: int) -> None:
+    model = halves(size)
+    images = photos(3, model.input_shape)
+    q = quantize(model, images)
+    assert q.types["pool"].bits == bits
+    exact = size in (4, 16)
+    assert len(q.notes) == 2 - exact
+    assert exact or f"pool: the average of {size * size} pixels is rounded to 16 bits" in q.notes[1]
+    assert error(model, q, images, PRESETS["none"]) < 0.03
+    write_qdq(q, tmp_path / "q.onnx")
+    assert not differences(q, read_model(tmp_path / "q.onnx"))
+
+
+def test_average_stays_behind_anything_else() -> None:
+    for model in (halves(8, relu=True), halves(8, kernel=3)):
+        assert average_first(model) == (model, ())
+    model = halves(8)
+    layers: list[Layer] = list(model.layers)
+    layers[-1] = AvgPool("pool", ("c",), (8, 8), 1, (1, 1, 1, 1))
+    padded = replace(model, layers=tuple(layers))
+    assert average_first(padded) == (padded, ())
+    pooled = replace(model, layers=(*model.layers[:-1], MaxPool("pool", ("c",), (8, 8), 1, (0,) * 4, False)))
+    assert average_first(pooled) == (pooled, ())
+
+
+def test_preprocessing_wants_convolutions_at_the_image() -> None:
+    conv = Conv("conv1", ("pool0",), np.ones((2, 3, 1, 1)), np.zeros(2), 1, (0, 0, 0, 0), True)
+    pool = MaxPool("pool0", (IMAGE,), (2, 2), 2, (0, 0, 0, 0), False)
+    model = FloatModel("m", Shape(3, 8, 8), (pool, conv, average("conv1", 4, 4)))
+    images = photos(2, model.input_shape)
+    q = quantize(model, images)
+    assert q.types["pool0"] == replace(q.input, shape=Shape(3, 4, 4))
+    with pytest.raises(FpgaSqueezeError, match="pool0: preprocessing can only be folded"):
+        quantize(model, images, PRESETS["caffe"])
+    first = replace(conv, inputs=(IMAGE,), relu=False)
+    layers = (first, Concat("both", (IMAGE, "conv1")), average("both", 8, 8))
+    with pytest.raises(FpgaSqueezeError, match="conv1: may be negative and is joined with raw pixels"):
+        quantize(replace(model, layers=layers), images)
 
 
 @pytest.mark.parametrize(

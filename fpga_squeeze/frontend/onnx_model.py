@@ -59,7 +59,7 @@ SAME_SHAPE = ("BatchNormalization", "LeakyRelu", "Sigmoid", "HardSwish", "HardSi
 UNLIMITED = 3e38
 """Clip bounds beyond this are the exporter's way to say none."""
 MOST_REASONS = 8
-"""Reasons told at once; the others are counted."""
+"""Reasons told at once, and nodes for each; the others are counted."""
 
 
 def read_onnx(path: str | Path) -> FloatModel | QModel:
@@ -144,6 +144,17 @@ def _ordered(graph: OnnxGraph) -> list[Node]:
     return out
 
 
+def _told(reasons: dict[str, list[str]]) -> str:
+    """Each reason behind the nodes that it is about, of many the first."""
+    out = []
+    for reason, places in reasons.items():
+        shown = ", ".join(places[:MOST_REASONS])
+        more = f" and {len(places) - MOST_REASONS} more" if len(places) > MOST_REASONS else ""
+        out.append(f"{shown}{more}: {reason}" if shown else reason)
+    more = f"; and {len(out) - MOST_REASONS} more reasons" if len(out) > MOST_REASONS else ""
+    return "; ".join(out[:MOST_REASONS]) + more
+
+
 class _Walk:
     """One pass along the graph; ``maps`` are the tensors reached by name (None: behind something refused), ``steps`` the
     layers in order."""
@@ -164,7 +175,7 @@ class _Walk:
 
     def run(self) -> None:
         """Walk to the output; raises FpgaSqueezeError with every reason why the network cannot be represented."""
-        graph, reasons = self.graph, list[str]()
+        graph, reasons = self.graph, dict[str, list[str]]()
         for node in self.order:
             names = _data_inputs(graph, node)
             maps = [self.maps.get(name) for name in names]
@@ -172,7 +183,8 @@ class _Walk:
             try:
                 result = self.node(node, known) if len(known) == len(maps) else self.unknown(node)
             except FpgaSqueezeError as error:
-                reasons.append(str(error).removeprefix(f"{graph.path}: "))
+                place, _, reason = str(error).removeprefix(f"{graph.path}: ").partition("): ")
+                reasons.setdefault(reason or place, []).append(f"{place})" if reason else "")
                 result = known[0] if node.op in SAME_SHAPE and known else None
             for name in node.outputs:
                 self.maps[name] = result
@@ -184,8 +196,7 @@ class _Walk:
             if (shape.height, shape.width) != (1, 1):
                 graph.fail(None, f"ends in a {shape} map; a SqueezeNet ends in a global average pool")
         if reasons:
-            more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-            raise FpgaSqueezeError(f"{graph.path}: {'; '.join(reasons[:MOST_REASONS])}{more}")
+            raise FpgaSqueezeError(f"{graph.path}: {_told(reasons)}")
 
     def unknown(self, node: Node) -> None:
         """A node behind one that was refused: only whether its operator is known can be told."""
