@@ -221,7 +221,8 @@ def graph_images(rng: np.random.Generator, shape: Shape, n: int) -> np.ndarray:
     """``n`` smooth images of any brightness, uint8 [N, H, W, C]."""
     noise = rng.uniform(0, 255, (n, shape.height + 2, shape.width + 2, shape.channels))
     smooth = np.mean([noise[:, i : i + shape.height, i : i + shape.width] for i in range(3)], axis=0)
-    return np.clip(smooth * rng.uniform(0.3, 1.4, (n, 1, 1, 1)), 0, 255).astype(np.uint8)
+    bright = np.clip(smooth * rng.uniform(0.3, 1.4, (n, 1, 1, 1)), 0, 255)
+    return np.asarray(bright, dtype=np.uint8)
 
 
 def quantised_graph(

@@ -250,6 +250,8 @@ def test_layers_are_typed(tmp_path: Path, layers: list[StoredLayer]) -> None:
     model = read(write(tmp_path / "a.net", layers))
     fire = "C C C C"
     kinds = ["".join(c for c in type(layer).__name__ if c.isupper()) for layer in model.layers]
-    assert " ".join(kinds) == " ".join(["C MP", fire, fire, fire, "MP", fire, fire, fire, fire, "MP", fire, "C AP"])
+    assert " ".join(kinds) == " ".join(
+        ["C MP", fire, fire, fire, "MP", fire, fire, fire, fire, "MP", fire, "C AP"]
+    )
     assert isinstance(model.layers[0], Conv) and isinstance(model.layers[5], Concat)
     assert isinstance(model.layers[-1], AvgPool)

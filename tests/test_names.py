@@ -59,7 +59,9 @@ def named_model(case: Case, path: Path) -> QModel:
     onnx.save(proto, path)
     model = read_model(path)
     assert isinstance(model, FloatModel)
-    assert tuple(layer.name for layer in model.layers) == (case.given or case.names)
+    inside = ("_squeeze1x1", "_expand1x1", "_expand3x3")
+    kernels = tuple(layer.name for layer in model.layers if not layer.name.endswith(inside))
+    assert kernels == (case.given or case.names)
     shape = model.input_shape
     images = np.random.default_rng(2).integers(
         0, 256, (4, shape.height, shape.width, shape.channels), np.uint8

@@ -115,7 +115,7 @@ def test_equalisation_of_any_graph(seed: int) -> None:
     images = graph_images(rng, model.input_shape, 3)
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
     scaled = equalise(model, maps, 8, 0.5)
-    want, found = ({}, {})
+    want, found = dict[str, np.ndarray](), dict[str, np.ndarray]()
     for values, each in ((want, model), (found, scaled)):
         for layer, y in walk(each.layers, {IMAGE: maps[0]}, layer_float):
             values[layer.name] = y
@@ -138,7 +138,9 @@ def test_channels_that_are_added_have_one_number() -> None:
     rng = np.random.default_rng(0)
 
     def conv(name: str, at: str, outputs: int, inputs: int) -> Conv:
-        return Conv(name, (at,), rng.normal(size=(outputs, inputs, 1, 1)), np.zeros(outputs), 1, (0,) * 4, True)
+        return Conv(
+            name, (at,), rng.normal(size=(outputs, inputs, 1, 1)), np.zeros(outputs), 1, (0,) * 4, True
+        )
 
     layers = (
         conv("a", IMAGE, 2, 3),
@@ -172,6 +174,7 @@ def test_steps_follow_the_peaks() -> None:
     x = np.maximum(rng.normal(size=(5, 16, 16)), 0).astype(np.float32)
     x[1] *= 0.25
     x[2] = 0
+
     def steps_of(x: np.ndarray) -> np.ndarray:
         return channel_steps([Seen.of([x])], 8, 0.5)[0]
 

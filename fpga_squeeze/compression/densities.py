@@ -8,6 +8,7 @@ allowed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import count
@@ -97,7 +98,7 @@ def _scan(
 def _divergences(
     model: FloatModel, image: ImageArray, preprocess: Preprocess, trials: list[Conv]
 ) -> npt.NDArray[np.float64]:
-    """Divergence [1, trials] of the output for ``image`` [1, H, W, C] with each trial in place of the layer so named."""
+    """Divergence [1, trials] of the output for ``image`` [1, H, W, C], each trial in place of the layer so named."""
     statistics = channel_statistics(preprocess, model.input_shape.channels)
     maps = {IMAGE: network_input(image[0], *statistics)}
     wanted = maps[IMAGE]
@@ -105,10 +106,8 @@ def _divergences(
         maps[layer.name] = wanted
     out = []
     for trial in trials:
-        x = wanted
-        for _, x in walk([trial, *downstream(model.layers, trial.name)], maps, layer_float):
-            pass
-        out.append(divergence(wanted, x))
+        changed = walk([trial, *downstream(model.layers, trial.name)], maps, layer_float)
+        out.append(divergence(wanted, deque(changed, maxlen=1)[0][1]))
     return np.array([out])
 
 

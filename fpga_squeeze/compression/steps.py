@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import Concat, Conv, FloatModel
+from ..network.graph import Concat, FloatModel
 from .factorise import Factors, factorise, full_rank, with_factors
 from .prune import prune_model
 from .sharing import Coded, as_shared, share, uniform
@@ -141,7 +141,9 @@ def by_layer(
     if unknown is not None:
         inside = {each for group in groups.values() for each in group}
         known = ", ".join(
-            layer.name for layer in model.layers if layer.name in groups or layer.name in convs.keys() - inside
+            layer.name
+            for layer in model.layers
+            if layer.name in groups or layer.name in convs.keys() - inside
         )
         raise FpgaSqueezeError(
             f"field {field_name} {_text(unknown, given[unknown])}: {model.source or model.name} has no such layer; "

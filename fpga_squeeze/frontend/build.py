@@ -114,7 +114,10 @@ def relus(graph: OnnxGraph, steps: list[LayerStep]) -> set[int]:
             case ConcatStep():
                 if step is not waiting and [id(r) for r in read[id(step)]] != [id(waiting)]:
                     return clipped(step)
-                return all([push(source, step) for source in step.inputs])
+                pushed = [
+                    push(source, step) for source in step.inputs
+                ]  # into every one, whatever the others say
+                return all(pushed)
             case PoolStep() | AverageStep():
                 return all(clipped(source) for source in step.inputs)
             case _:

@@ -30,7 +30,7 @@ def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | N
     ``input_shape`` is (channels, height, width) or a Shape. The module is exported in eval mode and left as it was.
     ``dynamo`` picks torch's exporter; None takes the TorchScript one, which needs no further package, and the
     other where torch has it no more or it fails. Layers are named conv1, pool1, fire2, ... in network order.
-    Raises FpgaSqueezeError where torch or onnxscript is missing, or for a module with layers that cannot be represented.
+    Raises FpgaSqueezeError where torch or onnxscript is missing, or for a module that cannot be represented.
     """
     from .onnx_model import read_onnx
 

@@ -177,7 +177,7 @@ class FloatModel:
     @property
     def readers(self) -> dict[str, list[Layer]]:
         """The layers that read each tensor, in network order."""
-        out: dict[str, list[Layer]] = {IMAGE: []} | {layer.name: [] for layer in self.layers}
+        out: dict[str, list[Layer]] = {name: [] for name in (IMAGE, *(layer.name for layer in self.layers))}
         for layer in self.layers:
             for name in dict.fromkeys(layer.inputs):
                 out[name].append(layer)

@@ -18,7 +18,7 @@ from typing_extensions import assert_never
 from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatArray, FloatModel, MaxPool
 from ..network.reference import FloatMap, layer_float
 from ..network.walk import walk
-from .groups import Group, type_groups
+from .groups import type_groups
 
 SAMPLES = 256
 """Positions per image at which a tensor is looked at."""
@@ -104,8 +104,8 @@ def equalise(
         if not waiting:
             break
     scale = np.ones(1 + max(int(n.max(initial=0)) for n in numbers.values()))
-    for number, steps_of in found.items():
-        scale[number] = steps_of[0] if len(steps_of) == 1 else np.exp(np.mean(np.log(steps_of)))
+    for number, wishes in found.items():
+        scale[number] = wishes[0] if len(wishes) == 1 else np.exp(np.mean(np.log(wishes)))
     scale[0] = 1
     return model.with_convs(
         {
@@ -121,8 +121,8 @@ def _note(found: dict[int, list[float]], numbers: list[Channels], steps: list[Fl
     for places, values in zip(numbers, steps, strict=True):
         for number, step in zip(places.tolist(), values.tolist(), strict=True):
             own.setdefault(number, []).append(step)
-    for number, values in own.items():
-        found.setdefault(number, []).append(max(values))
+    for number, wanted in own.items():
+        found.setdefault(number, []).append(max(wanted))
 
 
 def rescaled(conv: Conv, into: FloatArray, out: FloatArray) -> Conv:

@@ -81,8 +81,8 @@ def wide_average_type(source: TensorType, pool: AvgPool, model: FloatModel) -> t
 
 
 def type_groups(model: FloatModel) -> dict[str, Group]:
-    """The group of every tensor, by the tensor's name; raises FpgaSqueezeError where raw pixels are joined with what may
-    be negative."""
+    """The group of every tensor, by the tensor's name; raises FpgaSqueezeError where raw pixels are joined with what
+    may be negative."""
     root = {name: name for name in (IMAGE, *(layer.name for layer in model.layers))}
 
     def find(name: str) -> str:

@@ -151,15 +151,15 @@ def backward(layer: Layer, inputs: list[FloatMap], y: FloatMap, g: FloatMap) -> 
 
 
 def spread(columns: FloatMap, kernel: Window, stride: int, pads: Pads, shape: Shape) -> FloatMap:
-    """What windows hand back to the map [C, H, W] of ``shape`` they were taken from: ``columns`` [C, Kh, Kw, Ho, Wo]."""
+    """What windows hand back to the map of ``shape`` they were taken from: ``columns`` [C, Kh, Kw, Ho, Wo]."""
     (kh, kw), (height, width) = kernel, columns.shape[3:]
     top, left, bottom, right = pads
     padded = np.zeros((shape.channels, shape.height + top + bottom, shape.width + left + right), np.float32)
     for y in range(kh):
         for x in range(kw):
-            padded[:, y : y + (height - 1) * stride + 1 : stride, x : x + (width - 1) * stride + 1 : stride] += (
-                columns[:, y, x]
-            )
+            padded[
+                :, y : y + (height - 1) * stride + 1 : stride, x : x + (width - 1) * stride + 1 : stride
+            ] += columns[:, y, x]
     return padded[:, top : top + shape.height, left : left + shape.width]
 
 

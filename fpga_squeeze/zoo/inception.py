@@ -11,7 +11,7 @@ from .builder import Builder
 def inception_module(
     b: Builder, name: str, at: str, channels: tuple[int, int, int, int, int, int], largest: int = 5
 ) -> str:
-    """Four branches: 1x1; 1x1 and 3x3; 1x1 and ``largest``; max pool and 1x1. ``channels`` in the order of the paper."""
+    """Four branches: 1x1; 1x1 and 3x3; 1x1 and ``largest``; max pool and 1x1. ``channels`` as the paper orders them."""
     one, reduce3, three, reduce5, five, pool = channels
     k = "5x5" if largest == 5 else "second_3x3"
     branches = [

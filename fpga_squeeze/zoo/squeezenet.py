@@ -1,9 +1,10 @@
 """SqueezeNet (F. Iandola et al., arXiv:1602.07360): v1.0 of the paper, v1.1 and v1.2, and its bypass variants.
 
 v1.0 is table 1 of the paper, v1.1 the authors' later network (github.com/forresti/SqueezeNet); max pools in ceil mode
-and a last convolution without padding, as torchvision has both. v1.2 is v1.1 without ReLU behind the squeezes. Bypasses
-are those of the paper's section 6: a sum of what a Fire module reads and gives, behind both ReLUs and without one of its
-own; simple ones where the two have as many channels, complex ones with a 1x1 convolution also where they have not.
+and a last convolution without padding, as torchvision has both. v1.2 is v1.1 without ReLU behind the squeezes.
+Bypasses are those of the paper's section 6: a sum of what a Fire module reads and gives, behind both ReLUs and without
+one of its own; simple ones where the two have as many channels, complex ones with a 1x1 convolution also where they
+have not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SqueezeNext (A. Gholami et al., arXiv:1803.10615): residual blocks of 1x1, 3x1 and 1x3 convolutions, 23 of them deep.
 
-BatchNorm is folded. The first block of a stage halves the map, but for the first stage, and has a 1x1 convolution on its
-shortcut; ReLU follows every convolution inside a block and the sum, none the shortcut.
+BatchNorm is folded. The first block of a stage halves the map, but for the first stage, and has a 1x1 convolution on
+its shortcut; ReLU follows every convolution inside a block and the sum, none the shortcut.
 """
 
 from __future__ import annotations
