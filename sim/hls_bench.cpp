@@ -1,15 +1,15 @@
 // Self-checking bench of one HLS top: sends golden's words, compares every pixel of every word that comes back.
 //
-// Usage: hls_bench FRAMES INPUT EXPECTED
-//   INPUT, EXPECTED  words of all frames, each in whole bytes, least significant first
+// Usage: hls_bench FRAMES INPUT... EXPECTED...
+//   INPUT, EXPECTED  words of all frames, each in whole bytes, least significant first; a file per port, in their order
 //
-// fsq_bench_top.hpp, written for the top, gives FSQ_BENCH_KERNEL (a name), FSQ_BENCH_TOP (the function), FSQ_BENCH_IN and
-// FSQ_BENCH_OUT (ports, see below), FSQ_BENCH_IN_WORDS (words per frame), and the tensor that comes out, in groups of
-// FSQ_BENCH_ROWS rows, channel after channel: FSQ_BENCH_CHANNELS, _HEIGHT, _WIDTH, _BITS (of a pixel), _SIGNED.
+// fsq_bench_top.hpp, written for the top, gives FSQ_BENCH_KERNEL (a name), FSQ_BENCH_TOP (the function), FSQ_BENCH_PORTS (the
+// names of its ports), FSQ_BENCH_INPUTS(X) with X(name, port, words per frame) and FSQ_BENCH_OUTPUTS(X) with X(name, port,
+// stream, and of the tensor that comes out channels, height, width, rows of a group, bits of a pixel, signed).
 //
 // Prints one line per frame and, where something differs, one for the first pixel that does:
 //   FSQ kernel=NAME frame=N words=W values=V mismatches=M left=L
-//   FSQ first kernel=NAME frame=N channel=C row=Y column=X expected=E got=G
+//   FSQ first kernel=NAME stream=S frame=N channel=C row=Y column=X expected=E got=G
 // words: that came back and were compared; left: input words that were not read; got=none: the word never came. Exit code
 // 0 where all is equal, 1 where something differs, 2 on a file that cannot be used.
 #include <cstdio>
@@ -78,10 +78,6 @@ struct beat_out_port {
     static bool ends(const type& beat, bool last) { return FSQ_BEAT_LAST(beat, last); }
 };
 
-typedef FSQ_BENCH_IN in_port;
-typedef FSQ_BENCH_OUT out_port;
-const unsigned long long out_words = 1ull * FSQ_BENCH_CHANNELS * FSQ_BENCH_HEIGHT;
-
 // ---- files
 
 bytes_t read_file(const char* path, unsigned long long size) {
@@ -102,52 +98,109 @@ bytes_t read_file(const char* path, unsigned long long size) {
     return bytes;
 }
 
-// ---- comparison
+// ---- what goes in and comes out
 
-// Pixel x of a word.
-long long pixel(const unsigned char* bytes, int x) {
-    unsigned long long value = 0;
-    for (int i = 0; i < FSQ_BENCH_BITS; ++i) {
-        const int bit = x * FSQ_BENCH_BITS + i;
-        value |= static_cast<unsigned long long>((bytes[bit / 8] >> (bit % 8)) & 1) << i;
+template <class PORT> struct Input {
+    hls::stream<typename PORT::type>& stream;
+    unsigned long long words;  // per frame
+    bytes_t bytes;
+    const unsigned char* next;
+
+    Input(hls::stream<typename PORT::type>& stream, unsigned long long words, const char* path, unsigned long long frames)
+        : stream(stream), words(words), bytes(read_file(path, frames * words * PORT::SIZE)), next(bytes.data()) {}
+
+    void send() {
+        for (unsigned long long i = 0; i < words; ++i, next += PORT::SIZE) stream.write(PORT::make(next, i == words - 1));
     }
-    const unsigned long long sign = 1ull << (FSQ_BENCH_BITS - 1);
-    if (FSQ_BENCH_SIGNED && (value & sign)) return static_cast<long long>(value) - static_cast<long long>(2 * sign);
-    return static_cast<long long>(value);
-}
+    // Words that were not read.
+    unsigned long long left() {
+        unsigned long long count = 0;
+        for (; !stream.empty(); ++count) stream.read();
+        return count;
+    }
+};
 
-// Channel and row of word n of a frame.
-void locate(unsigned long long n, int& channel, int& row) {
-    const unsigned long long group = 1ull * FSQ_BENCH_ROWS * FSQ_BENCH_CHANNELS;
-    const int first = static_cast<int>(n / group) * FSQ_BENCH_ROWS;
-    const int rows = first + FSQ_BENCH_ROWS < FSQ_BENCH_HEIGHT ? FSQ_BENCH_ROWS : FSQ_BENCH_HEIGHT - first;
-    channel = static_cast<int>(n % group) / rows;
-    row = first + static_cast<int>(n % group) % rows;
-}
+struct Tensor {
+    const char* stream;
+    int channels, height, width, rows, bits;
+    bool is_signed;
+
+    unsigned long long words() const { return 1ull * channels * height; }
+
+    // Pixel x of a word.
+    long long pixel(const unsigned char* bytes, int x) const {
+        unsigned long long value = 0;
+        for (int i = 0; i < bits; ++i) {
+            const int bit = x * bits + i;
+            value |= static_cast<unsigned long long>((bytes[bit / 8] >> (bit % 8)) & 1) << i;
+        }
+        const unsigned long long sign = 1ull << (bits - 1);
+        if (is_signed && (value & sign)) return static_cast<long long>(value) - static_cast<long long>(2 * sign);
+        return static_cast<long long>(value);
+    }
+
+    // Channel and row of word n of a frame.
+    void locate(unsigned long long n, int& channel, int& row) const {
+        const unsigned long long group = 1ull * rows * channels;
+        const int first = static_cast<int>(n / group) * rows;
+        const int here = first + rows < height ? rows : height - first;
+        channel = static_cast<int>(n % group) / here;
+        row = first + static_cast<int>(n % group) % here;
+    }
+};
 
 bool reported = false;
 
-void report(unsigned long long frame, unsigned long long n, int x, long long expected, const std::string& got) {
+void report(const Tensor& tensor, unsigned long long frame, unsigned long long n, int x, long long expected,
+            const std::string& got) {
     if (reported) return;
     reported = true;
     int channel = 0;
     int row = 0;
-    locate(n, channel, row);
-    std::printf("FSQ first kernel=%s frame=%llu channel=%d row=%d column=%d expected=%lld got=%s\n", FSQ_BENCH_KERNEL, frame,
-                channel, row, x, expected, got.c_str());
+    tensor.locate(n, channel, row);
+    std::printf("FSQ first kernel=%s stream=%s frame=%llu channel=%d row=%d column=%d expected=%lld got=%s\n",
+                FSQ_BENCH_KERNEL, tensor.stream, frame, channel, row, x, expected, got.c_str());
 }
 
-// Pixels of word n that are not as expected; `got` is null where the word never came.
-int differences(unsigned long long frame, unsigned long long n, const unsigned char* expected, const unsigned char* got) {
-    int count = 0;
-    for (int x = 0; x < FSQ_BENCH_WIDTH; ++x) {
-        const long long want = pixel(expected, x);
-        if (got && pixel(got, x) == want) continue;
-        ++count;
-        report(frame, n, x, want, got ? std::to_string(pixel(got, x)) : std::string("none"));
+template <class PORT> struct Output {
+    hls::stream<typename PORT::type>& stream;
+    Tensor tensor;
+    bytes_t bytes;
+    const unsigned char* next;
+
+    Output(hls::stream<typename PORT::type>& stream, const Tensor& tensor, const char* path, unsigned long long frames)
+        : stream(stream), tensor(tensor), bytes(read_file(path, frames * tensor.words() * PORT::SIZE)), next(bytes.data()) {}
+
+    // Pixels of word n that are not as expected; `got` is null where the word never came.
+    int differences(unsigned long long frame, unsigned long long n, const unsigned char* got) const {
+        int count = 0;
+        for (int x = 0; x < tensor.width; ++x) {
+            const long long want = tensor.pixel(next, x);
+            if (got && tensor.pixel(got, x) == want) continue;
+            ++count;
+            report(tensor, frame, n, x, want, got ? std::to_string(tensor.pixel(got, x)) : std::string("none"));
+        }
+        return count;
     }
-    return count;
-}
+
+    void compare(unsigned long long frame, unsigned long long& words, unsigned long long& mismatches) {
+        for (unsigned long long n = 0; n < tensor.words(); ++n, next += PORT::SIZE) {
+            if (stream.empty()) {
+                mismatches += differences(frame, n, nullptr);
+                continue;
+            }
+            const typename PORT::type word = stream.read();
+            const bytes_t got = PORT::bytes(word);
+            ++words;
+            mismatches += differences(frame, n, got.data());
+            if (!PORT::ends(word, n == tensor.words() - 1)) {
+                ++mismatches;
+                std::fprintf(stderr, "error: frame %llu: TLAST is wrong at word %llu\n", frame, n);
+            }
+        }
+        for (; !stream.empty(); mismatches += tensor.width) stream.read();  // more words than a frame has
+    }
+};
 
 }  // namespace
 
@@ -162,53 +215,43 @@ void fsq_broken(const char* name, const char* what) {
 }
 #endif
 
+#define FSQ_COUNT(...) +1
+const int files = 0 FSQ_BENCH_INPUTS(FSQ_COUNT) FSQ_BENCH_OUTPUTS(FSQ_COUNT);
+
+#define FSQ_STREAM(name, port, ...) static hls::stream<port::type> name;
+#define FSQ_INPUT(name, port, words) Input<port> name##_words(name, words, *path++, frames);
+#define FSQ_OUTPUT(name, port, ...) Output<port> name##_words(name, Tensor{__VA_ARGS__}, *path++, frames);
+#define FSQ_SEND(name, ...) name##_words.send();
+#define FSQ_COMPARE(name, port, stream, channels, height, width, ...)       \
+    name##_words.compare(frame, words, mismatches);                         \
+    values += 1ull * channels * height * width;
+#define FSQ_LEFT(name, ...) left += name##_words.left();
+
 int main(int argc, char** argv) {
-    if (argc != 4) {
-        std::fprintf(stderr, "usage: hls_bench FRAMES INPUT EXPECTED\n");
+    if (argc != 2 + files) {
+        std::fprintf(stderr, "usage: hls_bench FRAMES INPUT... EXPECTED...\n");
         return 2;
     }
     const unsigned long long frames = std::strtoull(argv[1], nullptr, 10);
-    const bytes_t input = read_file(argv[2], frames * FSQ_BENCH_IN_WORDS * in_port::SIZE);
-    const bytes_t expected = read_file(argv[3], frames * out_words * out_port::SIZE);
-    const unsigned char* next_in = input.data();
-    const unsigned char* next_out = expected.data();
+    char** path = argv + 2;
+    FSQ_BENCH_INPUTS(FSQ_STREAM)
+    FSQ_BENCH_OUTPUTS(FSQ_STREAM)
+    FSQ_BENCH_INPUTS(FSQ_INPUT)
+    FSQ_BENCH_OUTPUTS(FSQ_OUTPUT)
     bool equal = frames > 0;
 
-    static hls::stream<in_port::type> in;
-    static hls::stream<out_port::type> out;
     for (unsigned long long frame = 0; frame < frames; ++frame) {
-        for (int i = 0; i < FSQ_BENCH_IN_WORDS; ++i, next_in += in_port::SIZE) {
-            in.write(in_port::make(next_in, i == FSQ_BENCH_IN_WORDS - 1));
-        }
-        FSQ_BENCH_TOP(in, out);
+        FSQ_BENCH_INPUTS(FSQ_SEND)
+        FSQ_BENCH_TOP(FSQ_BENCH_PORTS);
 
         unsigned long long words = 0;
+        unsigned long long values = 0;
         unsigned long long mismatches = 0;
         unsigned long long left = 0;
-        for (unsigned long long n = 0; n < out_words; ++n, next_out += out_port::SIZE) {
-            if (out.empty()) {
-                mismatches += differences(frame, n, next_out, nullptr);
-                continue;
-            }
-            const out_port::type word = out.read();
-            const bytes_t got = out_port::bytes(word);
-            ++words;
-            mismatches += differences(frame, n, next_out, got.data());
-            if (!out_port::ends(word, n == out_words - 1)) {
-                ++mismatches;
-                std::fprintf(stderr, "error: frame %llu: TLAST is wrong at word %llu\n", frame, n);
-            }
-        }
-        while (!out.empty()) {  // more words than a frame has
-            out.read();
-            mismatches += FSQ_BENCH_WIDTH;
-        }
-        while (!in.empty()) {
-            in.read();
-            ++left;
-        }
+        FSQ_BENCH_OUTPUTS(FSQ_COMPARE)
+        FSQ_BENCH_INPUTS(FSQ_LEFT)
         std::printf("FSQ kernel=%s frame=%llu words=%llu values=%llu mismatches=%llu left=%llu\n", FSQ_BENCH_KERNEL, frame,
-                    words, out_words * FSQ_BENCH_WIDTH, mismatches, left);
+                    words, values, mismatches, left);
         std::fflush(stdout);
         equal = equal && mismatches == 0 && left == 0;
     }

@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from designs import allowed_rows
 
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import Dialect
-from fpga_squeeze.emit.words import decode_words, words_to_tensor
+from fpga_squeeze.emit.words import decode_words, stream_tensor, words_to_tensor
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import QConv, QFire, QModel
-from fpga_squeeze.planning.plan import Folding, Plan
-from fpga_squeeze.planning.search.folding import build_plan
+from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.planning.build import build_plan, emits_one_row_per_group
+from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.order import EngineLayer
+from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.verify import tools
 from fpga_squeeze.verify.csim import Integers, build_csim, run_csim_program
 
@@ -45,15 +47,19 @@ each_integers = pytest.mark.parametrize("integers", ["native", "vendor", pytest.
 
 
 def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:
-    """A folding per engine, k, r and c often above 1, that the engine's follower accepts."""
+    """A folding per engine, k, r and c often above 1, that the engine's followers accept."""
     out = []
-    for i, layer in enumerate(model.layers):
-        if not isinstance(layer, QConv | QFire):
-            continue
-        rows = allowed_rows(model, i)
+    for layer in graph_of(model).engines:
         phases = int(rng.integers(1, layer.output.shape.width + 1)) if rng.random() < 0.7 else 1
-        out.append(Folding(phases, int(rng.choice(rows)), int(rng.integers(1, 6))))
+        out.append(Folding(phases, int(rng.choice(allowed_rows(model, layer))), int(rng.integers(1, 6))))
     return out
+
+
+def allowed_rows(model: QModel, layer: EngineLayer, most: int = 4) -> list[int]:
+    """Rows at once that an engine may have: what every pool behind it accepts."""
+    pools = graph_of(model).pools_behind(layer.name)
+    rows = range(1, min(most, layer.output.shape.height) + 1)
+    return [r for r in rows if all(emits_one_row_per_group(pool, r) for pool in pools)]
 
 
 def random_plan(rng: np.random.Generator, model: QModel, multipliers: Multipliers = ONE_PRODUCT) -> Plan:
@@ -61,20 +67,16 @@ def random_plan(rng: np.random.Generator, model: QModel, multipliers: Multiplier
     return build_plan(model, random_foldings(rng, model), multipliers=multipliers)
 
 
-def golden_tensors(plan: Plan, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
-    """What every stream of the plan must carry: golden's tensors and, for the line gatherer, the pixels."""
-    return golden.run(plan.model, images) | {"image": images.transpose(0, 3, 1, 2).astype(np.int64)}
-
-
 def mismatches(plan: Plan, images: npt.NDArray[np.uint8], out_folder: Path) -> dict[str, int]:
-    """Values that differ from golden, per kernel and for the logits; every kernel is compared element by element."""
-    want = golden_tensors(plan, images)
+    """Values that differ from golden, per stream and for the logits; every stream is compared element by element."""
+    want = golden.run(plan.model, images)
     found = {}
-    for kernel in plan.kernels:
-        raw = (out_folder / f"{kernel.name}.bin").read_bytes()
-        got = words_to_tensor(decode_words(raw, kernel.output), kernel.output, len(images))
-        assert got.shape == want[kernel.name].shape
-        found[kernel.name] = int((got != want[kernel.name]).sum())
+    for stream in plan.streams:
+        raw = (out_folder / f"{stream.name}.bin").read_bytes()
+        got = words_to_tensor(decode_words(raw, stream), stream, len(images))
+        expected = stream_tensor(stream, want, images)
+        assert got.shape == expected.shape
+        found[stream.name] = int((got != expected).sum())
     logits = np.frombuffer((out_folder / "logits.bin").read_bytes(), "<i4").reshape(len(images), -1)
     found["logits"] = int((logits != want["logits"]).sum())
     return found
@@ -88,7 +90,7 @@ def simulate(
     dialect: Dialect = "vitis",
     integers: Integers = "native",
 ) -> dict[str, int]:
-    """Emit, build and run ``plan``; returns the mismatches per kernel."""
+    """Emit, build and run ``plan``; returns the mismatches per stream."""
     emit_hls(plan, folder / "hls", HEADER, dialect)
     return run_emitted(plan, images, folder, integers=integers)
 
@@ -96,15 +98,15 @@ def simulate(
 def run_emitted(
     plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, integers: Integers = "native"
 ) -> dict[str, int]:
-    """Build and run the HLS C++ that lies in ``folder``/hls; returns the mismatches per kernel."""
+    """Build and run the HLS C++ that lies in ``folder``/hls; returns the mismatches per stream."""
     program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD, integers=integers)
     run_csim_program(program, images, folder / "out", timeout=120)
     return mismatches(plan, images, folder / "out")
 
 
 def check_equal(found: dict[str, int], plan: Plan) -> None:
-    """Every kernel and the logits were compared, and nothing differs."""
-    assert found == {k.name: 0 for k in plan.kernels} | {"logits": 0}
+    """Every stream and the logits were compared, and nothing differs."""
+    assert found == {stream.name: 0 for stream in plan.streams} | {"logits": 0}
 
 
 def flip(array: str, index: int, bit: int) -> Callable[[str], str]:

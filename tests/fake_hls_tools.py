@@ -28,7 +28,7 @@ def bench_lines(folder, frames, wrong):
     for frame in range(frames):
         bad = wrong and frame == 0
         if bad:
-            out.append(f"FSQ first kernel={{name}} frame=0 channel=1 row=2 column=3 expected=5 got=-7")
+            out.append(f"FSQ first kernel={{name}} stream={{name}} frame=0 channel=1 row=2 column=3 expected=5 got=-7")
         values = words * int(t["WIDTH"])
         out.append(
             f"FSQ kernel={{name}} frame={{frame}} words={{words}} values={{values}} mismatches={{int(bad)}} left=0"

@@ -13,7 +13,7 @@ from random_models import random_qmodel
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.planning.search.folding import build_plan
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.verify import tools
 
 

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from csim_helpers import HEADER, needs_ac, needs_tools, random_foldings, replaced
+from pruned_models import pruned
 from random_models import random_qmodel
-from test_compressed import pruned
 
 from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.paths import resource_dir
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.search.folding import build_plan, engine_layers
+from fpga_squeeze.planning.search.folding import engine_layers
 from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.verify.tools import find_ac_headers, find_compiler, find_hls_headers
 

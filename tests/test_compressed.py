@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
+from pruned_models import pruned
 from random_models import random_images, random_qmodel
 from seeds import SEED
-from typing_extensions import assert_never
 
-from fpga_squeeze.network.graph import QConv, QFire, QGlobalAvgPool, QLayer, QMaxPool, QModel
 from fpga_squeeze.planning.search.folding import engine_layers
 from fpga_squeeze.planning.weight_memories import FORMATS, WeightFormat
 
 FRAMES = 3
-
-
-def pruned(rng: np.random.Generator, model: QModel) -> QModel:
-    """``model`` with zeros in its weights: dense, sparse and nearly empty layers, and channels without any weight."""
-
-    def prune(conv: QConv) -> QConv:
-        density = float(rng.choice([0.05, 0.3, 0.6, 0.95, 1.0]))
-        keep = rng.random(conv.weight.shape) < density
-        keep &= (rng.random(len(conv.bias)) > 0.1)[:, None, None, None]
-        return replace(conv, weight=conv.weight * keep)
-
-    layers: list[QLayer] = []
-    for layer in model.layers:
-        match layer:
-            case QConv():
-                layers.append(prune(layer))
-            case QFire():
-                layers.append(
-                    replace(
-                        layer,
-                        squeeze=prune(layer.squeeze),
-                        expand1x1=prune(layer.expand1x1),
-                        expand3x3=prune(layer.expand3x3),
-                    )
-                )
-            case QMaxPool() | QGlobalAvgPool():
-                layers.append(layer)
-            case _:
-                assert_never(layer)
-    return replace(model, layers=tuple(layers))
 
 
 def _check(seed: int, folder: Path) -> None:

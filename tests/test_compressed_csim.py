@@ -24,9 +24,9 @@ from csim_helpers import (
     replaced,
     simulate,
 )
+from pruned_models import pruned
 from random_models import random_images, random_qmodel
 from seeds import SEED
-from test_compressed import pruned
 
 from fpga_squeeze.emit.contents import coded_words
 from fpga_squeeze.emit.hls import emit_hls
@@ -34,8 +34,10 @@ from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import IntArray
-from fpga_squeeze.planning.plan import EnginePlan, Folding, Plan
-from fpga_squeeze.planning.search.folding import build_plan, engine_layers
+from fpga_squeeze.planning.build import build_plan
+from fpga_squeeze.planning.engine import EnginePlan, Folding
+from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search.folding import engine_layers
 from fpga_squeeze.planning.weight_memories import FORMATS, CodedStream, CompressedWeights, WeightFormat
 from fpga_squeeze.verify import tools
 from fpga_squeeze.verify.compare import Comparison, compare_run

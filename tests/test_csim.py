@@ -18,7 +18,6 @@ from csim_helpers import (
     check_equal,
     each_integers,
     flip,
-    golden_tensors,
     needs_tools,
     random_plan,
     replaced,
@@ -35,9 +34,12 @@ from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect, find_dialect
 from fpga_squeeze.emit.words import decode_words, encode_words, write_test_data
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import FloatModel, QConv, QFire
-from fpga_squeeze.planning.plan import Folding, Plan
-from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import FloatModel
+from fpga_squeeze.planning.build import build_plan
+from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search.folding import engine_layers, plan_for_lanes
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify import tools
 from fpga_squeeze.verify.csim import (
@@ -120,8 +122,7 @@ def test_deep_weight_memory(tmp_path: Path) -> None:
     """A parameter memory that is stacked from several block RAMs and several columns wide."""
     rng = np.random.default_rng(8)
     model = random_qmodel(rng, min_size=5, max_size=6, max_fires=1, max_channels=60, weight_bits=(8,))
-    engines = [v for v in model.layers if isinstance(v, QConv | QFire)]
-    plan = build_plan(model, [Folding(1, 1, 5)] * len(engines))
+    plan = build_plan(model, [Folding(1, 1, 5)] * len(engine_layers(model)))
     tiles = [t for e in plan.engines for rom in e.weights.roms for t in rom.tiles]
     assert any(t.row for t in tiles) and any(t.bit for t in tiles)
     check_equal(simulate(plan, random_images(rng, model, 2), tmp_path), plan)
@@ -211,7 +212,7 @@ def test_unchanged_design_is_not_rebuilt(small: tuple[Plan, Images, Path], tmp_p
 @pytest.mark.slow
 def test_bench_checks_itself(small: tuple[Plan, Images, Path], tmp_path: Path) -> None:
     plan, images, folder = small
-    write_test_data(plan, golden_tensors(plan, images), images, tmp_path)
+    write_test_data(plan, golden.run(plan.model, images), images, tmp_path)
     command = [
         str(folder / "build" / "csim"),
         str(tmp_path / "images.bin"),
@@ -240,10 +241,10 @@ def test_folder_without_design(tmp_path: Path) -> None:
 
 def test_words_encode_and_decode() -> None:
     plan, _ = random_case(1)
-    for kernel in plan.kernels:
-        low, high = kernel.output.type.range
-        pixels = np.random.default_rng(0).integers(low, high + 1, (7, kernel.output.type.shape.width))
-        assert np.array_equal(decode_words(encode_words(pixels, kernel.output), kernel.output), pixels)
+    for stream in plan.streams:
+        low, high = stream.type.range
+        pixels = np.random.default_rng(0).integers(low, high + 1, (7, stream.type.shape.width))
+        assert np.array_equal(decode_words(encode_words(pixels, stream), stream), pixels)
 
 
 # ------------------------------------------------------------------------------------------ the text that is emitted

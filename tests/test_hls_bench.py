@@ -14,8 +14,8 @@ from random_models import random_images, random_qmodel
 
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import Dialect
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.search.folding import build_plan
 from fpga_squeeze.verify import tools
 from fpga_squeeze.verify.csim import csim_flags
 from fpga_squeeze.verify.hls.bench import Verdict, read_verdict

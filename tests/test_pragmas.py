@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from csim_helpers import HEADER, random_foldings
 from pragma_helpers import COMPILER, changed
+from pruned_models import pruned
 from random_models import random_qmodel
-from test_compressed import pruned
 
 from fpga_squeeze.datasets.images import embedded_calibration, embedded_model_path
 from fpga_squeeze.device.dsp_packing import Multipliers
@@ -21,8 +21,9 @@ from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import FloatModel
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.search.folding import build_plan, engine_layers, plan_for_lanes
+from fpga_squeeze.planning.search.folding import engine_layers, plan_for_lanes
 from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.cpp_reader import read

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import test_compressed_csim as compressed
-from csim_helpers import HEADER, golden_tensors, needs_tools, replaced
+from csim_helpers import HEADER, needs_tools, replaced
 
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.words import write_test_data
+from fpga_squeeze.network import golden
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.verify.tools import find_compiler, find_hls_headers, link
 
@@ -74,7 +75,7 @@ def emitted(tmp_path_factory: pytest.TempPathFactory) -> Emitted:
     plan, images = compressed.small_case(("dense", "huffman", "dense"))
     folder = tmp_path_factory.mktemp("tcl") / NASTY / "hls"
     emit_hls(plan, folder, HEADER, "vitis", PART, 125.0)
-    write_test_data(plan, golden_tensors(plan, images), images, folder / "tb" / "data")
+    write_test_data(plan, golden.run(plan.model, images), images, folder / "tb" / "data")
     return Emitted(plan, len(images), folder)
 
 

@@ -69,7 +69,8 @@ def _kernel(kernel: KernelPlan) -> Context:
             assert_never(kernel)
 
 
-def _numbered(name: str, count: int) -> list[str]:
+def port_names(name: str, count: int) -> list[str]:
+    """Parameters of a kernel's function for its ``count`` inputs or outputs."""
     return [name] if count == 1 else [f"{name}{number}" for number in range(count)]
 
 
@@ -79,7 +80,7 @@ def _wiring(kernel: KernelPlan, fed: bool) -> Context:
     if isinstance(kernel, InputPlan):
         ports.append(("fsq_beat_in", "in", BEATS_IN))
     for name, streams in (("in", kernel.inputs), ("out", kernel.outputs)):
-        for port, stream in zip(_numbered(name, len(streams)), streams, strict=True):
+        for port, stream in zip(port_names(name, len(streams)), streams, strict=True):
             ports.append((f"{stream.name}_word", port, f"{stream.name}_rows"))
     return {
         "ports": [{"type": type_, "name": name} for type_, name, _ in ports],

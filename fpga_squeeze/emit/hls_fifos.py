@@ -1,7 +1,8 @@
 """Depths of the FIFOs between the kernels of HLS C++, where ways of the graph part and meet again.
 
-Reads block, and an engine reads the rows of its next row group while it works on one: to send a group it may wait for rows
-that it would not need yet. So what one way reads ahead must find room on the others, or all would wait for each other.
+Reads block, and an engine reads the rows of its next row group while it works on one: to send a group it may wait for
+rows that it would not need yet. So what one way reads ahead must find room on the others, or all would wait for each
+other.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from ..planning.streams import Stream
 
 LEAST_FIFO = 2
 """Words of the smallest FIFO that Vitis HLS builds."""
+IN_FLIGHT = 16
+"""Words that a stopped pipeline may keep from the kernel behind it; no FIFO of distributed RAM is smaller."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,24 @@ def fifos(plan: Plan) -> dict[str, Fifo]:
         match kernel:
             case ForkPlan():
                 region = _region(plan, kernel)
+                for stream in (*kernel.outputs, *(stream for inner in region for stream in inner.outputs)):
+                    found[stream.name] = Fifo(
+                        max(found[stream.name].depth, IN_FLIGHT), found[stream.name].style
+                    )
                 for branch in kernel.outputs:
                     others = [stream for stream in kernel.outputs if stream is not branch]
                     deepen(branch, _ahead(_reached(region, others), branch))
             case StorePlan():
                 deepen(kernel.input, _store_rows(plan, kernel), kernel.memory.style)
-            case InputPlan() | EnginePlan() | PoolPlan() | WindowPlan() | AveragePlan() | AddPlan() | ConcatPlan():
+            case (
+                InputPlan()
+                | EnginePlan()
+                | PoolPlan()
+                | WindowPlan()
+                | AveragePlan()
+                | AddPlan()
+                | ConcatPlan()
+            ):
                 pass
             case _:
                 assert_never(kernel)

@@ -206,9 +206,10 @@ class _Reader:
                 stop = self.initialisers(stop + 1)
                 break
             stop += 1
+        parameters = self.parameters(at + 1, close - 1, "parameter")
+        self.unit.signatures[self.text(at - 1)] = [symbol.name for symbol in parameters]
         if self.text(stop) != "{":
             return stop + 1
-        parameters = self.parameters(at + 1, close - 1, "parameter")
         owner = ""
         if self.text(at - 2) == "::":  # a member, defined outside its struct
             owner, _ = last_name(tuple(self.text(k) for k in range(i, at - 2)))

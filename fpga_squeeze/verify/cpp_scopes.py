@@ -94,6 +94,7 @@ class Unit:
     functions: list[tuple[int, Scope]] = field(
         default_factory=list
     )  # with the first token, after ``template <...>``
+    signatures: dict[str, list[str]] = field(default_factory=dict)  # names of the parameters of functions
     records: dict[str, Scope] = field(default_factory=dict)
     namespaces: dict[str, Scope] = field(default_factory=dict)
     aliases: dict[str, list[tuple[Symbol, Scope]]] = field(default_factory=dict)

@@ -4,17 +4,20 @@ UG1399, "Canonical Forms" and "Canonical Body" (2022.2 and 2023.1): a sequence o
 variables with one writer and one reader each, written before they are read; no conditions and no loops. A tool that
 finds anything else warns, and may give up the overlap of the calls on which the throughput rests.
 
-Which call writes a stream shows in its place: the kernels take the stream that they fill as their last argument.
+Which call writes a stream shows in the name of the parameter: streams that a kernel fills are called ``out``, ``out0``
+and so on. Of a function that was not declared the last parameter is taken for one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .cpp_scopes import Scope, Token, Unit
 from .pragmas import Violation
 
 _SOURCE = "UG1399, Canonical Body"
+_OUTPUT = re.compile(r"out\d*")
 
 
 def check_dataflow(unit: Unit) -> Iterator[Violation]:
@@ -53,13 +56,13 @@ class _Region:
                     symbol.at, f"{symbol.name} is no stream", "declarations of streams, and calls"
                 )
                 continue
-            writes = [at for at, last in self.uses[symbol.name] if last]
-            reads = [at for at, last in self.uses[symbol.name] if not last]
+            writes = [at for at, fills in self.uses[symbol.name] if fills]
+            reads = [at for at, fills in self.uses[symbol.name] if not fills]
             if len(writes) != 1 or len(reads) != 1:
                 yield _violation(
                     symbol.at,
                     f"stream {symbol.name} has {len(writes)} producers and {len(reads)} consumers",
-                    "one call with it as the last argument, one with it before",
+                    "one call that writes it, one that reads it",
                 )
             elif [at for at, _ in self.uses[symbol.name]] != [*writes, *reads]:
                 yield _violation(
@@ -86,8 +89,16 @@ class _Region:
         if not plain:
             yield _violation(tokens[0], f"{' '.join(texts)[:60]} is no plain call", "function(stream, ...);")
             return
-        for name in names:
+        for name, fills in zip(names, self.filled(texts, len(names)), strict=True):
             if name.text not in self.uses:
                 yield _violation(name, f"{name.text} is no stream of the region", "its streams and its ports")
             else:
-                self.uses[name.text].append((name, name is names[-1]))
+                self.uses[name.text].append((name, fills))
+
+    def filled(self, texts: list[str], count: int) -> list[bool]:
+        """Which of the arguments of a call are written."""
+        end = next(i for i, text in enumerate(texts) if text in ("<", "("))
+        parameters = self.unit.signatures.get(texts[end - 1], [])
+        if len(parameters) != count:
+            return [False] * (count - 1) + [True]
+        return [bool(_OUTPUT.fullmatch(name)) for name in parameters]

@@ -43,7 +43,7 @@ def _fields(line: str) -> dict[str, str]:
 def _first(fields: dict[str, str]) -> Mismatch:
     got = fields["got"]
     return Mismatch(
-        kernel=fields["kernel"],
+        kernel=fields["stream"],
         frame=int(fields["frame"]),
         channel=int(fields["channel"]),
         row=int(fields["row"]),

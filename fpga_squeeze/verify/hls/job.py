@@ -46,11 +46,7 @@ class Job:
     @property
     def arguments(self) -> list[str]:
         """What our bench is called with."""
-        return [
-            str(self.frames),
-            str(self.words / self.top.input_file),
-            str(self.words / self.top.expected_file),
-        ]
+        return [str(self.frames), *(str(self.words / port.file) for port in self.top.ports)]
 
     def step(self, what: str) -> None:
         self.on_step(f"{self.top.name}: {what}")

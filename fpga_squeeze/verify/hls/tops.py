@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...datasets.images import ImageArray
+from ...emit.hls import port_names
 from ...emit.hls_dialect import Dialect, top_pragmas
 from ...emit.render import write
 from ...emit.words import frame_beats, write_test_data
@@ -15,6 +16,7 @@ from ...network.golden import run as run_golden
 from ...paths import resource_dir
 from ...planning.engine import EnginePlan
 from ...planning.plan import KernelPlan, Plan
+from ...planning.streams import Stream
 from ...planning.weight_memories import SYMBOL_QUEUE, CompressedWeights
 
 WHOLE = "fsq_top"
@@ -28,12 +30,35 @@ KERNEL_TOP = "fsq_kernel_top"
 
 @dataclass(frozen=True)
 class Port:
-    """A stream port: its C++ type, bits of a word and words per frame; a beat is one of AXI4-Stream."""
+    """A stream port: its name and C++ type, bits of a word and words per frame; a beat is one of AXI4-Stream.
 
+    file  name of the file of its words
+    """
+
+    name: str
     type: str
     bits: int
     words: int
+    file: str
     is_beat: bool = False
+
+
+@dataclass(frozen=True)
+class OutPort(Port):
+    """A port and the tensor that comes out of it, in groups of ``rows`` rows, with pixels of ``pixel_bits`` bits."""
+
+    stream: str = ""
+    channels: int = 1
+    height: int = 1
+    width: int = 1
+    rows: int = 1
+    pixel_bits: int = 1
+    is_signed: bool = False
+
+    @property
+    def values(self) -> int:
+        """Pixels per frame."""
+        return self.words * self.width
 
 
 @dataclass(frozen=True)
@@ -43,66 +68,55 @@ class Top:
     name        kernel, LOGITS or WHOLE
     function    the C++ function; call is what it calls, and sources are the generated files that it needs
     feed_depth  FIFO of the terms in front of an engine with compressed weights, else None
-    input_file, expected_file   names of the files of words; the tensor that comes out has ``channels``, ``height`` and
-                ``width``, in groups of ``rows`` rows, with pixels of ``pixel_bits`` bits
     """
 
     name: str
     function: str
     call: str
     sources: tuple[str, ...]
-    source: Port
-    output: Port
-    feed_depth: int | None
-    input_file: str
-    expected_file: str
-    channels: int
-    height: int
-    width: int
-    rows: int
-    pixel_bits: int
-    is_signed: bool
+    inputs: tuple[Port, ...]
+    outputs: tuple[OutPort, ...]
+    feed_depth: int | None = None
 
     @property
     def is_whole(self) -> bool:
         return self.name == WHOLE
 
     @property
+    def ports(self) -> tuple[Port, ...]:
+        """All, in the order of the function's parameters."""
+        return (*self.inputs, *self.outputs)
+
+    @property
     def frame_words(self) -> int:
         """Words that come out per frame."""
-        return self.channels * self.height
+        return sum(port.words for port in self.outputs)
 
     @property
     def frame_values(self) -> int:
         """Pixels that come out per frame."""
-        return self.frame_words * self.width
+        return sum(port.values for port in self.outputs)
 
 
 def _beats_in(plan: Plan) -> Port:
     shape = plan.model.input.shape
-    return Port("fsq_beat_in", 64, -(-shape.channels * shape.height * shape.width // 8), True)
+    beats = -(-shape.channels * shape.height * shape.width // 8)
+    return Port("in", "fsq_beat_in", 64, beats, "images.bin", True)
 
 
-def _words(kernel: KernelPlan) -> Port:
-    stream = kernel.output
-    return Port(f"{kernel.name}_word", stream.word_bits, stream.words)
+def _words_in(stream: Stream, name: str) -> Port:
+    return Port(name, f"{stream.name}_word", stream.word_bits, stream.words, f"{stream.name}.bin")
 
 
-def _kernel_top(plan: Plan, index: int) -> Top:
-    kernel = plan.kernels[index]
-    before = plan.kernels[index - 1] if index else None
-    stream, shape = kernel.output, kernel.output.type.shape
-    fed = isinstance(kernel, EnginePlan) and isinstance(kernel.weights, CompressedWeights)
-    return Top(
-        name=kernel.name,
-        function=KERNEL_TOP,
-        call=f"kernels::{kernel.name}_kernel",
-        sources=(f"{kernel.name}.cpp",),
-        source=_words(before) if before else _beats_in(plan),
-        output=_words(kernel),
-        feed_depth=SYMBOL_QUEUE if fed else None,
-        input_file=f"{before.name}.bin" if before else "images.bin",
-        expected_file=f"{kernel.name}.bin",
+def _words_out(stream: Stream, name: str) -> OutPort:
+    shape = stream.type.shape
+    return OutPort(
+        name,
+        f"{stream.name}_word",
+        stream.word_bits,
+        stream.words,
+        f"{stream.name}.bin",
+        stream=stream.name,
         channels=shape.channels,
         height=shape.height,
         width=shape.width,
@@ -112,31 +126,51 @@ def _kernel_top(plan: Plan, index: int) -> Top:
     )
 
 
+def _kernel_top(plan: Plan, kernel: KernelPlan) -> Top:
+    inputs, outputs = kernel.inputs, kernel.outputs
+    fed = isinstance(kernel, EnginePlan) and isinstance(kernel.weights, CompressedWeights)
+    words = [_words_in(s, name) for s, name in zip(inputs, port_names("in", len(inputs)), strict=True)]
+    return Top(
+        name=kernel.name,
+        function=KERNEL_TOP,
+        call=f"kernels::{kernel.name}_kernel",
+        sources=(f"{kernel.name}.cpp",),
+        inputs=tuple(words) or (_beats_in(plan),),
+        outputs=tuple(
+            _words_out(s, name) for s, name in zip(outputs, port_names("out", len(outputs)), strict=True)
+        ),
+        feed_depth=SYMBOL_QUEUE if fed else None,
+    )
+
+
 def _logits_top(plan: Plan, whole: bool) -> Top:
-    last = plan.kernels[-1]
     classes = plan.model.output.shape.channels
     return Top(
         name=WHOLE if whole else LOGITS,
         function="fsq_top" if whole else KERNEL_TOP,
         call="fsq_top" if whole else "output",
-        sources=tuple(f"{k.name}.cpp" for k in plan.kernels) + ("fsq_top.cpp",) if whole else (),
-        source=_beats_in(plan) if whole else _words(last),
-        output=Port("fsq_beat_out", 32, classes, True),
-        feed_depth=None,
-        input_file="images.bin" if whole else f"{last.name}.bin",
-        expected_file="logits.bin",
-        channels=classes,
-        height=1,
-        width=1,
-        rows=1,
-        pixel_bits=32,
-        is_signed=last.output.type.signed,
+        sources=(*(f"{k.name}.cpp" for k in plan.kernels), "fsq_top.cpp") if whole else (),
+        inputs=(_beats_in(plan) if whole else _words_in(plan.output, "in"),),
+        outputs=(
+            OutPort(
+                "out",
+                "fsq_beat_out",
+                32,
+                classes,
+                "logits.bin",
+                True,
+                stream=LOGITS,
+                channels=classes,
+                pixel_bits=32,
+                is_signed=plan.output.type.signed,
+            ),
+        ),
     )
 
 
 def all_tops(plan: Plan) -> list[Top]:
-    """A top per kernel in the order of the chain, and the stage that sends the logits."""
-    return [*(_kernel_top(plan, i) for i in range(len(plan.kernels))), _logits_top(plan, False)]
+    """A top per kernel in the order of the plan, and the stage that sends the logits."""
+    return [*(_kernel_top(plan, kernel) for kernel in plan.kernels), _logits_top(plan, False)]
 
 
 def find_tops(plan: Plan, name: str | None) -> list[Top]:
@@ -165,7 +199,7 @@ def write_sources(top: Top, hls: Path, dialect: Dialect, folder: Path) -> list[P
     files = [folder / name for name in top.sources]
     for file in files:
         shutil.copyfile(hls / file.name, file)
-    ports = {"in": top.source.words, "out": top.output.words}
+    ports = {port.name: port.words for port in top.ports}
     context: dict[str, object] = {"top": top, "pragmas": top_pragmas(dialect, ports)}
     if not top.is_whole:
         files.append(folder / f"{top.function}.cpp")
