@@ -55,7 +55,14 @@ def factorise(conv: Conv, rank: int) -> Factors:
         False,
         conv.pad_value,
     )
-    mix = replace(conv, inputs=(basis.name,), weight=(left[:, :rank] * root).reshape(shape[0], rank, 1, 1), stride=1, pads=around, pad_value=np.zeros(0))
+    mix = replace(
+        conv,
+        inputs=(basis.name,),
+        weight=(left[:, :rank] * root).reshape(shape[0], rank, 1, 1),
+        stride=1,
+        pads=around,
+        pad_value=np.zeros(0),
+    )
     whole = float(np.square(values).sum())
     lost = float(np.square(values[rank:]).sum())
     return Factors(conv, basis, mix, np.sqrt(lost / whole) if whole else 0.0)

@@ -204,7 +204,9 @@ def alive(plan: Plan) -> Plan:
         except Deadlock:
             continue
         return candidate
-    raise FpgaSqueezeError(f"{plan.model.name}: streams that meet again wait for each other; use fewer rows at once")
+    raise FpgaSqueezeError(
+        f"{plan.model.name}: streams that meet again wait for each other; use fewer rows at once"
+    )
 
 
 def tune_buffers(plan: Plan) -> Plan:
