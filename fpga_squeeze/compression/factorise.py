@@ -30,6 +30,13 @@ class Factors:
     def rank(self) -> int:
         return len(self.basis.bias)
 
+    @property
+    def product(self) -> Conv:
+        """The one convolution that computes the same as both."""
+        shape = self.original.weight.shape
+        weight = self.mix.weight.reshape(shape[0], -1) @ self.basis.weight.reshape(self.rank, -1)
+        return replace(self.original, weight=weight.reshape(shape))
+
 
 def full_rank(conv: Conv) -> int:
     """The largest rank the weights [O, I*Kh*Kw] can have."""
