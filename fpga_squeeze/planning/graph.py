@@ -1,9 +1,10 @@
 """How the nodes of an accelerator hang together: who reads what, and which way of several that meet needs no store.
 
-Where streams meet, one comes straight from its kernels and the others wait in stores for whole row groups. The straight
-one is the one that comes last: its words may then wait at the join for rows of the others, which never wait for it. For
-this every *link* (what the words of an engine, of the line gatherer or of a store pass before they are stored again) has
-a rank that grows along every way: rows of the image by which it lags behind. At a join the highest rank goes straight.
+Where streams meet, one comes straight from its kernels and the others wait in stores for whole row groups. The
+straight one is the one that comes last: its words may then wait at the join for rows of the others, which never wait
+for it. For this every *link* (what the words of an engine, of the line gatherer or of a store pass before they are
+stored again) has a rank that grows along every way: rows of the image by which it lags behind. At a join the highest
+rank goes straight.
 """
 
 from __future__ import annotations
