@@ -5,6 +5,8 @@ Layer sizes are those of :mod:`fpga_squeeze.zoo`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from typing_extensions import assert_never
 
@@ -26,6 +28,7 @@ from fpga_squeeze.network.graph import (
     QModel,
     TensorType,
 )
+from fpga_squeeze.quantization.average_first import average_first
 
 WEIGHT, PIXEL = 30.0, 80.0
 """Standard deviation of the weights, and about that of the pixels."""
@@ -49,24 +52,30 @@ def _one_point(model: FloatModel) -> dict[str, float]:
     return spreads
 
 
-def random_integers(model: FloatModel, seed: int = 0) -> QModel:
-    """``model`` with random 8-bit weights whose results spread over 8 bits, those of the last convolutions over 16."""
+def random_integers(model: FloatModel, seed: int = 0, density: float = 1.0) -> QModel:
+    """``model`` with random 8-bit weights whose results spread over 8 bits, those of the last convolutions over 16.
+
+    Of the weights of every convolution but the first a share of ``density`` is not zero.
+    """
     rng = np.random.default_rng(seed)
     types = {IMAGE: TensorType(model.input_shape, 8, False, 0)}
     shapes, spreads = model.shapes(), _one_point(model)
-    ends = {name for layer in model.layers if isinstance(layer, AvgPool) for name in layer.inputs}
+    ends = {model.layers[-1].name, *model.layers[-1].inputs}
     ends |= {
         name
         for layer in model.layers
         if layer.name in ends and isinstance(layer, Concat)
         for name in layer.inputs
     }
+    averaged = {name for conv in model.convs for name in conv.inputs}
     layers: list[QLayer] = []
     for layer in model.layers:
         x, shape = types[layer.inputs[0]], shapes[layer.name]
         match layer:
             case Conv():
                 weight = np.clip(np.rint(rng.normal(0, WEIGHT, layer.weight.shape)), -127, 127)
+                if density < 1 and layers:
+                    weight[rng.random(weight.shape) >= density] = 0
                 bits = LAST_BITS if layer.name in ends else BITS
                 # the results keep so many bits of the sums
                 shift = round(np.log2(spreads[layer.name])) - (bits - 2)
@@ -85,7 +94,9 @@ def random_integers(model: FloatModel, seed: int = 0) -> QModel:
                     )
                 )
             case AvgPool():
-                y = TensorType(shape, x.bits, x.signed, x.frac)
+                # in front of a convolution it keeps every bit of the sum
+                more = (layer.kernel[0] * layer.kernel[1] - 1).bit_length() if layer.name in averaged else 0
+                y = TensorType(shape, x.bits + more, x.signed, x.frac + more)
                 layers.append(
                     QAvgPool(layer.name, layer.inputs, layer.kernel, layer.stride, layer.pads, x, y)
                 )
@@ -108,3 +119,14 @@ def random_integers(model: FloatModel, seed: int = 0) -> QModel:
 def squeezenet(version: str, size: int, classes: int = 1000, seed: int = 0) -> QModel:
     """SqueezeNet ``version`` for ``size`` x ``size`` RGB images."""
     return random_integers(zoo.squeezenet(version, size, classes), seed)
+
+
+NETWORKS: dict[str, Callable[[int], FloatModel]] = {
+    "1.0": lambda size: zoo.squeezenet("1.0", size),
+    "1.0-simple": lambda size: zoo.squeezenet("1.0", size, bypass="simple"),
+    "1.0-complex": lambda size: zoo.squeezenet("1.0", size, bypass="complex"),
+    "1.1": lambda size: zoo.squeezenet("1.1", size),
+    "1.2": lambda size: zoo.squeezenet("1.2", size),
+    "zynqnet": lambda size: average_first(zoo.zynqnet(size))[0],
+}
+"""Networks by name, for images of a size."""

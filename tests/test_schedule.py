@@ -25,6 +25,7 @@ from fpga_squeeze.planning.kinds.store import StorePlan
 from fpga_squeeze.planning.plan import KernelPlan, Plan
 from fpga_squeeze.planning.search import folding
 from fpga_squeeze.planning.search.folding import (
+    alive,
     plan_for_lanes,
     tune_buffers,
     tune_stores,
@@ -169,7 +170,7 @@ def _random_graph_plan(seed: int) -> Plan:
     foldings = random_foldings(rng, model, 2 + seed % 3)
     formats = [FORMATS[i] for i in rng.integers(0, len(FORMATS), len(foldings))]
     plan = build_plan(model, foldings, multipliers=Multipliers(1 + seed % 2), formats=formats)
-    return tune_stores(plan) if seed % 3 else plan
+    return tune_stores(plan) if seed % 3 else alive(plan)
 
 
 @pytest.mark.parametrize("part", range(5))
