@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from model_equality import differences
 from onnx_builder import Net
-from random_graphs import random_graph
+from random_graphs import graph_images, random_graph
 from seeds import seeds
 from test_frontend import agrees, kernels
 
 from fpga_squeeze.export.float_onnx import write_float
+from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
+from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import Add, AvgPool, Conv, FloatModel
+from fpga_squeeze.network.reference import PRESETS, float_logits
+from fpga_squeeze.quantization.quantize import quantize
+from fpga_squeeze.verify.oracle import ort_integers
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -117,3 +123,24 @@ def test_random_graphs_come_back(tmp_path: Path) -> None:
         back = agrees(tmp_path / "n.onnx")
         kinds = [(type(layer), len(layer.inputs)) for layer in model.layers]
         assert [(type(layer), len(layer.inputs)) for layer in back.layers] == kinds
+
+
+@pytest.mark.parametrize("preset", ["none", "caffe", "torchvision"])
+def test_an_image_that_forks(tmp_path: Path, preset: str) -> None:
+    """Two convolutions at the image, padded both: preprocessing is folded into each."""
+    net = Net(seed=20, size=(10, 9))
+    scale = 60.0 if preset == "torchvision" else 1.0
+    a = net.relu(net.conv("image", 3, 3, 3, "a", pads=[1, 1, 1, 1], weight=scale * net.weights(3, 3, 3)))
+    b = net.relu(net.conv("image", 3, 3, 5, "b", pads=[2, 2, 2, 2], weight=scale * net.weights(3, 3, 5)))
+    x = net.relu(net.conv(net.node("Add", [a, b]), 4, 3, 1, "last"))
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
+    images = graph_images(np.random.default_rng(0), model.input_shape, 6)
+    q = quantize(model, images, PRESETS[preset])
+    assert [conv.pad_value.any() for conv in q.convs] == [preset != "none"] * 2 + [False]
+    want = float_logits(model, images, PRESETS[preset])
+    got = np.ldexp(golden.run(q, images)["logits"].astype(float), -q.output.frac)
+    assert np.sqrt(np.square(got - want).mean()) < 0.1 * want.std()
+    expected = ort_integers(q, images)
+    assert all(np.array_equal(value, expected[name]) for name, value in golden.run(q, images).items())
+    write_qdq(q, tmp_path / "q.onnx")
+    assert not differences(q, read_model(tmp_path / "q.onnx"))

@@ -167,7 +167,7 @@ class _Writer(Writer):
 def to_qdq(model: QModel) -> onnx.ModelProto:
     """The exported graph; tensor ``NAME_q`` holds the integers of layer NAME."""
     w, shape = _Writer(), model.input.shape
-    x = w.quantise("pixels", "pixels", model.input)
+    x = w.quantise(IMAGE, "pixels", model.input)
     for _, y in walk(model.layers, {IMAGE: x}, w.layer):
         x = y
     proto = w.model(model.name, "pixels", shape, x, model.output.shape, OPSET, IR_VERSION)
