@@ -88,7 +88,7 @@ def test_module(name: str, tmp_path: Path) -> None:
 def test_signed_pixels_share_a_slice(tmp_path: Path) -> None:
     design, _ = _design(MODULES["signed"], tmp_path)
     engine = max(design.plan.engines, key=lambda engine: len(engine.stages))
-    assert all(engine.flips) and engine.products_per_dsp == 2
+    assert any(engine.flips) and not all(engine.flips) and engine.products_per_dsp == 2
 
 
 @pytest.mark.parametrize(

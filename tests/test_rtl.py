@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
+from random_graphs import random_graph_qmodel
 from random_models import random_qmodel
 
 from fpga_squeeze.device.dsp_packing import Multipliers
@@ -35,6 +36,18 @@ def test_random_design_lints(seed: int, tmp_path: Path) -> None:
     """Widths that no default has: maps of one pixel, single channels, every weight format."""
     rng = np.random.default_rng(seed)
     model = random_qmodel(rng)
+    foldings = random_foldings(rng, model)
+    formats = [FORMATS[i] for i in rng.integers(len(FORMATS), size=len(foldings))]
+    design = RtlDesign.emit(model, foldings, tmp_path, Multipliers(1 + seed % 2), formats, rng)
+    done = find_verilator().run([*LINT, "fsq_cosim_top", "-f", "files.f", "fsq_cosim_top.sv"], design.rtl)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_graph_lints(seed: int, tmp_path: Path) -> None:
+    """Forks, stores, joins, windows, and engines of any stages."""
+    rng = np.random.default_rng(seed)
+    model = random_graph_qmodel(rng)
     foldings = random_foldings(rng, model)
     formats = [FORMATS[i] for i in rng.integers(len(FORMATS), size=len(foldings))]
     design = RtlDesign.emit(model, foldings, tmp_path, Multipliers(1 + seed % 2), formats, rng)

@@ -149,8 +149,6 @@ module fsq_engine #(
   logic [COUNT_W-1:0] room, reserve;
   logic [CURSORS*PLACE_W-1:0] places;
   logic [CURSORS*SLOT_W-1:0] released;
-  logic unused_released;  // the last one that reads a buffer gives its slots back
-  assign unused_released = &{1'b0, released};
   logic [BUFFERS*PIXELS-1:0] source_pixels;
   logic [PIXELS-1:0] pixels;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
@@ -364,8 +362,8 @@ module fsq_engine #(
     end
   endgenerate
   assign in_ready_o = ready[0];
-  logic unused_window;  // kernels of one pixel have no place in a window
-  assign unused_window = &{1'b0, ky, kx, tap_row, tap_column};
+  logic unused_ok;  // kernels of one pixel have no place in a window; one reader of a buffer gives its slots back
+  assign unused_ok = &{1'b0, ky, kx, tap_row, tap_column, released};
 
   // ---- the lanes see one of the buffers; pixels arrive two cycles after their term
   always_ff @(posedge clk) {source_q2, source_q1} <= {source_q1, source};
