@@ -37,9 +37,9 @@ docs: $(TEST) compiler
 bench: $(TEST) compiler
 	$(BIN)/python -m bench.planner
 	$(BIN)/python -m bench.devices
-	$(BIN)/python -m bench.cosim --version 1.1 --size 224 --lanes 900
-	$(BIN)/python -m bench.cosim --version 1.0 --size 227 --lanes 900
-	$(BIN)/python -m bench.cosim --version 1.0 --size 227 --lanes 900 --products-per-dsp 2
+	$(BIN)/python -m bench.cosim --network 1.1 --size 224 --lanes 900
+	$(BIN)/python -m bench.cosim --network 1.0 --size 227 --lanes 900
+	$(BIN)/python -m bench.cosim --network 1.0 --size 227 --lanes 900 --products-per-dsp 2
 
 wheel: $(TEST)
 	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .

@@ -1,6 +1,6 @@
 """Whole frames through the RTL and the HLS C++ at full size.
 
-For example ``python -m bench.cosim --version 1.1 --size 224 --lanes 900``.
+For example ``python -m bench.cosim --network 1.1 --size 224 --lanes 900``.
 
 Prints build time and simulation time per frame (by the clock, and the processor time of all processes started), peak
 memory, values compared, cycles planned and measured, and the frames per second that follow at 200 MHz.
@@ -17,17 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_squeeze.device.dsp_packing import Multipliers
+from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.network import golden
-from fpga_squeeze.planning.search.folding import plan_for_lanes
-from fpga_squeeze.planning.timing import simulate
+from fpga_squeeze.planning.cost.estimate import estimate
+from fpga_squeeze.planning.search.planner import make_plan
+from fpga_squeeze.planning.timing import schedule, simulate
+from fpga_squeeze.planning.weight_memories import FORMATS
 from fpga_squeeze.verify.compare import compare_run
 from fpga_squeeze.verify.cosim import build_cosim, run_cosim_program
 from fpga_squeeze.verify.csim import build_csim, run_csim_program
 
-from .networks import squeezenet
+from .networks import NETWORKS, random_integers
 
 
 def _now() -> tuple[float, float]:
@@ -45,17 +47,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--version", choices=("1.0", "1.1"), default="1.1")
+    parser.add_argument("--network", choices=tuple(NETWORKS), default="1.1")
     parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--lanes", type=int, default=900, help="DSP slices")
+    parser.add_argument("--lanes", type=int, default=900, help="DSP slices, where no device is given")
+    parser.add_argument("--device", help="plan for a device")
+    parser.add_argument("--weights", choices=(*FORMATS, "auto"), default="dense")
+    parser.add_argument("--density", type=float, default=1.0, help="share of weights that are not zero")
     parser.add_argument("--products-per-dsp", type=int, default=1)
     parser.add_argument("--frames", type=int, default=1)
     options = parser.parse_args()
-    model = squeezenet(options.version, options.size)
+    model = random_integers(NETWORKS[options.network](options.size), density=options.density)
     images = np.random.default_rng(1).integers(
         0, 256, (options.frames, options.size, options.size, 3), dtype=np.uint8
     )
-    plan = plan_for_lanes(model, options.lanes, Multipliers(options.products_per_dsp))
+    device = find_device(options.device) if options.device else None
+    lanes = None if device else options.lanes
+    plan = make_plan(model, lanes, device, products_per_dsp=options.products_per_dsp, weights=options.weights)
+    if device:
+        fit = estimate(plan, device, device.default_clock_mhz, schedule(plan))
+        short = "; ".join(map(str, fit.short)) or "fits"
+        print(f"{device.name}: {short}; {fit.bram36:g} RAMB36, {fit.luts:,} LUTs, {fit.uram} UltraRAM")
     planned = simulate(plan, options.frames)
     reference = golden.run(model, images)
     header: dict[str, object] = {"line": f"Benchmark of {model.name}.", "plan": f"{plan.lanes} lanes."}

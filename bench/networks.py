@@ -1,115 +1,132 @@
-"""SqueezeNet v1.0 and v1.1 at full size as integer models with random weights.
+"""Networks of the zoo as integer models with random weights, without calibration: what planner and simulations need.
 
-Layer sizes follow the paper (v1.0, table 1) and the authors' repository (v1.1), as torchvision defines them: max
-pools in ceil mode, conv10 without padding.
+Layer sizes are those of :mod:`fpga_squeeze.zoo`.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
 
+import numpy as np
+from typing_extensions import assert_never
+
+from fpga_squeeze import zoo
 from fpga_squeeze.network.graph import (
+    IMAGE,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    FloatModel,
+    MaxPool,
+    QAdd,
+    QAvgPool,
+    QConcat,
     QConv,
-    QFire,
-    QGlobalAvgPool,
+    QLayer,
     QMaxPool,
     QModel,
-    Shape,
     TensorType,
-    conv_output_size,
 )
+from fpga_squeeze.quantization.average_first import average_first
 
-POOL = "pool"
-LAYERS: dict[str, tuple[tuple[int, int], list[tuple[int, int] | str]]] = {
-    # version: (channels and kernel of conv1), then (squeeze, expand of either kind) or a pool
-    "1.0": (
-        (96, 7),
-        [
-            POOL,
-            (16, 64),
-            (16, 64),
-            (32, 128),
-            POOL,
-            (32, 128),
-            (48, 192),
-            (48, 192),
-            (64, 256),
-            POOL,
-            (64, 256),
-        ],
-    ),
-    "1.1": (
-        (64, 3),
-        [
-            POOL,
-            (16, 64),
-            (16, 64),
-            POOL,
-            (32, 128),
-            (32, 128),
-            POOL,
-            (48, 192),
-            (48, 192),
-            (64, 256),
-            (64, 256),
-        ],
-    ),
-}
+WEIGHT, PIXEL = 30.0, 80.0
+"""Standard deviation of the weights, and about that of the pixels."""
+BITS, LAST_BITS = 8, 16
+"""Of pixels within the network, and of its results."""
 
 
-def _conv(
-    rng: np.random.Generator,
-    name: str,
-    source: TensorType,
-    channels: int,
-    kernel: int,
-    stride: int,
-    pad: int,
-    bits: int,
-) -> QConv:
-    """A convolution whose outputs spread over the output range for random inputs."""
-    shape = source.shape
-    weight = np.clip(np.rint(rng.normal(0, 30, (channels, shape.channels, kernel, kernel))), -127, 127)
-    out = Shape(
-        channels,
-        conv_output_size(shape.height, kernel, stride, pad, pad),
-        conv_output_size(shape.width, kernel, stride, pad, pad),
-    )
-    # standard deviation of a sum of `terms` products of weights (30) and pixels (about 80)
-    spread = 30.0 * 80.0 * np.sqrt(shape.channels * kernel * kernel)
-    shift = round(np.log2(spread)) - (bits - 2)
-    target = TensorType(out, bits, False, source.frac + 7 - shift)
-    bias = rng.integers(-int(spread), int(spread), channels)
-    zeros = np.zeros(shape.channels, dtype=np.int64)
-    pads = (pad, pad, pad, pad)
-    return QConv(name, weight, 8, np.full(channels, 7), bias, stride, pads, True, zeros, source, target)
+def _spread(conv: Conv) -> float:
+    """Standard deviation of the sums of a convolution."""
+    return float(WEIGHT * PIXEL * np.sqrt(conv.weight[0].size))
+
+
+def _one_point(model: FloatModel) -> dict[str, float]:
+    """Per convolution the spread of its sums, the largest one where a concatenation wants one binary point."""
+    spreads = {conv.name: _spread(conv) for conv in model.convs}
+    for layer in model.layers:
+        if isinstance(layer, Concat):
+            joined = [name for name in layer.inputs if name in spreads]
+            most = max((spreads[name] for name in joined), default=0.0)
+            spreads |= dict.fromkeys(joined, most)
+    return spreads
+
+
+def random_integers(model: FloatModel, seed: int = 0, density: float = 1.0) -> QModel:
+    """``model`` with random 8-bit weights whose results spread over 8 bits, those of the last convolutions over 16.
+
+    Of the weights of every convolution but the first a share of ``density`` is not zero.
+    """
+    rng = np.random.default_rng(seed)
+    types = {IMAGE: TensorType(model.input_shape, 8, False, 0)}
+    shapes, spreads = model.shapes(), _one_point(model)
+    ends = {model.layers[-1].name, *model.layers[-1].inputs}
+    ends |= {
+        name
+        for layer in model.layers
+        if layer.name in ends and isinstance(layer, Concat)
+        for name in layer.inputs
+    }
+    averaged = {name for conv in model.convs for name in conv.inputs}
+    layers: list[QLayer] = []
+    for layer in model.layers:
+        x, shape = types[layer.inputs[0]], shapes[layer.name]
+        match layer:
+            case Conv():
+                weight = np.clip(np.rint(rng.normal(0, WEIGHT, layer.weight.shape)), -127, 127)
+                if density < 1 and layers:
+                    weight[rng.random(weight.shape) >= density] = 0
+                bits = LAST_BITS if layer.name in ends else BITS
+                # the results keep so many bits of the sums
+                shift = round(np.log2(spreads[layer.name])) - (bits - 2)
+                spread = int(_spread(layer))
+                bias = rng.integers(-spread, spread, shape.channels)
+                zeros = np.zeros(x.shape.channels, dtype=np.int64)
+                y = TensorType(shape, bits, not layer.relu, x.frac + 7 - shift)
+                numbers = (weight, 8, np.full(shape.channels, 7), bias)
+                place = (layer.stride, layer.pads, layer.relu, zeros)
+                layers.append(QConv(layer.name, layer.inputs, *numbers, *place, x, y))
+            case MaxPool():
+                y = TensorType(shape, x.bits, x.signed, x.frac)
+                layers.append(
+                    QMaxPool(
+                        layer.name, layer.inputs, layer.kernel, layer.stride, layer.pads, layer.ceil, x, y
+                    )
+                )
+            case AvgPool():
+                # in front of a convolution it keeps every bit of the sum
+                more = (layer.kernel[0] * layer.kernel[1] - 1).bit_length() if layer.name in averaged else 0
+                y = TensorType(shape, x.bits + more, x.signed, x.frac + more)
+                layers.append(
+                    QAvgPool(layer.name, layer.inputs, layer.kernel, layer.stride, layer.pads, x, y)
+                )
+            case Add():
+                operands = x, types[layer.inputs[1]]
+                signed = any(v.signed for v in operands) and not layer.relu
+                y = TensorType(shape, BITS, signed, min(v.frac for v in operands) - 1)
+                layers.append(QAdd(layer.name, layer.inputs, operands, layer.relu, y))
+            case Concat():
+                y = TensorType(shape, x.bits, x.signed, x.frac)
+                layers.append(
+                    QConcat(layer.name, layer.inputs, tuple(types[name] for name in layer.inputs), y)
+                )
+            case _:
+                assert_never(layer)
+        types[layer.name] = y
+    return QModel(model.name, types[IMAGE], tuple(layers))
 
 
 def squeezenet(version: str, size: int, classes: int = 1000, seed: int = 0) -> QModel:
-    """SqueezeNet ``version`` ("1.0" or "1.1") for ``size`` x ``size`` RGB images."""
-    rng = np.random.default_rng(seed)
-    (channels, kernel), blocks = LAYERS[version]
-    image = TensorType(Shape(3, size, size), 8, False, 0)
-    first = _conv(rng, "conv1", image, channels, kernel, 2, 0, 8)
-    layers: list[QConv | QFire | QMaxPool | QGlobalAvgPool] = [first]
-    x, number = first.output, 1
-    for block in blocks:
-        if isinstance(block, str):
-            height, width = (
-                conv_output_size(n, 3, 2, 0, 0, ceil=True) for n in (x.shape.height, x.shape.width)
-            )
-            y = TensorType(Shape(x.shape.channels, height, width), x.bits, x.signed, x.frac)
-            layers.append(QMaxPool(f"pool{number}", 3, 2, (0, 0, 0, 0), True, x, y))
-        else:
-            number += 1
-            squeeze = _conv(rng, f"fire{number}_squeeze1x1", x, block[0], 1, 1, 0, 8)
-            small = _conv(rng, f"fire{number}_expand1x1", squeeze.output, block[1], 1, 1, 0, 8)
-            wide = _conv(rng, f"fire{number}_expand3x3", squeeze.output, block[1], 3, 1, 1, 8)
-            y = TensorType(Shape(2 * block[1], x.shape.height, x.shape.width), 8, False, wide.output.frac)
-            layers.append(QFire(f"fire{number}", squeeze, small, wide, y))
-        x = layers[-1].output
-    last = _conv(rng, "conv10", x, classes, 1, 1, 0, 16)
-    layers.append(last)
-    logits = TensorType(Shape(classes, 1, 1), 16, False, last.output.frac)
-    layers.append(QGlobalAvgPool("pool10", last.output, logits))
-    return QModel(f"squeezenet_v{version}_{size}", image, tuple(layers))
+    """SqueezeNet ``version`` for ``size`` x ``size`` RGB images."""
+    return random_integers(zoo.squeezenet(version, size, classes), seed)
+
+
+NETWORKS: dict[str, Callable[[int], FloatModel]] = {
+    "1.0": lambda size: zoo.squeezenet("1.0", size),
+    "1.0-simple": lambda size: zoo.squeezenet("1.0", size, bypass="simple"),
+    "1.0-complex": lambda size: zoo.squeezenet("1.0", size, bypass="complex"),
+    "1.1": lambda size: zoo.squeezenet("1.1", size),
+    "1.2": lambda size: zoo.squeezenet("1.2", size),
+    "zynqnet": lambda size: average_first(zoo.zynqnet(size))[0],
+}
+"""Networks by name, for images of a size."""

@@ -17,6 +17,7 @@ from fpga_squeeze.planning.cost.placement import row_buffers, with_styles
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search.folding import tune_stores
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.verify.compare import Comparison, compare_run
@@ -76,7 +77,7 @@ class RtlDesign:
         rng: np.random.Generator | None = None,
     ) -> RtlDesign:
         """``rng`` lays the row buffers into any kind of RAM."""
-        plan = build_plan(model, foldings, multipliers=multipliers, formats=formats)
+        plan = tune_stores(build_plan(model, foldings, multipliers=multipliers, formats=formats))
         if rng is not None:
             plan = with_styles(plan, random_styles(rng, plan))
         emit_rtl(plan, folder / "rtl", HEADER)

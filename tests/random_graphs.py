@@ -225,7 +225,11 @@ def graph_images(rng: np.random.Generator, shape: Shape, n: int) -> np.ndarray:
 
 
 def quantised_graph(
-    rng: np.random.Generator, model: FloatModel, *, weight_bits: int | None = None, activation_bits: int | None = None
+    rng: np.random.Generator,
+    model: FloatModel,
+    *,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
 ) -> QModel:
     """The integers of a random graph, calibrated on a few random images."""
     return quantize(

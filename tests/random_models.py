@@ -171,9 +171,7 @@ class _Builder:
         out = window_output(shape.channels, shape, (kernel, kernel), stride, pads, ceil)
         if min(out.height, out.width) < 1 or min(shape.height, shape.width) < kernel:
             return None
-        pool = QMaxPool(
-            name, (at,), (kernel, kernel), stride, pads, ceil, source, replace(source, shape=out)
-        )
+        pool = QMaxPool(name, (at,), (kernel, kernel), stride, pads, ceil, source, replace(source, shape=out))
         self.x = golden.pool_forward(self.x, pool)
         return pool
 

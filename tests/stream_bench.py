@@ -146,6 +146,29 @@ def build_bench(
     return Bench(folder / "bench", inputs, outputs)
 
 
+# ---------------------------------------------------------------------------- parameters, order of words
+
+
+def packed(values: Sequence[int]) -> str:
+    """Integers as a vector of 32 bits each, the first in the lowest."""
+    return f"{32 * len(values)}'h{sum(v << (32 * i) for i, v in enumerate(values)):x}"
+
+
+def fields(values: Sequence[int], bits: int) -> str:
+    """Numbers of ``bits`` each as one constant, the first in the lowest bits."""
+    return f"{bits * len(values)}'h{sum(v << (bits * i) for i, v in enumerate(values)):x}"
+
+
+def order(channels: int, height: int, rows: int) -> list[tuple[int, int]]:
+    """(channel, row) of the words of a frame in groups of ``rows`` rows."""
+    return [
+        (channel, row)
+        for first in range(0, height, rows)
+        for channel in range(channels)
+        for row in range(first, min(first + rows, height))
+    ]
+
+
 # ------------------------------------------------------------------------------------------------- times
 
 

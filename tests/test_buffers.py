@@ -11,9 +11,11 @@ from designs import HEADER, RtlDesign
 from random_models import random_images, random_qmodel
 
 from fpga_squeeze.emit.rtl import emit_rtl
-from fpga_squeeze.network.graph import QConv, QFire, QModel
-from fpga_squeeze.planning.plan import EnginePlan, Folding, Plan
-from fpga_squeeze.planning.search.folding import build_plan
+from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.planning.build import build_plan
+from fpga_squeeze.planning.engine import EnginePlan, Folding
+from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.timing import schedule, simulate
 
 
@@ -21,8 +23,9 @@ def _design(folding: Folding) -> tuple[QModel, Plan]:
     """A network with a Fire module that allows ``folding`` everywhere."""
     for seed in range(200):
         model = random_qmodel(np.random.default_rng(seed))
-        shapes = [v.output.shape for v in model.layers if isinstance(v, QConv | QFire)]
-        if any(isinstance(v, QFire) for v in model.layers) and all(
+        engines = graph_of(model).engines
+        shapes = [engine.output.shape for engine in engines]
+        if any(engine.is_module for engine in engines) and all(
             s.width >= folding.phases and s.height >= 3 * folding.rows and s.channels >= folding.channels
             for s in shapes
         ):

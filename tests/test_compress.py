@@ -28,15 +28,15 @@ from fpga_squeeze.compression.steps import by_layer
 from fpga_squeeze.datasets.images import embedded_calibration, embedded_model_path
 from fpga_squeeze.export.float_onnx import to_onnx, write_float
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import Conv, FloatModel
+from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel
 from fpga_squeeze.network.reference import PRESETS, float_logits
 
 Capture = pytest.CaptureFixture[str]
 
 
 def conv_of(weight: np.ndarray, **changes: object) -> Conv:
-    kernel = weight.shape[2]
-    conv = Conv("layer", weight, np.zeros(weight.shape[0]), 1, (kernel // 2,) * 4, True)
+    rows, columns = weight.shape[2] // 2, weight.shape[3] // 2
+    conv = Conv("layer", (IMAGE,), weight, np.zeros(weight.shape[0]), 1, (rows, columns, rows, columns), True)
     return replace(conv, **changes)  # type: ignore[arg-type]
 
 
@@ -48,10 +48,10 @@ def digits() -> FloatModel:
 
 @st.composite
 def layers(draw: st.DrawFn) -> np.ndarray:
-    """Weights [O, I, K, K] in float32, some of them zero."""
+    """Weights [O, I, Kh, Kw] in float32, some of them zero."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    kernel = draw(st.sampled_from([1, 3]))
-    shape = (draw(st.integers(1, 9)), draw(st.integers(1, 12)), kernel, kernel)
+    kernel = draw(st.sampled_from([(1, 1), (3, 3), (3, 1), (1, 3)]))
+    shape = (draw(st.integers(1, 9)), draw(st.integers(1, 12)), *kernel)
     weight = rng.normal(0, 10.0 ** draw(st.integers(-6, 3)), shape)
     return (
         (weight * (rng.random(shape) < draw(st.sampled_from([0.0, 0.3, 1.0]))))
@@ -77,7 +77,7 @@ def test_the_largest_stay(weight: np.ndarray, share_kept: float) -> None:
 def test_densities_by_layer_and_module() -> None:
     model = digits()
     given = {"": 0.5, "fire2": 0.4, "fire2_expand3x3": 0.3, "conv10": 0.2}
-    shares = by_layer(model, "--density", given, lambda _: True)
+    shares = by_layer(model, "--density", given)
     assert list(shares) == [c.name for c in model.convs]
     picked = [
         shares[n] for n in ("conv1", "fire2_squeeze1x1", "fire2_expand3x3", "fire3_expand1x1", "conv10")
@@ -86,7 +86,7 @@ def test_densities_by_layer_and_module() -> None:
     out = prune_model(model, shares)
     for conv in out.convs:
         assert density(conv.weight) == pytest.approx(shares[conv.name], abs=0.5 / conv.weight.size)
-    assert by_layer(model, "--density", {"fire3": 1.0}, lambda _: True).keys() == {
+    assert by_layer(model, "--density", {"fire3": 1.0}).keys() == {
         f"fire3_{part}" for part in ("squeeze1x1", "expand1x1", "expand3x3")
     }
 
@@ -175,13 +175,13 @@ def test_factors(weight: np.ndarray, rank: int, stride: int, padded: bool) -> No
     assert lost == pytest.approx(factors.error * norm, abs=1e-6 * norm)
     if rank == full_rank(conv):
         assert lost <= 1e-9 * norm
-    model = random_model(0)
-    alone = replace(model, layers=(replace(conv, name="conv1"), model.layers[-1]))
     channels = weight.shape[1]
-    alone = replace(alone, input_shape=replace(model.input_shape, channels=channels))
-    both = replace(alone, layers=(factors.basis, factors.mix, model.layers[-1]))
-    assert alone.shapes()[-1] == both.shapes()[-1]
-    one = replace(alone, layers=(factors.product, model.layers[-1]))
+    alone = FloatModel("alone", replace(random_model(0).input_shape, channels=channels), (conv,))
+    whole = alone.output_shape
+    average = AvgPool("average", (conv.name,), (whole.height, whole.width), 1, (0, 0, 0, 0))
+    both = replace(alone, layers=(factors.basis, factors.mix, average))
+    assert both.shapes()[conv.name] == whole
+    one = replace(alone, layers=(factors.product, average))
     images = rng.integers(0, 256, (2, 11, 10, channels), dtype=np.uint8)
     want = float_logits(one, images)
     np.testing.assert_allclose(float_logits(both, images), want, atol=1e-4 * np.abs(want).max() + 1e-12)
@@ -189,7 +189,7 @@ def test_factors(weight: np.ndarray, rank: int, stride: int, padded: bool) -> No
 
 def test_factors_in_the_graph(tmp_path: Path) -> None:
     model = random_model(3)
-    names = ("conv1", "s", "conv10")
+    names = ("conv1", "s", "e3", "conv10")
     chosen = [factorise(c, 2) for c in model.convs if c.name in names]
     out = with_factors(model, chosen)
     order = [layer.name for layer in out.layers]
@@ -198,6 +198,10 @@ def test_factors_in_the_graph(tmp_path: Path) -> None:
         "conv1",
         "pool1",
         f"s{BASIS}",
+        "s",
+        "e1",
+        f"e3{BASIS}",
+        "e3",
         "fire2",
         f"conv10{BASIS}",
         "conv10",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import RtlDesign, random_foldings
+from random_graphs import random_graph_qmodel
 from random_models import random_images, random_qmodel
 from seeds import SEED
 
@@ -15,11 +16,12 @@ from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import FloatModel, Preprocess
-from fpga_squeeze.planning.plan import Folding
+from fpga_squeeze.network.graph import FloatModel, Preprocess, QMaxPool
+from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.timing import simulate
-from fpga_squeeze.planning.weight_memories import WeightFormat
+from fpga_squeeze.planning.weight_memories import FORMATS, WeightFormat
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.compare import Mismatch, compare_run
 
@@ -72,6 +74,22 @@ def test_kernel_of_5x5(weights: WeightFormat, products: int, tmp_path: Path) -> 
     design.check(random_images(rng, model, FRAMES), f"{weights}, {products} products", (5,))
 
 
+@pytest.mark.slow
+@pytest.mark.fuzz
+@pytest.mark.parametrize("number", range(200, 212))
+def test_random_graphs(number: int, tmp_path: Path) -> None:
+    """Forks, sums, concatenations, windows of any size; one or two products per slice, all formats, any kind of RAM."""
+    rng = np.random.default_rng(SEED + number)
+    model = random_graph_qmodel(rng)
+    foldings = random_foldings(rng, model, 3)
+    formats = [FORMATS[i] for i in rng.integers(0, len(FORMATS), len(foldings))]
+    multipliers = Multipliers(1 + number % 2)
+    what = f"seed {SEED + number}, foldings {[str(f) for f in foldings]}, {formats}, {multipliers}"
+    print(what)  # shown where anything below fails
+    design = RtlDesign.emit(model, foldings, tmp_path, multipliers, formats, rng)
+    design.check(random_images(rng, model, FRAMES), what, (1 + number,))
+
+
 def _small_design(
     folder: Path, foldings: Folding, multipliers: Multipliers = ONE_PRODUCT
 ) -> tuple[RtlDesign, np.ndarray]:
@@ -79,11 +97,11 @@ def _small_design(
     for seed in range(1000):
         rng = np.random.default_rng(seed)
         model = random_qmodel(rng)
-        names = [type(layer).__name__ for layer in model.layers]
-        if "QMaxPool" in names and model.convs[0].kernel == 3 and model.convs[0].weight_bits >= 6:
-            engines = [n for n in names if n in ("QConv", "QFire")]
+        pools = any(isinstance(layer, QMaxPool) for layer in model.layers)
+        if pools and model.convs[0].kernel == (3, 3) and model.convs[0].weight_bits >= 6:
+            engines = len(graph_of(model).engines)
             try:
-                design = RtlDesign.emit(model, [foldings] * len(engines), folder, multipliers)
+                design = RtlDesign.emit(model, [foldings] * engines, folder, multipliers)
             except FpgaSqueezeError:  # a folding the network does not allow: take the next one
                 continue
             return design, random_images(rng, model, 2)
@@ -196,7 +214,7 @@ def test_missing_word_counts_as_mismatch(tmp_path: Path) -> None:
     assert comparison.equal
     out = tmp_path / "run0"
     file = out / "fire2.bin"
-    stream = next(k.output for k in design.plan.kernels if k.name == "fire2")
+    stream = next(stream for stream in design.plan.streams if stream.name == "fire2")
     file.write_bytes(file.read_bytes()[: -((stream.word_bits + 7) // 8)])
     short = compare_run(design.plan, out, golden.run(design.plan.model, images), images)
     assert short.mismatches == stream.type.shape.width

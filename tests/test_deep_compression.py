@@ -18,7 +18,7 @@ from fpga_squeeze.compression.report import deep_compression_bytes
 from fpga_squeeze.datasets.images import load_images
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.frontend.deep_compression import CONVS, HEADER, is_deep_compression
-from fpga_squeeze.network.graph import Conv, Fire, FloatModel, MaxPool, QModel
+from fpga_squeeze.network.graph import AvgPool, Concat, Conv, FloatModel, MaxPool, QModel
 from fpga_squeeze.network.reference import PRESETS, float_logits
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
@@ -68,8 +68,8 @@ def test_weights_are_those_of_the_symbols(tmp_path: Path, layers: list[StoredLay
         assert np.array_equal(conv.weight, layer.weight(stored)) and np.array_equal(conv.bias, layer.bias)
         assert conv.relu and conv.weight.dtype == np.float64
     pools = [layer for layer in model.layers if isinstance(layer, MaxPool)]
-    assert all(pool.ceil and (pool.kernel, pool.stride) == (3, 2) for pool in pools)
-    assert [str(s) for s in model.shapes()][-2:] == ["1000x15x15", "1000x1x1"]
+    assert all(pool.ceil and (pool.kernel, pool.stride) == ((3, 3), 2) for pool in pools)
+    assert [str(s) for s in model.shapes().values()][-2:] == ["1000x15x15", "1000x1x1"]
     size = (tmp_path / "some_net.net").stat().st_size
     fewer = sum(int(np.count_nonzero(c.weight) == 0) for c in model.convs)  # an empty layer cannot be stored
     assert fewer or deep_compression_bytes(model) == size
@@ -248,6 +248,8 @@ def test_fuzz(tmp_path: Path, data: bytes, source: str) -> None:
 
 def test_layers_are_typed(tmp_path: Path, layers: list[StoredLayer]) -> None:
     model = read(write(tmp_path / "a.net", layers))
+    fire = "C C C C"
     kinds = ["".join(c for c in type(layer).__name__ if c.isupper()) for layer in model.layers]
-    assert " ".join(kinds) == "C MP F F F MP F F F F MP F C GAP"
-    assert isinstance(model.layers[0], Conv) and isinstance(model.layers[2], Fire)
+    assert " ".join(kinds) == " ".join(["C MP", fire, fire, fire, "MP", fire, fire, fire, fire, "MP", fire, "C AP"])
+    assert isinstance(model.layers[0], Conv) and isinstance(model.layers[5], Concat)
+    assert isinstance(model.layers[-1], AvgPool)

@@ -23,9 +23,10 @@ from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers,
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network.graph import QModel
 from fpga_squeeze.paths import source_files
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.kernels import engine_cost, engine_packing
-from fpga_squeeze.planning.search.folding import build_plan, choose_foldings, plan_for_lanes
+from fpga_squeeze.planning.search.folding import choose_foldings, plan_for_lanes
 from fpga_squeeze.planning.timing import schedule
 from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_verilator, link
 

@@ -20,11 +20,12 @@ from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.cost.logic import shift_register_luts
 from fpga_squeeze.planning.cost.placement import place, row_buffers, styles, with_styles
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
 from fpga_squeeze.project.manifest import Source

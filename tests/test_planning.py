@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,17 +16,16 @@ from fpga_squeeze.coding.bits import conv_order, pack_segment, unpack_segment
 from fpga_squeeze.device.block_ram import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
-from fpga_squeeze.network.graph import QConv, QFire, QMaxPool, QModel, Shape, TensorType
-from fpga_squeeze.planning.kernels import engine_cost, plan_pool, pool_rows
+from fpga_squeeze.network.graph import IMAGE, QMaxPool, QModel, Shape, TensorType
+from fpga_squeeze.planning.build import build_plan
+from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.kernels import engine_cost
+from fpga_squeeze.planning.kinds.max_pool import pool_rows
+from fpga_squeeze.planning.kinds.window import plan_window
 from fpga_squeeze.planning.order import joined_stages, work_order
-from fpga_squeeze.planning.plan import Folding, Stream
-from fpga_squeeze.planning.search.folding import (
-    all_choices,
-    build_plan,
-    choose_foldings,
-    pareto,
-    plan_for_lanes,
-)
+from fpga_squeeze.planning.search.folding import all_choices, choose_foldings, pareto, plan_for_lanes
+from fpga_squeeze.planning.streams import Stream
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weight_memories import DenseWeights
 
@@ -50,12 +50,8 @@ def test_cost_is_the_plan(seed: int) -> None:
 def test_search_finds_the_best(seed: int) -> None:
     """No choice of foldings within the budget has a faster slowest engine: all that no other dominates are tried."""
     model = _model(seed)
-    layers = list(model.layers)
-    fronts = [
-        pareto(all_choices(layer, layers[i + 1]))
-        for i, layer in enumerate(layers)
-        if isinstance(layer, QConv | QFire)
-    ]
+    graph = graph_of(model)
+    fronts = [pareto(all_choices(layer, graph.pools_behind(layer.name))) for layer in graph.engines]
     budget = sum(front[len(front) // 2].dsp for front in fronts)
     best = min(
         max(c.cycles for c in combination)
@@ -67,7 +63,7 @@ def test_search_finds_the_best(seed: int) -> None:
 
 def test_budget_too_small() -> None:
     model = _model(0)
-    engines = sum(isinstance(layer, QConv | QFire) for layer in model.layers)
+    engines = len(graph_of(model).engines)
     assert len(choose_foldings(model, engines)) == engines
     with pytest.raises(
         DoesNotFitError, match=f"need at least {engines} lanes, the budget is {engines - 1}; short by 1"
@@ -86,11 +82,13 @@ def test_folding_that_does_not_suit() -> None:
         build_plan(model, foldings[1:])
 
 
-def test_pool_of_another_shape_is_refused() -> None:
+def test_window_outside_the_map_is_refused() -> None:
     source = TensorType(Shape(4, 8, 8), 8, False, 0)
-    pool = QMaxPool("pool9", 3, 1, (0, 0, 0, 0), False, source, TensorType(Shape(4, 6, 6), 8, False, 0))
-    with pytest.raises(FpgaSqueezeError, match="pool9: max pool 3x3 stride 1"):
-        plan_pool(pool, Stream("x", source, 1, 4))
+    pool = QMaxPool(
+        "pool9", (IMAGE,), (2, 2), 1, (3, 0, 0, 0), False, source, replace(source, shape=Shape(4, 10, 7))
+    )
+    with pytest.raises(FpgaSqueezeError, match="pool9: row 0 of its output has no row of the map"):
+        plan_window(pool, Stream("x", source, 1, 4, ("x",)))
 
 
 @given(
@@ -107,8 +105,9 @@ def test_pool_tables(height: int, stride: int, wide: bool, ceil: bool, top: int,
     if ceil and (out - 1) * stride >= height + top:
         out -= 1
     source = TensorType(Shape(1, height, 1), 8, False, 0)
+    pads = (top, 0, bottom, 0)
     pool = QMaxPool(
-        "p", kernel, stride, (top, 0, bottom, 0), ceil, source, TensorType(Shape(1, out, 1), 8, False, 0)
+        "p", (IMAGE,), (kernel, kernel), stride, pads, ceil, source, replace(source, shape=Shape(1, out, 1))
     )
     have, start, emit, extra = pool_rows(pool)
     rows = np.random.default_rng(height).integers(0, 256, height)
@@ -122,6 +121,31 @@ def test_pool_tables(height: int, stride: int, wide: bool, ceil: bool, top: int,
         sent.append(kept)
     windows = [rows[max(0, y * stride - top) : y * stride - top + kernel] for y in range(out)]
     assert sent == [w.max() for w in windows]
+
+
+@given(st.integers(2, 30), st.integers(1, 6), st.integers(1, 3), st.integers(0, 4), st.integers(0, 4))
+def test_window_tables(height: int, kernel: int, stride: int, top: int, bottom: int) -> None:
+    """The masks of the window kernel name, for random rows, the rows of every window."""
+    top, bottom = min(top, kernel - 1), min(bottom, kernel - 1)
+    if height + top + bottom < kernel:
+        return
+    out = (height + top + bottom - kernel) // stride + 1
+    source = TensorType(Shape(1, height, 1), 8, False, 0)
+    pads = (top, 0, bottom, 0)
+    pool = QMaxPool(
+        "p", (IMAGE,), (kernel, 1), stride, pads, False, source, replace(source, shape=Shape(1, out, 1))
+    )
+    plan = plan_window(pool, Stream("x", source, 1, 1, ("x",)))
+    rows = np.random.default_rng(height).integers(0, 256, height)
+    kept: list[int] = []  # the newest first
+    sent = []
+    for y, row in enumerate(rows):
+        if plan.emit_rows[y]:
+            sent.append(max([row, *(v for i, v in enumerate(kept) if plan.masks[y] >> i & 1)]))
+        kept = [row, *kept][: kernel - 1]
+    last = [rows[-1], *rows[-2::-1]]
+    sent += [max(v for i, v in enumerate(last) if mask >> i & 1) for mask in plan.extras]
+    assert sent == [rows[max(0, y * stride - top) : y * stride - top + kernel].max() for y in range(out)]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -205,7 +229,7 @@ def test_shallow_rows_go_to_distributed_ram() -> None:
 
 
 def test_stream_order_names_every_word_once() -> None:
-    stream = Stream("s", TensorType(Shape(3, 7, 5), 8, False, 0), 2, 4)
+    stream = Stream("s", TensorType(Shape(3, 7, 5), 8, False, 0), 2, 4, ("s",))
     order = list(stream.order())
     assert order[:6] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
     assert len(set(order)) == len(order) == stream.words

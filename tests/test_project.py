@@ -13,7 +13,7 @@ from model_equality import differences
 from fpga_squeeze import api, load_project
 from fpga_squeeze.datasets.images import embedded_images
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
-from fpga_squeeze.planning.plan import Folding
+from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.project.manifest import MANIFEST, is_project, parse_folding
 from fpga_squeeze.project.project import Project
 

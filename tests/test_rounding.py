@@ -7,13 +7,17 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_graphs import graph_images, random_graph
 
 from fpga_squeeze.datasets.images import embedded_calibration, embedded_model_path
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import int_range
-from fpga_squeeze.network.graph import Conv, Fire, FloatModel, GlobalAvgPool, MaxPool, Shape
-from fpga_squeeze.quantization.equalise import channel_steps, equalise
+from fpga_squeeze.network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, MaxPool, Shape
+from fpga_squeeze.network.reference import layer_float
+from fpga_squeeze.network.walk import walk
+from fpga_squeeze.quantization.equalise import Seen, channel_numbers, channel_steps, equalise
+from fpga_squeeze.quantization.groups import last_convs, type_groups
 from fpga_squeeze.quantization.quantize import float_logits, quantize
 from fpga_squeeze.quantization.rounding import Target, descend, fitted, make_target, nearest, with_feedback
 
@@ -65,20 +69,26 @@ def test_feedback_halves_the_error_of_correlated_inputs() -> None:
 
 
 def random_model(seed: int, relu: bool = True) -> FloatModel:
+    """conv1, pool1, a Fire module s, e1, e3, fire2, then conv10 and average."""
     rng = np.random.default_rng(seed)
 
-    def conv(name: str, outputs: int, inputs: int, kernel: int, active: bool = True) -> Conv:
+    def conv(name: str, at: str, outputs: int, inputs: int, kernel: int, active: bool = True) -> Conv:
         pad = kernel // 2
         weight = rng.normal(size=(outputs, inputs, kernel, kernel)) * rng.lognormal(size=(outputs, 1, 1, 1))
-        return Conv(name, weight, rng.normal(size=outputs), 1, (pad,) * 4, active)
+        return Conv(name, (at,), weight, rng.normal(size=outputs), 1, (pad,) * 4, active)
 
-    fire = Fire("fire2", conv("s", 3, 6, 1, relu), conv("e1", 4, 3, 1, relu), conv("e3", 5, 3, 3, relu))
+    fire = (
+        conv("s", "pool1", 3, 6, 1, relu),
+        conv("e1", "s", 4, 3, 1, relu),
+        conv("e3", "s", 5, 3, 3, relu),
+        Concat("fire2", ("e1", "e3")),
+    )
     layers = (
-        conv("conv1", 6, 3, 3),
-        MaxPool("pool1", 3, 2, (0, 0, 0, 0), True),
-        fire,
-        conv("conv10", 4, 9, 1),
-        GlobalAvgPool("average"),
+        conv("conv1", IMAGE, 6, 3, 3),
+        MaxPool("pool1", ("conv1",), (3, 3), 2, (0, 0, 0, 0), True),
+        *fire,
+        conv("conv10", "fire2", 4, 9, 1),
+        AvgPool("average", ("conv10",), (5, 5), 1, (0, 0, 0, 0)),
     )
     return FloatModel("random", Shape(3, 11, 10), layers)
 
@@ -90,10 +100,71 @@ def test_equalisation_leaves_the_function_unchanged(seed: int, relu: bool) -> No
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (3, 11, 10, 3), dtype=np.uint8)
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
-    scaled = equalise(model, maps, np.zeros(3, dtype=np.int64), 8, 0.5)
+    scaled = equalise(model, maps, 8, 0.5)
     want = float_logits(model, images)
     np.testing.assert_allclose(float_logits(scaled, images), want, rtol=1e-3, atol=1e-5 * np.abs(want).max())
     assert not np.allclose(scaled.layers[0].weight, model.layers[0].weight)  # type: ignore[union-attr]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_equalisation_of_any_graph(seed: int) -> None:
+    """The function stays; channels that are added are scaled alike, those of the output not at all."""
+    rng = np.random.default_rng(seed)
+    model = random_graph(rng, averages_first=True)
+    images = graph_images(rng, model.input_shape, 3)
+    maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
+    scaled = equalise(model, maps, 8, 0.5)
+    want, found = ({}, {})
+    for values, each in ((want, model), (found, scaled)):
+        for layer, y in walk(each.layers, {IMAGE: maps[0]}, layer_float):
+            values[layer.name] = y
+    last = model.layers[-1].name
+    numbers = channel_numbers(model)
+    assert not numbers[last].any() and not numbers[IMAGE].any()
+    steps: dict[int, float] = {0: 1.0}
+    for name, before in want.items():
+        peak = np.abs(before).max(initial=0)
+        for number, a, b in zip(numbers[name].tolist(), before, found[name], strict=True):
+            if np.abs(a).max() < 1e-3 * peak or not peak:
+                continue  # rounding errors of float32
+            at = np.unravel_index(np.abs(a).argmax(), a.shape)
+            step = steps.setdefault(number, float(a[at] / b[at]))
+            np.testing.assert_allclose(b * step, a, rtol=2e-2, atol=2e-3 * np.abs(a).max())
+            assert step > 0
+
+
+def test_channels_that_are_added_have_one_number() -> None:
+    rng = np.random.default_rng(0)
+
+    def conv(name: str, at: str, outputs: int, inputs: int) -> Conv:
+        return Conv(name, (at,), rng.normal(size=(outputs, inputs, 1, 1)), np.zeros(outputs), 1, (0,) * 4, True)
+
+    layers = (
+        conv("a", IMAGE, 2, 3),
+        conv("b", "a", 3, 2),
+        Concat("c", ("a", "b")),
+        conv("d", "c", 5, 5),
+        Add("e", ("c", "d"), True),
+        conv("f", "e", 4, 5),
+        AvgPool("g", ("f",), (6, 6), 1, (0, 0, 0, 0)),
+    )
+    model = FloatModel("m", Shape(3, 6, 6), layers)
+    n = channel_numbers(model)
+    assert np.array_equal(n["c"], n["d"]) and np.array_equal(n["c"], n["e"])
+    assert np.array_equal(n["c"], np.concatenate([n["a"], n["b"]])) and len(set(n["c"].tolist())) == 5
+    assert not n["f"].any()
+    groups = type_groups(model)
+    assert groups["a"] is groups["b"] and groups["a"].makers == ("a", "b") and groups["d"] is not groups["c"]
+    assert groups["g"].output and groups["g"].averaged == 36 and not groups["e"].output
+    assert last_convs(model) == {"f"}
+    images = graph_images(rng, model.input_shape, 4)
+    q = quantize(model, images)  # the type of a and b is needed before b is there
+    types = q.types
+    assert replace(types["a"], shape=types["b"].shape) == types["b"]
+    want = float_logits(model, images)
+    got = np.ldexp(golden.run(q, images)["logits"].astype(float), -q.output.frac)
+    assert np.sqrt(np.mean((got - want) ** 2)) < 0.05 * want.std()
 
 
 def test_steps_follow_the_peaks() -> None:
@@ -101,10 +172,15 @@ def test_steps_follow_the_peaks() -> None:
     x = np.maximum(rng.normal(size=(5, 16, 16)), 0).astype(np.float32)
     x[1] *= 0.25
     x[2] = 0
-    steps = channel_steps([x], 8, 0.5)
+    def steps_of(x: np.ndarray) -> np.ndarray:
+        return channel_steps([Seen.of([x])], 8, 0.5)[0]
+
+    steps = steps_of(x)
     assert np.all(steps > 0) and steps[1] < 0.75 * steps[0]
-    assert np.array_equal(channel_steps([x * 0], 8, 0.5), np.ones(5))
-    np.testing.assert_allclose(channel_steps([x * 4], 8, 0.5), 4 * steps, rtol=1e-5)
+    assert np.array_equal(steps_of(x * 0), np.ones(5))
+    np.testing.assert_allclose(steps_of(x * 4), 4 * steps, rtol=1e-5)
+    both = channel_steps([Seen.of([x[:3]]), Seen.of([x[3:]])], 8, 0.5)
+    np.testing.assert_allclose(np.concatenate(both), steps, rtol=1e-5)
 
 
 def test_a_channel_may_be_scaled_away() -> None:
@@ -112,23 +188,14 @@ def test_a_channel_may_be_scaled_away() -> None:
     model = read_model(embedded_model_path())
     assert isinstance(model, FloatModel)
     images = embedded_calibration()
-    layers = list(model.layers)
-    fire_at = next(i for i, layer in enumerate(layers) if isinstance(layer, Fire))
-    fire = layers[fire_at]
-    assert isinstance(fire, Fire)
-    scale = np.random.default_rng(0).lognormal(sigma=1.5, size=len(fire.squeeze.bias))
-    layers[fire_at] = replace(
-        fire,
-        squeeze=replace(
-            fire.squeeze,
-            weight=fire.squeeze.weight * scale[:, None, None, None],
-            bias=fire.squeeze.bias * scale,
-        ),
-        expand1x1=replace(fire.expand1x1, weight=fire.expand1x1.weight / scale[None, :, None, None]),
-        expand3x3=replace(fire.expand3x3, weight=fire.expand3x3.weight / scale[None, :, None, None]),
-    )
+    convs = {conv.name: conv for conv in model.convs}
+    squeeze, *expands = (convs[f"fire2_{part}"] for part in ("squeeze1x1", "expand1x1", "expand3x3"))
+    scale = np.random.default_rng(0).lognormal(sigma=1.5, size=len(squeeze.bias))
+    scaled = replace(squeeze, weight=squeeze.weight * scale[:, None, None, None], bias=squeeze.bias * scale)
+    others = [replace(conv, weight=conv.weight / scale[None, :, None, None]) for conv in expands]
+    changed = model.with_convs({conv.name: conv for conv in (scaled, *others)})
     want = float_logits(model, images)
-    for variant in (model, replace(model, layers=tuple(layers))):
+    for variant in (model, changed):
         q = quantize(variant, images[:16])
         got = np.ldexp(golden.run(q, images, keep=False)["logits"].astype(float), -q.output.frac)
         assert np.sqrt(np.mean((got - want) ** 2)) < 0.05 * want.std()

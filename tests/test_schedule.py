@@ -9,15 +9,29 @@ import numpy as np
 import pytest
 import schedule_oracle
 from designs import random_foldings
+from random_graphs import random_graph_qmodel
 from random_models import random_qmodel
 
 from bench.networks import squeezenet
 from fpga_squeeze.device.dsp_packing import Multipliers
-from fpga_squeeze.network.graph import Pads, QConv, QFire, QMaxPool, QModel, Shape
+from fpga_squeeze.network.graph import IMAGE, Pads, QConv, QMaxPool, QModel, Shape
 from fpga_squeeze.planning import links, timing
-from fpga_squeeze.planning.plan import EnginePlan, Folding, KernelPlan, Plan, PoolPlan
+from fpga_squeeze.planning.build import build_plan
+from fpga_squeeze.planning.engine import EnginePlan, Folding
+from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.kinds.fork import ForkPlan
+from fpga_squeeze.planning.kinds.max_pool import PoolPlan
+from fpga_squeeze.planning.kinds.store import StorePlan
+from fpga_squeeze.planning.plan import KernelPlan, Plan
 from fpga_squeeze.planning.search import folding
-from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes, tune_buffers, with_spares
+from fpga_squeeze.planning.search.folding import (
+    alive,
+    plan_for_lanes,
+    tune_buffers,
+    tune_stores,
+    with_slots,
+    with_spares,
+)
 from fpga_squeeze.planning.timing import simulate
 from fpga_squeeze.planning.weight_memories import FORMATS
 
@@ -43,6 +57,10 @@ def _same(plan: Plan, told: str, frames: int = FRAMES) -> tuple[int, ...] | str:
 
 
 def _depth(kernel: KernelPlan, depth: int) -> KernelPlan:
+    if isinstance(kernel, ForkPlan):
+        return replace(kernel, outputs=tuple(replace(s, depth=max(1, depth)) for s in kernel.outputs))
+    if isinstance(kernel, StorePlan):
+        return kernel
     return replace(kernel, output=replace(kernel.output, depth=max(1, depth)))
 
 
@@ -116,16 +134,20 @@ def test_disturbed_plans_are_of_every_kind() -> None:
 
 def _pools_first(model: QModel, rng: np.random.Generator) -> QModel:
     """The network behind two pools that read the image, one or both of which send a row more than they complete."""
-    last = model.layers[0].input
+    last = model.input
     pools: list[QMaxPool] = []
-    for name in ("second", "first"):
+    for name, read in (("second", "first"), ("first", IMAGE)):
         kernel, stride = ((2, 1), (3, 2), (3, 3))[rng.integers(3)]
         pads: Pads = (0, 0, kernel - 1, kernel - 1) if rng.random() < 0.7 else (0, 0, 0, 0)
         height, width = ((n - 1) * stride + kernel - pads[2] for n in (last.shape.height, last.shape.width))
         source = replace(last, shape=Shape(last.shape.channels, height, width))
-        pools.insert(0, QMaxPool(name, kernel, stride, pads, False, source, last))
+        pools.insert(0, QMaxPool(name, (read,), (kernel, kernel), stride, pads, False, source, last))
         last = source
-    return QModel(model.name, last, (*pools, *model.layers))
+    behind = [
+        replace(layer, inputs=("second",)) if isinstance(layer, QConv) and layer.inputs == (IMAGE,) else layer
+        for layer in model.layers
+    ]
+    return QModel(model.name, last, (*pools, *behind))
 
 
 def test_pools_behind_the_input_and_behind_pools() -> None:
@@ -140,12 +162,56 @@ def test_pools_behind_the_input_and_behind_pools() -> None:
     assert extras > 30
 
 
+@cache
+def _random_graph_plan(seed: int) -> Plan:
+    """Any graph and any folding, with stores as deep as they need be, or far deeper."""
+    rng = np.random.default_rng(seed)
+    model = random_graph_qmodel(rng)
+    foldings = random_foldings(rng, model, 2 + seed % 3)
+    formats = [FORMATS[i] for i in rng.integers(0, len(FORMATS), len(foldings))]
+    plan = build_plan(model, foldings, multipliers=Multipliers(1 + seed % 2), formats=formats)
+    return tune_stores(plan) if seed % 3 else alive(plan)
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_random_graphs_move_as_the_oracle_says(part: int) -> None:
+    for seed in range(12 * part, 12 * part + 12):
+        plan = _random_graph_plan(seed)
+        assert _same(plan, f"seed {seed}") != DEADLOCK
+        assert _same(tune_buffers(plan), f"seed {seed}, tuned", 3) != DEADLOCK
+
+
+def test_graphs_have_every_kind_of_kernel() -> None:
+    kinds = {kernel.kind for seed in range(60) for kernel in _random_graph_plan(seed).kernels}
+    assert kinds == {"input", "conv", "fire", "max_pool", "average_pool", "fork", "store", "add", "concat"}
+
+
+def test_a_store_one_row_short_is_slower_or_stops() -> None:
+    """Stores of a tuned plan are as shallow as can be: one row less costs cycles, or no kernel can move a word."""
+    tried = 0
+    for seed in range(1, 40):
+        plan = _random_graph_plan(seed)
+        if seed % 3 == 0 or not plan.stores:
+            continue
+        cycles = timing.schedule(plan).cycles_per_frame
+        for store in plan.stores:
+            if store.slots == 1:
+                continue
+            short = with_slots(plan, {store.name: store.slots - 1})
+            outcome = _outcome(timing, short, FRAMES)
+            assert isinstance(outcome, str) or outcome[-1] - outcome[-2] > cycles, (
+                f"seed {seed}, {store.name}"
+            )
+            tried += 1
+    assert tried > 20
+
+
 @pytest.mark.parametrize("seed", [27, 48])
 def test_a_divider_that_is_still_busy_with_the_frame_before(seed: int) -> None:
     """A map of one row: results of a frame are divided while the next one comes."""
     model = random_qmodel(np.random.default_rng(seed), min_size=3, max_size=5, max_fires=1)
-    engines = sum(isinstance(layer, QConv | QFire) for layer in model.layers)
-    assert model.layers[-1].input.shape.height == 1
+    engines = len(graph_of(model).engines)
+    assert model.types[model.layers[-1].inputs[0]].shape.height == 1
     _same(build_plan(model, [Folding(1, 1, 4)] * engines), "divider")
 
 

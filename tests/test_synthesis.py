@@ -19,8 +19,9 @@ from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
-from fpga_squeeze.planning.plan import Folding
-from fpga_squeeze.planning.search.folding import build_plan, plan_for_lanes
+from fpga_squeeze.planning.build import build_plan
+from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.synthesis import Resources, Synthesis, find_yosys, map_kernels

@@ -14,12 +14,15 @@ from rich.table import Table
 from typing_extensions import assert_never
 
 from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
+from ..device.catalogue import DEVICES
 from ..network.graph import QModel
 from ..planning.cost.estimate import Estimate
 from .flags import with_flags
 
 WIDTH = 110
 PLAIN_LINES = 10
+MOST_NAMED = 5
+"""Kernels named where memory is short."""
 
 
 def show(table: Table) -> None:
@@ -244,12 +247,24 @@ def print_estimate(numbers: Estimate) -> None:
     for shortage in numbers.short:
         say(f"does not fit {numbers.device}: {shortage}")
     if numbers.available and numbers.parameter_bram36 > numbers.available["ramb36"]:
-        say(
-            f"weights, biases and shifts alone need {numbers.parameter_bram36:g} RAMB36: only a device with more, "
-            "or fewer bits per weight, can help"
-        )
+        _print_parameters(numbers)
     for note in numbers.notes:
         print_note(note)
+
+
+def _print_parameters(numbers: Estimate) -> None:
+    """What a device lacks where parameters alone are more than its block RAM."""
+    largest = sorted(numbers.kernels, key=lambda kernel: -kernel.parameter_bram36)[:MOST_NAMED]
+    names = ", ".join(f"{kernel.name} {kernel.parameter_bram36:g}" for kernel in largest)
+    say(f"weights, biases and shifts alone need {numbers.parameter_bram36:g} RAMB36: {names}, ...")
+    home = numbers.parameters_fit_on
+    if home:
+        say(
+            f"only a device with more, or fewer bits per weight, can help; of those known {home} is the smallest"
+        )
+    else:
+        most = max(device.ramb36 for device in DEVICES)
+        say(f"no known device holds them (the largest has {most:,}): only fewer bits per weight can help")
 
 
 def print_synthesis(result: Synthesis) -> None:

@@ -30,6 +30,13 @@ class Factors:
     def rank(self) -> int:
         return len(self.basis.bias)
 
+    @property
+    def product(self) -> Conv:
+        """The one convolution that computes the same as both."""
+        shape = self.original.weight.shape
+        weight = self.mix.weight.reshape(shape[0], -1) @ self.basis.weight.reshape(self.rank, -1)
+        return replace(self.original, weight=weight.reshape(shape))
+
 
 def full_rank(conv: Conv) -> int:
     """The largest rank the weights [O, I*Kh*Kw] can have."""
@@ -55,7 +62,14 @@ def factorise(conv: Conv, rank: int) -> Factors:
         False,
         conv.pad_value,
     )
-    mix = replace(conv, inputs=(basis.name,), weight=(left[:, :rank] * root).reshape(shape[0], rank, 1, 1), stride=1, pads=around, pad_value=np.zeros(0))
+    mix = replace(
+        conv,
+        inputs=(basis.name,),
+        weight=(left[:, :rank] * root).reshape(shape[0], rank, 1, 1),
+        stride=1,
+        pads=around,
+        pad_value=np.zeros(0),
+    )
     whole = float(np.square(values).sum())
     lost = float(np.square(values[rank:]).sum())
     return Factors(conv, basis, mix, np.sqrt(lost / whole) if whole else 0.0)

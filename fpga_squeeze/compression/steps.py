@@ -141,7 +141,9 @@ def by_layer(
     if unknown is not None:
         inside = {each for group in groups.values() for each in group}
         known = ", ".join(
-            layer.name for layer in model.layers if layer.name in groups or layer.name in convs.keys() - inside
+            layer.name
+            for layer in model.layers
+            if layer.name in groups or layer.name in convs.keys() - inside
         )
         raise FpgaSqueezeError(
             f"field {field_name} {_text(unknown, given[unknown])}: {model.source or model.name} has no such layer; "

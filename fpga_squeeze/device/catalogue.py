@@ -133,3 +133,9 @@ def find_device(name: str) -> Device:
             return device
     known = ", ".join(device.name for device in DEVICES)
     raise FpgaSqueezeError(f"unknown device {name!r}; known are {known}, and boards such as KV260 or PYNQ-Z2")
+
+
+def smallest_with(ramb36: float) -> Device | None:
+    """The device of the catalogue with least block RAM of those that have so many RAMB36; None where none has."""
+    holding = [device for device in DEVICES if device.ramb36 >= ramb36]
+    return min(holding, key=lambda device: (device.ramb36, device.luts), default=None)

@@ -57,7 +57,10 @@ def inexact(model: QModel) -> list[str]:
             case QAvgPool():
                 reach = layer.count << (layer.input.bits - layer.input.signed + layer.extra_frac)
             case QAdd():
-                reach = sum(max(-x.range[0], x.range[1]) << n for x, n in zip(layer.operands, layer.lefts, strict=True))
+                reach = sum(
+                    max(-x.range[0], x.range[1]) << n
+                    for x, n in zip(layer.operands, layer.lefts, strict=True)
+                )
             case QMaxPool() | QConcat():
                 continue
             case _:

@@ -192,7 +192,10 @@ class _Builder:
         frac = int(binary_points(self.graph, post.quant).reshape(-1)[0])
         low, high = int_range(post.quant.bits, post.quant.signed)
         if post.clip:
-            low, high = (f(v, float(np.ldexp(c, frac))) for f, v, c in zip((max, min), (low, high), post.clip, strict=True))
+            low, high = (
+                f(v, float(np.ldexp(c, frac)))
+                for f, v, c in zip((max, min), (low, high), post.clip, strict=True)
+            )
         if frac != output.frac or low > output.range[0] or high < output.range[1]:
             self.graph.fail(
                 node, f"changes the integer type of its input ({_text(output)}); give both the same scale"

@@ -141,18 +141,27 @@ def window_sum_geometry(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window,
     kernel = int(weight.value.shape[2]), int(weight.value.shape[3])
     stride = _pair(graph, node, "strides", 1)
     pads = _small_pads(graph, node, _auto_pads(graph, node, x, kernel, stride), kernel)
-    return kernel, stride, pads, check_output(graph, node, x, window_output(x.channels, x, kernel, stride, pads))
+    return (
+        kernel,
+        stride,
+        pads,
+        check_output(graph, node, x, window_output(x.channels, x, kernel, stride, pads)),
+    )
 
 
 def _small_pads(graph: OnnxGraph, node: Node, pads: Pads, kernel: Window) -> Pads:
     """``pads``, or an error where a window could lie in them alone."""
     for side, ends in zip(kernel, (pads[0::2], pads[1::2]), strict=True):
         if max(ends) >= side:
-            graph.fail(node, f"is padded by {max(ends)} pixels, not less than its kernel {side}; use less padding")
+            graph.fail(
+                node, f"is padded by {max(ends)} pixels, not less than its kernel {side}; use less padding"
+            )
     return pads
 
 
-def pool_geometry(graph: OnnxGraph, node: Node, x: Shape, before: Pads) -> tuple[Window, int, Pads, bool, Shape]:
+def pool_geometry(
+    graph: OnnxGraph, node: Node, x: Shape, before: Pads
+) -> tuple[Window, int, Pads, bool, Shape]:
     """(kernel, stride, pads, ceil, output) of a MaxPool on ``x``; ``before`` is a Pad node's border."""
     kernel = _window(graph, node)
     stride = _pair(graph, node, "strides", 1)

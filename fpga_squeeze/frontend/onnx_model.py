@@ -54,7 +54,16 @@ AVERAGES = ("GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum")
 TAIL = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Softmax", "LogSoftmax")
 ONE_INPUT = ("Conv", "MaxPool", "Relu", "Clip", "Pad", "QuantizeLinear", "DequantizeLinear", *AVERAGES, *TAIL)
 """Operators whose first input is a map; what else they read is constant, or a computed shape."""
-SAME_SHAPE = ("BatchNormalization", "LeakyRelu", "Sigmoid", "HardSwish", "HardSigmoid", "Elu", "PRelu", "Tanh")
+SAME_SHAPE = (
+    "BatchNormalization",
+    "LeakyRelu",
+    "Sigmoid",
+    "HardSwish",
+    "HardSigmoid",
+    "Elu",
+    "PRelu",
+    "Tanh",
+)
 """Operators that are refused but hide nothing of what stands behind them."""
 UNLIMITED = 3e38
 """Clip bounds beyond this are the exporter's way to say none."""
@@ -160,7 +169,9 @@ class _Walk:
             for name in dict.fromkeys(_data_inputs(graph, node)):
                 self.readers.setdefault(name, []).append(node)
         self.dividers: dict[int, AverageStep] = {}  # Div nodes behind a sum, with the average both make
-        self.halves: dict[int, Scale] = {}  # DequantizeLinear nodes behind their QuantizeLinear, with its scale
+        self.halves: dict[
+            int, Scale
+        ] = {}  # DequantizeLinear nodes behind their QuantizeLinear, with its scale
 
     def run(self) -> None:
         """Walk to the output; raises FpgaSqueezeError with every reason why the network cannot be represented."""
@@ -210,14 +221,20 @@ class _Walk:
         for each in maps:
             if each.flat and node.op not in behind_flat and id(node) not in self.dividers:
                 self.unsupported(node)
-            if each.border and node.op not in ("Pad", "Conv", *(() if each.pad_value is not None else ("MaxPool",))):
+            if each.border and node.op not in (
+                "Pad",
+                "Conv",
+                *(() if each.pad_value is not None else ("MaxPool",)),
+            ):
                 graph.fail(
                     each.border, f"leads to {node}; it can only be folded into a convolution or max pool"
                 )
         if id(node) in self.dividers:
             return _Map(self.dividers[id(node)], flat=x.flat)
         if node.op == "Conv":
-            return self.window_sum(node, x) if is_window_sum(graph, node, x.step.output) else self.conv(node, x)
+            return (
+                self.window_sum(node, x) if is_window_sum(graph, node, x.step.output) else self.conv(node, x)
+            )
         if node.op in ("Sub", "Pad"):
             return self.lead_in(node, x)
         if node.op == "MaxPool":

@@ -119,9 +119,7 @@ def max_pool(x: FloatInts, kernel: Window, stride: int, pads: Pads, out: Shape, 
     return result
 
 
-def window_sums(
-    x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape
-) -> npt.NDArray[Any]:
+def window_sums(x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape) -> npt.NDArray[Any]:
     """Sums [C, Ho, Wo] of windows over one map [C, H, W], in its own type; zeros stand outside the map."""
     if kernel == x.shape[1:] and not any(pads):
         return np.asarray(x.sum(axis=(1, 2), keepdims=True))

@@ -11,8 +11,8 @@ from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing
 from ..errors import FpgaSqueezeError
 from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QMaxPool, QModel
 from .engine import Folding
-from .fuse import Node
-from .graph import graph_of
+from .fuse import Node, fuse
+from .graph import Graph, graph_of
 from .kernels import engine_cost, engine_packing, plan_engine, word_cycles
 from .kinds.add import plan_add
 from .kinds.average import AveragePlan, plan_average
@@ -61,8 +61,10 @@ class _Builder:
         formats: Formats,
         slots: Mapping[str, int],
     ) -> None:
-        self.graph, self.model, self.multipliers, self.slots = graph_of(model), model, multipliers, slots
-        engines = self.graph.engines
+        self.model, self.multipliers, self.slots = model, multipliers, slots
+        engines = graph_of(model).engines
+        rows = {layer.name: folding.rows for layer, folding in zip(engines, foldings, strict=True)}
+        self.graph = Graph(fuse(model), model.input, rows)
         self.chosen = {
             layer.name: (folding, weights)
             for layer, folding, weights in zip(engines, foldings, formats, strict=True)

@@ -17,7 +17,7 @@ Body = EngineLayer | QMaxPool | QAvgPool | QAdd | QConcat
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """What one kernel computes: ``body`` of the streams named ``sources``; ``tensors`` are golden's names of the result."""
+    """What one kernel computes: ``body`` of the streams named ``sources``; golden calls the result ``tensors``."""
 
     name: str
     tensors: tuple[str, ...]
@@ -27,7 +27,7 @@ class Node:
 
 
 def _squeeze_of(conv: QConv, convs: dict[str, QConv]) -> QConv | None:
-    """The convolution whose rows ``conv`` may find within its own engine: the one that it reads, if maps keep their size."""
+    """The convolution whose rows ``conv`` may find within its own engine: what it reads, if maps keep their size."""
     before = convs.get(conv.inputs[0])
     if before is None or conv.stride != 1:
         return None

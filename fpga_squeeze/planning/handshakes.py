@@ -35,8 +35,8 @@ class NotKnown(Exception):
 class Handshakes:
     """The words of a segment; times count from its first cycle.
 
-    ``known`` are the times of what they wait for, in that order: when a slot is free, when the first word of a row group is
-    offered. None: nothing is waited for.
+    ``known`` are the times of what they wait for, in that order: when a slot is free, when the first word of a row
+    group is offered. None: nothing is waited for.
     """
 
     def __init__(self, link: Link, state: State, wait: int, known: Sequence[int] | None) -> None:

@@ -166,8 +166,9 @@ def _stored_slots(layer: EngineLayer, number: int, folding: Folding) -> int:
 def _plan_lines(layer: EngineLayer, number: int, in_rows: int, folding: Folding, paired: bool) -> LineBuffer:
     """Size a row buffer of an engine: the window of all kernels that read it, and slots.
 
-    The windows of the row groups that its readers work on at once, and the producer group that brings the last row, must
-    fit; for rows that arrive, ``folding.spare`` producer groups more let the producer run on while the engine works.
+    The windows of the row groups that its readers work on at once, and the producer group that brings the last row,
+    must fit; for rows that arrive, ``folding.spare`` producer groups more let the producer run on while the engine
+    works.
     """
     readers = [(i, work) for i, work in enumerate(layer.work) if work.source == number]
     convs = [work.conv for _, work in readers]
@@ -194,7 +195,7 @@ def _plan_lines(layer: EngineLayer, number: int, in_rows: int, folding: Folding,
 
     slots = 1
     behind = max(work.delay for _, work in readers)
-    for i, work in readers:
+    for _, work in readers:
         for group in range(groups):
             need = rows_needed(work.conv, height, rows, groups, group)
             arrives = min(ceil_div(need, arrive_rows) * arrive_rows, height) - 1

@@ -1,8 +1,8 @@
 """What lies between row buffers, as a machine whose moves are computed once and looked up afterwards.
 
-A link begins at the lanes of an engine (or at the line gatherer, or at a store), goes through the kernels behind it that
-keep no rows and ends where row buffers take words: those of engines, stores, or the receiver of the results. Within a
-link every word waits for others: a FIFO is full, a kernel is busy. Between links only whole rows count (rows that have
+A link begins at the lanes of an engine (or at the line gatherer, or at a store), goes through the kernels behind it
+that keep no rows and ends where row buffers take words: those of engines, stores, or the receiver of the results. Within
+a link every word waits for others: a FIFO is full, a kernel is busy. Between links only whole rows count (rows that have
 come, slots that are free), so that a link does a row group of a stage at a time: a :class:`Segment`.
 
 When the words of a segment move depends on the segment, on what the link still has to do (:class:`State`), and on how
@@ -29,7 +29,7 @@ LINKS_KEPT = 512
 """Links whose moves are remembered: plans that a search compares differ in few of theirs."""
 
 Demand = tuple[bool, int]
-"""What a word waits for: the next row group of a store (True, its number), or the next slot of a buffer (False, its)."""
+"""What a word waits for: the next row group of a store (True, its number), or the next slot of a leaf (False, ...)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,9 +75,9 @@ def module(
 ) -> EngineLayer:
     """The engine of ``branches``, whose rows leave it in this order; each reads one of ``squeezes`` or what they read.
 
-    Branches run so many row groups behind the squeezes that the lowest row of every window has been stored, were a group
-    one row; all by the same number, so that their rows leave together. A kernel starts within the window of its row
-    buffer, which is made of all kernels that read it, so that both look at the same pixel.
+    Branches run so many row groups behind the squeezes that the lowest row of every window has been stored, were a
+    group one row; all by the same number, so that their rows leave together. A kernel starts within the window of its
+    row buffer, which is made of all kernels that read it, so that both look at the same pixel.
     """
     stored = {conv.name: number for number, conv in enumerate(squeezes, 1)}
     source = (squeezes or branches)[0].inputs[0]

@@ -60,7 +60,7 @@ class Extra:
 
 
 def routes_of(tree: Tree, rows: int, group: int) -> tuple[list[Route], list[Extra]]:
-    """The ways of ``rows`` rows that come to ``tree`` in groups of ``group``, and the rows that pools send behind them."""
+    """The ways of ``rows`` rows that come to ``tree`` in groups of ``group``, and rows that pools send behind them."""
     match tree:
         case Leaf():
             return [Stored(tree.span > 0 and y % tree.span == 0) for y in range(rows)], []

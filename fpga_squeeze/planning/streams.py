@@ -15,8 +15,8 @@ class Stream:
     """Row words between two kernels: all pixels of one row of one channel.
 
     Words come in groups of ``rows`` rows (the last group of a frame may have fewer): all channels of a group in order,
-    and for each channel its rows.  ``depth`` is the depth, in words, of the FIFO at the kernel that sends them; 0: there
-    is none. ``tensors`` are the names of golden's tensors that it carries, by channels.
+    and for each channel its rows.  ``depth`` is the depth, in words, of the FIFO at the kernel that sends them; 0:
+    there is none. ``tensors`` are the names of golden's tensors that it carries, by channels.
     """
 
     name: str

@@ -290,8 +290,8 @@ class _Ways:
 
 
 Picture = tuple[tuple[State, int, tuple[int, ...]], ...]
-"""Behind a frame, counted from when the first link is free: of each link its state, when it is free, and when slots of the
-buffers at its ends are."""
+"""Behind a frame, counted from when the first link is free: of each link its state, when it is free, and when slots of
+the buffers at its ends are."""
 
 
 def _frame(runs: list[Iterator[Rest | None]], ways: _Ways) -> tuple[int, Picture]:

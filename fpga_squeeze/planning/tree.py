@@ -14,7 +14,7 @@ from .streams import Between
 
 @dataclass(frozen=True)
 class Leaf:
-    """A row buffer with slots of ``span`` rows; 0: the receiver of the results. ``channels`` words make a row complete."""
+    """A row buffer with slots of ``span`` rows; 0: the receiver of the results. ``channels`` words make a row."""
 
     fifo: int
     span: int

@@ -40,15 +40,11 @@ def average_first(model: FloatModel) -> tuple[FloatModel, tuple[str, ...]]:
             is_conv = isinstance(layer, Conv)
             layers.append(replace(layer, inputs=(averages[layer.inputs[0]].name,)) if is_conv else layer)
     what = ", ".join(conv.name for conv in convs)
-    note = (
-        f"{pool.name}: the average stands in front of {what}; no ReLU lies between, so that the result is the same"
-    )
+    note = f"{pool.name}: the average stands in front of {what}; no ReLU lies between, so that the result is the same"
     return replace(model, layers=tuple(layers)), (note,)
 
 
-def _behind(
-    model: FloatModel, by_name: dict[str, Layer], name: str, reader: str
-) -> dict[str, Conv | Concat]:
+def _behind(model: FloatModel, by_name: dict[str, Layer], name: str, reader: str) -> dict[str, Conv | Concat]:
     """The convolutions, and the concatenations of them, that ``reader`` alone reads through ``name``; empty where
     anything else is among them."""
     layer = by_name.get(name)

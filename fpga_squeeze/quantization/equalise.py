@@ -86,7 +86,7 @@ def equalise(
         if group.makers and not group.is_image
     }
     waiting = {name: group for group, names in wanted.items() for name in names}
-    seen: dict[str, _Seen] = {}
+    seen: dict[str, Seen] = {}
     found: dict[int, list[float]] = {}
     start = {IMAGE: images}
     for layer, maps in walk(
@@ -94,7 +94,7 @@ def equalise(
     ):
         group = waiting.pop(layer.name, None)
         if group is not None:
-            seen[layer.name] = _Seen.of(maps)
+            seen[layer.name] = Seen.of(maps)
             names = wanted[group]
             if all(name in seen for name in names):
                 steps = channel_steps([seen.pop(name) for name in names], bits - group.signed, balance)
@@ -132,20 +132,20 @@ def rescaled(conv: Conv, into: FloatArray, out: FloatArray) -> Conv:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class Seen:
     """A tensor over all images: the largest magnitude of each channel [C], and values at some positions [C, S]."""
 
     peak: FloatArray
     values: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, maps: list[FloatMap]) -> _Seen:
+    def of(cls, maps: list[FloatMap]) -> Seen:
         flat = [x.reshape(x.shape[0], -1) for x in maps]
         peak = np.max([np.abs(x).max(axis=1) for x in flat], axis=0).astype(np.float64)
         return cls(peak, np.concatenate([x[:, :: -(-x.shape[1] // SAMPLES)] for x in flat], axis=1))
 
 
-def channel_steps(tensors: list[_Seen], bits: int, balance: float) -> list[FloatArray]:
+def channel_steps(tensors: list[Seen], bits: int, balance: float) -> list[FloatArray]:
     """A positive step for each channel [C] of ``tensors``, which have one type: between their best common step and each
     channel's own.
 

@@ -157,9 +157,9 @@ def spread(columns: FloatMap, kernel: Window, stride: int, pads: Pads, shape: Sh
     padded = np.zeros((shape.channels, shape.height + top + bottom, shape.width + left + right), np.float32)
     for y in range(kh):
         for x in range(kw):
-            padded[:, y : y + (height - 1) * stride + 1 : stride, x : x + (width - 1) * stride + 1 : stride] += (
-                columns[:, y, x]
-            )
+            padded[
+                :, y : y + (height - 1) * stride + 1 : stride, x : x + (width - 1) * stride + 1 : stride
+            ] += columns[:, y, x]
     return padded[:, top : top + shape.height, left : left + shape.width]
 
 

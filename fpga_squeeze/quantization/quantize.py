@@ -213,7 +213,9 @@ class _Work:
                     out, note = wide_average_type(sources[0], layer, self.model)
                     self.notes += [note] if note else []
                 k = layer.kernel
-                self.finished(QAvgPool(layer.name, layer.inputs, k, layer.stride, layer.pads, sources[0], out))
+                self.finished(
+                    QAvgPool(layer.name, layer.inputs, k, layer.stride, layer.pads, sources[0], out)
+                )
             case Concat():
                 out = replace(sources[0], shape=shape)
                 self.finished(QConcat(layer.name, layer.inputs, tuple(sources), out))
@@ -221,9 +223,7 @@ class _Work:
                 assert_never(layer)
         if self.left[layer.name]:
             inputs = [self.real[name] for name in layer.inputs]
-            self.real[layer.name] = [
-                layer_float(layer, list(maps)) for maps in zip(*inputs, strict=True)
-            ]
+            self.real[layer.name] = [layer_float(layer, list(maps)) for maps in zip(*inputs, strict=True)]
         for name in layer.inputs:
             self.left[name] -= 1
             if not self.left[name]:
@@ -277,9 +277,7 @@ class _Work:
     def close(self, name: str) -> None:
         """Finish a draft: its type is known."""
         draft = self.drafts.pop(name)
-        layer = replace(
-            draft.layer, output=replace(draft.layer.output, frac=self.fracs[self.groups[name]])
-        )
+        layer = replace(draft.layer, output=replace(draft.layer.output, frac=self.fracs[self.groups[name]]))
         self.finished(_idle_channels(layer) if isinstance(layer, QConv) else layer, draft.inputs)
 
     def finished(self, layer: QLayer, inputs: list[list[IntMap]] | None = None) -> None:
@@ -318,11 +316,15 @@ def _real(layer: QConv | QAdd, inputs: list[IntMap]) -> FloatInts:
     match layer:
         case QConv():
             acc = golden.conv_accumulate(_float(inputs[0]), layer)
-            scale = np.ldexp(np.ones((), acc.dtype), -(layer.input.frac + layer.weight_frac)).astype(acc.dtype)
+            scale = np.ldexp(np.ones((), acc.dtype), -(layer.input.frac + layer.weight_frac)).astype(
+                acc.dtype
+            )
             acc *= scale[:, None, None]
         case QAdd():
             frac = max(x.frac for x in layer.operands)
-            acc = np.ldexp(golden.add_sums(_float(inputs[0]), _float(inputs[1]), layer).astype(np.float64), -frac)
+            acc = np.ldexp(
+                golden.add_sums(_float(inputs[0]), _float(inputs[1]), layer).astype(np.float64), -frac
+            )
         case _:
             assert_never(layer)
     return np.maximum(acc, 0, out=acc) if layer.relu else acc

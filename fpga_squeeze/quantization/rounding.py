@@ -18,6 +18,8 @@ from ..network.graph import FloatArray
 
 RIDGE = 0.01
 """Pull towards the float weights, relative to the inputs' mean variance: keeps the fit from fitting noise."""
+NOISE = 1e-10
+"""Variance, relative to an input's mean square, that a sum in float64 of squares of 16 bits surely tells from zero."""
 FIT_SWEEPS = 3
 ROUNDING_SWEEPS = 2
 
@@ -54,9 +56,12 @@ class Target:
         return np.asarray(np.einsum("op,op->o", weight @ self.gram - 2 * self.cross, weight))
 
 
-def make_target(weight: FloatArray, gram: FloatArray, cross: FloatArray) -> Target:
-    """The target of ``weight`` [O, P] on inputs of covariance ``gram``, ``cross`` with their float twins."""
-    ridge = RIDGE * float(np.diag(gram).mean()) or 1.0
+def make_target(weight: FloatArray, gram: FloatArray, cross: FloatArray, largest: float = 0.0) -> Target:
+    """The target of ``weight`` [O, P] on inputs of covariance ``gram``, ``cross`` with their float twins.
+
+    ``largest`` is the inputs' largest mean square: variances far below it are rounding errors of constant inputs.
+    """
+    ridge = max(RIDGE * float(np.diag(gram).mean()), NOISE * largest) or 1.0
     return Target(weight, gram + ridge * np.eye(len(gram)), weight @ cross + ridge * weight)
 
 

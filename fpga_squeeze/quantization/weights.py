@@ -120,7 +120,8 @@ def quantise_weights(
     seen = input_statistics(maps, float_maps, draft)
     weight = conv.weight.reshape(channels, -1)
     correction = method.correction if method.learned else 0.0
-    target = make_target(weight, seen.gram, seen.gram + correction * (seen.cross - seen.gram))
+    gram, largest = seen.gram, float(np.square(seen.mean).max(initial=0))
+    target = make_target(weight, gram, gram + correction * (seen.cross - gram), largest)
     fit = fitted(target) if correction else weight
     if budget:
         fracs, ints = _within_budget(conv, target, fit, source, bits, budget)

@@ -55,7 +55,9 @@ class Builder:
         around = same(window) if pads is None else pads
         return self._keep(Conv(name, (at,), weight, bias, stride, around, relu))
 
-    def max_pool(self, name: str, at: str, kernel: int = 3, stride: int = 2, pad: int = 0, ceil: bool = True) -> str:
+    def max_pool(
+        self, name: str, at: str, kernel: int = 3, stride: int = 2, pad: int = 0, ceil: bool = True
+    ) -> str:
         return self._keep(MaxPool(name, (at,), (kernel, kernel), stride, (pad, pad, pad, pad), ceil))
 
     def average(self, name: str, at: str) -> str:

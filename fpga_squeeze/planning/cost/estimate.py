@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ...device.block_ram import RAMB36_BITS
-from ...device.catalogue import Device
+from ...device.catalogue import Device, smallest_with
 from ..engine import EnginePlan
 from ..plan import KernelPlan, Plan
 from ..timing import Schedule
@@ -133,6 +133,12 @@ class Estimate:
         return sum(kernel.parameter_bram36 for kernel in self.kernels)
 
     @property
+    def parameters_fit_on(self) -> str | None:
+        """The smallest device of the catalogue whose block RAM holds the parameters; None where none does."""
+        device = smallest_with(self.parameter_bram36)
+        return device.name if device else None
+
+    @property
     def fps(self) -> float:
         """Frames per second."""
         return self.clock_mhz * 1e6 / self.cycles_per_frame
@@ -165,6 +171,7 @@ class Estimate:
             "latency_ms": self.latency_ms,
             "bram36": self.bram36,
             "parameter_bram36": self.parameter_bram36,
+            "parameters_fit_on": self.parameters_fit_on,
             **{key: getattr(self, key) for key in extras},
             "available": self.available,
             "short": [asdict(s) | {"missing": s.missing} for s in self.short],

@@ -16,9 +16,9 @@ CONTROL = 40
 
 @dataclass(frozen=True)
 class ConcatPlan:
-    """In every row group all words of the first input, then of the next; a group starts with a word of input ``direct``.
+    """In every row group all words of the first input, then of the next.
 
-    ``direct`` is the input that no store holds back.
+    A group starts when ``direct`` offers a word, the input that no store holds back.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Pools with windows of any size (``fsq_window_pool``): the largest pixel or the average, several windows open at a time."""
+"""Pools with windows of any size (``fsq_window_pool``): the largest pixel or the average, several windows open."""
 
 from __future__ import annotations
 

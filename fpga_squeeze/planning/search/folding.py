@@ -19,7 +19,7 @@ from ..kernels import engine_cost, engine_packing, parameter_cost, plan_buffers,
 from ..kinds.store import StorePlan, least_slots, plan_store
 from ..order import EngineLayer
 from ..plan import KernelPlan, Plan
-from ..timing import schedule
+from ..timing import schedule, simulate
 from ..weight_memories import WeightFormat
 
 MAX_ROWS = 4
@@ -187,6 +187,28 @@ def with_spares(plan: Plan, spares: Sequence[int]) -> Plan:
     return replace(plan, kernels=tuple(kernels))
 
 
+MOST_SPARE = 8
+"""Spare groups of rows at which a plan that deadlocks is given up."""
+
+
+def alive(plan: Plan) -> Plan:
+    """The plan, with as many more spare rows as it takes to run.
+
+    Where streams meet, an engine whose rows wait for those of another may have to hold what that one is still to read.
+    """
+    spares = [e.folding.spare for e in plan.engines]
+    for more in range(MOST_SPARE):
+        candidate = with_spares(plan, [s + more for s in spares]) if more else plan
+        try:
+            simulate(candidate, 1)
+        except Deadlock:
+            continue
+        return candidate
+    raise FpgaSqueezeError(
+        f"{plan.model.name}: streams that meet again wait for each other; use fewer rows at once"
+    )
+
+
 def tune_buffers(plan: Plan) -> Plan:
     """Give line buffers the spare rows that keep the slowest engine busy, and no more.
 
@@ -197,6 +219,7 @@ def tune_buffers(plan: Plan) -> Plan:
     def interval(candidate: Plan) -> int:
         return schedule(candidate).cycles_per_frame
 
+    plan = alive(plan)
     spares = [e.folding.spare for e in plan.engines]
     now = interval(plan)
     if now == max(k.work_cycles for k in plan.kernels):
@@ -229,6 +252,7 @@ def tune_stores(plan: Plan) -> Plan:
 
     Judged by the exact schedule; the widest store is tried first.
     """
+    plan = alive(plan)
     stores = sorted(plan.stores, key=lambda store: -store.input.word_bits * store.input.type.shape.channels)
     if not stores:
         return plan

@@ -4,6 +4,7 @@
 // length is the symbol's place. A code of one symbol takes no bits.
 module fsq_codeword #(
     parameter STAGES  = 1,   // each has its own code
+    parameter STAGE_W = 2,   // bits of the number of a stage
     parameter LIMIT   = 12,  // bits of the longest codeword
     parameter LEN_W   = 4,   // holds LIMIT
     parameter INDEX_W = 8,   // bits of a place in the table
@@ -13,10 +14,10 @@ module fsq_codeword #(
     parameter OPEN    = 0    // 1: the tables are the inputs, for a test bench that goes through many codes
 ) (
     input  logic                              clk,       // clock
-    input  logic [                       1:0] stage_i,   // stage of the codeword
+    input  logic [               STAGE_W-1:0] stage_i,   // stage of the codeword
     input  logic [                 LIMIT-1:0] window_i,  // the next bits, the first one highest
     output logic [                 LEN_W-1:0] length_o,  // bits of the codeword at the start of the window
-    output logic [                       1:0] stage_o,   // two cycles after its window
+    output logic [               STAGE_W-1:0] stage_o,   // two cycles after its window
     output logic [               INDEX_W-1:0] index_o,   // place of its symbol in the table, with stage_o
     input  logic                              take_i,    // the codeword is taken: it must be one
     input  logic [STAGES*LIMIT*(LIMIT+1)-1:0] bounds_i,  // tables where they are inputs (OPEN): see BOUNDS
@@ -27,6 +28,7 @@ module fsq_codeword #(
   localparam TABLES_B = STAGES * LIMIT * BW;
   localparam TABLES_O = STAGES * LIMIT * INDEX_W;
   localparam LENGTHS = 1 << LEN_W;
+  localparam PLACES = 1 << STAGE_W;  // stages in the tables, filled up to a power of two
   localparam [TABLES_B-1:0] BOUND_BITS = TABLES_B'(BOUNDS);
   genvar s, n, b;
 
@@ -46,8 +48,8 @@ module fsq_codeword #(
   endgenerate
 
   // which bounds the window reaches: compared with constants before the stage is chosen
-  logic [3:0][LIMIT-1:0] reached;
-  logic [INDEX_W-1:0][4*LENGTHS-1:0] column;  // bits of the offsets by stage and length
+  logic [PLACES-1:0][LIMIT-1:0] reached;
+  logic [INDEX_W-1:0][PLACES*LENGTHS-1:0] column;  // bits of the offsets by stage and length
   generate
     for (s = 0; s < STAGES; s = s + 1) begin : gen_stage
       for (n = 0; n < LIMIT; n = n + 1) begin : gen_bound
@@ -69,7 +71,7 @@ module fsq_codeword #(
         end
       end
     end
-    for (s = STAGES; s < 4; s = s + 1) begin : gen_none
+    for (s = STAGES; s < PLACES; s = s + 1) begin : gen_none
       assign reached[s] = '0;
       for (b = 0; b < INDEX_W; b = b + 1) begin : gen_bit
         assign column[b][s*LENGTHS+:LENGTHS] = '0;
@@ -78,9 +80,9 @@ module fsq_codeword #(
   endgenerate
 
   // ---- length of the codeword
-  logic [1:0] stage;
+  logic [STAGE_W-1:0] stage;
   logic [LIMIT-1:0] reach;
-  assign stage = (STAGES > 1) ? stage_i : 2'd0;
+  assign stage = (STAGES > 1) ? stage_i : '0;
   assign reach = reached[stage];
 
   integer i;
@@ -95,7 +97,7 @@ module fsq_codeword #(
   // ---- place of its symbol
   logic [LIMIT-1:0] window_q;
   logic [LEN_W-1:0] length_q;
-  logic [1:0] stage_q1, stage_q2;
+  logic [STAGE_W-1:0] stage_q1, stage_q2;
   logic [INDEX_W-1:0] offset, index_q;
   generate
     for (b = 0; b < INDEX_W; b = b + 1) begin : gen_choice

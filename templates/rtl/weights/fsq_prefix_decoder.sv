@@ -4,7 +4,7 @@
 // short queue for the engine. What is told of each stage or segment has 32 bits where nothing else is said, number 0 in
 // the lowest.
 module fsq_prefix_decoder #(
-    parameter STAGES   = 1,                           // at most 4
+    parameter STAGES   = 1,                           // stages of the engine
     parameter GROUPS   = 1,                           // row groups of a frame
     parameter STEPS    = 1,                           // steps of a frame, and delays of the stages: see fsq_stage_walk
     parameter [STAGES*32-1:0] DELAYS = '0,            // row groups by which a stage runs behind
@@ -39,11 +39,11 @@ module fsq_prefix_decoder #(
     output logic [SYMBOL_W-1:0] symbol_o,    // the oldest symbol
     input  logic                take_i       // it is taken
 );
-  localparam STAGE_W = 2;
+  localparam STAGE_W = (STAGES > 4) ? $clog2(STAGES) : 2;
   localparam DW = $clog2(DEPTH);
   localparam BIT_W = $clog2(WORD_W + 1);
   localparam LEN_W = $clog2(LIMIT + 1);
-  localparam PLACES = (STAGES > 1) ? 4 : 1;  // stages in the tables, filled up to a power of two
+  localparam PLACES = (STAGES > 1) ? 1 << STAGE_W : 1;  // stages in the tables, filled up to a power of two
   localparam SLOTS = 1 << (INDEX_W + SLOT_W);
   localparam [PLACES*SLOTS-1:0] SYMBOL_BITS = (PLACES * SLOTS)'(SYMBOLS);
   localparam [PLACES*COUNT_W-1:0] COUNT_BITS = (PLACES * COUNT_W)'(COUNTS);
@@ -108,6 +108,7 @@ module fsq_prefix_decoder #(
   );
   fsq_codeword #(
       .STAGES (STAGES),
+      .STAGE_W(STAGE_W),
       .LIMIT  (LIMIT),
       .LEN_W  (LEN_W),
       .INDEX_W(INDEX_W),
