@@ -119,26 +119,26 @@ def build_cosim(
     objects = compile_objects(
         compiler, [*sorted(model.glob("*.cpp")), main], options, build / "objects", on_step
     )
-    objects += _runtime_objects(compiler, include, options, flags.compile, on_step)
+    objects += runtime_objects(compiler, include, flags.compile, on_step)
     link(compiler, objects, ("-pthread",), program)
     mark_fresh(program, key)
     shutil.rmtree(build / "objects")
     return program
 
 
-def _runtime_objects(
+def runtime_objects(
     compiler: str,
     include: Path,
-    options: list[str],
-    flags: tuple[str, ...],
-    on_step: Callable[[str], None] | None,
+    flags: tuple[str, ...] = DEFAULT_FLAGS.compile,
+    on_step: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Objects of Verilator's own runtime, compiled once for all designs: ``options`` without folders are ``flags``."""
+    """Objects of Verilator's own runtime in ``include``, compiled once for all designs."""
     sources = [include / "verilated.cpp", include / "verilated_threads.cpp"]
     folder = cache_dir() / f"verilated-{content_key([*sources, include / 'verilated.h'], compiler, *flags)}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            options = [*flags, f"-I{include}", f"-I{include / 'vltstd'}"]
             compile_objects(compiler, sources, options, Path(scratch) / "objects", on_step)
             try:
                 os.replace(Path(scratch) / "objects", folder)
