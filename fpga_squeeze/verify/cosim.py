@@ -37,6 +37,8 @@ class Flags:
         "8000",
     )
     compiler: tuple[str, ...] = ("-O2", "-fno-math-errno")
+    unit: int = 250_000
+    """Bytes of C++ that are compiled as one."""
 
     @property
     def compile(self) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ def build_cosim(
     folders = [include, include / "vltstd", model, rtl]
     options = [*flags.compile, *(f"-I{folder}" for folder in folders)]
     objects = compile_objects(
-        compiler, [*sorted(model.glob("*.cpp")), main], options, build / "objects", on_step
+        compiler, [*sorted(model.glob("*.cpp")), main], options, build / "objects", on_step, flags.unit
     )
     objects += runtime_objects(compiler, include, flags.compile, on_step)
     link(compiler, objects, ("-pthread",), program)
