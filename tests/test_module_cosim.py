@@ -28,6 +28,7 @@ class Module:
     """A module between two convolutions: a 1x1 branch of what arrives, and for every kernel a squeeze and a branch.
 
     stride   of squeezes of 3x3; with another one than 1 there is no 1x1 branch
+    shared   all kernels read one squeeze, and there is no 1x1 branch beside it
     signed   share of convolutions without ReLU
     """
 
@@ -37,15 +38,18 @@ class Module:
     weights: WeightFormat = "dense"
     products: int = 1
     stride: int = 1
+    shared: bool = False
     signed: float = 0
 
     def model(self, rng: np.random.Generator) -> QModel:
         shape = Shape(3, *self.size)
         g = _Grower(rng, shape, 5, self.signed, False)
         at = g.conv(IMAGE, 4, (3, 3))
-        ends = [g.conv(at, kernel=(1, 1))] if self.stride == 1 else []
-        for kernel in self.kernels:
-            if self.stride == 1:
+        ends = [g.conv(at, kernel=(1, 1))] if self.stride == 1 and not self.shared else []
+        for number, kernel in enumerate(self.kernels):
+            if self.shared and number:
+                pass
+            elif self.stride == 1:
                 squeeze = g.conv(at, kernel=(1, 1))
             else:
                 squeeze = g.conv(at, kernel=(3, 3), stride=self.stride, pads=(1, 1, 1, 1))
@@ -63,6 +67,7 @@ MODULES = {
     "signed": Module(((3, 3), (5, 5)), (9, 8), Folding(3, 4, 2), products=2, signed=0.7),
     "strided": Module(((1, 1), (3, 3)), (12, 11), Folding(2, 1, 4), "mask", stride=2),
     "one row group": Module(((3, 3), (5, 5)), (4, 6), Folding(2, 4, 1), "huffman"),
+    "one squeeze": Module(((1, 1), (3, 3), (5, 1)), (9, 8), Folding(2, 3, 2), "huffman", shared=True),
     "crosses": Module(((3, 1), (1, 3), (3, 3)), (8, 8), Folding(1, 2, 3), signed=0.5),
 }
 
@@ -96,7 +101,7 @@ def test_signed_pixels_share_a_slice(tmp_path: Path) -> None:
     [
         # a stage reads at the place of another one, a row of the window too high, pixels as they are stored
         ("inception", ("fsq_engine.sv", "stage == STAGE_W'(i))\n", "stage == STAGE_W'(i + 1))\n")),
-        ("long kernels", ("fsq_engine.sv", "KYW'(ky) + KYW'(tap_row)", "KYW'(ky)")),
+        ("one squeeze", ("fsq_engine.sv", "KYW'(ky) + KYW'(tap_row)", "KYW'(ky)")),
         ("signed", ("fsq_extend.sv", "(FLIP != 0) ? x_i ^ (IN_BITS'(1) << (IN_BITS - 1)) : x_i", "x_i")),
         ("long kernels", ("fsq_sparse_stream.sv", "at_tap >= TW'(i * COLUMNS)", "at_tap >= TW'(i * ROWS)")),
     ],
