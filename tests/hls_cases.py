@@ -64,7 +64,9 @@ class Case:
         return np.stack([self.reference([x[n] for x in maps]) for n in range(FRAMES)])
 
 
-def tensor(channels: int, height: int, width: int, bits: int = 8, signed: bool = False, frac: int = 0) -> TensorType:
+def tensor(
+    channels: int, height: int, width: int, bits: int = 8, signed: bool = False, frac: int = 0
+) -> TensorType:
     return TensorType(Shape(channels, height, width), bits, signed, frac)
 
 
@@ -114,7 +116,15 @@ def add(a: TensorType, b: TensorType, out: TensorType, relu: bool, rows: int = 1
 
 
 def window(
-    of: TensorType, kernel: Window, stride: int, pads: Pads, average: bool, *, extra: int = 0, rows: int = 1, bits: int = 8
+    of: TensorType,
+    kernel: Window,
+    stride: int,
+    pads: Pads,
+    average: bool,
+    *,
+    extra: int = 0,
+    rows: int = 1,
+    bits: int = 8,
 ) -> Case:
     """A pool; its reference goes through every window of every map."""
     shape = window_output(of.shape.channels, of.shape, kernel, stride, pads)

@@ -66,7 +66,7 @@ def run_threads(plan: Plan, seed: int, folder: Path, depth: int | None = None) -
 
 @needs_tools
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 7, 9, 11])
+@pytest.mark.parametrize("seed", [0, 7, 9])
 def test_no_kernel_waits_for_ever(seed: int, tmp_path: Path) -> None:
     plan = random_plan(seed)
     assert plan.stores
@@ -77,4 +77,4 @@ def test_no_kernel_waits_for_ever(seed: int, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_shallow_fifos_stop(tmp_path: Path) -> None:
     """The same test finds FIFOs that are too small."""
-    assert run_threads(random_plan(7), 7, tmp_path, depth=2) == STOPPED
+    assert run_threads(random_plan(0), 0, tmp_path, depth=2) == STOPPED

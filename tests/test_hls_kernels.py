@@ -108,7 +108,12 @@ def test_clang_has_nothing_to_say(name: str, tmp_path: Path) -> None:
         ("add_signs", "fsq_round.hpp", "(below != 0 || odd)", "(below != 0 || !odd)"),
         ("add_relu", "fsq_add.hpp", "wide(wide(b) << P::B_LEFT)", "wide(b)"),
         ("concat", "fsq_concat.hpp", "group == P::GROUPS - 1 ?", "false ?"),
-        ("fork_three_ways", "fsq_fork.hpp", "    write_all(word, rest...);\n", "    if (false) write_all(word, rest...);\n"),
+        (
+            "fork_three_ways",
+            "fsq_fork.hpp",
+            "    write_all(word, rest...);\n",
+            "    if (false) write_all(word, rest...);\n",
+        ),
         ("store_4_into_3", "fsq_store.hpp", "upto<P::LINES> first = 0;", "upto<P::LINES> first = 1;"),
         ("max_5x5_1", "fsq_window.hpp", "((mask >> i) & 1) != 0", "((mask >> i) & 2) != 0"),
         ("average_2x3_1_ties", "fsq_divide.hpp", "(rest == divisor && odd)", "(rest == divisor && !odd)"),
