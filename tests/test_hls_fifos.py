@@ -1,4 +1,4 @@
-"""FIFOs between the kernels of a graph are deep enough: every kernel a thread, every stream as deep as its pragma says."""
+"""FIFOs between kernels of a graph are deep enough: every kernel a thread, every stream as deep as its pragma says."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def run_threads(plan: Plan, seed: int, folder: Path, depth: int | None = None) -
     objects = tools.compile_objects(compiler, sources, flags, folder / "o")
     tools.link(compiler, objects, ["-pthread"], folder / "bounded")
     (folder / "out").mkdir()
-    command = [folder / "bounded", folder / "data" / "images.bin", "2", folder / "out", folder / "data"]
+    data, out = folder / "data", folder / "out"
+    command: list[str | Path] = [folder / "bounded", data / "images.bin", "2", out, data]
     return subprocess.run(command, capture_output=True, check=False, timeout=300).returncode
 
 
