@@ -27,6 +27,8 @@ from fpga_squeeze.verify.csim import Integers, build_csim, run_csim_program
 
 HEADER: dict[str, object] = {"line": "Made by a test.", "plan": "A random plan."}
 FAST_BUILD = ("-O0", "-Werror")
+ONE_UNIT = 1 << 30
+"""Bytes of C++ that are compiled as one where a test builds once."""
 
 
 def missing(*finders: Callable[[], object]) -> str:
@@ -89,17 +91,24 @@ def simulate(
     *,
     dialect: Dialect = "vitis",
     integers: Integers = "native",
+    together: bool = True,
 ) -> dict[str, int]:
-    """Emit, build and run ``plan``; returns the mismatches per stream."""
+    """Emit, build and run ``plan``; returns the mismatches per stream. Not ``together``: to be built again in part."""
     emit_hls(plan, folder / "hls", HEADER, dialect)
-    return run_emitted(plan, images, folder, integers=integers)
+    return run_emitted(plan, images, folder, integers=integers, together=together)
 
 
 def run_emitted(
-    plan: Plan, images: npt.NDArray[np.uint8], folder: Path, *, integers: Integers = "native"
+    plan: Plan,
+    images: npt.NDArray[np.uint8],
+    folder: Path,
+    *,
+    integers: Integers = "native",
+    together: bool = True,
 ) -> dict[str, int]:
     """Build and run the HLS C++ that lies in ``folder``/hls; returns the mismatches per stream."""
-    program = build_csim(folder / "hls", folder / "build", optimise=FAST_BUILD, integers=integers)
+    build = folder / "build"
+    program = build_csim(folder / "hls", build, optimise=FAST_BUILD, integers=integers, together=together)
     run_csim_program(program, images, folder / "out", timeout=120)
     return mismatches(plan, images, folder / "out")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,11 @@ from fpga_squeeze.planning.search.folding import tune_stores
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.verify.compare import Comparison, compare_run
-from fpga_squeeze.verify.cosim import CosimTiming, build_cosim, run_cosim_program
+from fpga_squeeze.verify.cosim import DEFAULT_FLAGS, CosimTiming, build_cosim, run_cosim_program
 from fpga_squeeze.verify.terms import compare_terms
 
+FAST_FLAGS = replace(DEFAULT_FLAGS, compiler=("-O0",), unit=1 << 30)
+"""For designs that run for a moment: the compiler takes nearly all of the time."""
 HEADER: dict[str, object] = {"line": "A design of the test suite.", "plan": "Random folding."}
 
 
@@ -86,7 +88,7 @@ class RtlDesign:
     def simulate(
         self, images: np.ndarray, stalls: int = 0, quiet_cycles: int = 200_000
     ) -> tuple[Comparison, CosimTiming]:
-        program = build_cosim(self.rtl, self.build)
+        program = build_cosim(self.rtl, self.build, flags=FAST_FLAGS)
         out = self.build.parent / f"run{stalls}"
         timing = run_cosim_program(program, self.rtl, self.plan, images, out, stalls, quiet_cycles)
         return compare_run(self.plan, out, golden.run(self.plan.model, images), images, compare_terms), timing

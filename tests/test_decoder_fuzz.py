@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from decoder_cases import DecoderCase, random_case, write_cases
+from rtl_bench import TESTS, build_bench
 from seeds import SEED
 
 from fpga_squeeze.network.fixed_point import IntArray
 from fpga_squeeze.paths import source_files
-from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_hls_headers, find_verilator, link
+from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_hls_headers, link
 
-TESTS = Path(__file__).parent
 TABLES = 10_000
 
 
@@ -36,19 +36,11 @@ def build_hls(folder: Path) -> Path:
 
 def build_rtl(folder: Path) -> Path:
     """The bench of fsq_bit_reader and fsq_codeword."""
-    verilator, rtl = find_verilator(), source_files("rtl")
-    for name in ("fsq_bit_reader.sv", "fsq_codeword.sv", "fsq_stage_walk.sv", "fsq_word_stream.sv"):
-        shutil.copyfile(rtl[name], folder / name)
-    shutil.copyfile(TESTS / "rtl" / "decoder_bench.sv", folder / "decoder_bench.sv")
-    done = verilator.run(["--cc", "-Wall", "--no-timing", "-y", ".", "decoder_bench.sv"], folder)
-    assert done.returncode == 0, done.stderr
-    include = verilator.include_dir()
-    sources = [*sorted((folder / "obj_dir").glob("*.cpp")), TESTS / "decoder_bench_rtl.cpp"]
-    sources += [include / "verilated.cpp", include / "verilated_threads.cpp"]
-    flags = ["-std=gnu++17", "-O1", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{folder / 'obj_dir'}"]
-    objects = compile_objects(find_compiler(), sources, flags, folder / "objects")
-    link(find_compiler(), objects, ("-pthread",), folder / "bench")
-    return folder / "bench"
+    rtl = source_files("rtl")
+    names = ("fsq_bit_reader.sv", "fsq_codeword.sv", "fsq_stage_walk.sv", "fsq_word_stream.sv")
+    sources = {name: rtl[name].read_text() for name in names}
+    sources["decoder_bench.sv"] = (TESTS / "rtl" / "decoder_bench.sv").read_text()
+    return build_bench(folder, "decoder_bench", sources, "decoder_bench_rtl.cpp")
 
 
 Builder = Callable[[Path], Path]

@@ -25,13 +25,13 @@ def test_rows_settle_before_they_are_read(seed: int, tmp_path: Path) -> None:
     model = random_qmodel(rng, signed_probability=0.3)
     plan, images = random_plan(rng, model), random_images(rng, model, 3)
     emit_hls(plan, tmp_path / "hls", HEADER)
-    program = build_csim(tmp_path / "hls", tmp_path / "build", optimise=CHECKED)
+    program = build_csim(tmp_path / "hls", tmp_path / "build", optimise=CHECKED, together=True)
     run_csim_program(program, images, tmp_path / "out", timeout=120)
     check_equal(mismatches(plan, images, tmp_path / "out"), plan)
 
     lines = tmp_path / "hls" / "fsq_lines.hpp"
     hasty = replaced("return rows_in >= need && settle == 0;", "return rows_in >= need;")
     lines.write_text(hasty(lines.read_text()))
-    program = build_csim(tmp_path / "hls", tmp_path / "hasty", optimise=CHECKED)
+    program = build_csim(tmp_path / "hls", tmp_path / "hasty", optimise=CHECKED, together=True)
     with pytest.raises(FpgaSqueezeError, match="a row is read too soon after it was written"):
         run_csim_program(program, images, tmp_path / "out", timeout=120)

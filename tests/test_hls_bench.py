@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from csim_helpers import FAST_BUILD, HEADER, MISSING, flip, needs_tools, random_foldings
+from csim_helpers import FAST_BUILD, HEADER, MISSING, ONE_UNIT, flip, needs_tools, random_foldings
 from random_models import random_images, random_qmodel
 
 from fpga_squeeze.emit.hls import emit_hls
@@ -55,9 +55,8 @@ class Design:
             assert change(text) != text
             (work / file).write_text(change(text))
         compiler = tools.find_compiler()
-        objects = tools.compile_objects(
-            compiler, [*files, work / BENCH], [*FAST_BUILD, *csim_flags(work)], work / "o"
-        )
+        flags = [*FAST_BUILD, *csim_flags(work)]
+        objects = tools.compile_objects(compiler, [*files, work / BENCH], flags, work / "o", unit=ONE_UNIT)
         tools.link(compiler, objects, [], work / "bench")
         return work / "bench"
 

@@ -14,6 +14,7 @@ from designs import random_foldings
 from hypothesis import given
 from hypothesis import strategies as st
 from random_models import random_qmodel
+from rtl_bench import build_bench
 
 from fpga_squeeze import api, load_project
 from fpga_squeeze.cli import main
@@ -28,7 +29,6 @@ from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.kernels import engine_cost, engine_packing
 from fpga_squeeze.planning.search.folding import choose_foldings, plan_for_lanes
 from fpga_squeeze.planning.timing import schedule
-from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_verilator, link
 
 TWO = Multipliers(2)
 Terms = npt.NDArray[np.int64]
@@ -110,22 +110,12 @@ def test_a_field_too_narrow_fails() -> None:
 
 def _build(folder: Path, x_bits: int, w_bits: int, acc_bits: int, shift: int, source: str) -> Path:
     """The bench around one parameterisation of fsq_mac_pair."""
-    folder.mkdir(parents=True)
-    (folder / "fsq_mac_pair.sv").write_text(source)
     parameters = {"X_BITS": x_bits, "W_BITS": w_bits, "ACC_BITS": acc_bits, "SHIFT": shift}
-    verilator = find_verilator()
-    done = verilator.run(
-        ["--cc", "-Wall", "--no-timing", *(f"-G{k}={v}" for k, v in parameters.items()), "fsq_mac_pair.sv"],
-        folder,
-    )
-    assert done.returncode == 0, done.stderr
-    include = verilator.include_dir()
-    sources = [*sorted((folder / "obj_dir").glob("*.cpp")), Path(__file__).with_name("pair_bench.cpp")]
-    sources += [include / "verilated.cpp", include / "verilated_threads.cpp"]
-    flags = ["-std=gnu++17", "-O1", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{folder / 'obj_dir'}"]
-    objects = compile_objects(find_compiler(), sources, flags, folder / "objects")
-    link(find_compiler(), objects, ("-pthread",), folder / "bench")
-    return folder / "bench"
+    sources = {
+        "fsq_mac_pair.sv": source,
+        "fsq_mac_lane.sv": source_files("rtl")["fsq_mac_lane.sv"].read_text(),
+    }
+    return build_bench(folder, "fsq_mac_pair", sources, "pair_bench.cpp", parameters)
 
 
 def _terms(rng: np.random.Generator, x_bits: int, w_bits: int) -> Terms:

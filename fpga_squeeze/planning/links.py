@@ -1,9 +1,9 @@
 """What lies between row buffers, as a machine whose moves are computed once and looked up afterwards.
 
 A link begins at the lanes of an engine (or at the line gatherer, or at a store), goes through the kernels behind it
-that keep no rows and ends where row buffers take words: those of engines, stores, or the receiver of the results. Within
-a link every word waits for others: a FIFO is full, a kernel is busy. Between links only whole rows count (rows that have
-come, slots that are free), so that a link does a row group of a stage at a time: a :class:`Segment`.
+that keep no rows and ends where row buffers take words: those of engines, stores, or the receiver of the results.
+Within a link every word waits for others: a FIFO is full, a kernel is busy. Between links only whole rows count (rows
+that have come, slots that are free), so that a link does a row group of a stage at a time: a :class:`Segment`.
 
 When the words of a segment move depends on the segment, on what the link still has to do (:class:`State`), and on how
 long rows and slots are awaited; all of it counted from the first cycle of the segment. The handshakes know sums and

@@ -37,6 +37,8 @@ class Flags:
         "8000",
     )
     compiler: tuple[str, ...] = ("-O2", "-fno-math-errno")
+    unit: int = 250_000
+    """Bytes of C++ that are compiled as one."""
 
     @property
     def compile(self) -> tuple[str, ...]:
@@ -117,28 +119,28 @@ def build_cosim(
     folders = [include, include / "vltstd", model, rtl]
     options = [*flags.compile, *(f"-I{folder}" for folder in folders)]
     objects = compile_objects(
-        compiler, [*sorted(model.glob("*.cpp")), main], options, build / "objects", on_step
+        compiler, [*sorted(model.glob("*.cpp")), main], options, build / "objects", on_step, flags.unit
     )
-    objects += _runtime_objects(compiler, include, options, flags.compile, on_step)
+    objects += runtime_objects(compiler, include, flags.compile, on_step)
     link(compiler, objects, ("-pthread",), program)
     mark_fresh(program, key)
     shutil.rmtree(build / "objects")
     return program
 
 
-def _runtime_objects(
+def runtime_objects(
     compiler: str,
     include: Path,
-    options: list[str],
-    flags: tuple[str, ...],
-    on_step: Callable[[str], None] | None,
+    flags: tuple[str, ...] = DEFAULT_FLAGS.compile,
+    on_step: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Objects of Verilator's own runtime, compiled once for all designs: ``options`` without folders are ``flags``."""
+    """Objects of Verilator's own runtime in ``include``, compiled once for all designs."""
     sources = [include / "verilated.cpp", include / "verilated_threads.cpp"]
     folder = cache_dir() / f"verilated-{content_key([*sources, include / 'verilated.h'], compiler, *flags)}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            options = [*flags, f"-I{include}", f"-I{include / 'vltstd'}"]
             compile_objects(compiler, sources, options, Path(scratch) / "objects", on_step)
             try:
                 os.replace(Path(scratch) / "objects", folder)

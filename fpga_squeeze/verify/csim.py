@@ -60,11 +60,13 @@ def build_csim(
     *,
     optimise: tuple[str, ...] = OPTIMISE,
     integers: Integers = "native",
+    together: bool = False,
 ) -> Path:
     """Compile and link the HLS C++ of ``hls_folder``; returns the program. Sources that did not change are not rebuilt.
 
     ``integers`` are the same values by three libraries; native ones are about ten times as fast as the vendor's.
-    ``on_step`` gets the name of each compiled file.
+    ``together`` compiles all sources as one, a quarter of the work where they are compiled once. ``on_step`` gets the
+    name of each compiled file.
     """
     sources = [*sorted(hls_folder.glob("*.cpp")), hls_folder / "tb" / "csim_main.cpp"]
     if len(sources) < 2 or not sources[-1].is_file():
@@ -78,17 +80,22 @@ def build_csim(
     common = content_key(headers, compiler, *optimise, *_options(integers))
     build_folder.mkdir(parents=True, exist_ok=True)
 
-    objects = [build_folder / f"{source.stem}.o" for source in sources]
     keys = [content_key([source], common) for source in sources]
-    stale = [(s, o, k) for s, o, k in zip(sources, objects, keys, strict=True) if not is_fresh(o, k)]
-    compile_objects(compiler, [source for source, _, _ in stale], flags, build_folder, on_step)
-    for _, target, key in stale:
-        mark_fresh(target, key)
     program = build_folder / "csim"
-    key = content_key([], *keys)
-    if not is_fresh(program, key):
-        link(compiler, objects, [], program)
-        mark_fresh(program, key)
+    whole = content_key([], *keys)
+    if is_fresh(program, whole):
+        return program
+    if together:
+        everything = sum(source.stat().st_size for source in sources)
+        objects = compile_objects(compiler, sources, flags, build_folder, on_step, everything)
+    else:
+        objects = [build_folder / f"{source.stem}.o" for source in sources]
+        stale = [(s, o, k) for s, o, k in zip(sources, objects, keys, strict=True) if not is_fresh(o, k)]
+        compile_objects(compiler, [source for source, _, _ in stale], flags, build_folder, on_step)
+        for _, target, key in stale:
+            mark_fresh(target, key)
+    link(compiler, objects, [], program)
+    mark_fresh(program, whole)
     return program
 
 

@@ -111,24 +111,42 @@ def compile_objects(
     flags: Sequence[str],
     folder: Path,
     on_step: Callable[[str], None] | None = None,
+    unit: int = 0,
 ) -> list[Path]:
-    """Compile C++ files in parallel into ``folder``; raises FpgaSqueezeError with the compiler's first error line."""
+    """Compile C++ files in parallel into ``folder``; raises FpgaSqueezeError with the compiler's first error line.
+
+    Sources of up to ``unit`` bytes in all are compiled as one: headers take most of the time of a small file.
+    """
     folder.mkdir(parents=True, exist_ok=True)
 
-    def one(source: Path) -> Path:
+    def one(sources: Sequence[Path]) -> Path:
+        *before, source = sources
         target = folder / f"{source.stem}.o"
-        command = [compiler, *flags, "-c", str(source), "-o", str(target)]
+        command = [compiler, *flags, *(part for path in before for part in ("-include", str(path.resolve())))]
+        command += ["-c", str(source), "-o", str(target)]
         done = subprocess.run(command, text=True, capture_output=True, check=False)
         if done.returncode:
             raise FpgaSqueezeError(f"{source}: the compiler failed: {first_error(done.stderr)}")
-        if on_step:
-            on_step(source.name)
+        for path in sources if on_step else ():
+            on_step(path.name)
         return target
 
     with ThreadPoolExecutor(jobs()) as pool:
-        # large files first, so that no core waits for the last one
-        ordered = sorted(sources, key=lambda s: s.stat().st_size, reverse=True)
-        return list(pool.map(one, ordered))
+        return list(pool.map(one, _units(sources, unit)))
+
+
+def _units(sources: Sequence[Path], most: int) -> list[list[Path]]:
+    """Sources that are compiled as one, ``most`` bytes each; large ones first, so that no core waits for the last."""
+    units: list[list[Path]] = []
+    room: list[int] = []
+    for size, source in sorted(((source.stat().st_size, source) for source in sources), reverse=True):
+        place = next((i for i, free in enumerate(room) if size <= free), len(units))
+        if place == len(units):
+            units.append([])
+            room.append(most)
+        units[place].append(source)
+        room[place] -= size
+    return units
 
 
 def link(compiler: str, objects: Sequence[Path], flags: Sequence[str], target: Path) -> None:

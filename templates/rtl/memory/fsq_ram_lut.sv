@@ -2,7 +2,8 @@
 module fsq_ram_lut #(
     parameter WIDTH  = 8,   // bits of a word
     parameter DEPTH  = 64,  // words
-    parameter ADDR_W = 6    // bits of an address
+    parameter ADDR_W = 6,   // bits of an address
+    parameter PAGE   = 64   // most words of one primitive
 ) (
     input  logic              clk,      // clock
     input  logic              we_i,     // a word is written
@@ -11,7 +12,6 @@ module fsq_ram_lut #(
     input  logic [ADDR_W-1:0] raddr_i,  // address to read
     output logic [ WIDTH-1:0] rdata_o   // word of this cycle's address
 );
-  localparam PAGE = 64;  // most words of one primitive
   localparam PAGES = (DEPTH + PAGE - 1) / PAGE;
   generate
     if (PAGES == 1) begin : gen_page
@@ -20,6 +20,7 @@ module fsq_ram_lut #(
       assign rdata_o = mem[raddr_i];
     end else begin : gen_pages
       localparam SEL_W = $clog2(PAGES);
+      localparam LOW_W = $clog2(PAGE);
       logic [PAGES*WIDTH-1:0] data;
       genvar p;
       for (p = 0; p < PAGES; p = p + 1) begin : gen_part
@@ -28,10 +29,11 @@ module fsq_ram_lut #(
         fsq_ram_lut #(
             .WIDTH (WIDTH),
             .DEPTH (WORDS),
-            .ADDR_W(PW)
+            .ADDR_W(PW),
+            .PAGE  (PAGE)
         ) u_part (
             .clk,
-            .we_i   (we_i && waddr_i[ADDR_W-1:6] == SEL_W'(p)),
+            .we_i   (we_i && waddr_i[ADDR_W-1:LOW_W] == SEL_W'(p)),
             .waddr_i(waddr_i[PW-1:0]),
             .wdata_i,
             .raddr_i(raddr_i[PW-1:0]),
@@ -44,7 +46,7 @@ module fsq_ram_lut #(
           .SEL_W(SEL_W)
       ) u_page (
           .data_i  (data),
-          .select_i(raddr_i[ADDR_W-1:6]),
+          .select_i(raddr_i[ADDR_W-1:LOW_W]),
           .data_o  (rdata_o)
       );
     end
