@@ -3,9 +3,9 @@
 // Usage: hls_bench FRAMES INPUT... EXPECTED...
 //   INPUT, EXPECTED  words of all frames, each in whole bytes, least significant first; a file per port, in their order
 //
-// fsq_bench_top.hpp, written for the top, gives FSQ_BENCH_KERNEL (a name), FSQ_BENCH_TOP (the function), FSQ_BENCH_PORTS (the
-// names of its ports), FSQ_BENCH_INPUTS(X) with X(name, port, words per frame) and FSQ_BENCH_OUTPUTS(X) with X(name, port,
-// stream, and of the tensor that comes out channels, height, width, rows of a group, bits of a pixel, signed).
+// fsq_bench_top.hpp, written for the top, gives FSQ_BENCH_KERNEL (a name), FSQ_BENCH_TOP (the function), FSQ_BENCH_PORTS
+// (the names of its ports), FSQ_BENCH_INPUTS(X) with X(name, port, words per frame) and FSQ_BENCH_OUTPUTS(X) with X(name,
+// port, stream, and of the tensor that comes out channels, height, width, rows of a group, bits of a pixel, signed).
 //
 // Prints one line per frame and, where something differs, one for the first pixel that does:
 //   FSQ kernel=NAME frame=N words=W values=V mismatches=M left=L

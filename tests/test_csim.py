@@ -190,7 +190,7 @@ def test_wrong_number_of_words(
     change = replaced(
         "            if (drain_beat<P>(", "            static int count = 0;\n            if (drain_beat<P>("
     )
-    write = replaced("if (!stores) out.write(pack<", f"if (!stores) {times} out.write(pack<")
+    write = replaced("if (sink == 0) out.write(pack<", f"if (sink == 0) {times} out.write(pack<")
     with pytest.raises(FpgaSqueezeError, match=message):
         broken(small, tmp_path, "fsq_engine.hpp", lambda text: write(change(text)))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
+from ..network.fixed_point import index_bits
 from ..paths import resource_dir, source_files
 from ..planning.engine import EnginePlan
 from ..planning.kinds.add import AddPlan
@@ -41,6 +42,8 @@ from .render import write
 DEFAULT_PART = "xc7z020clg400-1"
 MAX_WORD_BITS = 1 << 15
 """Widest integer of the vendor's ap_int."""
+BAMBU_FIFOS = "fsq_fifos.xml"
+"""File for Bambu beside the sources of a graph: it takes no depth of a stream from a pragma."""
 BEATS_IN, BEATS_OUT = "s_axis", "m_axis"
 """Ports of the top level."""
 
@@ -106,7 +109,7 @@ def _contexts(plan: Plan) -> list[Context]:
     kernels: list[Context] = []
     number = 0
     for kernel in plan.kernels:
-        context = {"feed": None} | _kernel(kernel) | {"name": kernel.name}
+        context: Context = {"feed": None} | _kernel(kernel) | {"name": kernel.name}
         context |= _wiring(kernel, context["feed"] is not None)
         context["streams"] = [
             _stream(stream, number + i, depths[stream.name]) for i, stream in enumerate(kernel.outputs)
@@ -173,11 +176,18 @@ def emit_hls(
         "pragmas": top_pragmas(dialect, {BEATS_IN: frame_beats, BEATS_OUT: output.shape.channels}),
         "part": part,
         "period_ns": f"{1000 / clock_mhz:.3f}",
+        "fifo_bits": max(index_bits(stream["depth"]) for kernel in kernels for stream in kernel["streams"]),
         "files": [f"{k['name']}.cpp" for k in kernels] + ["fsq_top.cpp"],
     }
     write(folder / "fsq_widths.hpp", "hls/fsq_widths.hpp.j2", top)
     write(folder / "fsq_top.hpp", "hls/fsq_top.hpp.j2", top)
     write(folder / "fsq_top.cpp", "hls/fsq_top.cpp.j2", top)
     write(folder / "tb" / "fsq_streams.hpp", "hls/fsq_streams.hpp.j2", top)
-    if dialect == "vitis":
-        write(folder / "run_hls.tcl", "hls/run_hls.tcl.j2", top)
+    match dialect:
+        case "vitis":
+            write(folder / "run_hls.tcl", "hls/run_hls.tcl.j2", top)
+        case "bambu":
+            if any(isinstance(kernel, ForkPlan) for kernel in plan.kernels):
+                write(folder / BAMBU_FIFOS, "hls/fsq_fifos.xml.j2", top)
+        case _:
+            assert_never(dialect)

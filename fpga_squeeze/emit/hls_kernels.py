@@ -202,13 +202,7 @@ def concat_context(concat: ConcatPlan) -> Context:
     return {
         "template": "concat",
         "title": f"Concatenation {concat.name} of {len(channels)} streams.",
-        "constants": {
-            "BITS": output.word_bits,
-            "GROUPS": output.groups,
-            "INPUTS": len(channels),
-            "WORDS": output.words,
-            "MOST": max(channels) * output.rows,
-        },
+        "constants": {"BITS": output.word_bits, "GROUPS": output.groups},
         "inputs_words": [n * output.rows for n in channels],
         "inputs_last_words": [n * last_rows for n in channels],
     }

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...emit.hls import BAMBU_FIFOS
 from ...errors import FpgaSqueezeError
 from .bambu_reports import read_area, read_cycles, read_evaluation, read_version
 from .bench import Verdict, read_verdict
@@ -55,8 +56,10 @@ class BambuRun:
 
 def synthesis_command(program: str, job: Job) -> list[str]:
     """How Bambu is called for a job (``bambu --help``)."""
+    fifos = job.sources / BAMBU_FIFOS
     return [
         program,
+        *([str(fifos)] if fifos.is_file() else []),
         *map(str, job.files),
         f"-I{job.sources}",
         f"--top-fname={job.top.function}",

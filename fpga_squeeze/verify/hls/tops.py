@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...datasets.images import ImageArray
-from ...emit.hls import port_names
+from ...emit.hls import BAMBU_FIFOS, port_names
 from ...emit.hls_dialect import Dialect, top_pragmas
 from ...emit.render import write
 from ...emit.words import frame_beats, write_test_data
@@ -196,6 +196,8 @@ def write_sources(top: Top, hls: Path, dialect: Dialect, folder: Path) -> list[P
     folder.mkdir(parents=True)
     for header in sorted(hls.glob("*.hpp")):
         shutil.copyfile(header, folder / header.name)
+    if top.is_whole and (hls / BAMBU_FIFOS).is_file():
+        shutil.copyfile(hls / BAMBU_FIFOS, folder / BAMBU_FIFOS)
     files = [folder / name for name in top.sources]
     for file in files:
         shutil.copyfile(hls / file.name, file)

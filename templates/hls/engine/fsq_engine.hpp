@@ -8,8 +8,8 @@
 // Words are read one every READ_EVERY turns: spread over the row group before the one that needs them, so that the
 // producer keeps its own pace. Where the rows of the running group are not there yet, every turn reads one.
 //
-// L describes the rows that arrive, S those that stages store (fsq_lines.hpp). P gives: FREE_FIRST, FREE_STOP, FREE_LAST (row
-// groups that give a slot of arriving rows back), READ_EVERY, WORK (turns per frame), KERNEL_ROWS and KERNEL_COLUMNS
+// L describes the rows that arrive, S those that stages store (fsq_lines.hpp). P gives: FREE_FIRST, FREE_STOP, FREE_LAST
+// (row groups that give a slot of arriving rows back), READ_EVERY, WORK (turns per frame), KERNEL_ROWS and KERNEL_COLUMNS
 // (largest), STAGES, STEPS, GROUPS, ROWS, LAST_ROWS, PHASES, CHANNELS_C, MOST_OUTS, LANES, TERMS (most of a sum); W_BITS,
 // X_BITS, X_SIGNED, ACC_BITS, PAIR_SHIFT, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS; PARTS, UNITS; OUT_WIDTH, OUT_BITS;
 // TABLE_ENTRIES, table_word(); FED (terms come from a feed). With FED what fsq_term_feed.hpp asks for, else WORD_BITS,
@@ -17,9 +17,10 @@
 //
 // Of a stage it gives delay, source (0: rows that arrive, n: the n-th stored ones), sink (the stored rows that it fills; 0:
 // its rows leave), frees (no later stage reads the rows that arrive), cursor (its place in the source), advances (where it
-// ends, that place moves on), tap_row and tap_column (of the source's window, at which its kernel starts), what fsq_gates.hpp
-// asks for, inputs, kernel_rows, kernel_columns, outs (groups of output channels), last_channels (channels of the last one),
-// base (its first channel in the table), low, high (of its results), joined (its weights follow those of the stage before).
+// ends, that place moves on), tap_row and tap_column (of the source's window, at which its kernel starts), inputs,
+// kernel_rows, kernel_columns, outs (groups of output channels), last_channels (channels of the last one), base (its first
+// channel in the table), low, high (of its results), joined (its weights follow those of the stage before), and what
+// fsq_gates.hpp asks for.
 #ifndef FSQ_ENGINE_HPP
 #define FSQ_ENGINE_HPP
 

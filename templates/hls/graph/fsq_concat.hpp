@@ -1,7 +1,7 @@
-// Concatenation by channels: of every group of ROWS rows all words of the first input, then those of the second, and so on.
+// Concatenation by channels: of every group of rows all words of the first input, then those of the second, and so on.
 //
-// P gives BITS (of a word), GROUPS (of rows), INPUTS, WORDS (per frame), MOST (words of a group of the widest input), and of
-// an input words(input) and last_words(input), those of a group and of the last group.
+// P gives BITS (of a word), GROUPS (of rows), and of an input words(input) and last_words(input): those of a group, and of
+// the last one.
 #ifndef FSQ_CONCAT_HPP
 #define FSQ_CONCAT_HPP
 
@@ -9,41 +9,24 @@
 
 namespace fsq {
 
-// A word of input number `input` of those that follow.
-template <class WORD> inline WORD read_chosen(int, hls::stream<WORD>& only) {
+// The words of a group of the inputs from number INPUT on. A loop for each, not a choice of words in one: a tool may cut
+// the bits of a wide word that comes from one of two streams.
+template <class P, int INPUT> inline void pass_group(bool, hls::stream<ap_uint<P::BITS> >&) {}
+template <class P, int INPUT, class... REST>
+inline void pass_group(bool last, hls::stream<ap_uint<P::BITS> >& out, hls::stream<ap_uint<P::BITS> >& first,
+                       REST&... rest) {
     FSQ_INLINE
-    return only.read();
-}
-template <class WORD, class... REST> inline WORD read_chosen(int input, hls::stream<WORD>& first, REST&... rest) {
-    FSQ_INLINE
-    WORD word = 0;
-    if (input == 0) word = first.read();
-    else word = read_chosen<WORD>(input - 1, rest...);
-    return word;
+    const int words = last ? P::last_words(INPUT) : P::words(INPUT);
+    for (int n = 0; n < words; ++n) {
+        FSQ_PIPELINE(1)
+        out.write(first.read());
+    }
+    pass_group<P, INPUT + 1>(last, out, rest...);
 }
 
 template <class P, class... INS> void concat(hls::stream<ap_uint<P::BITS> >& out, INS&... ins) {
-    typedef ap_uint<P::BITS> word_t;
-    upto<P::GROUPS> group = 0;
-    upto<P::INPUTS> input = 0;
-    upto<P::MOST> word = 0;  // within the group of the input
-
-    for (int n = 0; n < P::WORDS; ++n) {
-        FSQ_PIPELINE(1)
-        out.write(read_chosen<word_t>(input, ins...));
-
-        const int words = group == P::GROUPS - 1 ? P::last_words(input) : P::words(input);
-        if (word != words - 1) {
-            word = word + 1;
-        } else {
-            word = 0;
-            if (input != P::INPUTS - 1) {
-                input = input + 1;
-            } else {
-                input = 0;
-                group = group + 1;
-            }
-        }
+    for (int group = 0; group < P::GROUPS; ++group) {
+        pass_group<P, 0>(group == P::GROUPS - 1, out, ins...);
     }
 }
 

@@ -1,7 +1,7 @@
 // Row store: the words of groups of IN_ROWS rows, as they arrive, leave in groups of OUT_ROWS rows.
 //
-// Reads whole groups until the rows of the next output group are there, then writes that. What arrives meanwhile waits in the
-// stream in front, which is as deep as the rows by which one way of the graph runs behind another.
+// Reads whole groups until the rows of the next output group are there, then writes that. What arrives meanwhile waits in
+// the stream in front, which is as deep as the rows by which one way of the graph runs behind another.
 //
 // P gives CHANNELS, HEIGHT, WIDTH, BITS, IN_ROWS, OUT_ROWS, GROUPS (of output rows), and LINES (rows held at once).
 #ifndef FSQ_STORE_HPP

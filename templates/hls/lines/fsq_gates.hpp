@@ -47,8 +47,8 @@ template <class P, int STAGE> struct RowGate {
     }
 };
 
-// The gates of all stages from STAGE on. P also gives source(stage): 0 for the rows that arrive, else a number of stored rows;
-// `stored` tells how many of those are complete.
+// The gates of all stages from STAGE on. P also gives source(stage): 0 for the rows that arrive, else a number of stored
+// rows; `stored` tells how many of those are complete.
 template <class P, int STAGE = 0, bool MORE = (STAGE < P::STAGES)> struct RowGates {
     RowGate<P, STAGE> gate;
     RowGates<P, STAGE + 1> others;

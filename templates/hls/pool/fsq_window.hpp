@@ -1,9 +1,9 @@
-// Pooling over any window: what maxima and averages share. A row word is reduced along the row at once; the KEPT rows before
-// it are kept per channel, reduced, the newest first; masks tell which of them a window takes.
+// Pooling over any window: what maxima and averages share. A row word is reduced along the row at once; the KEPT rows
+// before it are kept per channel, reduced, the newest first; masks tell which of them a window takes.
 //
-// P gives CHANNELS, HEIGHT, WIDTH, OUT_WIDTH, BITS, SIGNED, IN_ROWS, COLUMNS (of a window), STRIDE, PAD_LEFT, KEPT (rows of a
-// window without its last one, at least 1), AVERAGE, VALUE_BITS and VALUE_SIGNED (of a reduced pixel), WINDOW_BITS (of what a
-// window gives, signed as a reduced pixel), NEUTRAL (what no pixel gives), EXTRAS (rows sent after the last input row);
+// P gives CHANNELS, HEIGHT, WIDTH, OUT_WIDTH, BITS, SIGNED, IN_ROWS, COLUMNS (of a window), STRIDE, PAD_LEFT, KEPT (rows of
+// a window without its last one, at least 1), AVERAGE, VALUE_BITS and VALUE_SIGNED (of a reduced pixel), WINDOW_BITS (of
+// what a window gives, signed as a reduced pixel), NEUTRAL (what no pixel gives), EXTRAS (rows sent after the last one);
 // emit_row(y), mask_row(y) (bit i: kept row i belongs to the window that row y completes), extra_mask(i) (bit 0: the last
 // row itself, bit i: the row i above it).
 #ifndef FSQ_WINDOW_HPP

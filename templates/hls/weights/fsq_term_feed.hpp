@@ -6,8 +6,8 @@
 //
 // P gives what fsq_stages.hpp asks for, KERNEL_ROWS and KERNEL_COLUMNS (largest), CHANNELS_C, W_BITS, RUN_BITS, RUN_MAX
 // (largest run), INPUTS (most input channels), MOST (most terms of a stage), FRAME_TERMS; for a stage inputs, taps (of its
-// kernel), shape (its kernel among those of more than one tap, from 1 on; 0: it has one), joined (its symbols follow those of
-// the stage before), outs (sums) and counts (terms) in a row group; SHAPES, MOST_TAPS, and of a shape shape_rows and
+// kernel), shape (its kernel among those of more than one tap, from 1 on; 0: it has one), joined (its symbols follow those
+// of the stage before), outs (sums) and counts (terms) in a row group; SHAPES, MOST_TAPS, and of a shape shape_rows and
 // shape_columns; TAP_BITS, CHANNEL_BITS, TERM_BITS; and Symbols, the decoders: start(), take(turn, run, weights).
 #ifndef FSQ_TERM_FEED_HPP
 #define FSQ_TERM_FEED_HPP
