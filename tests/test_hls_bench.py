@@ -138,7 +138,7 @@ def test_dropped_and_unread_words(design: Design, tmp_path: Path) -> None:
 def test_wrong_expected_word_is_found_where_it_is(design: Design, tmp_path: Path) -> None:
     """A bit of every word is turned in turn: frame, channel, row and column of the pixel are reported."""
     program = design.build("fire2", tmp_path / "fire2", "vitis", {})
-    stream = next(k for k in design.plan.kernels if k.name == "fire2").output
+    stream = next(stream for stream in design.plan.streams if stream.name == "fire2")
     right = design.words("fire2.bin").read_bytes()
     size = len(right) // (FRAMES * stream.words)
     order = list(stream.order())
