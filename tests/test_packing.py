@@ -110,7 +110,11 @@ def test_a_field_too_narrow_fails() -> None:
 def _build(folder: Path, x_bits: int, w_bits: int, acc_bits: int, shift: int, source: str) -> Path:
     """The bench around one parameterisation of fsq_mac_pair."""
     parameters = {"X_BITS": x_bits, "W_BITS": w_bits, "ACC_BITS": acc_bits, "SHIFT": shift}
-    return build_bench(folder, "fsq_mac_pair", {"fsq_mac_pair.sv": source}, "pair_bench.cpp", parameters)
+    sources = {
+        "fsq_mac_pair.sv": source,
+        "fsq_mac_lane.sv": source_files("rtl")["fsq_mac_lane.sv"].read_text(),
+    }
+    return build_bench(folder, "fsq_mac_pair", sources, "pair_bench.cpp", parameters)
 
 
 def _terms(rng: np.random.Generator, x_bits: int, w_bits: int) -> Terms:

@@ -32,41 +32,30 @@ module fsq_mac_pair #(
     input  logic                  negative_i,   // the term added last had a negative weight
     output logic [2*ACC_BITS-1:0] acc_o         // S1 in the high half, S0 in the low one
 );
-  localparam XS = SHIFT + X_BITS + 1;
-  localparam PW = XS + W_BITS;
   localparam SUM = SHIFT + ACC_BITS;
 
-  logic signed [XS-1:0] x;
-  logic signed [W_BITS-1:0] w;
-  logic signed [PW-1:0] product_q;
-  logic signed [SUM-1:0] sum_q, start, term;
+  logic [SUM-1:0] sum;
   logic [ACC_BITS-1:0] wraps, low, high;  // C, S0, S1
 
-  assign x = {1'b0, x_i[2*X_BITS-1:X_BITS], {(SHIFT - X_BITS) {1'b0}}, x_i[X_BITS-1:0]};
-  assign w = w_i;
-  generate
-    if (SUM >= PW) begin : gen_extend
-      assign term = SUM'(product_q);
-    end else begin : gen_trim
-      assign term = product_q[SUM-1:0];
-      logic unused_ok;
-      assign unused_ok = &{1'b0, product_q[PW-1:SUM]};
-    end
-  endgenerate
-
-  // the choice in front of the adder, not behind it: so the slice does it, and its accumulator is used
-  assign start = acc_first_i ? '0 : sum_q;
-  always_ff @(posedge clk) begin
-    product_q <= x * w;
-    if (acc_en_i) sum_q <= start + term;
-  end
+  fsq_mac_lane #(
+      .X_BITS  (SHIFT + X_BITS),
+      .W_BITS  (W_BITS),
+      .ACC_BITS(SUM)
+  ) u_slice (
+      .clk,
+      .x_i  ({x_i[2*X_BITS-1:X_BITS], {(SHIFT - X_BITS) {1'b0}}, x_i[X_BITS-1:0]}),
+      .w_i,
+      .acc_en_i,
+      .acc_first_i,
+      .acc_o(sum)
+  );
 
   generate
     if (ACC_BITS > SHIFT) begin : gen_count
       localparam C_BITS = ACC_BITS - SHIFT;
       logic top, top_q, up, down;
       logic [C_BITS-1:0] count_q, count;
-      assign top   = sum_q[SHIFT-1];
+      assign top   = sum[SHIFT-1];
       assign up    = top_q & ~top & ~negative_i;
       assign down  = ~top_q & top & negative_i;
       assign count = count_q + {{(C_BITS - 1) {down}}, up | down};
@@ -77,14 +66,14 @@ module fsq_mac_pair #(
         end
       end
       assign wraps = {{SHIFT{count[C_BITS-1]}}, count};
-      assign low   = {count, sum_q[SHIFT-1:0]};
+      assign low   = {count, sum[SHIFT-1:0]};
     end else begin : gen_sign
-      assign wraps = {ACC_BITS{sum_q[SHIFT-1]}};
-      assign low   = sum_q[ACC_BITS-1:0];
+      assign wraps = {ACC_BITS{sum[SHIFT-1]}};
+      assign low   = sum[ACC_BITS-1:0];
       logic unused_sign;
-      assign unused_sign = &{1'b0, negative_i, sum_q[SHIFT-1:0]};
+      assign unused_sign = &{1'b0, negative_i, sum[SHIFT-1:0]};
     end
   endgenerate
-  assign high  = sum_q[SUM-1:SHIFT] - wraps;
+  assign high  = sum[SUM-1:SHIFT] - wraps;
   assign acc_o = {high, low};
 endmodule
