@@ -127,8 +127,9 @@ def compile_objects(
         done = subprocess.run(command, text=True, capture_output=True, check=False)
         if done.returncode:
             raise FpgaSqueezeError(f"{source}: the compiler failed: {first_error(done.stderr)}")
-        for path in sources if on_step else ():
-            on_step(path.name)
+        if on_step:
+            for path in sources:
+                on_step(path.name)
         return target
 
     with ThreadPoolExecutor(jobs()) as pool:
