@@ -1,4 +1,4 @@
-// Distributed (LUT) RAM with one address for writing and reading: a LUT holds 64 bits of it, where two addresses leave 48.
+// fsq_ram_lut with one address for writing and reading.
 module fsq_ram_single #(
     parameter WIDTH  = 8,   // bits of a word
     parameter DEPTH  = 64,  // words
@@ -14,7 +14,7 @@ module fsq_ram_single #(
       .WIDTH (WIDTH),
       .DEPTH (DEPTH),
       .ADDR_W(ADDR_W),
-      .PAGE  (256)
+      .SINGLE(1)
   ) u_ram (
       .clk,
       .we_i,
