@@ -16,14 +16,14 @@ from fpga_squeeze.coding.bits import conv_order, pack_segment, unpack_segment
 from fpga_squeeze.device.block_ram import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
-from fpga_squeeze.network.graph import IMAGE, QMaxPool, QModel, Shape, TensorType
+from fpga_squeeze.network.graph import IMAGE, QConv, QMaxPool, QModel, Shape, TensorType
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kernels import engine_cost
 from fpga_squeeze.planning.kinds.max_pool import pool_rows
 from fpga_squeeze.planning.kinds.window import plan_window
-from fpga_squeeze.planning.order import joined_stages, work_order
+from fpga_squeeze.planning.order import joined_stages, module, work_order
 from fpga_squeeze.planning.search.folding import all_choices, choose_foldings, pareto, plan_for_lanes
 from fpga_squeeze.planning.streams import Stream
 from fpga_squeeze.planning.timing import schedule, simulate
@@ -242,3 +242,26 @@ def test_schedule_is_steady_and_no_faster_than_the_work(seed: int) -> None:
     assert len(set(steady.intervals[-2:])) == 1
     assert steady.cycles_per_frame >= max(e.work_cycles for e in plan.engines)
     assert simulate(plan, 2).outputs == steady.outputs[:2]
+
+
+@pytest.mark.parametrize("rows", range(1, 5))
+@pytest.mark.parametrize("height", range(1, 8))
+def test_no_step_of_a_module_is_empty(rows: int, height: int) -> None:
+    """Branches with 5x5 windows run two rows behind their squeezes, in fewer groups where these have more rows."""
+    shape = Shape(2, height, 6)
+    types = TensorType(shape, 8, False, 4)
+
+    def conv(name: str, source: str, kernel: int) -> QConv:
+        pad = kernel // 2
+        weight, zeros = np.ones((2, 2, kernel, kernel), dtype=np.int64), np.zeros(2, dtype=np.int64)
+        pads = (pad, pad, pad, pad)
+        return QConv(name, (source,), weight, 8, zeros + 4, zeros, 1, pads, True, zeros, types, types)
+
+    squeeze = conv("squeeze", "x", 1)
+    branches = [conv("a", "squeeze", 5), conv("b", "squeeze", 1)]
+    engine = module("m", ("m",), [squeeze], branches, replace(types, shape=replace(shape, channels=4)))
+    delays = [work.delay for work in engine.work_at(rows)]
+    groups = -(-height // rows)
+    assert delays == [0, *[min(-(-2 // rows), groups)] * 2]
+    steps = {group + delays[stage] for stage, group in work_order(delays, groups)}
+    assert steps == set(range(groups + max(delays)))

@@ -89,7 +89,7 @@ class Graph:
             case EngineLayer():
                 at_once, height = self.rows.get(name, 1), node.output.shape.height
                 groups = ceil_div(height, at_once)
-                delay = max(work.delay for work in node.body.work)
+                delay = max(work.delay for work in node.body.work_at(at_once))
                 group = min(ceil_div(rows, at_once) - 1 + delay, groups - 1)
                 first = node.body.work[0].conv
                 need = rows_needed(first, node.body.input.shape.height, at_once, groups, group)

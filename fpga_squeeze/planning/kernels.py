@@ -75,7 +75,7 @@ def engine_cost(
     """(DSP slices, cycles per frame) of an engine; equal to ``dsp`` and ``work_cycles`` of its plan."""
     out = layer.output.shape
     lanes_per_row = ceil_div(out.width, folding.phases)
-    stages = engine_stages(layer, folding.channels, weights)
+    stages = engine_stages(layer, folding, weights)
     beats = folding.channels * folding.rows * drain_parts(stages, folding, lanes_per_row, weights)
     cycles = ceil_div(out.height, folding.rows) * folding.phases * pass_cycles(stages, beats)
     return packing.dsp(lanes_per_row * folding.rows, folding.channels), cycles
@@ -83,21 +83,21 @@ def engine_cost(
 
 def word_cycles(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> float:
     """Cycles between the words that an engine sends, on average in its fastest stage."""
-    stages = engine_stages(layer, folding.channels, weights)
+    stages = engine_stages(layer, folding, weights)
     words = folding.channels * folding.rows
     beats = words * drain_parts(stages, folding, ceil_div(layer.output.shape.width, folding.phases), weights)
     passes = (pass_cycles([stage], beats) / stage.outs for stage in stages if stage.sink is OUTPUT)
     return folding.phases * min(passes) / words
 
 
-def engine_stages(layer: EngineLayer, channels: int, weights: WeightFormat) -> tuple[Stage, ...]:
+def engine_stages(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> tuple[Stage, ...]:
     """The stages of an engine with ``channels`` output channels at once."""
-    return tuple(engine_stage(work, channels, weights) for work in layer.work)
+    return tuple(engine_stage(work, folding.channels, weights) for work in layer.work_at(folding.rows))
 
 
 def engine_weights(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> Weights:
     """The weight memories of an engine."""
-    stages = engine_stages(layer, folding.channels, weights)
+    stages = engine_stages(layer, folding, weights)
     if weights == "dense":
         return plan_dense(layer.name, stages, folding.channels, folding.phases)
     inputs = max(conv.weight.shape[1] for conv in layer.convs)
@@ -150,11 +150,12 @@ def _stored_slots(layer: EngineLayer, number: int, folding: Folding) -> int:
     """Row groups of a buffer of stored rows that are in use at once: above, at and below the windows."""
     out, rows = layer.output.shape, folding.rows
     groups = ceil_div(out.height, rows)
-    readers = [(i, work) for i, work in enumerate(layer.work) if work.source == number]
+    stages = layer.work_at(rows)
+    readers = [(i, work) for i, work in enumerate(stages) if work.source == number]
     last = max(i for i, _ in readers)
     most, stored, ended = STORED_SLOTS, 0, 0
-    for stage, group in work_order([work.delay for work in layer.work], groups):
-        if layer.work[stage].sink == number:
+    for stage, group in work_order([work.delay for work in stages], groups):
+        if stages[stage].sink == number:
             stored = group + 1
             kept = [max(0, ended - ceil_div(work.conv.pads[0], rows)) for _, work in readers]
             most = max(most, stored - min(kept))
@@ -170,7 +171,7 @@ def _plan_lines(layer: EngineLayer, number: int, in_rows: int, folding: Folding,
     must fit; for rows that arrive, ``folding.spare`` producer groups more let the producer run on while the engine
     works.
     """
-    readers = [(i, work) for i, work in enumerate(layer.work) if work.source == number]
+    readers = [(i, work) for i, work in enumerate(layer.work_at(folding.rows)) if work.source == number]
     convs = [work.conv for _, work in readers]
     name, out, rows, stride = (
         f"{layer.name}_{buffer_name(number)}",
@@ -291,7 +292,7 @@ def plan_engine(
             raise FpgaSqueezeError(f"{conv.name}: stride {conv.stride} is not supported; use 1 or 2")
     lanes_per_row = ceil_div(out.width, folding.phases)
     c, r = folding.channels, folding.rows
-    stages = engine_stages(layer, c, weights)
+    stages = engine_stages(layer, folding, weights)
     parts = drain_parts(stages, folding, lanes_per_row, weights)
     sending = [stage for stage in stages if stage.sink is OUTPUT]
 

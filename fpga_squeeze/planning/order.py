@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..network.graph import QConv, TensorType
 
@@ -35,7 +35,7 @@ class EngineLayer:
     name     of the stream that leaves it
     tensors  what that stream carries, by channels: names of golden's tensors
     source   name of the stream that arrives
-    work     its stages; all give maps of one height and width
+    work     its stages, with row groups of one row; all give maps of one height and width
     output   type of what leaves it
     """
 
@@ -54,6 +54,14 @@ class EngineLayer:
     def convs(self) -> tuple[QConv, ...]:
         """Its convolutions, in the order of its stages."""
         return tuple(work.conv for work in self.work)
+
+    def work_at(self, rows: int) -> tuple[Work, ...]:
+        """Its stages with row groups of ``rows`` rows: a delay of so many rows is one of fewer groups.
+
+        No stage runs later than the first one has ended, so that no step of a frame is empty.
+        """
+        groups = -(-self.output.shape.height // rows)
+        return tuple(replace(work, delay=min(-(-work.delay // rows), groups)) for work in self.work)
 
     @property
     def is_module(self) -> bool:
@@ -75,8 +83,8 @@ def module(
 ) -> EngineLayer:
     """The engine of ``branches``, whose rows leave it in this order; each reads one of ``squeezes`` or what they read.
 
-    Branches run so many row groups behind the squeezes that the lowest row of every window has been stored, were a
-    group one row; all by the same number, so that their rows leave together. A kernel starts within the window of its
+    Branches run so many rows behind the squeezes that the lowest row of every window has been stored; all by the same
+    number, so that their rows leave together. A kernel starts within the window of its
     row buffer, which is made of all kernels that read it, so that both look at the same pixel.
     """
     stored = {conv.name: number for number, conv in enumerate(squeezes, 1)}
