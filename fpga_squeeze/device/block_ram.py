@@ -20,6 +20,8 @@ Style = Literal["lut", "block", "ultra"]
 """Where a memory lies: distributed RAM, block RAM, UltraRAM."""
 STYLES: tuple[Style, ...] = ("lut", "block", "ultra")
 """In the order of parameter STYLE of fsq_row_ram."""
+SINGLE_STYLE = 3
+"""STYLE of fsq_line_bank: distributed RAM with one address."""
 
 URAM_DEPTH, URAM_WIDTH = 4096, 72
 
@@ -67,6 +69,16 @@ class Memory:
         if not self.tiles:
             return "lut"
         return "ultra" if self.tiles[0].kind == "URAM288" else "block"
+
+    @property
+    def style_number(self) -> int:
+        """Parameter STYLE of the modules that hold rows: a number of STYLES, or SINGLE_STYLE."""
+        return SINGLE_STYLE if self.single else STYLES.index(self.style)
+
+    @property
+    def column_bits(self) -> int:
+        """Width of a column of blocks."""
+        return self.tiles[0].width if self.tiles else self.width
 
     @property
     def ramb36(self) -> int:

@@ -12,29 +12,13 @@ from ..errors import FpgaSqueezeError
 from ..network.fixed_point import index_bits
 from ..paths import resource_dir, source_files
 from ..planning.engine import EnginePlan
-from ..planning.kinds.add import AddPlan
-from ..planning.kinds.average import AveragePlan
-from ..planning.kinds.concat import ConcatPlan
 from ..planning.kinds.fork import ForkPlan
 from ..planning.kinds.image import InputPlan
-from ..planning.kinds.max_pool import PoolPlan
-from ..planning.kinds.store import StorePlan
-from ..planning.kinds.window import WindowPlan
 from ..planning.plan import KernelPlan, Plan
 from ..planning.streams import Stream
 from .hls_dialect import DIALECTS, Dialect, top_pragmas
 from .hls_engine import SETTLE, describe, engine_context
 from .hls_fifos import Fifo, fifos
-from .hls_kernels import (
-    add_context,
-    average_context,
-    concat_context,
-    fork_context,
-    input_context,
-    pool_context,
-    store_context,
-    window_context,
-)
 from .hls_memory import Context
 from .hls_weights import widest_weights
 from .render import write
@@ -49,27 +33,10 @@ BEATS_IN, BEATS_OUT = "s_axis", "m_axis"
 
 
 def _kernel(kernel: KernelPlan) -> Context:
-    match kernel:
-        case InputPlan():
-            return input_context(kernel)
-        case PoolPlan():
-            return pool_context(kernel)
-        case WindowPlan():
-            return window_context(kernel)
-        case AveragePlan():
-            return average_context(kernel)
-        case EnginePlan():
-            return engine_context(kernel)
-        case ForkPlan():
-            return fork_context(kernel)
-        case StorePlan():
-            return store_context(kernel)
-        case AddPlan():
-            return add_context(kernel)
-        case ConcatPlan():
-            return concat_context(kernel)
-        case _:
-            assert_never(kernel)
+    if isinstance(kernel, EnginePlan):
+        return engine_context(kernel)
+    told = kernel.hls
+    return {"template": told.template, "title": told.title, "constants": told.constants, **told.tables}
 
 
 def port_names(name: str, count: int) -> list[str]:

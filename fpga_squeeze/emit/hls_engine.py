@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..network.fixed_point import int_range
 from ..network.graph import QConv, TensorType
+from ..planning.constants import Constants
 from ..planning.engine import EnginePlan, LineBuffer
 from ..planning.order import OUTPUT
 from .contents import left_bits, table_words
-from .hls_memory import Constants, Context, memory_context
+from .hls_memory import Context, memory_context
 from .hls_weights import walk_constants, weight_constants, weight_stages, weights_context
 
 SETTLE = 32

@@ -8,7 +8,6 @@ from ..device.block_ram import Memory
 from ..network.fixed_point import index_bits
 
 Context = dict[str, Any]
-Constants = dict[str, int | bool]
 
 _LINE = 100
 

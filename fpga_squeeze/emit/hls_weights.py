@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..network.graph import Window
+from ..planning.constants import Constants
 from ..planning.engine import EnginePlan
 from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
 from .codes import SegmentWalk, stream_tables
 from .contents import position_bits, term_fields, weight_words
-from .hls_memory import Constants, Context, memory_context
+from .hls_memory import Context, memory_context
 
 
 def walk_constants(delays: Sequence[int], groups: int) -> Constants:

@@ -22,6 +22,8 @@ from .contents import table_words, weight_words
 
 Context = dict[str, Any]
 Parameters = dict[str, object]
+NUMBER = 32
+"""Bits of a number in a vector of them."""
 
 
 def _rom(memory: Memory, name: str, words: list[int], folder: Path) -> Context:
@@ -70,7 +72,7 @@ def constant(fields: Iterable[int], width: int) -> str:
 
 
 def packed(values: Iterable[int]) -> str:
-    """Integers as a vector parameter of 32 bits each, the first in the lowest."""
+    """Integers as a vector parameter of NUMBER bits each, the first in the lowest."""
     texts = [f"32'd{value}" if value >= 0 else f"32'h{value & 0xFFFFFFFF:x}" for value in values]
     return "{" + ", ".join(reversed(texts)) + "}" if len(texts) > 1 else texts[0]
 

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from ..device.block_ram import STYLES, Memory
 from ..network.fixed_point import IntArray, count_bits, index_bits, int_range, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import left_bits, position_bits
 from .parameters import Parameters, packed, walk_parameters
 
-SINGLE_STYLE = 3
-"""STYLE of fsq_line_bank: distributed RAM with one address; the others are those of ``STYLES``."""
-
 Way = tuple[int, int, int]
 """Where row words go (0: out of the engine, else to that row buffer), and the limits of their pixels."""
-
-
-def row_style(memory: Memory) -> tuple[int, int]:
-    """Kind of a row memory, see fsq_line_bank, and the width of a column of blocks."""
-    style = SINGLE_STYLE if memory.single else STYLES.index(memory.style)
-    width = memory.tiles[0].width if memory.tiles else memory.width
-    return style, width
 
 
 def _way(stage: Stage) -> Way:
@@ -68,7 +57,6 @@ def _stage_parameters(engine: EnginePlan) -> Parameters:
 def _buffer_parameters(engine: EnginePlan) -> Parameters:
     """What each row buffer is, and the places at which it is read."""
     buffers = engine.buffers
-    styles = [row_style(buffer.memory) for buffer in buffers]
     return {
         "BUFFERS": len(buffers),
         "BUFFER_W": index_bits(len(buffers)),
@@ -89,8 +77,8 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
         "CHOICES": packed(b.taps.choices for b in buffers),
         "SHIFTS": packed(b.taps.shifts for b in buffers),
         "BELOWS": packed(b.taps.below for b in buffers),
-        "STYLES": packed(style for style, _ in styles),
-        "TILE_WS": packed(width for _, width in styles),
+        "STYLES": packed(b.memory.style_number for b in buffers),
+        "TILE_WS": packed(b.memory.column_bits for b in buffers),
         "SLOTS": packed(b.slots for b in buffers),
         "FRAME_SLOTS": packed(b.frame_slots for b in buffers),
         "FREE_FIRSTS": packed(b.free_first for b in buffers),

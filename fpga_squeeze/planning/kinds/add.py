@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...device.block_ram import Memory
 from ...network.graph import QAdd
+from ..constants import Constants, Hls, Parameters, Rtl, queue
 from ..streams import Between, Stream
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
@@ -49,6 +50,54 @@ class AddPlan:
         rounded = max(self.layer.sum_bits - max(0, shift), out + 2) + 1 if shift > 0 else 0
         pixel = self.layer.sum_bits + rounded + out + 3
         return self.output.type.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
+
+    @property
+    def rtl(self) -> Rtl:
+        out, layer = self.output.type, self.layer
+        low, high = out.range
+        parameters: Parameters = {"WIDTH": out.shape.width}
+        for letter, operand, left in zip("AB", layer.operands, layer.lefts, strict=True):
+            parameters |= {
+                f"BITS_{letter}": operand.bits,
+                f"SIGNED_{letter}": int(operand.signed),
+                f"LEFT_{letter}": left,
+            }
+        return Rtl(
+            "fsq_add",
+            parameters
+            | {
+                "SUM_W": layer.sum_bits,
+                "RIGHT": max(layer.shift, 0),
+                "LEFT": max(-layer.shift, 0),
+                "OUT_BITS": out.bits,
+                "LOW": max(low, 0) if layer.relu else low,
+                "HIGH": high,
+                **queue(self.output),
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        layer, out = self.layer, self.output.type
+        low, high = out.range
+        operands: Constants = {}
+        for name, tensor, left in zip("AB", layer.operands, layer.lefts, strict=True):
+            operands |= {f"{name}_BITS": tensor.bits, f"{name}_SIGNED": tensor.signed, f"{name}_LEFT": left}
+        return Hls(
+            "add",
+            f"Sum {self.name} of {' and '.join(layer.inputs)}.",
+            {
+                "WORDS": self.output.words,
+                "WIDTH": out.shape.width,
+                **operands,
+                "SUM_BITS": layer.sum_bits,
+                "LEFT": max(0, -layer.shift),
+                "RIGHT": max(0, layer.shift),
+                "OUT_BITS": out.bits,
+                "LOW": 0 if layer.relu else low,
+                "HIGH": high,
+            },
+        )
 
 
 def plan_add(layer: QAdd, sources: tuple[Stream, Stream], direct: int) -> AddPlan:

@@ -9,10 +9,25 @@ from ...device.lut_ram import ceil_div
 from ...errors import FpgaSqueezeError
 from ...network.fixed_point import signed_bits
 from ...network.graph import QAvgPool
+from ..constants import Constants, Hls, Rtl, arriving, queue
 from ..streams import Between, Stream
 from .max_pool import POOL_DEPTH
 
 CONTROL = 40
+
+
+def average_constants(sum_bits: int, quotient_bits: int, layer: QAvgPool) -> Constants:
+    """What fsq_divide.hpp asks for."""
+    low, high = layer.output.range
+    return {
+        "SUM_BITS": sum_bits,
+        "COUNT": layer.count,
+        "EXTRA": layer.extra_frac,
+        "QUOTIENT": quotient_bits,
+        "OUT_BITS": layer.output.bits,
+        "LOW": low,
+        "HIGH": high,
+    }
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,45 @@ class AveragePlan:
         line = self.steps * self.add * bits if self.steps > 1 else 0
         return (
             line + self.add * self.sum_bits + self.divide_bits * remainder + self.output.type.bits + CONTROL
+        )
+
+    @property
+    def rtl(self) -> Rtl:
+        source, out = self.input.type, self.output.type
+        low, high = out.range
+        return Rtl(
+            "fsq_avg_pool",
+            {
+                "CHANNELS": source.shape.channels,
+                "HEIGHT": source.shape.height,
+                "WIDTH": source.shape.width,
+                "BITS": source.bits,
+                "SIGNED": int(source.signed),
+                "IN_ROWS": self.input.rows,
+                "ADD": self.add,
+                "SUM_W": self.sum_bits,
+                "COUNT": self.layer.count,
+                "EXTRA": self.layer.extra_frac,
+                "QUOTIENT": self.quotient_bits,
+                "DIVIDE_BITS": self.divide_bits,
+                "OUT_BITS": out.bits,
+                "LOW": low,
+                "HIGH": high,
+                **queue(self.output),
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        return Hls(
+            "avg_pool",
+            f"Global average pool {self.name} over {self.layer.count} pixels.",
+            {
+                **arriving(self.input),
+                "ADD": self.add,
+                "STEPS": self.steps,
+                **average_constants(self.sum_bits, self.quotient_bits, self.layer),
+            },
         )
 
 

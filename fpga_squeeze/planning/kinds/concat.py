@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from ...device.block_ram import Memory
 from ...device.lut_ram import mux_luts
+from ...network.fixed_point import index_bits
 from ...network.graph import QConcat
+from ..constants import Hls, Rtl, Vector, queue
 from ..streams import Between, Stream
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
@@ -50,6 +52,40 @@ class ConcatPlan:
     def luts(self) -> int:
         """A choice of words."""
         return self.output.word_bits * mux_luts(len(self.inputs)) + CONTROL + queue_luts(self.output.depth)
+
+    @property
+    def rtl(self) -> Rtl:
+        channels = [stream.type.shape.channels for stream in self.inputs]
+        return Rtl(
+            "fsq_concat",
+            {
+                "COUNT": len(channels),
+                "WORD_W": self.output.word_bits,
+                "CHANNELS": Vector(tuple(channels)),
+                "DIRECT": self.direct,
+                "HEIGHT": self.output.type.shape.height,
+                "ROWS": self.output.rows,
+                "INDEX_W": index_bits(len(channels)),
+                "WORDS_W": index_bits(max(channels) * self.output.rows),
+                **queue(self.output),
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        output = self.output
+        height = output.type.shape.height
+        channels = [stream.type.shape.channels for stream in self.inputs]
+        last_rows = height - (output.groups - 1) * output.rows
+        return Hls(
+            "concat",
+            f"Concatenation {self.name} of {len(channels)} streams.",
+            {"BITS": output.word_bits, "GROUPS": output.groups},
+            {
+                "inputs_words": [n * output.rows for n in channels],
+                "inputs_last_words": [n * last_rows for n in channels],
+            },
+        )
 
 
 def plan_concat(layer: QConcat, sources: tuple[Stream, ...], direct: int) -> ConcatPlan:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...device.block_ram import Memory
+from ...network.fixed_point import count_bits
+from ..constants import Hls, Rtl, Vector
 from ..streams import Stream
 from .control import queue_luts
 
@@ -38,6 +40,27 @@ class ForkPlan:
     @property
     def luts(self) -> int:
         return 1 + sum(queue_luts(stream.depth) for stream in self.outputs)
+
+    @property
+    def rtl(self) -> Rtl:
+        depths = [stream.depth for stream in self.outputs]
+        return Rtl(
+            "fsq_fork",
+            {
+                "COUNT": len(depths),
+                "WORD_W": self.input.word_bits,
+                "DEPTHS": Vector(tuple(depths)),
+                "COUNT_W": count_bits(max(depths)),
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        return Hls(
+            "fork",
+            f"Fork {self.name}, {len(self.outputs)} ways.",
+            {"BITS": self.input.word_bits, "WORDS": self.input.words},
+        )
 
 
 def plan_fork(name: str, source: Stream, branches: tuple[str, ...]) -> ForkPlan:

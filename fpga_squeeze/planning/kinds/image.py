@@ -8,6 +8,7 @@ from ...device.block_ram import Memory
 from ...device.lut_ram import ceil_div, mux_luts
 from ...errors import FpgaSqueezeError
 from ...network.graph import IMAGE, TensorType
+from ..constants import Hls, Rtl, queue
 from ..streams import Stream
 from .control import queue_luts
 
@@ -51,6 +52,34 @@ class InputPlan:
         shape = self.output.type.shape
         distances = mux_luts(self.bytes_per_cycle) if self.bytes_per_cycle > 1 else 0
         return 8 * shape.width * shape.channels * distances + CONTROL + queue_luts(self.output.depth)
+
+    @property
+    def rtl(self) -> Rtl:
+        shape = self.output.type.shape
+        return Rtl(
+            "fsq_input",
+            {
+                "CHANNELS": shape.channels,
+                "HEIGHT": shape.height,
+                "WIDTH": shape.width,
+                "BYTES": self.bytes_per_cycle,
+                **queue(self.output),
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        shape = self.output.type.shape
+        return Hls(
+            "input",
+            f"Line gatherer {self.name}, {self.bytes_per_cycle} bytes per turn.",
+            {
+                "CHANNELS": shape.channels,
+                "HEIGHT": shape.height,
+                "WIDTH": shape.width,
+                "BYTES": self.bytes_per_cycle,
+            },
+        )
 
 
 def plan_input(tensor: TensorType, bytes_per_cycle: int) -> InputPlan:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...device.block_ram import Memory, kept_memory
 from ...device.lut_ram import ceil_div, mux_luts
 from ...network.graph import QMaxPool
+from ..constants import Hls, Rtl, arriving, flags, queue
 from ..streams import Between, Stream
 from .control import queue_luts
 
@@ -77,6 +78,57 @@ class PoolPlan:
         chosen = (self.units * (stride + 1) * mux_luts(self.steps) + kernel - stride) * bits
         control = CONTROL + self.steps + queue_luts(self.output.depth)
         return at_once * (2 * kernel * bits + 4) + chosen + control
+
+    @property
+    def rtl(self) -> Rtl:
+        source, out = self.input.type, self.output.type
+        style, width = self.kept.style_number, self.kept.column_bits
+        return Rtl(
+            "fsq_max_pool_steps" if self.units else "fsq_max_pool",
+            {
+                "CHANNELS": source.shape.channels,
+                "HEIGHT": source.shape.height,
+                "WIDTH": source.shape.width,
+                "OUT_WIDTH": out.shape.width,
+                "BITS": source.bits,
+                "SIGNED": int(source.signed),
+                "IN_ROWS": self.input.rows,
+                "KERNEL": self.layer.kernel[0],
+                "STRIDE": self.layer.stride,
+                "PAD_LEFT": self.layer.pads[1],
+                "HAVE_ROWS": flags(self.have_rows),
+                "START_ROWS": flags(self.start_rows),
+                "EMIT_ROWS": flags(self.emit_rows),
+                "EXTRA": int(self.extra),
+                "STYLE": style,
+                "TILE_W": width,
+                **({"UNITS": self.units, "STEPS": self.steps} if self.units else {}),
+                **queue(self.output),
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        rows, columns = self.layer.kernel
+        return Hls(
+            "max_pool",
+            f"Max pool {self.name}, {rows}x{columns}, stride {self.layer.stride}.",
+            {
+                **arriving(self.input),
+                "OUT_WIDTH": self.output.type.shape.width,
+                "KERNEL": columns,
+                "STRIDE": self.layer.stride,
+                "PAD_LEFT": self.layer.pads[1],
+                "LOWEST": self.input.type.range[0],
+                "EXTRA": self.extra,
+            },
+            {
+                "have": [int(flag) for flag in self.have_rows],
+                "start": [int(flag) for flag in self.start_rows],
+                "emit": [int(flag) for flag in self.emit_rows],
+                "style": self.kept.style,
+            },
+        )
 
 
 def one_window_open(pool: QMaxPool) -> bool:

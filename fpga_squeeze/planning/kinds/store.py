@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...device.block_ram import Memory, store_memory
 from ...device.lut_ram import PAGE, ceil_div, mux_luts
+from ..constants import Hls, Rtl, arriving
 from ..streams import Stream
 
 CONTROL = 95
@@ -54,6 +55,41 @@ class StorePlan:
         """Control, and what joins pages of distributed RAM."""
         pages = ceil_div(self.memory.depth, PAGE) if self.memory.style == "lut" else 1
         return CONTROL + self.memory.width * mux_luts(pages)
+
+    @property
+    def rtl(self) -> Rtl:
+        shape = self.input.type.shape
+        style, width = self.memory.style_number, self.memory.column_bits
+        return Rtl(
+            "fsq_row_store",
+            {
+                "CHANNELS": shape.channels,
+                "HEIGHT": shape.height,
+                "WORD_W": self.input.word_bits,
+                "IN_ROWS": self.input.rows,
+                "OUT_ROWS": self.output.rows,
+                "SLOTS": self.slots,
+                "STYLE": style,
+                "TILE_W": width,
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        constants = arriving(self.input)
+        del constants["SIGNED"]
+        lines = least_slots(self.input, self.output.rows)
+        return Hls(
+            "store",
+            f"Row store {self.name}, groups of {self.input.rows} rows into groups of {self.output.rows}.",
+            {
+                **constants,
+                "OUT_ROWS": self.output.rows,
+                "GROUPS": self.output.groups,
+                "LINES": lines,
+            },
+            {"style": self.memory.style},
+        )
 
 
 def plan_store(name: str, source: Stream, rows: int, slots: int) -> StorePlan:

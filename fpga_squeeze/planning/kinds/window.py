@@ -8,8 +8,9 @@ from ...device.block_ram import Memory, kept_memory
 from ...errors import FpgaSqueezeError
 from ...network.fixed_point import signed_bits
 from ...network.graph import QAvgPool, QMaxPool
+from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, flags, queue
 from ..streams import Between, Stream
-from .average import check_average, quotient_size
+from .average import average_constants, check_average, quotient_size
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
 
@@ -97,6 +98,97 @@ class WindowPlan:
                 remainder = self.layer.count.bit_length() + self.quotient_bits + 1 if self.division else 0
                 divider = self.divide_bits * remainder + 3 * self.output.type.bits + self.sum_bits
                 return width * (adders + divider) + control
+
+    @property
+    def rtl(self) -> Rtl:
+        source, out = self.input.type, self.output.type
+        style, width = self.kept.style_number, self.kept.column_bits
+        low, high = out.range
+        rows, columns = self.layer.kernel
+        mask_bits = max(1, rows - 1)  # a row that follows the last one never has more of them than are kept
+        average: Parameters = {}
+        if isinstance(self.layer, QAvgPool):
+            average = {
+                "AVERAGE": 1,
+                "SUM_W": self.sum_bits,
+                "COUNT": self.layer.count,
+                "EXTRA": self.layer.extra_frac,
+                "QUOTIENT": self.quotient_bits,
+                "DIVIDE_BITS": self.divide_bits,
+                "LOW": low,
+                "HIGH": high,
+            }
+        return Rtl(
+            "fsq_window_pool",
+            {
+                "CHANNELS": source.shape.channels,
+                "HEIGHT": source.shape.height,
+                "WIDTH": source.shape.width,
+                "OUT_WIDTH": out.shape.width,
+                "BITS": source.bits,
+                "SIGNED": int(source.signed),
+                "IN_ROWS": self.input.rows,
+                "KERNEL_ROWS": rows,
+                "KERNEL_COLUMNS": columns,
+                "STRIDE": self.layer.stride,
+                "PAD_LEFT": self.layer.pads[1],
+                "MASK_W": mask_bits,
+                "EMIT_ROWS": flags(self.emit_rows),
+                "MASKS": Vector(self.masks, mask_bits),
+                "EXTRAS": len(self.extras),
+                "EXTRA_MASKS": Vector(self.extras or (0,), mask_bits),
+                "STYLE": style,
+                "TILE_W": width,
+                "VALUE_BITS": self.value_bits,
+                **average,
+                "OUT_BITS": out.bits,
+                **queue(self.output),
+            },
+        )
+
+    @property
+    def hls(self) -> Hls:
+        rows, columns = self.layer.kernel
+        constants: Constants = {
+            **arriving(self.input),
+            "OUT_WIDTH": self.output.type.shape.width,
+            "COLUMNS": columns,
+            "STRIDE": self.layer.stride,
+            "PAD_LEFT": self.layer.pads[1],
+            "KEPT": max(1, rows - 1),
+            "AVERAGE": self.average,
+            "VALUE_BITS": self.value_bits,
+            "EXTRAS": len(self.extras),
+        }
+        match self.layer:
+            case QMaxPool():
+                what = "Max"
+                constants |= {
+                    "VALUE_SIGNED": self.input.type.signed,
+                    "WINDOW_BITS": self.input.type.bits,
+                    "NEUTRAL": self.input.type.range[0],
+                }
+            case QAvgPool():
+                what, count = "Average", self.layer.count
+                constants |= {
+                    "VALUE_SIGNED": True,
+                    "WINDOW_BITS": self.sum_bits,
+                    "NEUTRAL": 0,
+                    **average_constants(self.sum_bits, self.quotient_bits, self.layer),
+                    "SHIFT": -1 if self.division else count.bit_length() - 1,
+                }
+        return Hls(
+            "window",
+            f"{what} pool {self.name}, {rows}x{columns}, stride {self.layer.stride}.",
+            constants,
+            {
+                "function": "window_average" if self.average else "window_max",
+                "emit": [int(flag) for flag in self.emit_rows],
+                "masks": list(self.masks),
+                "extras": list(self.extras) or [0],
+                "style": self.kept.style,
+            },
+        )
 
 
 def plan_window(pool: QMaxPool | QAvgPool, source: Stream, divide_bits: int = 1) -> WindowPlan:
