@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from csim_helpers import check_equal, simulate
+from designs import HEADER, RtlDesign
 from model_equality import differences
 from random_graphs import graph_images
 
+from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.float_onnx import write_float
 from fpga_squeeze.export.qdq import inexact, write_qdq
@@ -17,6 +20,8 @@ from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import Add, Conv, FloatModel, Shape
 from fpga_squeeze.network.reference import float_logits
+from fpga_squeeze.planning.search.planner import make_plan
+from fpga_squeeze.planning.weight_memories import FORMATS, WeightFormat
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.oracle import ort_integers
 from fpga_squeeze.zoo import inception_net, squeezenet, squeezenext, vgg, zynqnet
@@ -133,3 +138,16 @@ def test_small_ones_become_integers(tmp_path: Path, name: str) -> None:
     expected = ort_integers(q, images)
     assert list(out) == list(expected)
     assert all(np.array_equal(out[key], expected[key]) for key in out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "name"), enumerate(SMALL))
+def test_small_ones_become_designs(tmp_path: Path, number: int, name: str) -> None:
+    """RTL and HLS C++ equal golden, frames end in the planned cycle; one or two products, weights of any format."""
+    model = SMALL[name]()
+    images = graph_images(np.random.default_rng(number), model.input_shape, 3)
+    weights: WeightFormat = FORMATS[number % len(FORMATS)]
+    plan = make_plan(quantize(model, images), 70, None, products_per_dsp=1 + number // 2 % 2, weights=weights)
+    emit_rtl(plan, tmp_path / "rtl", HEADER)
+    RtlDesign(plan, tmp_path / "rtl", tmp_path / "build").check(images, name, (number + 1,))
+    check_equal(simulate(plan, images[:2], tmp_path / "csim"), plan)
