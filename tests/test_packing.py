@@ -20,7 +20,7 @@ from fpga_squeeze import api, load_project
 from fpga_squeeze.cli import main
 from fpga_squeeze.cli.output import print_estimate
 from fpga_squeeze.device.catalogue import find_device
-from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, pack
+from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, Packing, pack
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network.graph import QModel
 from fpga_squeeze.paths import source_files
@@ -240,29 +240,44 @@ def test_widths_that_do_not_allow_it() -> None:
     assert "9 x 8 bits do not fit the field of 16 bits" in pack([wider], TWO).reason
     assert pack([wider], Multipliers(2, "DSP48E2")).products == 2
     signed = replace(wide, input=replace(wide.input, signed=True))
-    assert pack([signed], TWO).reason == "its pixels are signed"
+    assert pack([signed], TWO) == Packing((8, False), 2, 16)  # they come as unsigned ones
+    deep = replace(wide, input=replace(wide.input, bits=14))
+    assert "8 x 14 bits do not fit the field of 10 bits" in pack([deep], TWO).reason
     huge = replace(wide, bias=np.full_like(wide.bias, 1 << 34))
     assert f"accumulator of {ACCUMULATOR} bits" in pack([huge], TWO).reason
     with pytest.raises(FpgaSqueezeError, match="3 products per DSP: give 1 or 2"):
         Multipliers(3)
 
 
-def test_signed_layers_fall_back_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_signed_layers_keep_two_products() -> None:
+    """Their pixels enter the lanes 2**(bits-1) higher, and the biases take off what that adds to the sums."""
     model = random_qmodel(np.random.default_rng(2), signed_probability=1.0)
-    foldings = choose_foldings(model, 40, TWO)
-    plan = build_plan(model, foldings, 40, TWO)
-    first, *rest = plan.engines
-    assert first.products_per_dsp == 2
-    assert [(e.products_per_dsp, e.dsp == e.lanes, e.packing.reason) for e in rest] == [
-        (1, True, "its pixels are signed")
-    ] * len(rest)
-    numbers = estimate(plan, None, 100.0, schedule(plan))
-    assert [k.products_reason for k in numbers.kernels if k.lanes] == ["", *(e.packing.reason for e in rest)]
-    print_estimate(numbers)
+    plan = build_plan(model, choose_foldings(model, 40, TWO), 40, TWO)
+    assert [engine.products_per_dsp for engine in plan.engines] == [2] * len(plan.engines)
+    assert any(engine.flips[0] for engine in plan.engines)
+    for engine in plan.engines:
+        assert engine.operand == (max(buffer.type.bits for buffer in engine.buffers), False)
+        for number, stage in enumerate(engine.stages):
+            conv, flip = stage.conv, engine.flips[stage.source]
+            assert flip == conv.input.signed
+            offset = (1 << (conv.input.bits - 1)) * int(flip)
+            rng = np.random.default_rng(number)
+            low, high = conv.input.range
+            x = rng.integers(low, high + 1, conv.weight[0].size)
+            weight = conv.weight.reshape(len(conv.bias), -1)
+            assert np.array_equal(weight @ x + conv.bias, weight @ (x + offset) + engine.biases(number))
+
+
+def test_engines_with_one_product_say_why(capsys: pytest.CaptureFixture[str]) -> None:
+    model = _model(0)
+    plan = build_plan(model, choose_foldings(model, 40, TWO), 40, TWO)
+    last = plan.kernels.index(plan.engines[-1])
+    wide = replace(plan.engines[-1], packing=Packing((14, False), reason="its pixels are wide"))
+    plan = replace(plan, kernels=(*plan.kernels[:last], wide, *plan.kernels[last + 1 :]))
+    print_estimate(estimate(plan, None, 100.0, schedule(plan)))
     out = capsys.readouterr().out
     assert f"2 products per DSP: {plan.lanes} lanes in {plan.dsp} DSP slices" in out
-    for engine in rest:
-        assert f"one product per DSP in {engine.name}: its pixels are signed" in out
+    assert f"one product per DSP in {wide.name}: its pixels are wide" in out
 
 
 def test_device_chooses_the_slice() -> None:

@@ -83,7 +83,7 @@ def generate(
 @opt.output_file
 @opt.quantizing
 def golden(target: str | None, images: str | None, output: str, **given: Any) -> None:
-    """Write the integers that every kernel must give: one array per kernel, logits and logits_frac."""
+    """Write the integers that every layer must give: one array per layer, logits and logits_frac."""
     options = opt.quantize_options(given)
     with steps() as on_step:
         values = api.golden(target, images, output, options=options, on_step=on_step)
