@@ -15,21 +15,22 @@ from pathlib import Path
 MODE = os.environ.get("FAKE_MODE", "good")
 
 def top(folder):
-    """What the bench's header says of the top."""
+    """What the bench's header says of the top: its name, and channels, height and width of every tensor."""
     text = (folder / "fsq_bench_top.hpp").read_text()
-    return dict(re.findall(r"#define FSQ_BENCH_(\\w+) (.+)", text))
+    [name] = re.findall(r'#define FSQ_BENCH_KERNEL "(\\w+)"', text)
+    sizes = re.findall(r'"\\w+", (\\d+), (\\d+), (\\d+), \\d+, \\d+, (?:true|false)', text)
+    return name, [tuple(map(int, size)) for size in sizes]
 
 def bench_lines(folder, frames, wrong):
     """Lines as our bench prints them."""
-    t = top(folder)
-    name = t["KERNEL"].strip('"')
-    words = int(t["CHANNELS"]) * int(t["HEIGHT"])
+    name, sizes = top(folder)
+    words = sum(channels * height for channels, height, _ in sizes)
+    values = sum(channels * height * width for channels, height, width in sizes)
     out = []
     for frame in range(frames):
         bad = wrong and frame == 0
         if bad:
             out.append(f"FSQ first kernel={{name}} stream={{name}} frame=0 channel=1 row=2 column=3 expected=5 got=-7")
-        values = words * int(t["WIDTH"])
         out.append(
             f"FSQ kernel={{name}} frame={{frame}} words={{words}} values={{values}} mismatches={{int(bad)}} left=0"
         )

@@ -29,9 +29,9 @@ def test_rows_settle_before_they_are_read(seed: int, tmp_path: Path) -> None:
     run_csim_program(program, images, tmp_path / "out", timeout=120)
     check_equal(mismatches(plan, images, tmp_path / "out"), plan)
 
-    lines = tmp_path / "hls" / "fsq_lines.hpp"
+    gates = tmp_path / "hls" / "fsq_gates.hpp"
     hasty = replaced("return rows_in >= need && settle == 0;", "return rows_in >= need;")
-    lines.write_text(hasty(lines.read_text()))
+    gates.write_text(hasty(gates.read_text()))
     program = build_csim(tmp_path / "hls", tmp_path / "hasty", optimise=CHECKED, together=True)
     with pytest.raises(FpgaSqueezeError, match="a row is read too soon after it was written"):
         run_csim_program(program, images, tmp_path / "out", timeout=120)

@@ -9,8 +9,7 @@
 
 namespace fsq {
 
-// The words of a group of the inputs from number INPUT on. A loop for each, not a choice of words in one: a tool may cut
-// the bits of a wide word that comes from one of two streams.
+// The words of a group of the inputs from number INPUT on. A loop for each: no wide word is chosen among streams.
 template <class P, int INPUT> inline void pass_group(bool, hls::stream<ap_uint<P::BITS> >&) {}
 template <class P, int INPUT, class... REST>
 inline void pass_group(bool last, hls::stream<ap_uint<P::BITS> >& out, hls::stream<ap_uint<P::BITS> >& first,
