@@ -141,7 +141,7 @@ def test_small_ones_become_integers(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "name"), enumerate(SMALL))
+@pytest.mark.parametrize(("number", "name"), list(enumerate(SMALL)))
 def test_small_ones_become_designs(tmp_path: Path, number: int, name: str) -> None:
     """RTL and HLS C++ equal golden, frames end in the planned cycle; one or two products, weights of any format."""
     model = SMALL[name]()
