@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import HEADER, RtlDesign
+from designs import HEADER, RtlDesign, random_foldings
+from random_graphs import random_graph_qmodel
 from random_models import random_images, random_qmodel
 
 from fpga_squeeze.emit.rtl import emit_rtl
@@ -16,6 +17,7 @@ from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import EnginePlan, Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search.folding import tune_stores, with_slots
 from fpga_squeeze.planning.timing import schedule, simulate
 
 
@@ -103,3 +105,23 @@ def test_fifo_below_a_pass_deadlocks_in_the_rtl(tmp_path: Path) -> None:
     error, equal, _ = _run(short, model, tmp_path)
     assert error is not None and error.startswith("deadlock")
     assert not equal
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "name", "stops"), [(25, "add4_store", False), (11, "add2_store0", True)])
+def test_store_one_row_short_in_the_rtl(seed: int, name: str, stops: bool, tmp_path: Path) -> None:
+    """Where streams meet again: the RTL agrees with the model about a store that is too shallow, or it stops."""
+    rng = np.random.default_rng(seed)
+    model = random_graph_qmodel(rng)
+    plan = tune_stores(build_plan(model, random_foldings(rng, model, 2)))
+    slots = next(store.slots for store in plan.stores if store.name == name)
+    short = with_slots(plan, {name: slots - 1})
+    if stops:
+        with pytest.raises(RuntimeError, match="deadlock"):
+            simulate(short, 1)
+    error, equal, ends = _run(short, model, tmp_path)
+    if stops:
+        assert error is not None and error.startswith("deadlock") and not equal
+    else:
+        assert error is None and equal
+        assert ends == simulate(short, 3).outputs > simulate(plan, 3).outputs

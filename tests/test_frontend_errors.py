@@ -212,7 +212,6 @@ def single(tmp_path: Path, add: Callable[[Net, str], str], size: tuple[int, int]
 @pytest.mark.parametrize(
     "op,advice",
     [
-        ("BatchNormalization", "fold it"),
         ("LeakyRelu", "only Relu"),
         ("Sigmoid", "only Relu"),
         ("Gemm", "fully connected"),

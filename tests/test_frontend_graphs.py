@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from onnx_builder import Net
 from random_graphs import graph_images, random_graph
 from seeds import seeds
 from test_frontend import agrees, kernels
+from test_frontend_errors import refused
 
 from fpga_squeeze.export.float_onnx import write_float
 from fpga_squeeze.export.qdq import write_qdq
@@ -144,3 +146,36 @@ def test_an_image_that_forks(tmp_path: Path, preset: str) -> None:
     assert all(np.array_equal(value, expected[name]) for name, value in golden.run(q, images).items())
     write_qdq(q, tmp_path / "q.onnx")
     assert not differences(q, read_model(tmp_path / "q.onnx"))
+
+
+def normalised(net: Net, x: str, channels: int, name: str = "bn", **attrs: object) -> str:
+    """A batch normalisation of random numbers behind ``x``."""
+    rng = net.rng
+    numbers = [rng.normal(1, 0.3, channels), rng.normal(0, 0.5, channels), rng.normal(0, 0.5, channels)]
+    inputs = [x, *(net.const(v) for v in numbers), net.const(rng.uniform(0.2, 2, channels))]
+    return net.node("BatchNormalization", inputs, name, **attrs)
+
+
+def test_batch_normalisation_is_folded(tmp_path: Path) -> None:
+    """Behind convolutions with and without bias, with ReLU and without, on either side of a sum."""
+    net = Net()
+    x = net.relu(normalised(net, net.conv("image", 6, 3, 3, "conv1", bias=False), 6, "bn1", epsilon=1e-3))
+    y = normalised(net, net.conv(x, 6, 6, 3, "conv2", pads=[1, 1, 1, 1]), 6, "bn2")
+    x = net.relu(net.node("Add", [x, y], "sum"))
+    x = net.relu(normalised(net, net.conv(x, 5, 6, 1, "conv3"), 5, "bn3"))
+    model = agrees(net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x])))
+    assert [type(layer).__name__ for layer in model.layers] == ["Conv", "Conv", "Add", "Conv", "AvgPool"]
+
+
+def test_batch_normalisation_elsewhere_is_refused(tmp_path: Path) -> None:
+    def single(change: Callable[[Net, str], str]) -> Path:
+        net = Net(size=(8, 8))
+        x = change(net, net.conv("image", 4, 3, 3, "stem"))
+        return net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x]))
+
+    refused(single(lambda n, x: normalised(n, n.relu(x), 4)), r"node bn .*does not follow a convolution")
+    refused(single(lambda n, x: normalised(n, x, 4, training_mode=1)), r"node bn .*training_mode 1")
+    refused(single(lambda n, x: normalised(n, x, 3)), r"node bn .*are not 4 constants each")
+    refused(
+        single(lambda n, x: normalised(n, x, 4, epsilon=-9.0)), r"node bn .*variance that is not positive"
+    )

@@ -24,7 +24,7 @@ from .geometry import (
     pool_geometry,
     window_sum_geometry,
 )
-from .onnx_file import Node, OnnxGraph, Scale, read_graph, read_scale
+from .onnx_file import Constant, Node, OnnxGraph, Scale, read_graph, read_scale
 from .steps import (
     AddStep,
     AverageStep,
@@ -39,7 +39,6 @@ from .steps import (
 )
 
 ADVICE = {
-    "BatchNormalization": "fold it into the convolution before exporting",
     "Gemm": "fully connected layers are not supported; write them as 1x1 convolutions",
     "MatMul": "fully connected layers are not supported; write them as 1x1 convolutions",
     "QLinearConv": "export the quantised model in QDQ format (QuantizeLinear/DequantizeLinear)",
@@ -52,10 +51,10 @@ ADVICE = {
 }
 AVERAGES = ("GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum")
 TAIL = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Softmax", "LogSoftmax")
-ONE_INPUT = ("Conv", "MaxPool", "Relu", "Clip", "Pad", "QuantizeLinear", "DequantizeLinear", *AVERAGES, *TAIL)
+FOLDED = ("BatchNormalization", "Relu", "Clip", "Pad", "QuantizeLinear", "DequantizeLinear")
+ONE_INPUT = ("Conv", "MaxPool", *FOLDED, *AVERAGES, *TAIL)
 """Operators whose first input is a map; what else they read is constant, or a computed shape."""
 SAME_SHAPE = (
-    "BatchNormalization",
     "LeakyRelu",
     "Sigmoid",
     "HardSwish",
@@ -250,6 +249,8 @@ class _Walk:
             return (
                 self.window_sum(node, x) if is_window_sum(graph, node, x.step.output) else self.conv(node, x)
             )
+        if node.op == "BatchNormalization":
+            return self.normalise(node, x)
         if node.op in ("Sub", "Pad"):
             return self.lead_in(node, x)
         if node.op == "MaxPool":
@@ -296,6 +297,30 @@ class _Walk:
     def conv(self, node: Node, x: _Map) -> _Map:
         weight, bias, stride, pads, out = conv_geometry(self.graph, node, x.step.output, x.pads)
         return self.keep(ConvStep(node, [x.step], weight, bias, stride, pads, Post(), out, x.pad_value))
+
+    def normalise(self, node: Node, x: _Map) -> _Map:
+        """A batch normalisation behind a convolution: its weights and biases take it in."""
+        graph, step, post = self.graph, x.step, self.alone(node, x)
+        if not isinstance(step, ConvStep) or post.nodes or step.weight.ints is not None:
+            graph.fail(node, "does not follow a convolution; it can only be folded into one")
+        if node.attrs.get("training_mode", 0):
+            graph.fail(node, "normalises by the batch (training_mode 1); export the model for inference")
+        names = ("scale", "bias", "mean", "variance")
+        given = [graph.constant(node, i, name) for i, name in enumerate(names, 1)]
+        channels = step.output.channels
+        numbers = [np.asarray(v.value, dtype=np.float64).reshape(-1) for v in given if v is not None]
+        if len(numbers) < len(names) or any(v.size != channels for v in numbers):
+            graph.fail(node, f"its scale, bias, mean and variance are not {channels} constants each")
+        scale, bias, mean, variance = numbers
+        spread = variance + float(node.attrs.get("epsilon", 1e-5))
+        if not np.all(np.isfinite(np.concatenate(numbers))) or np.any(spread <= 0):
+            graph.fail(
+                node, "has a variance that is not positive, or numbers that are not finite; train it again"
+            )
+        factor = scale / np.sqrt(spread)
+        step.weight = Constant(step.weight.value * factor[:, None, None, None])
+        step.bias = (step.bias - mean) * factor + bias
+        return x
 
     def pool(self, node: Node, x: _Map) -> _Map:
         if len(node.outputs) > 1 and node.outputs[1] and self.graph.users.get(node.outputs[1]):
