@@ -78,13 +78,8 @@ def packed(values: Iterable[int]) -> str:
 
 
 def walk_parameters(delays: Sequence[int], groups: int, prefix: str = "") -> Parameters:
-    """What fsq_stage_walk asks for, of the stages of an engine or of the segments of its weights.
-
-    Steps in which nothing runs, as there are where the delay exceeds the row groups, are left out.
-    """
-    assert len(set(delays) - {0}) <= 1  # one delay: less of it leaves the order as it is
-    near = [min(delay, groups) for delay in delays]
-    return {f"{prefix}STEPS": groups + max(near), f"{prefix}DELAYS": packed(near)}
+    """What fsq_stage_walk asks for, of the stages of an engine or of the segments of its weights."""
+    return {f"{prefix}STEPS": groups + max(delays), f"{prefix}DELAYS": packed(delays)}
 
 
 def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Parameters:
