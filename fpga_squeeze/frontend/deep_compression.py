@@ -19,25 +19,13 @@ import numpy.typing as npt
 
 from ..errors import FpgaSqueezeError
 from ..network.graph import IMAGE, AvgPool, Concat, Conv, FloatArray, FloatModel, Layer, MaxPool, Shape
+from ..zoo.squeezenet import FIRES, POOLED
 from .build import EXPAND1X1, EXPAND3X3, SQUEEZE
 from .names import Namer
 
 SUFFIX = ".net"
 INPUT = Shape(3, 227, 227)
 CLASSES = 1000
-FIRES = {
-    2: (16, 64),
-    3: (16, 64),
-    4: (32, 128),
-    5: (32, 128),
-    6: (48, 192),
-    7: (48, 192),
-    8: (64, 256),
-    9: (64, 256),
-}
-"""Outputs of squeeze and of each expand branch (arXiv:1602.07360, table 1)."""
-POOLED = (4, 8)
-"""Fire modules behind which a max pool stands; one more stands behind conv1."""
 ENTRIES, MAX_RUN = 256, 15
 ADVICE = "the file is damaged; get it again"
 
@@ -191,7 +179,7 @@ def _layers(convs: dict[str, Conv]) -> Iterator[Layer]:
             yield replace(convs[name + part], inputs=(name + SQUEEZE,))
         yield Concat(name, (name + EXPAND1X1, name + EXPAND3X3))
         at = name
-        if stage in POOLED:
+        if stage in POOLED["1.0"]:
             at = f"pool{stage}"
             yield MaxPool(at, (name,), (3, 3), 2, (0, 0, 0, 0), True)
     yield replace(convs["conv10"], inputs=(at,))

@@ -105,3 +105,19 @@ class Kernel(Protocol):
     @property
     def luts(self) -> int:
         """Logic LUTs, estimated."""
+
+
+class OneToOne:
+    """A kernel without lanes that reads one stream and sends one."""
+
+    input: Stream
+    output: Stream
+    dsp = 0
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (self.output,)

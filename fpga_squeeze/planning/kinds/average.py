@@ -10,7 +10,7 @@ from ...errors import FpgaSqueezeError
 from ...network.fixed_point import signed_bits
 from ...network.graph import QAvgPool
 from ..constants import Constants, Hls, Rtl, arriving, queue
-from ..streams import Between, Stream
+from ..streams import Between, OneToOne, Stream
 from .max_pool import POOL_DEPTH
 
 CONTROL = 40
@@ -31,7 +31,7 @@ def average_constants(sum_bits: int, quotient_bits: int, layer: QAvgPool) -> Con
 
 
 @dataclass(frozen=True)
-class AveragePlan:
+class AveragePlan(OneToOne):
     """Global average pool: ``add`` pixels a cycle; sums of the last row are divided, ``divide_bits`` a cycle.
 
     ``quotient_bits`` is a multiple of ``divide_bits``. A division goes on while the next sum is added up.
@@ -47,15 +47,6 @@ class AveragePlan:
     divide_bits: int
     sums: Memory
     kind = "average_pool"
-    dsp = 0
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        return (self.input,)
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        return (self.output,)
 
     @property
     def memories(self) -> tuple[Memory, ...]:

@@ -8,7 +8,7 @@ from ...device.block_ram import Memory, kept_memory
 from ...device.lut_ram import ceil_div, mux_luts
 from ...network.graph import QMaxPool
 from ..constants import Hls, Rtl, arriving, flags, queue
-from ..streams import Between, Stream
+from ..streams import Between, OneToOne, Stream
 from .control import queue_luts
 
 POOL_DEPTH = 1
@@ -17,7 +17,7 @@ CONTROL = 20
 
 
 @dataclass(frozen=True)
-class PoolPlan:
+class PoolPlan(OneToOne):
     """Max pool kernel; per input row: is a window open above it, does it open one, does it complete one.
 
     units   output pixels per cycle; 0: a row word at once, in two cycles
@@ -34,15 +34,6 @@ class PoolPlan:
     kept: Memory
     units: int = 0
     kind = "max_pool"
-    dsp = 0
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        return (self.input,)
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        return (self.output,)
 
     @property
     def steps(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ...device.block_ram import Memory, store_memory
 from ...device.lut_ram import PAGE, ceil_div, mux_luts
 from ..constants import Hls, Rtl, arriving
-from ..streams import Stream
+from ..streams import OneToOne, Stream
 
 CONTROL = 95
 """Writer, reader and their count of rows."""
@@ -18,7 +18,7 @@ OFFER = 2
 
 
 @dataclass(frozen=True)
-class StorePlan:
+class StorePlan(OneToOne):
     """A buffer of ``slots`` rows: words come in groups of ``input.rows`` rows and leave in groups of ``output.rows``.
 
     A row takes its slot with its first word; a group leaves when all of its rows are complete, and gives their slots
@@ -31,15 +31,6 @@ class StorePlan:
     slots: int
     memory: Memory
     kind = "store"
-    dsp = 0
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        return (self.input,)
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        return (self.output,)
 
     @property
     def memories(self) -> tuple[Memory, ...]:

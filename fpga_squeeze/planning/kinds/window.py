@@ -9,7 +9,7 @@ from ...errors import FpgaSqueezeError
 from ...network.fixed_point import signed_bits
 from ...network.graph import QAvgPool, QMaxPool
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, flags, queue
-from ..streams import Between, Stream
+from ..streams import Between, OneToOne, Stream
 from .average import average_constants, check_average, quotient_size
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
@@ -18,7 +18,7 @@ CONTROL = 30
 
 
 @dataclass(frozen=True)
-class WindowPlan:
+class WindowPlan(OneToOne):
     """A pool that keeps the last rows of every channel, each reduced along the row.
 
     emit_rows      per input row: it completes a window
@@ -42,7 +42,6 @@ class WindowPlan:
     sum_bits: int
     quotient_bits: int
     divide_bits: int
-    dsp = 0
 
     @property
     def kind(self) -> str:
@@ -51,14 +50,6 @@ class WindowPlan:
     @property
     def average(self) -> bool:
         return isinstance(self.layer, QAvgPool)
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        return (self.input,)
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        return (self.output,)
 
     @property
     def memories(self) -> tuple[Memory, ...]:
