@@ -12,8 +12,11 @@ from random_graphs import random_graph_qmodel
 from random_models import random_qmodel
 
 from fpga_squeeze.device.dsp_packing import Multipliers
+from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Shape
 from fpga_squeeze.paths import resource_dir, source_files
+from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.weight_memories import FORMATS
+from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.tools import find_verilator
 
 RTL = resource_dir("templates") / "rtl"
@@ -51,6 +54,19 @@ def test_random_graph_lints(seed: int, tmp_path: Path) -> None:
     foldings = random_foldings(rng, model)
     formats = [FORMATS[i] for i in rng.integers(len(FORMATS), size=len(foldings))]
     design = RtlDesign.emit(model, foldings, tmp_path, Multipliers(1 + seed % 2), formats, rng)
+    done = find_verilator().run([*LINT, "fsq_cosim_top", "-f", "files.f", "fsq_cosim_top.sv"], design.rtl)
+    assert done.returncode == 0, done.stderr
+
+
+def test_rows_of_many_wide_channels_lint(tmp_path: Path) -> None:
+    """An average in front of the last convolution: 750 channels of 12 bits, one pixel each."""
+    conv = Conv("conv1", (IMAGE,), np.ones((750, 1, 1, 1)), np.zeros(750), 1, (0, 0, 0, 0), True)
+    pool = AvgPool("pool", ("conv1",), (4, 4), 1, (0, 0, 0, 0))
+    last = Conv("conv2", ("pool",), np.ones((3, 750, 1, 1)), np.zeros(3), 1, (0, 0, 0, 0), False)
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 1), dtype=np.uint8)
+    model = quantize(FloatModel("wide", Shape(1, 4, 4), (conv, pool, last)), images)
+    assert model.layers[1].output.bits == 12
+    design = RtlDesign.emit(model, [Folding(1, 1, 1)] * 2, tmp_path)
     done = find_verilator().run([*LINT, "fsq_cosim_top", "-f", "files.f", "fsq_cosim_top.sv"], design.rtl)
     assert done.returncode == 0, done.stderr
 

@@ -331,7 +331,7 @@ module fsq_engine #(
           .Y_W       (Y_W),
           .SLOT_W    (SLOT_W),
           .PADDED    (PADDED[g*32+:32]),
-          .PAD_VALUES((g == 0) ? (N * XB)'(PAD_VALUES) : {N * XB{1'b0}})
+          .PAD_VALUES((N * XB)'((g == 0) ? PAD_VALUES : 0))
       ) u_lines (
           .clk,
           .rst_n,

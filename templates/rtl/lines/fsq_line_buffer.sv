@@ -32,7 +32,7 @@ module fsq_line_buffer #(
     parameter Y_W        = 5,                                  // bits of a row number, signed
     parameter SLOT_W     = 1,                                  // bits of a count of slots
     parameter PADDED     = 1,                                  // 0: no window reaches above or below the image
-    parameter PAD_VALUES = {CHANNELS * BITS{1'b0}}             // pixels outside the image, channel 0 in the lowest bits
+    parameter [CHANNELS*BITS-1:0] PAD_VALUES = '0              // pixels outside the image, channel 0 in the lowest bits
 ) (
     input  logic                        clk,           // clock
     input  logic                        rst_n,         // synchronous reset, active low
@@ -58,7 +58,7 @@ module fsq_line_buffer #(
   localparam LW = (LINES > 1) ? $clog2(LINES) : 1;
   localparam SW = (STRIDE > 1) ? $clog2(STRIDE) : 1;
   localparam OUT = LANES * BITS;
-  localparam PAD_ZERO = (PAD_VALUES == {CHANNELS * BITS{1'b0}}) ? 1 : 0;
+  localparam PAD_ZERO = (|PAD_VALUES) ? 0 : 1;
   genvar b, n, m;
 
   // Lane l wants pixel STEP * l + offset - PAD_LEFT of its row. It chooses among all offsets at once (CHOICES), or, where
