@@ -45,10 +45,9 @@ class AddPlan:
 
     @property
     def luts(self) -> int:
-        """Per pixel: an adder, a rounding one, two comparisons with the limits."""
-        shift, out = self.layer.shift, self.output.type.bits
-        rounded = max(self.layer.sum_bits - max(0, shift), out + 2) + 1 if shift > 0 else 0
-        pixel = self.layer.sum_bits + rounded + out + 3
+        """Per pixel: an adder where the operands overlap, one that rounds and is limited."""
+        operand = max(x.bits for x in self.layer.operands)
+        pixel = operand + self.output.type.bits + 1
         return self.output.type.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
 
     @property

@@ -13,7 +13,7 @@ from ..streams import Between, Stream
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
 
-CONTROL = 40
+CONTROL = 12
 
 
 @dataclass(frozen=True)

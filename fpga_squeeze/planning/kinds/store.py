@@ -9,7 +9,7 @@ from ...device.lut_ram import PAGE, ceil_div, mux_luts
 from ..constants import Hls, Rtl, arriving
 from ..streams import OneToOne, Stream
 
-CONTROL = 95
+CONTROL = 55
 """Writer, reader and their count of rows."""
 RELEASE = 1
 """Cycles from taking the last word of a row group until its rows can be written."""

@@ -14,7 +14,7 @@ from .average import average_constants, check_average, quotient_size
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
 
-CONTROL = 30
+CONTROL = 10
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class WindowPlan(OneToOne):
         control = CONTROL + queue_luts(self.output.depth)
         match self.layer:
             case QMaxPool():
-                return width * 2 * (rows + columns - 1) * self.value_bits + control
+                return width * 2 * (rows + columns - 2) * self.value_bits + control
             case QAvgPool():
                 adders = (columns - 1) * self.value_bits + rows * self.sum_bits
                 remainder = self.layer.count.bit_length() + self.quotient_bits + 1 if self.division else 0
