@@ -143,6 +143,7 @@ def test_report_of_the_released_file() -> None:
     assert step is not None and 3.3e6 < step.weight_bits < 3.45e6
 
 
+@pytest.mark.slow
 def test_report_after_pruning_is_not_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.net", random_file(0))
     done = api.compress(path, with_report=True)

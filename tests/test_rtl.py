@@ -28,6 +28,7 @@ DECLARATION = re.compile(r"\s*(parameter|input|output|inout)\b")
 SEARCH = [part for path in sorted({p.parent for p in FILES.values()}) for part in ("-y", str(path))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_module_lints_alone(module: str) -> None:
     done = find_verilator().run([*LINT, module, *SEARCH, str(FILES[f"{module}.sv"])], RTL)

@@ -122,6 +122,7 @@ def test_yosys_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         find_yosys()
 
 
+@pytest.mark.slow
 def test_rtl_that_yosys_refuses_is_told(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     broken = project.rtl / "fsq_fifo.sv"
     text = broken.read_text()
