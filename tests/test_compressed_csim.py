@@ -365,6 +365,7 @@ def test_compiles_clean(dialect: Dialect, integers: Integers, tmp_path: Path) ->
     tools.compile_objects(tools.find_compiler(), sources, flags, tmp_path / "o", unit=ONE_UNIT)
 
 
+@pytest.mark.slow
 @needs_tools
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_synthesis_view_parses(dialect: Dialect, tmp_path: Path) -> None:

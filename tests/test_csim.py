@@ -299,6 +299,7 @@ def test_compiles_clean(dialect: Dialect, integers: Integers, tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 @needs_tools
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_synthesis_view_parses(dialect: Dialect, tmp_path: Path) -> None:

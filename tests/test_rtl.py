@@ -28,7 +28,6 @@ DECLARATION = re.compile(r"\s*(parameter|input|output|inout)\b")
 SEARCH = [part for path in sorted({p.parent for p in FILES.values()}) for part in ("-y", str(path))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_module_lints_alone(module: str) -> None:
     done = find_verilator().run([*LINT, module, *SEARCH, str(FILES[f"{module}.sv"])], RTL)
@@ -47,6 +46,7 @@ def test_random_design_lints(seed: int, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_random_graph_lints(seed: int, tmp_path: Path) -> None:
     """Forks, stores, joins, windows, and engines of any stages."""
