@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from designs import allowed_rows
 
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.hls import emit_hls
@@ -17,10 +18,9 @@ from fpga_squeeze.emit.words import decode_words, stream_tensor, words_to_tensor
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import QModel
-from fpga_squeeze.planning.build import build_plan, emits_one_row_per_group
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of
-from fpga_squeeze.planning.order import EngineLayer
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.verify import tools
 from fpga_squeeze.verify.csim import Integers, build_csim, run_csim_program
@@ -55,13 +55,6 @@ def random_foldings(rng: np.random.Generator, model: QModel) -> list[Folding]:
         phases = int(rng.integers(1, layer.output.shape.width + 1)) if rng.random() < 0.7 else 1
         out.append(Folding(phases, int(rng.choice(allowed_rows(model, layer))), int(rng.integers(1, 6))))
     return out
-
-
-def allowed_rows(model: QModel, layer: EngineLayer, most: int = 4) -> list[int]:
-    """Rows at once that an engine may have: what every pool behind it accepts."""
-    pools = graph_of(model).pools_behind(layer.name)
-    rows = range(1, min(most, layer.output.shape.height) + 1)
-    return [r for r in rows if all(emits_one_row_per_group(pool, r) for pool in pools)]
 
 
 def random_plan(rng: np.random.Generator, model: QModel, multipliers: Multipliers = ONE_PRODUCT) -> Plan:

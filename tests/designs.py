@@ -16,6 +16,7 @@ from fpga_squeeze.planning.build import build_plan, emits_one_row_per_group
 from fpga_squeeze.planning.cost.placement import row_buffers, with_styles
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.order import EngineLayer
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search.folding import tune_stores
 from fpga_squeeze.planning.timing import schedule, simulate
@@ -29,21 +30,18 @@ FAST_FLAGS = replace(DEFAULT_FLAGS, compiler=("-O0",), unit=1 << 30)
 HEADER: dict[str, object] = {"line": "A design of the test suite.", "plan": "Random folding."}
 
 
-def allowed_rows(model: QModel, engine: str, most: int = 4) -> list[int]:
-    """Rows at once that an engine may have, up to ``most``: what the pools behind it accept."""
-    graph = graph_of(model)
-    height = next(layer for layer in graph.engines if layer.name == engine).output.shape.height
-    pools = graph.pools_behind(engine)
-    return [
-        r for r in range(1, min(most, height) + 1) if all(emits_one_row_per_group(pool, r) for pool in pools)
-    ]
+def allowed_rows(model: QModel, layer: EngineLayer, most: int = 4) -> list[int]:
+    """Rows at once that an engine may have, up to ``most``: what every pool behind it accepts."""
+    pools = graph_of(model).pools_behind(layer.name)
+    rows = range(1, min(most, layer.output.shape.height) + 1)
+    return [r for r in rows if all(emits_one_row_per_group(pool, r) for pool in pools)]
 
 
 def random_foldings(rng: np.random.Generator, model: QModel, most: int = 4) -> list[Folding]:
     """Any folding that every engine of ``model`` allows, up to ``most`` in each direction."""
     foldings = []
     for layer in graph_of(model).engines:
-        rows = allowed_rows(model, layer.name, most)
+        rows = allowed_rows(model, layer, most)
         k = int(rng.integers(1, min(most, layer.output.shape.width) + 1))
         foldings.append(Folding(k, int(rng.choice(rows)), int(rng.integers(1, most + 1))))
     return foldings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
@@ -81,13 +81,7 @@ class _Fusion:
             name = concat.name if whole else branches[0].name
             tensors = (concat.name,) if whole else tuple(conv.name for conv in branches)
             channels = sum(conv.output.shape.channels for conv in branches)
-            shape = concat.output.shape
-            output = TensorType(
-                type(shape)(channels, shape.height, shape.width),
-                concat.output.bits,
-                concat.output.signed,
-                concat.output.frac,
-            )
+            output = replace(concat.output, shape=replace(concat.output.shape, channels=channels))
             engines.append(module(name, tensors, squeezes, branches, output))
         return engines
 

@@ -107,17 +107,26 @@ class Kernel(Protocol):
         """Logic LUTs, estimated."""
 
 
-class OneToOne:
-    """A kernel without lanes that reads one stream and sends one."""
+class Sender:
+    """A kernel without lanes that sends one stream and keeps nothing but its FIFO."""
 
-    input: Stream
     output: Stream
     dsp = 0
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
-        return (self.input,)
-
-    @property
     def outputs(self) -> tuple[Stream, ...]:
         return (self.output,)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return self.output.memories
+
+
+class OneToOne(Sender):
+    """A kernel without lanes that reads one stream and sends one."""
+
+    input: Stream
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (self.input,)

@@ -64,12 +64,11 @@ class Buffer:
     rows count and its slots are free.
 
     group   rows that leave a store at once
-    free    None: it has room for everything
     taken   slots taken so far; ``read``: rows that a join has waited for
     """
 
     height: int
-    free: list[int] | None
+    free: list[int]
     group: int = 1
     done: list[int] = field(default_factory=list)
     taken: int = 0
@@ -81,7 +80,7 @@ class Buffer:
 
     @property
     def moves(self) -> int:
-        return len(self.done) + len(self.free or ())
+        return len(self.done) + len(self.free)
 
 
 @dataclass(frozen=True)
@@ -119,9 +118,9 @@ class Way:
                 times.append(store.done[rows[number] - 1] + VISIBLE - begin)
             else:
                 free = self.leaves[number].free
-                if free is not None and len(free) <= slots[number]:
+                if len(free) <= slots[number]:
                     return times, demand
-                times.append(0 if free is None else free[slots[number]] - begin)
+                times.append(free[slots[number]] - begin)
                 slots[number] += 1
         return times, None
 
@@ -165,8 +164,7 @@ def _run(way: Way) -> Iterator[Rest | None]:
                     store = way.stores[number]
                     rows = store.next_group(freed_rows[number])
                     freed_rows[number] += rows
-                    if store.free is not None:
-                        store.free += [begin + t] * rows
+                    store.free += [begin + t] * rows
                 freed = len(move.freed)
                 if move.state:
                     break
@@ -177,7 +175,7 @@ def _run(way: Way) -> Iterator[Rest | None]:
             if segment.sink is not OUTPUT:
                 stored.setdefault(segment.sink, []).extend(begin + t for t in move.stored)
             now = begin + move.now
-            if segment.release and source and source.free is not None:
+            if segment.release and source:
                 source.free += [now - 1 + link.producer.release] * segment.release
         segments = later
         stored.clear()
@@ -214,7 +212,7 @@ class _Ways:
                     pass
                 case _:
                     assert_never(kernel)
-        self.result = Buffer(plan.output.type.shape.height, None)
+        self.result = Buffer(plan.output.type.shape.height, [])
         self.ways = [way for kernel in plan.kernels if (way := self._way(kernel))]
 
     def _way(self, kernel: KernelPlan) -> Way | None:
@@ -268,7 +266,7 @@ class _Ways:
                 return Branches(fifo, tuple(self._tree(branch) for branch in kernel.outputs))
             case AddPlan():
                 gates = [self._store(kernel.inputs[1 - kernel.direct])]
-                return Join(fifo, 1, channels, tuple(gates), (), (), self._tree(kernel.output))
+                return Join(fifo, kernel.turn, channels, tuple(gates), (), (), self._tree(kernel.output))
             case ConcatPlan():
                 sides = [
                     (i, (self._store(side), side.type.shape.channels))
@@ -277,7 +275,7 @@ class _Ways:
                 ]
                 before = tuple(side for i, side in sides if i < kernel.direct)
                 after = tuple(side for i, side in sides if i > kernel.direct)
-                return Join(fifo, 0, channels, (), before, after, self._tree(kernel.output))
+                return Join(fifo, kernel.turn, channels, (), before, after, self._tree(kernel.output))
             case InputPlan():
                 raise AssertionError(f"{kernel.name} reads no stream")
             case _:
@@ -310,12 +308,7 @@ def _frame(runs: list[Iterator[Rest | None]], ways: _Ways) -> tuple[int, Picture
     start = found[0].now
     picture = []
     for rest, way in zip(found, ways.ways, strict=True):
-        slots = [
-            max(t, rest.now) - start
-            for leaf in way.leaves
-            if leaf.free is not None
-            for t in leaf.free[leaf.taken :]
-        ]
+        slots = [max(t, rest.now) - start for leaf in way.leaves for t in leaf.free[leaf.taken :]]
         picture.append((rest.state, rest.now - start, tuple(slots)))
     return start, tuple(picture)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...device.block_ram import Memory
 from ...network.graph import QAdd
 from ..constants import Constants, Hls, Parameters, Rtl, queue
-from ..streams import Between, Stream
+from ..streams import Sender, Stream
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
 
@@ -15,7 +14,7 @@ CONTROL = 6
 
 
 @dataclass(frozen=True)
-class AddPlan:
+class AddPlan(Sender):
     """Words of both inputs are added pixel by pixel; ``direct`` is the input that no store holds back."""
 
     name: str
@@ -24,19 +23,7 @@ class AddPlan:
     output: Stream
     direct: int
     kind = "add"
-    dsp = 0
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        return (self.output,)
-
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        return self.output.memories
-
-    @property
-    def between(self) -> Between:
-        return Between(0, 1, 1, None, (True,) * self.output.type.shape.height, 0)
+    turn = 1  # cycles from taking a word until it is sent
 
     @property
     def work_cycles(self) -> int:

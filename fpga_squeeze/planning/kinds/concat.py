@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...device.block_ram import Memory
 from ...device.lut_ram import mux_luts
 from ...network.fixed_point import index_bits
 from ...network.graph import QConcat
 from ..constants import Hls, Rtl, Vector, queue
-from ..streams import Between, Stream
+from ..streams import Sender, Stream
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
 
@@ -17,7 +16,7 @@ CONTROL = 12
 
 
 @dataclass(frozen=True)
-class ConcatPlan:
+class ConcatPlan(Sender):
     """In every row group all words of the first input, then of the next.
 
     A group starts when ``direct`` offers a word, the input that no store holds back.
@@ -29,19 +28,7 @@ class ConcatPlan:
     output: Stream
     direct: int
     kind = "concat"
-    dsp = 0
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        return (self.output,)
-
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        return self.output.memories
-
-    @property
-    def between(self) -> Between:
-        return Between(0, 0, 0, None, (True,) * self.output.type.shape.height, 0)
+    turn = 0  # cycles from taking a word until it is sent
 
     @property
     def work_cycles(self) -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...device.block_ram import Memory
 from ...device.lut_ram import ceil_div, mux_luts
 from ...errors import FpgaSqueezeError
 from ...network.graph import IMAGE, TensorType
 from ..constants import Hls, Rtl, queue
-from ..streams import Stream
+from ..streams import Sender, Stream
 from .control import queue_luts
 
 INPUT_DEPTH = 1
@@ -18,26 +17,17 @@ CONTROL = 105
 
 
 @dataclass(frozen=True)
-class InputPlan:
+class InputPlan(Sender):
     """Line gatherer: ``bytes_per_cycle`` bytes a cycle."""
 
     name: str
     output: Stream
     bytes_per_cycle: int
     kind = "input"
-    dsp = 0
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
         return ()
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        return (self.output,)
-
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        return self.output.memories
 
     @property
     def work_cycles(self) -> int:
