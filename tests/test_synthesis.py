@@ -24,7 +24,8 @@ from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
-from fpga_squeeze.verify.synthesis import Resources, Synthesis, find_yosys, map_kernels
+from fpga_squeeze.verify.synthesis import Resources, Synthesis, map_kernels
+from fpga_squeeze.verify.yosys import find_yosys
 
 LOGIC_ERROR = 0.4
 """How far the estimate of a kernel's logic may be off, where it is no trifle: small decoders are overestimated."""

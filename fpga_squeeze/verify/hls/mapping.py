@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ...device.catalogue import Family
 from ...errors import FpgaSqueezeError
-from ..synthesis import YOSYS_FAMILY, Resources, find_yosys
+from ..synthesis import Resources
+from ..yosys import YOSYS_FAMILY, find_yosys
 from ..tools import first_error
 
 

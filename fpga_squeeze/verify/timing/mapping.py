@@ -1,0 +1,71 @@
+"""Kernels mapped flat, one netlist a module, kept as long as the design is unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ...device.catalogue import Family
+from ...errors import FpgaSqueezeError
+from ..cache import is_fresh, mark_fresh
+from ..yosys import YOSYS_FAMILY, Elaborated, design_key, elaborated, kernel_of
+from .netlist import Instance, Json, read_module
+
+_FLATTEN = "setattr -mod -unset keep_hierarchy *; flatten; opt_clean"
+"""What lies in modules of its own on purpose (a multiplexer that is to be mapped as it stands) is dissolved last."""
+
+
+def map_design(
+    rtl: Path,
+    build: Path,
+    family: Family,
+    kernel: str | None = None,
+    on_step: Callable[[str], None] | None = None,
+) -> list[Instance]:
+    """Mapped instances of ``fsq_top``: all, or those of one kernel; instances of one module are mapped once.
+
+    The design is flat within a kernel, as placers take it, so that logic is joined across the modules of the RTL.
+    Raises FpgaSqueezeError where Yosys is missing or refuses the RTL, and for a kernel that is not there.
+    """
+    key = design_key(rtl, family)
+    kept = build / "top.json"
+    if not is_fresh(kept, key):
+        with elaborated(rtl, build, on_step) as design:
+            cells = {name: design.top["cells"][name]["connections"] for name in design.instances}
+            kept.write_text(json.dumps({"modules": design.instances, "cells": cells}), encoding="utf-8")
+        mark_fresh(kept, key)
+    top = json.loads(kept.read_text(encoding="utf-8"))
+    kernels = list(dict.fromkeys(kernel_of(name) for name in top["modules"]))
+    if kernel is not None and kernel not in kernels:
+        raise FpgaSqueezeError(f"{rtl}: there is no kernel {kernel}; there are {', '.join(kernels)}")
+    wanted = {name: module for name, module in top["modules"].items() if kernel in (None, kernel_of(name))}
+    files = {module: build / f"{hashlib.sha256(module.encode()).hexdigest()[:16]}.json" for module in wanted.values()}
+    missing = [module for module, file in files.items() if not is_fresh(file, key)]
+    if missing:
+        names = {module: kernel_of(name) for name, module in wanted.items()}
+        with elaborated(rtl, build) as design:
+            for module in missing:
+                if on_step:
+                    on_step(f"map {names[module]}")
+                map_flat(design, module, synth_xilinx(family), files[module])
+                mark_fresh(files[module], key)
+    netlists: dict[str, Json] = {module: read_module(file) for module, file in files.items()}
+    return [Instance(kernel_of(name), netlists[module], top["cells"][name]) for name, module in wanted.items()]
+
+
+def synth_xilinx(family: Family) -> str:
+    """Command of Yosys that maps flat for a family, without pads."""
+    return f"synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad -noclkbuf"
+
+
+def map_flat(design: Elaborated, module: str, synth: str, target: Path, before: str = "") -> None:
+    """Map a module with command ``synth`` to one flat netlist, without the black boxes of the library.
+
+    ``before``: commands that change the module first.
+    """
+    name = "mapped"
+    script = f"{before}rename -top {name}; {synth} -top {name}; {_FLATTEN}; select {name}; write_json -selected flat.json"
+    design.run(module, script)
+    (design.work / "flat.json").replace(target)
