@@ -11,6 +11,7 @@ Every function raises FpgaSqueezeError for bad input or a missing tool, DoesNotF
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from typing_extensions import assert_never
 
 from .datasets.download import download
 from .datasets.images import ImageArray, load_images
+from .device.catalogue import DEFAULT_DEVICE, Device, find_device
 from .emit.hls_dialect import Dialect
 from .errors import DoesNotFitError, FpgaSqueezeError
 from .flow.compress import Compression, CompressOptions, compress
@@ -44,6 +46,7 @@ from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
 from .verify.synthesis import Synthesis, synthesise
 from .verify.terms import compare_fed_terms, compare_terms
+from .verify.timing.results import Routed, Timing
 
 __all__ = [
     "CompressOptions",
@@ -58,10 +61,12 @@ __all__ = [
     "OnStep",
     "Quantized",
     "QuantizeOptions",
+    "Routed",
     "Run",
     "Score",
     "Synthesis",
     "Target",
+    "Timing",
     "compare",
     "compress",
     "cosim",
@@ -74,7 +79,9 @@ __all__ = [
     "hls",
     "make_plan",
     "quantize",
+    "route",
     "synth",
+    "timing",
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
@@ -413,6 +420,47 @@ def synth(target: str | Path, on_step: OnStep | None = None) -> Synthesis:
     family = project.device.family if project.device else "zynq-7000"
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step)
     return Synthesis(project.estimate(), mapped, project.device)
+
+
+def timing(
+    target: str | Path,
+    kernel: str | None = None,
+    device: str | None = None,
+    clock_mhz: float | None = None,
+    on_step: OnStep | None = None,
+) -> Timing:
+    """Static timing of a project's RTL as Yosys maps it, or of one kernel of it, before any placement.
+
+    Device and clock are the project's own unless given; XC7Z020 where it has none. Netlists are kept in the project.
+    """
+    from .verify.timing.report import time_design
+
+    project = load_project(target)
+    part, clock = _part_and_clock(project, device, clock_mhz)
+    return time_design(project.rtl, project.build("timing"), part, clock, kernel, on_step)
+
+
+def route(
+    target: str | Path,
+    kernel: str | None = None,
+    device: str | None = None,
+    clock_mhz: float | None = None,
+    on_step: OnStep | None = None,
+) -> Routed:
+    """Place and route a project's RTL, or one kernel of it, with the nextpnr that is there; arguments as of ``timing``."""
+    from .verify.timing.route import route as place_and_route
+
+    project = load_project(target)
+    part, clock = _part_and_clock(project, device, clock_mhz)
+    return place_and_route(project.rtl, project.build("route"), part, clock, kernel, on_step)
+
+
+def _part_and_clock(project: Project, device: str | None, clock_mhz: float | None) -> tuple[Device, float]:
+    """The device and the clock to time a project for; raises FpgaSqueezeError for a clock that is none."""
+    clock = project.manifest.clock_mhz if clock_mhz is None else clock_mhz
+    if not (math.isfinite(clock) and clock > 0):
+        raise FpgaSqueezeError(f"field clock_mhz {clock:g}: give a clock above 0 MHz, for example 100")
+    return find_device(device) if device else project.device or find_device(DEFAULT_DEVICE), clock
 
 
 # ------------------------------------------------------------------------------------------------- HLS tools

@@ -109,7 +109,8 @@ def map_kernels(
     """Primitives of every instance of ``fsq_top`` in folder ``rtl``, a kernel and its parameters under one name.
 
     Without ``luts`` it stops when block RAMs, UltraRAMs and DSPs are mapped, which takes a fraction of the time.
-    Instances of the same module with the same parameters are mapped once. Raises FpgaSqueezeError where Yosys is missing or refuses the RTL.
+    Instances of the same module with the same parameters are mapped once. Raises FpgaSqueezeError where Yosys is
+    missing or refuses the RTL.
     """
     with elaborated(rtl, build, on_step) as design:
         # before the end there are vendor cells with processes, which cannot be written

@@ -44,7 +44,9 @@ def find_yosys() -> list[str]:
 
 def run_yosys(script: str, work: Path, where: str | Path) -> None:
     """Run a script in folder ``work``; raises FpgaSqueezeError, naming ``where``, with the first error of Yosys."""
-    done = subprocess.run([*find_yosys(), "-q", "-p", script], cwd=work, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        [*find_yosys(), "-q", "-p", script], cwd=work, text=True, capture_output=True, check=False
+    )
     if done.returncode:
         raise FpgaSqueezeError(f"{where}: Yosys refuses the RTL: {first_error(done.stdout + done.stderr)}")
 

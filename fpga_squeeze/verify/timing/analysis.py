@@ -1,20 +1,19 @@
 """Longest paths between registers: a directed graph of nets, walked once from the registers on.
 
 Nodes are nets, edges lead through a cell within one cycle. A path starts at a register (flip-flop, shift register, RAM,
-DSP slice), or at an input port of the design as if a flip-flop stood in front of it, and ends where a register takes it in, or at an
-output port.
+DSP slice), or at an input port of the design as if a flip-flop stood in front of it, and ends where a register takes
+it in, or at an output port.
 
-**Levels** of a path: one for every LUT, every read of a distributed RAM or a shift register by address, every carry chain
-entered (its CARRY4 behind one another add hops, not levels) and every DSP slice passed without a register. MUXF7 to
-MUXF9 lie in the slice of their LUTs and add none.
+**Levels** of a path: one for every LUT, every read of a distributed RAM or a shift register by address, every carry
+chain entered (its CARRY4 behind one another add hops, not levels) and every DSP slice passed without a register. MUXF7
+to MUXF9 lie in the slice of their LUTs and add none.
 
-**Wires**: within a slice there is none (carry to carry, LUT or carry to the flip-flop it feeds, LUT to its carry bit or to MUXF7, DSP
-cascades); every other hop costs :meth:`Speed.wire` of the loads of its net.
+**Wires**: within a slice there is none (carry to carry, LUT or carry to the flip-flop it feeds, LUT to its carry bit or
+to MUXF7, DSP cascades); every other hop costs :meth:`Speed.wire` of the loads of its net.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +21,9 @@ from functools import cached_property
 import rustworkx
 
 from ...errors import FpgaSqueezeError
-from .cells import CLK_TO_Q, LUT_PINS, CellTiming, Kind, cell_timing, find
+from .cells import CLK_TO_Q, LUT_PINS, Kind, cell_timing, find
 from .netlist import Netlist
+from .results import Path, Point
 from .speed import Speed
 
 PORT: Kind = "register"
@@ -51,46 +51,6 @@ class End:
     bit: str
     ps: int
     near: bool
-
-
-@dataclass(frozen=True)
-class Point:
-    """A signal on a path, as ``fire5.u_sequencer.last_q``, and the module of the RTL that declares it."""
-
-    signal: str
-    module: str
-
-    @property
-    def word(self) -> str:
-        """The signal without its bit."""
-        return re.sub(r"\[\d+\]$", "", self.signal)
-
-
-@dataclass(frozen=True)
-class Path:
-    """A path from register to register.
-
-    through   named signals between start and end
-    levels    see the module's head; ``carries``: CARRY4 or CARRY8 passed
-    kernels   those it passes, in order
-    inside    from a register to a register, not from or to a port of the design
-    logic_ns, route_ns   their sum is the path's delay, clock to set-up
-    """
-
-    start: Point
-    end: Point
-    port: str
-    through: tuple[Point, ...]
-    levels: int
-    carries: int
-    logic_ns: float
-    route_ns: float
-    kernels: tuple[str, ...]
-    inside: bool
-
-    @property
-    def delay_ns(self) -> float:
-        return self.logic_ns + self.route_ns
 
 
 class TimingGraph:
@@ -128,8 +88,10 @@ class TimingGraph:
         source = self.timings[net.driver].kind
         match kind:
             case "carry":
-                return source == "carry" and bit.startswith("CI") or (
-                    source == "lut" and bit.startswith("S[") and len(net.loads) == 1
+                return (
+                    source == "carry"
+                    and bit.startswith("CI")
+                    or (source == "lut" and bit.startswith("S[") and len(net.loads) == 1)
                 )
             case "mux":
                 return source in ("lut", "mux") and bit != "S"
@@ -251,12 +213,18 @@ class Arrivals:
 
     def latest(self) -> list[tuple[float, End]]:
         """All ends with the delay of their latest path in ns, the latest first."""
-        found = [(logic + route, end) for end in self.graph.ends for logic, route in [self.end(end) or (-1.0, 0.0)]]
+        found = [
+            (logic + route, end) for end in self.graph.ends for logic, route in [self.end(end) or (-1.0, 0.0)]
+        ]
         return sorted((pair for pair in found if pair[0] >= 0), key=lambda pair: -pair[0])
 
     def deepest(self) -> End | None:
         """The end of most levels."""
-        reached = [end for end in self.graph.ends if self.levels[end.net][0] >= 0 and (end.cell is not None or self.ports)]
+        reached = [
+            end
+            for end in self.graph.ends
+            if self.levels[end.net][0] >= 0 and (end.cell is not None or self.ports)
+        ]
         return max(reached, key=lambda end: self.levels[end.net][0], default=None)
 
     def path(self, end: End, by_levels: bool = False) -> Path:
@@ -298,15 +266,33 @@ class Arrivals:
         )
 
     def point(self, net: int) -> Point:
-        """A net by its name; one without a name by the register that drives it."""
+        """A net by its name; one that came about in mapping by its register's place in the RTL; else without a name."""
         one = self.graph.netlist.nets[net]
-        if not one.signal and one.driver is not None and self.graph.timings[one.driver].launches:
-            return Point(self.graph.netlist.cells[one.driver].name, "")
-        return Point(one.signal, one.module)
+        if one.driver is None:
+            return Point(one.signal or self.graph.netlist.inputs.get(net, ""), one.module)
+        cell = self.graph.netlist.cells[one.driver]
+        module = one.module or cell.module
+        if one.signal:
+            return Point(one.signal, module)
+        if not self.graph.timings[one.driver].launches:
+            return Point("", "")
+        place = f"{cell.type} at {cell.module}:{cell.line}" if cell.module else cell.name.partition(".")[2]
+        return Point(f"{cell.kernel}.({place})", module)
+
+    def wide(self, net: int) -> Point:
+        """A net by its name, else by a register that it reaches."""
+        point = self.point(net)
+        for pin in [] if point.signal else self.graph.netlist.nets[net].loads:
+            if find(self.graph.timings[pin.cell].captures, pin.bit) is not None:
+                end = self._cell_point(pin.cell)
+                return Point(f"{end.word}.{pin.bit.partition('[')[0]}", end.module)
+        return point if point.signal else Point("(logic)", "")
 
     def _end_point(self, end: End) -> Point:
-        if end.cell is None:
-            return Point(end.bit, "")
-        cell = self.graph.netlist.cells[end.cell]
+        return Point(end.bit, "") if end.cell is None else self._cell_point(end.cell)
+
+    def _cell_point(self, number: int) -> Point:
+        """A register by what it drives, else by its own name."""
+        cell = self.graph.netlist.cells[number]
         named = [self.point(net) for net in cell.outputs.values() if self.graph.netlist.nets[net].signal]
-        return min(named, key=lambda point: len(point.signal), default=Point(cell.name, ""))
+        return min(named, key=lambda point: len(point.signal), default=Point(cell.name, cell.module))

@@ -1,8 +1,8 @@
 """Delays of the cells that Yosys maps 7 series designs to, in ps, slowest corner of speed grade -1.
 
 Sources. LUTs, multiplexers, carry chains, flip-flops, distributed RAM, shift registers, block RAM and DSP48E1: the
-``specify`` blocks and ``required`` and ``arrival`` functions of Yosys' ``techlibs/xilinx/cells_sim.v``, which are those of
-Project X-Ray's timing fuzzers (``tests/test_timing_cells.py`` reads them from the Yosys that is installed and compares).
+``specify`` blocks and ``required`` and ``arrival`` functions of Yosys' ``techlibs/xilinx/cells_sim.v``, which are those
+of Project X-Ray's timing fuzzers (``tests/test_timing_cells.py`` compares them with the Yosys that is installed).
 Where a cell has several bits of one kind, the slowest counts. What is not in there is marked as taken.
 UltraScale+ cells get the 7 series figures of the same function, which :mod:`.speed` scales.
 """
@@ -19,7 +19,7 @@ from ...errors import FpgaSqueezeError
 Kind = Literal["lut", "mux", "carry", "memory", "register", "shift", "block", "dsp"]
 Arcs = Mapping[str, Mapping[str, int]]
 LUT_PINS = (127, 238, 407, 472, 631, 642)
-"""From an input of a LUT to its output, fastest pin first. A router permutes pins: the latest input gets the fastest."""
+"""From an input of a LUT to its output, fastest pin first; routers permute pins: the latest input gets the fastest."""
 SETUP_CE, SETUP_SR = 109, 404
 CLK_TO_Q = 303
 CARRY: Mapping[str, tuple[int | None, ...]] = {
@@ -127,7 +127,10 @@ def _plain(cell: str) -> CellTiming | None:
             return _shift_register(cell)
         case "URAM288":
             return CellTiming(
-                "block", {"DOUT_A": URAM_READ, "DOUT_B": URAM_READ}, _block_inputs("_A", "_B"), clocks=frozenset({"CLK"})
+                "block",
+                {"DOUT_A": URAM_READ, "DOUT_B": URAM_READ},
+                _block_inputs("_A", "_B"),
+                clocks=frozenset({"CLK"}),
             )
     return _distributed_ram(cell) if cell.startswith("RAM") else None
 
@@ -135,7 +138,8 @@ def _plain(cell: str) -> CellTiming | None:
 def _carry4() -> dict[str, dict[str, int]]:
     outs = [f"{port}[{i}]" for port in ("O", "CO") for i in range(4)]
     return {
-        start: {out: ps for out, ps in zip(outs, row, strict=True) if ps is not None} for start, row in CARRY.items()
+        start: {out: ps for out, ps in zip(outs, row, strict=True) if ps is not None}
+        for start, row in CARRY.items()
     }
 
 
@@ -149,7 +153,9 @@ def _carry8() -> dict[str, dict[str, int]]:
         upper = {f"{out[:-2]}{int(out[-2]) + 4}]": enters + ps for out, ps in one["CI"].items()}
         arcs[start] = {**outs, **upper}
         if rest:
-            arcs[f"{port}[{int(rest[0]) + 4}]"] = {f"{out[:-2]}{int(out[-2]) + 4}]": ps for out, ps in outs.items()}
+            arcs[f"{port}[{int(rest[0]) + 4}]"] = {
+                f"{out[:-2]}{int(out[-2]) + 4}]": ps for out, ps in outs.items()
+            }
     arcs["CI_TOP"] = {f"{out[:-2]}{int(out[-2]) + 4}]": ps for out, ps in one["CI"].items()}
     return arcs
 
@@ -166,7 +172,9 @@ def _shift_register(cell: str) -> CellTiming:
 
 def _distributed_ram(cell: str) -> CellTiming | None:
     """RAM32X1D, RAM64M, RAM32M16 and their like: every address port reads its own outputs, the last one writes."""
-    size = next((size for size in _ADDRESS_BITS if cell.startswith(size) and not cell[len(size)].isdigit()), None)
+    size = next(
+        (size for size in _ADDRESS_BITS if cell.startswith(size) and not cell[len(size)].isdigit()), None
+    )
     if size is None:
         return None
     bits = _ADDRESS_BITS[size]
@@ -204,14 +212,22 @@ def _distributed_ram(cell: str) -> CellTiming | None:
 
 def _block_inputs(*sides: str) -> dict[str, int]:
     """Set-up of an UltraRAM's inputs by side."""
-    names = {"ADDR": "ADDR", "DIN": "D", "BWE": "WE", "EN": "EN", "RDB_WR": "WE", "OREG_CE": "REGCE", "RST": "RST"}
+    names = {
+        "ADDR": "ADDR",
+        "DIN": "D",
+        "BWE": "WE",
+        "EN": "EN",
+        "RDB_WR": "WE",
+        "OREG_CE": "REGCE",
+        "RST": "RST",
+    }
     return {f"{port}{side}": BLOCK_SETUP[what] for port, what in names.items() for side in sides}
 
 
 @cache
 def _block_ram(registered_a: bool, registered_b: bool) -> CellTiming:
     """RAMB18 and RAMB36, E1 and E2."""
-    launches = {}
+    launches: dict[str, int] = {}
     for registered, names in (
         (registered_a, ("DOADO", "DOPADOP", "DOUTADOUT", "DOUTPADOUTP")),
         (registered_b, ("DOBDO", "DOPBDOP", "DOUTBDOUT", "DOUTPBDOUTP")),
@@ -237,8 +253,7 @@ def _dsp(
 ) -> CellTiming:
     """DSP48E1 and DSP48E2 without pre-adder and pattern detector.
 
-    An input that is not registered and reaches the sum in the same cycle has C's way to P; OPMODE, ALUMODE and CARRYIN have no figures
-    in the source and are taken from C.
+    OPMODE, ALUMODE and CARRYIN have no figures in the source and are taken from C, as an unregistered way to the sum.
     """
     to_sum = {"A": 2739, "B": 2608} if multiplies else {"A": 1441, "B": 1428}
     to_product = {"A": 1416, "B": 1285}

@@ -41,7 +41,10 @@ def map_design(
     if kernel is not None and kernel not in kernels:
         raise FpgaSqueezeError(f"{rtl}: there is no kernel {kernel}; there are {', '.join(kernels)}")
     wanted = {name: module for name, module in top["modules"].items() if kernel in (None, kernel_of(name))}
-    files = {module: build / f"{hashlib.sha256(module.encode()).hexdigest()[:16]}.json" for module in wanted.values()}
+    files = {
+        module: build / f"{hashlib.sha256(module.encode()).hexdigest()[:16]}.json"
+        for module in wanted.values()
+    }
     missing = [module for module, file in files.items() if not is_fresh(file, key)]
     if missing:
         names = {module: kernel_of(name) for name, module in wanted.items()}
@@ -52,7 +55,9 @@ def map_design(
                 map_flat(design, module, synth_xilinx(family), files[module])
                 mark_fresh(files[module], key)
     netlists: dict[str, Json] = {module: read_module(file) for module, file in files.items()}
-    return [Instance(kernel_of(name), netlists[module], top["cells"][name]) for name, module in wanted.items()]
+    return [
+        Instance(kernel_of(name), netlists[module], top["cells"][name]) for name, module in wanted.items()
+    ]
 
 
 def synth_xilinx(family: Family) -> str:
@@ -66,6 +71,6 @@ def map_flat(design: Elaborated, module: str, synth: str, target: Path, before: 
     ``before``: commands that change the module first.
     """
     name = "mapped"
-    script = f"{before}rename -top {name}; {synth} -top {name}; {_FLATTEN}; select {name}; write_json -selected flat.json"
-    design.run(module, script)
+    write = f"select {name}; write_json -selected flat.json"
+    design.run(module, f"{before}rename -top {name}; {synth} -top {name}; {_FLATTEN}; {write}")
     (design.work / "flat.json").replace(target)

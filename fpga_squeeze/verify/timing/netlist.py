@@ -45,12 +45,14 @@ class Pin:
 
 @dataclass
 class Cell:
-    """A cell: what it is, and its nets by the bit of the port."""
+    """A cell: what it is, its nets by the bit of the port, module and line of the RTL that it comes from, if known."""
 
     name: str
     type: str
     kernel: str
     parameters: Json
+    module: str = ""
+    line: str = ""
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
 
@@ -59,8 +61,8 @@ class Cell:
 class Net:
     """A net: the cell that drives it (None: a port of the design) and the pins that it reaches.
 
-    signal, module  its best name in the RTL, with the kernel and the instances in front, and the module that declares it; empty
-                    where the net came about in mapping
+    signal, module  its best name in the RTL, with the kernel and the instances in front, and the module that declares
+                    it; empty where the net came about in mapping
     """
 
     signal: str = ""
@@ -89,7 +91,9 @@ def read_module(path: Path) -> Json:
         for module in own:
             _ = module["ports"], module["cells"], module["netnames"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FpgaSqueezeError(f"{path}: is no netlist of Yosys ({error}); write it with write_json") from error
+        raise FpgaSqueezeError(
+            f"{path}: is no netlist of Yosys ({error}); write it with write_json"
+        ) from error
     if len(own) != 1:
         raise FpgaSqueezeError(f"{path}: holds {len(own)} modules; flatten the design before it is written")
     module = own[0]
@@ -121,12 +125,15 @@ class _Joined:
 
 
 def build_netlist(instances: list[Instance], where: str) -> Netlist:
-    """The nets of ``instances`` joined; raises FpgaSqueezeError, naming ``where``, for a net with two drivers or none."""
+    """The nets of ``instances`` joined; raises FpgaSqueezeError, naming ``where``, for a net with two drivers or none.
+
+    Also for a cell that lacks the directions of its ports.
+    """
     joined = _Joined()
     tied: set[int] = set()  # nets above that an instance holds constant
     for place, instance in enumerate(instances):
-        for port, nets in instance.outside.items():
-            for inner, outer in zip(instance.module["ports"][port]["bits"], nets, strict=False):
+        for port, bits in instance.outside.items():
+            for inner, outer in zip(instance.module["ports"][port]["bits"], bits, strict=True):
                 if isinstance(inner, int) and isinstance(outer, int):
                     joined.join(joined.of(place, inner), joined.of("above", outer))
                 elif isinstance(outer, int) and instance.module["ports"][port]["direction"] == "output":
@@ -151,9 +158,9 @@ def build_netlist(instances: list[Instance], where: str) -> Netlist:
     constant = {compact[joined.root(root)] for root in tied if joined.root(root) in compact}
     for number, one in enumerate(nets):
         if one.driver is None and number not in inputs and number not in constant and one.loads:
-            pin = one.loads[0]
+            pin = f"{cells[one.loads[0].cell].name}.{one.loads[0].bit}"
             raise FpgaSqueezeError(
-                f"{where}: nothing drives {one.signal or 'a net'} at {cells[pin.cell].name}.{pin.bit}; map the design again"
+                f"{where}: nothing drives {one.signal or 'a net'} at {pin}; map the design again"
             )
     return Netlist(cells, nets, inputs)
 
@@ -165,13 +172,17 @@ def _bits(port: str, bits: list[Bit]) -> list[tuple[str, int]]:
     return [(f"{port}[{i}]", bit) for i, bit in enumerate(bits) if isinstance(bit, int)]
 
 
-def _add_cells(instance: Instance, place: int, cells: list[Cell], nets: list[Net], net: Any, where: str) -> None:
+def _add_cells(
+    instance: Instance, place: int, cells: list[Cell], nets: list[Net], net: Any, where: str
+) -> None:
     for name, found in instance.module["cells"].items():
         if found["type"].startswith("$scopeinfo"):
             continue
         try:
             directions = found["port_directions"]
-            cell = Cell(f"{instance.kernel}.{name}", found["type"], instance.kernel, found.get("parameters", {}))
+            cell = Cell(
+                f"{instance.kernel}.{name}", found["type"], instance.kernel, found.get("parameters", {})
+            )
             for port, bits in found["connections"].items():
                 side = cell.outputs if directions[port] == "output" else cell.inputs
                 side.update((bit_name, net(place, bit)) for bit_name, bit in _bits(port, bits))
@@ -207,7 +218,7 @@ def _name(instance: Instance, place: int, nets: list[Net], cells: list[Cell], ne
     for name, found in instance.module["netnames"].items():
         if found.get("hide_name"):
             continue
-        source = _SOURCE.search(str(found.get("attributes", {}).get("src", "")))
+        module, _ = _source(found)
         for i, bit in enumerate(found["bits"]):
             if not isinstance(bit, int):
                 continue
@@ -216,7 +227,13 @@ def _name(instance: Instance, place: int, nets: list[Net], cells: list[Cell], ne
                 continue  # the kernel that drives it names it
             signal = f"{instance.kernel}.{name}" + (f"[{i}]" if len(found["bits"]) > 1 else "")
             if not one.signal or _rank(signal) < _rank(one.signal):
-                one.signal, one.module = signal, source.group(1) if source else ""
+                one.signal, one.module = signal, module
+
+
+def _source(found: Json) -> tuple[str, str]:
+    """Module and line of the RTL that a cell or a net comes from; empty where it came about in mapping."""
+    source = _SOURCE.search(str(found.get("attributes", {}).get("src", "")))
+    return (source.group(1), source.group(2)) if source else ("", "")
 
 
 def _rank(signal: str) -> tuple[bool, bool, int, int]:

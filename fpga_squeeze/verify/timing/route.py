@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from ...errors import FpgaSqueezeError
 from ..tools import first_error
 from ..yosys import TOP, YOSYS_FAMILY, elaborated, kernel_of
 from .mapping import map_flat, synth_xilinx
+from .results import Routed
 
 CHIPDB = "FSQ_CHIPDB"
 XILINX = ("nextpnr-himbaechel", "nextpnr-xilinx")
@@ -35,30 +36,6 @@ class Router:
     options: tuple[str, ...]
     synth: str
     part: str
-
-
-@dataclass(frozen=True)
-class Routed:
-    """A placed and routed design, or one kernel (``kernel``).
-
-    fmax_mhz   clock reached
-    start, end   cells of the longest path; ``logic_ns`` and ``route_ns`` are its parts
-    use        (used, available) by the tool's name of a resource
-    """
-
-    tool: str
-    part: str
-    kernel: str | None
-    fmax_mhz: float
-    start: str
-    end: str
-    logic_ns: float
-    route_ns: float
-    use: Mapping[str, tuple[int, int]]
-
-    def to_json(self) -> dict[str, object]:
-        """Everything, ready for JSON."""
-        return asdict(self)
 
 
 def find_router(device: Device) -> Router:
