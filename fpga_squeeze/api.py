@@ -447,7 +447,7 @@ def route(
     clock_mhz: float | None = None,
     on_step: OnStep | None = None,
 ) -> Routed:
-    """Place and route a project's RTL, or one kernel of it, with the nextpnr that is there; arguments as of ``timing``."""
+    """Place and route a project's RTL, or one kernel of it, with a nextpnr; arguments as of :func:`timing`."""
     from .verify.timing.route import route as place_and_route
 
     project = load_project(target)

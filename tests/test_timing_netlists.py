@@ -10,7 +10,7 @@ import pytest
 
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.verify.timing.analysis import Arrivals, TimingGraph
-from fpga_squeeze.verify.timing.netlist import Instance, build_netlist, read_module
+from fpga_squeeze.verify.timing.netlist import Design, Instance, build_netlist, read_module
 from fpga_squeeze.verify.timing.results import Path as TimedPath
 from fpga_squeeze.verify.timing.speed import Speed
 
@@ -53,7 +53,7 @@ class Module:
 
 
 def _graph(module: Module) -> TimingGraph:
-    return TimingGraph(build_netlist([Instance("k", module.json())], "here"), "here")
+    return TimingGraph(build_netlist(Design([Instance("k", module.json())]), "here"), "here")
 
 
 def _slowest(module: Module, speed: Speed = SPEED) -> TimedPath:
@@ -117,9 +117,15 @@ def test_carry_chain_is_one_level() -> None:
     module = Module(clk="input")
     module.register("a", "a_q")
     module.add("lut", "LUT1", I0="a_q", O="s")
-    module.add("c0", "CARRY4", CI="0", CYINIT="0", DI="0 0 0 0", S="s 0 0 0", CO="$1 $2 $3 k0", O="$4 $5 $6 $7")
-    module.add("c1", "CARRY4", CI="k0", CYINIT="0", DI="0 0 0 0", S="0 0 0 0", CO="$8 $9 $a k1", O="$b $c $d $e")
-    module.add("c2", "CARRY4", CI="k1", CYINIT="0", DI="0 0 0 0", S="0 0 0 0", CO="$f $g $h $i", O="$j $k $l sum")
+    module.add(
+        "c0", "CARRY4", CI="0", CYINIT="0", DI="0 0 0 0", S="s 0 0 0", CO="$1 $2 $3 k0", O="$4 $5 $6 $7"
+    )
+    module.add(
+        "c1", "CARRY4", CI="k0", CYINIT="0", DI="0 0 0 0", S="0 0 0 0", CO="$8 $9 $a k1", O="$b $c $d $e"
+    )
+    module.add(
+        "c2", "CARRY4", CI="k1", CYINIT="0", DI="0 0 0 0", S="0 0 0 0", CO="$f $g $h $i", O="$j $k $l sum"
+    )
     module.register("b", "sum")
     path = _slowest(module)
     assert (path.levels, path.carries) == (2, 3)
@@ -158,11 +164,14 @@ def test_kernels_meet_in_the_level_above() -> None:
         Instance("left", left.json(), {"clk": [2], "out": wires}),
         Instance("right", right.json(), {"clk": [2], "into": wires}),
     ]
-    arrivals = Arrivals(TimingGraph(build_netlist(both, "here"), "here"), SPEED, ports=False)
+    arrivals = Arrivals(TimingGraph(build_netlist(Design(both), "here"), "here"), SPEED, ports=False)
     path = arrivals.path(arrivals.latest()[0][1])
     assert path.kernels == ("left", "right") and path.levels == 2
     assert (path.start.signal, path.end.signal) == ("left.a_q", "right.b_q")
-    alone = Arrivals(TimingGraph(build_netlist(both[1:], "here"), "here"), SPEED, ports=False)
+    above: dict[str, list[int | str]] = {"out": [9, "0"]}
+    leaving = Arrivals(TimingGraph(build_netlist(Design(both, above), "here"), "here"), SPEED, ports=True)
+    assert "out[0]" in [leaving.path(end).end.signal for _, end in leaving.latest()]
+    alone = Arrivals(TimingGraph(build_netlist(Design(both[1:]), "here"), "here"), SPEED, ports=False)
     assert alone.latest() == []
 
 
@@ -170,7 +179,9 @@ def test_broken_netlists_are_told() -> None:
     loop = Module()
     loop.add("one", "LUT1", I0="there", O="back")
     loop.add("two", "LUT1", I0="back", O="there")
-    with pytest.raises(FpgaSqueezeError, match=r"here: a loop of 2 cells without a register passes k\.(there|back)"):
+    with pytest.raises(
+        FpgaSqueezeError, match=r"here: a loop of 2 cells without a register passes k\.(there|back)"
+    ):
         _graph(loop)
     unknown = Module()
     unknown.add("x", "LDCE", D="0", Q="q")

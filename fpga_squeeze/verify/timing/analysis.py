@@ -18,9 +18,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import rustworkx
-
 from ...errors import FpgaSqueezeError
+
+try:
+    import rustworkx
+except ImportError as error:
+    raise FpgaSqueezeError(
+        "no graph library: install rustworkx with pip install 'fpga-squeeze[synth]'"
+    ) from error
 from .cells import CLK_TO_Q, LUT_PINS, Kind, cell_timing, find
 from .netlist import Netlist
 from .results import Path, Point

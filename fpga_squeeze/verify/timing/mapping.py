@@ -11,7 +11,7 @@ from ...device.catalogue import Family
 from ...errors import FpgaSqueezeError
 from ..cache import is_fresh, mark_fresh
 from ..yosys import YOSYS_FAMILY, Elaborated, design_key, elaborated, kernel_of
-from .netlist import Instance, Json, read_module
+from .netlist import Design, Instance, Json, read_module
 
 _FLATTEN = "setattr -mod -unset keep_hierarchy *; flatten; opt_clean"
 """What lies in modules of its own on purpose (a multiplexer that is to be mapped as it stands) is dissolved last."""
@@ -23,10 +23,10 @@ def map_design(
     family: Family,
     kernel: str | None = None,
     on_step: Callable[[str], None] | None = None,
-) -> list[Instance]:
-    """Mapped instances of ``fsq_top``: all, or those of one kernel; instances of one module are mapped once.
+) -> Design:
+    """Mapped instances of ``fsq_top``: all, or those of one kernel, which then has no outputs.
 
-    The design is flat within a kernel, as placers take it, so that logic is joined across the modules of the RTL.
+    Instances of one module are mapped once. The design is flat within a kernel, as placers take it, so that logic is joined across the modules of the RTL.
     Raises FpgaSqueezeError where Yosys is missing or refuses the RTL, and for a kernel that is not there.
     """
     key = design_key(rtl, family)
@@ -34,7 +34,10 @@ def map_design(
     if not is_fresh(kept, key):
         with elaborated(rtl, build, on_step) as design:
             cells = {name: design.top["cells"][name]["connections"] for name in design.instances}
-            kept.write_text(json.dumps({"modules": design.instances, "cells": cells}), encoding="utf-8")
+            ports = design.top["ports"]
+            outputs = {port: ports[port]["bits"] for port in ports if ports[port]["direction"] == "output"}
+            found = {"modules": design.instances, "cells": cells, "outputs": outputs}
+            kept.write_text(json.dumps(found), encoding="utf-8")
         mark_fresh(kept, key)
     top = json.loads(kept.read_text(encoding="utf-8"))
     kernels = list(dict.fromkeys(kernel_of(name) for name in top["modules"]))
@@ -55,9 +58,10 @@ def map_design(
                 map_flat(design, module, synth_xilinx(family), files[module])
                 mark_fresh(files[module], key)
     netlists: dict[str, Json] = {module: read_module(file) for module, file in files.items()}
-    return [
+    instances = [
         Instance(kernel_of(name), netlists[module], top["cells"][name]) for name, module in wanted.items()
     ]
+    return Design(instances, top["outputs"] if kernel is None else {})
 
 
 def synth_xilinx(family: Family) -> str:

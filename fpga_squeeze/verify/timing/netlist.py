@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,20 @@ class Instance:
 
     kernel    what its cells are counted for
     module    Yosys' JSON of the module: ports, cells, netnames
-    outside   nets of the level above by port, uppermost bit last; a port that is not in it leaves the design
+    outside   nets of the level above by port, uppermost bit last; a port that is not in it ends there
     """
 
     kernel: str
     module: Json
     outside: Mapping[str, list[Bit]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Mapped instances, and the nets of the level above that leave the design, by its output ports."""
+
+    instances: list[Instance]
+    outputs: Mapping[str, list[Bit]] = field(default_factory=dict)
 
 
 @dataclass
@@ -124,11 +132,12 @@ class _Joined:
         self.parents[self.root(one)] = self.root(other)
 
 
-def build_netlist(instances: list[Instance], where: str) -> Netlist:
-    """The nets of ``instances`` joined; raises FpgaSqueezeError, naming ``where``, for a net with two drivers or none.
+def build_netlist(design: Design, where: str) -> Netlist:
+    """The nets of all instances joined; raises FpgaSqueezeError, naming ``where``, for a net with two drivers or none.
 
     Also for a cell that lacks the directions of its ports.
     """
+    instances = design.instances
     joined = _Joined()
     tied: set[int] = set()  # nets above that an instance holds constant
     for place, instance in enumerate(instances):
@@ -153,8 +162,11 @@ def build_netlist(instances: list[Instance], where: str) -> Netlist:
     for place, instance in enumerate(instances):
         _add_cells(instance, place, cells, nets, net, where)
     for place, instance in enumerate(instances):
-        _add_ports(instance, place, nets, inputs, net)
+        _add_inputs(instance, place, nets, inputs, net)
         _name(instance, place, nets, cells, net)
+    for port, bits in design.outputs.items():
+        for name, bit in _bits(port, bits):
+            nets[net("above", bit)].ports.append(name)
     constant = {compact[joined.root(root)] for root in tied if joined.root(root) in compact}
     for number, one in enumerate(nets):
         if one.driver is None and number not in inputs and number not in constant and one.loads:
@@ -173,7 +185,12 @@ def _bits(port: str, bits: list[Bit]) -> list[tuple[str, int]]:
 
 
 def _add_cells(
-    instance: Instance, place: int, cells: list[Cell], nets: list[Net], net: Any, where: str
+    instance: Instance,
+    place: int,
+    cells: list[Cell],
+    nets: list[Net],
+    net: Callable[[object, int], int],
+    where: str,
 ) -> None:
     for name, found in instance.module["cells"].items():
         if found["type"].startswith("$scopeinfo"):
@@ -201,19 +218,20 @@ def _add_cells(
         cells.append(cell)
 
 
-def _add_ports(instance: Instance, place: int, nets: list[Net], inputs: dict[int, str], net: Any) -> None:
-    """Ports that lead out of the design: those that nothing outside of this instance is known of, or drives."""
+def _add_inputs(
+    instance: Instance, place: int, nets: list[Net], inputs: dict[int, str], net: Callable[[object, int], int]
+) -> None:
+    """Ports by which a net enters the design: those that nothing in it drives."""
     for port, found in instance.module["ports"].items():
-        for name, bit in _bits(port, found["bits"]):
-            number = net(place, bit)
-            if found["direction"] == "output":
-                if port not in instance.outside:
-                    nets[number].ports.append(f"{instance.kernel}.{name}")
-            elif nets[number].driver is None:
-                inputs.setdefault(number, f"{instance.kernel}.{name}")
+        if found["direction"] == "input":
+            for name, bit in _bits(port, found["bits"]):
+                if nets[number := net(place, bit)].driver is None:
+                    inputs.setdefault(number, f"{instance.kernel}.{name}")
 
 
-def _name(instance: Instance, place: int, nets: list[Net], cells: list[Cell], net: Any) -> None:
+def _name(
+    instance: Instance, place: int, nets: list[Net], cells: list[Cell], net: Callable[[object, int], int]
+) -> None:
     """Every net's best name: that of a register rather than that of a port, short rather than long."""
     for name, found in instance.module["netnames"].items():
         if found.get("hide_name"):

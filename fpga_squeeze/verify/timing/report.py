@@ -8,7 +8,7 @@ from pathlib import Path as File
 from ...device.catalogue import Device
 from .analysis import Arrivals, TimingGraph
 from .mapping import map_design
-from .netlist import Instance, build_netlist
+from .netlist import Design, Instance, build_netlist
 from .results import FanOut, KernelTiming, Path, Timing
 from .speed import Speed, speed_of
 
@@ -27,30 +27,21 @@ def time_design(
 
     Raises FpgaSqueezeError for a kernel that is not there, where Yosys is missing or refuses the RTL, and for loops.
     """
-    instances = map_design(rtl, build, device.family, kernel, on_step)
-    return time_instances(instances, device, clock_mhz, str(rtl), whole=kernel is None)
-
-
-def time_instances(
-    instances: list[Instance], device: Device, clock_mhz: float, where: str, whole: bool
-) -> Timing:
-    """Time mapped instances, kernel by kernel; ``whole``: also what passes from one to another."""
-    speed = speed_of(device)
-    names = dict.fromkeys(instance.kernel for instance in instances)
-    kernels = tuple(
-        _time_kernel(name, [one for one in instances if one.kernel == name], speed, where) for name in names
-    )
+    design = map_design(rtl, build, device.family, kernel, on_step)
+    speed, where = speed_of(device), str(rtl)
+    parts: dict[str, list[Instance]] = {}
+    for instance in design.instances:
+        parts.setdefault(instance.kernel, []).append(instance)
+    kernels = tuple(_time_kernel(name, Design(part), speed, where) for name, part in parts.items())
     between: tuple[Path, ...] = ()
-    if whole:
-        graph = TimingGraph(build_netlist(instances, where), where)
-        between = _slowest(
-            Arrivals(graph, speed, ports=True), lambda path: len(path.kernels) > 1 or not path.inside
-        )
+    if kernel is None:
+        arrivals = Arrivals(TimingGraph(build_netlist(design, where), where), speed, ports=True)
+        between = _slowest(arrivals, lambda path: len(path.kernels) > 1 or not path.inside)
     return Timing(device, speed, clock_mhz, kernels, between)
 
 
-def _time_kernel(name: str, instances: list[Instance], speed: Speed, where: str) -> KernelTiming:
-    graph = TimingGraph(build_netlist(instances, where), where)
+def _time_kernel(name: str, design: Design, speed: Speed, where: str) -> KernelTiming:
+    graph = TimingGraph(build_netlist(design, where), where)
     arrivals = Arrivals(graph, speed, ports=False)
     deepest = arrivals.deepest()
     wide = sorted(range(len(graph.loads)), key=lambda net: -graph.loads[net])
