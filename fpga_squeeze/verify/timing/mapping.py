@@ -26,7 +26,8 @@ def map_design(
 ) -> Design:
     """Mapped instances of ``fsq_top``: all, or those of one kernel, which then has no outputs.
 
-    Instances of one module are mapped once. The design is flat within a kernel, as placers take it, so that logic is joined across the modules of the RTL.
+    Instances of one module are mapped once. The design is flat within a kernel, as placers take it, so that logic is
+    joined across the modules of the RTL.
     Raises FpgaSqueezeError where Yosys is missing or refuses the RTL, and for a kernel that is not there.
     """
     key = design_key(rtl, family)
