@@ -281,8 +281,14 @@ class Arrivals:
             return Point(one.signal, module)
         if not self.graph.timings[one.driver].launches:
             return Point("", "")
-        place = f"{cell.type} at {cell.module}:{cell.line}" if cell.module else cell.name.partition(".")[2]
-        return Point(f"{cell.kernel}.({place})", module)
+        return Point(self._place(one.driver), module)
+
+    def _place(self, number: int) -> str:
+        """A register without a name by its type and line of the RTL; a memory keeps its own name."""
+        cell = self.graph.netlist.cells[number]
+        if "$" not in cell.name:
+            return cell.name
+        return f"{cell.kernel}.({cell.type}" + (f" at {cell.module}:{cell.line})" if cell.module else ")")
 
     def wide(self, net: int) -> Point:
         """A net by its name, else by a register that it reaches."""
@@ -300,4 +306,6 @@ class Arrivals:
         """A register by what it drives, else by its own name."""
         cell = self.graph.netlist.cells[number]
         named = [self.point(net) for net in cell.outputs.values() if self.graph.netlist.nets[net].signal]
-        return min(named, key=lambda point: len(point.signal), default=Point(cell.name, cell.module))
+        return min(
+            named, key=lambda point: len(point.signal), default=Point(self._place(number), cell.module)
+        )

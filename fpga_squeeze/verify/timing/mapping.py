@@ -13,6 +13,8 @@ from ..cache import is_fresh, mark_fresh
 from ..yosys import YOSYS_FAMILY, Elaborated, design_key, elaborated, kernel_of
 from .netlist import Design, Instance, Json, read_module
 
+FORMAT = "1"
+"""Of the files that are kept; another one makes them anew."""
 _FLATTEN = "setattr -mod -unset keep_hierarchy *; flatten; opt_clean"
 """What lies in modules of its own on purpose (a multiplexer that is to be mapped as it stands) is dissolved last."""
 
@@ -30,7 +32,8 @@ def map_design(
     joined across the modules of the RTL.
     Raises FpgaSqueezeError where Yosys is missing or refuses the RTL, and for a kernel that is not there.
     """
-    key = design_key(rtl, family)
+    synth = synth_xilinx(family)
+    key = design_key(rtl, synth, _FLATTEN, FORMAT)
     kept = build / "top.json"
     if not is_fresh(kept, key):
         with elaborated(rtl, build, on_step) as design:
@@ -56,7 +59,7 @@ def map_design(
             for module in missing:
                 if on_step:
                     on_step(f"map {names[module]}")
-                map_flat(design, module, synth_xilinx(family), files[module])
+                map_flat(design, module, synth, files[module])
                 mark_fresh(files[module], key)
     netlists: dict[str, Json] = {module: read_module(file) for module, file in files.items()}
     instances = [
