@@ -260,9 +260,11 @@ SCALED: dict[str, Callable[[], Case]] = {
     "max_around": lambda: max_around(typed(MAP, 0.05, 100, signed=True)),
 }
 """By name: kernels between types that are not powers of two."""
+IN_CPP = ("add_far_apart", "concat_types", "concat_one", "global_scales", "window_scales", "window_sums")
+"""Those that run in C++, too, each of another kind."""
 
 CASES: dict[str, Callable[[], Case]] = {
-    **SCALED,
+    **{name: SCALED[name] for name in IN_CPP},
     "fork": lambda: fork(2, 2),
     "fork_three_ways": lambda: fork(3, 1),
     "store_4_into_3": lambda: store(13, 4, 3),
