@@ -136,7 +136,7 @@ def test_exact(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "edit"),
     [
-        ("add_far_apart", ("fsq_scale.sv", "sums[n] + part", "sums[n] | part")),
+        ("add_far_apart", ("fsq_scale.sv", "sums[n*OUT_BITS+:OUT_BITS] + part", "sums[n*OUT_BITS+:OUT_BITS] | part")),
         ("add_one_scale", ("fsq_add.sv", "a + b + SUM_W'(OFFSET)", "a + b")),
         ("add_scales", ("fsq_round.sv", "rounded + Q_W'(ZERO)", "rounded")),
         ("concat_types", ("fsq_table.sv", "ENTRIES[{x_i,", "ENTRIES[{x_i ^ 1'b1,")),

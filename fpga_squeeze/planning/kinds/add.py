@@ -37,10 +37,18 @@ class AddPlan(Sender):
 
     @property
     def luts(self) -> int:
-        """Per pixel: an adder where the operands overlap, one that rounds and is limited."""
-        operand = max(x.bits for x in self.layer.operands)
-        pixel = operand + self.output.type.bits + 1
-        return self.output.type.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
+        """Per pixel: an adder where the operands overlap, tables and their sums, one that rounds and is limited."""
+        layer, out = self.layer, self.output.type
+        *factors, offset, shift = layer.terms
+        tables = sum(_pieces(x, factor) for x, factor in zip(layer.operands, factors, strict=True))
+        pixel = out.bits + 1
+        if tables:
+            pixel += layer.sum_bits * tables + shift // 5
+        else:
+            pixel += max(x.bits for x in layer.operands) + (layer.sum_bits if offset else 0)
+        if out.zero:
+            pixel += out.bits
+        return out.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
 
     @property
     def rtl(self) -> Rtl:

@@ -68,7 +68,9 @@ def mean_luts(sum_bits: int, quotient_bits: int, divide_bits: int, pool: QAvgPoo
     if pool.scaled:
         _, right = pool.multiplier
         rounded = max(sum_bits + quotient_bits - right, out + 2)
-        return divide_bits * (sum_bits + 1) + rounded * (2 if pool.output.zero else 1) + right // 5 + 2 * out
+        return (
+            divide_bits * (sum_bits + 1) + rounded * (2 if pool.output.zero else 1) + max(right, 0) // 5 + out
+        )
     if pool.total:
         return sum_bits if added_zero(pool) else 0
     return divide_bits * (pool.count.bit_length() + quotient_bits + 1) + out

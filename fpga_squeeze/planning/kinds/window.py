@@ -89,8 +89,9 @@ class WindowPlan(OneToOne):
                 taps = columns if self.layer.input.zero else columns - 1
                 adders = taps * self.value_bits + rows * self.sum_bits
                 mean = mean_luts(self.sum_bits, self.quotient_bits, self.divide_bits, self.layer)
-                divider = (mean if self.division else 0) + 2 * self.output.type.bits + self.sum_bits
-                return width * (adders + divider) + control
+                if not self.layer.scaled:
+                    mean = (mean if self.division else 0) + 2 * self.output.type.bits + self.sum_bits
+                return width * (adders + mean) + control
 
     @property
     def rtl(self) -> Rtl:

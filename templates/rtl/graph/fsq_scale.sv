@@ -28,8 +28,8 @@ module fsq_scale #(
       localparam SIZE = SLOT << PIECE;  // bits of a table
       localparam [TABLES*SIZE-1:0] ALL = (TABLES * SIZE)'(ENTRIES);
       genvar n;
-      logic [TABLES:0][OUT_BITS-1:0] sums;
-      assign sums[0] = '0;
+      logic [(TABLES+1)*OUT_BITS-1:0] sums;
+      assign sums[0+:OUT_BITS] = '0;
       for (n = 0; n < TABLES; n = n + 1) begin : gen_table
         localparam BITS = (IN_BITS - n * PIECE < PIECE) ? IN_BITS - n * PIECE : PIECE;
         logic [OUT_BITS-1:0] part;
@@ -42,9 +42,9 @@ module fsq_scale #(
             .x_i(x_i[n*PIECE+:BITS]),
             .y_o(part)
         );
-        assign sums[n+1] = sums[n] + part;
+        assign sums[(n+1)*OUT_BITS+:OUT_BITS] = sums[n*OUT_BITS+:OUT_BITS] + part;
       end
-      assign y_o = sums[TABLES];
+      assign y_o = sums[TABLES*OUT_BITS+:OUT_BITS];
     end
   endgenerate
 endmodule
