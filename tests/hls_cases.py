@@ -163,7 +163,7 @@ def typed(
     return TensorType.of_scale(Shape(*shape), bits, signed, float(np.float32(scale)), zero)
 
 
-def _golden(layer: QAdd | QConcat | QAvgPool | QMaxPool) -> Reference:
+def _golden(layer: QAdd | QConcat | QAvgPool) -> Reference:
     """What golden makes of maps."""
     return lambda maps: golden.forward(layer, [x.astype(np.float32) for x in maps]).astype(np.int64)
 
@@ -202,13 +202,6 @@ def any_average(
     return Case(plan, _golden(pool))
 
 
-def max_around(of: TensorType) -> Case:
-    """A max pool whose border holds the smallest integer, not the zero point."""
-    shape = window_output(of.shape.channels, of.shape, (3, 3), 1, (1, 1, 1, 1))
-    pool = QMaxPool("pool", ("in0",), (3, 3), 1, (1, 1, 1, 1), False, of, replace(of, shape=shape))
-    return Case(plan_window(pool, stream("in0", of)), _golden(pool))
-
-
 MAP = (3, 6, 5)
 SCALED: dict[str, Callable[[], Case]] = {
     "add_scales": lambda: any_add(typed(MAP, 0.037, 128), typed(MAP, 0.021, 3), typed(MAP, 0.05, 77)),
@@ -237,7 +230,6 @@ SCALED: dict[str, Callable[[], Case]] = {
     "global_scales": lambda: any_average(
         typed(MAP, 0.05, 200), typed(MAP, 0.03, 60, signed=True), add=2, divide_bits=2
     ),
-    "global_up": lambda: any_average(typed(MAP, 3.0, 2, 4), typed(MAP, 0.07, 3)),
     # three eighths of a sum: one in eight lies half-way
     "global_ties": lambda: any_average(
         typed((5, 4, 4), 1.5, -1, 3, True), typed((1, 1, 1), 0.25, 3, 6, True), divide_bits=4
@@ -257,7 +249,6 @@ SCALED: dict[str, Callable[[], Case]] = {
     "window_sums": lambda: any_average(
         typed(MAP, 0.05, 9, 6), typed(MAP, 0.05, 0, 10), (3, 2), 1, (1, 1, 1, 0), total=True
     ),
-    "max_around": lambda: max_around(typed(MAP, 0.05, 100, signed=True)),
 }
 """By name: kernels between types that are not powers of two."""
 IN_CPP = ("add_far_apart", "concat_types", "concat_one", "global_scales", "window_scales", "window_sums")

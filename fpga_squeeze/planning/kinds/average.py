@@ -15,7 +15,8 @@ from .max_pool import POOL_DEPTH
 
 CONTROL = 40
 MAX_BITS = 24
-"""Of a pixel: golden carries integers in float32."""
+"""Of a pixel: golden carries integers in float32, which holds them up to EXACT."""
+EXACT = 1 << MAX_BITS
 
 
 def added_zero(pool: QAvgPool) -> int:
@@ -204,6 +205,11 @@ def check_average(pool: QAvgPool) -> None:
             "give it a smaller scale"
         )
     low, high = (v * pool.count for v in pool.input.range)
+    if pool.total and max(-low, high) > EXACT:
+        raise FpgaSqueezeError(
+            f"{pool.name}: its sums reach {max(-low, high)}, more than golden carries exactly ({EXACT}); "
+            "quantise the average"
+        )
     if pool.total and not pool.output.range[0] <= low <= high <= pool.output.range[1]:
         raise FpgaSqueezeError(
             f"{pool.name}: its sums go from {low} to {high}, beyond its output's {pool.output.bits} bits; widen it"
