@@ -103,7 +103,9 @@ class OnnxGraph:
             return self.constants[name]
         makers = [str(other) for other in self.nodes if name in other.outputs]
         if name in self.unfolded:
-            self.fail(node, f"its {what} ({name}) comes from {self.unfolded[name]}; store it as an initializer")
+            self.fail(
+                node, f"its {what} ({name}) comes from {self.unfolded[name]}; store it as an initializer"
+            )
         if makers or name == self.input.name:
             source = f" by {makers[0]}" if makers else ""
             self.fail(node, f"its {what} ({name}) is computed from the image{source}; it has to be constant")
@@ -245,7 +247,9 @@ def _evaluated(graph: OnnxGraph, node: Node) -> bool:
     Integers and scale of a dequantised constant stay with it where it is only moved.
     """
     given = [graph.constants[name] if name else None for name in node.inputs]
-    values = [None if c is None else c.value if c.scale is None else c.value.astype(np.float32) for c in given]
+    values = [
+        None if c is None else c.value if c.scale is None else c.value.astype(np.float32) for c in given
+    ]
     x = given[0]
     assert x is not None and node.proto is not None
     try:
@@ -258,15 +262,15 @@ def _evaluated(graph: OnnxGraph, node: Node) -> bool:
             elif scale is not None:
                 found[0] = Constant(_scaled(graph, ints, scale), ints, scale)
     except FpgaSqueezeError as error:
-        graph.unfolded |= {name: f"{node}, a constant that cannot be folded: {error}" for name in node.outputs}
+        graph.unfolded |= {
+            name: f"{node}, a constant that cannot be folded: {error}" for name in node.outputs
+        }
         return False
     graph.constants |= {name: value for name, value in zip(node.outputs, found, strict=False) if name}
     return True
 
 
-def _moved(
-    graph: OnnxGraph, node: Node, x: Constant, rest: list[npt.NDArray[Any] | None]
-) -> Scale | None:
+def _moved(graph: OnnxGraph, node: Node, x: Constant, rest: list[npt.NDArray[Any] | None]) -> Scale | None:
     """The scale of ``x`` behind ``node``, which moves its elements; None where it is no longer one per slice of an axis."""
     if x.scale is None or x.ints is None or x.scale.scale.size == 1:
         return x.scale

@@ -72,5 +72,7 @@ def image_input(graph: OnnxGraph, given: list[onnx.ValueInfoProto]) -> onnx.Valu
     found = [value for value in given if value.name in read]
     if len(found) != 1:
         names = ", ".join(value.name for value in found) or "none"
-        graph.fail(None, f"has {len(found)} inputs ({names}) that lead to its output; one image input is supported")
+        graph.fail(
+            None, f"has {len(found)} inputs ({names}) that lead to its output; one image input is supported"
+        )
     return found[0]

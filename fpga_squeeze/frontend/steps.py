@@ -3,6 +3,7 @@ yet."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from typing_extensions import assert_never
@@ -21,6 +22,11 @@ class Post:
     quant: Scale | None = None
     nodes: list[Node] = field(default_factory=list)
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest value that ReLU and clips leave."""
+        return self.clip or (0.0 if self.relu else -math.inf, math.inf)
+
 
 @dataclass(eq=False)
 class InputStep:
@@ -32,7 +38,7 @@ class InputStep:
 
 @dataclass(eq=False)
 class ConvStep:
-    """A convolution; ``pad_value`` float64 [I] is what a Sub in front of it takes away."""
+    """A convolution; ``pad_value`` float64 [I] is what a constant in front of it takes away, not yet in its bias."""
 
     node: Node
     inputs: list[Step]

@@ -75,7 +75,7 @@ IMAGE = "image"
 class Conv:
     """A float convolution: weight [O, I, Kh, Kw], bias [O], one stride for rows and columns.
 
-    ``pad_value`` float64 [I] stands outside the map (empty: zeros).
+    ``pad_value`` float64 [I] stands outside the map (empty: zeros); ``ceiling`` is the upper limit behind the ReLU.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Conv:
     pads: Pads
     relu: bool
     pad_value: FloatArray = field(default_factory=lambda: np.zeros(0))
+    ceiling: float = float("inf")
 
     @property
     def kernel(self) -> Window:
@@ -127,11 +128,12 @@ class AvgPool:
 
 @dataclass(frozen=True)
 class Add:
-    """The sum of two maps of one shape, and a ReLU where ``relu``."""
+    """The sum of two maps of one shape, a ReLU where ``relu``, and the upper limit ``ceiling`` behind it."""
 
     name: str
     inputs: tuple[str, str]
     relu: bool
+    ceiling: float = float("inf")
 
     def output_shape(self, x: Shape, y: Shape) -> Shape:
         if x != y:
@@ -161,13 +163,14 @@ Layer = Conv | MaxPool | AvgPool | Add | Concat
 class FloatModel:
     """A float network as its file gives it: ``layers`` in an order in which each reads the IMAGE or layers before it.
 
-    The last layer gives the result.
+    The last layer gives the result. ``notes`` tell what of the file was left out.
     """
 
     name: str
     input_shape: Shape
     layers: tuple[Layer, ...]
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def convs(self) -> list[Conv]:
