@@ -1,4 +1,4 @@
-"""x * scale + offset, a number of each per channel: what Add, Sub, Mul, Div and BatchNormalization with constants are."""
+"""x * scale + offset per channel: what Add, Sub, Mul, Div and BatchNormalization with constants are."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def read_affine(graph: OnnxGraph, node: Node, layout: Layout, x: Shape) -> Affin
         if number is None:
             graph.fail(
                 node,
-                f"its constant {name} {list(value.shape)} is not one number per channel of its {x} map; only that can be "
-                "folded into a convolution",
+                f"its constant {name} {list(value.shape)} is not one number per channel of its {x} map; only that "
+                "can be folded into a convolution",
             )
         one, zero = np.ones(x.channels), np.zeros(x.channels)
         match node.op:
@@ -95,7 +95,7 @@ def fold_behind(graph: OnnxGraph, step: ConvStep, affine: Affine) -> None:
         if step.weight.ints is not None:
             graph.fail(
                 affine.node,
-                f"scales what {step.node} gives, whose weights are integers; scale the weights before they are quantised",
+                f"scales what {step.node} gives, whose weights are integers; scale them before they are quantised",
             )
         step.weight = Constant(_float(step) * affine.scale[:, None, None, None])
     step.bias = step.bias * affine.scale + affine.offset
@@ -112,7 +112,7 @@ def fold_in_front(graph: OnnxGraph, step: ConvStep, affine: Affine) -> None:
         if step.weight.ints is not None:
             graph.fail(
                 affine.node,
-                f"scales what {step.node} reads, whose weights are integers; scale the weights before they are quantised",
+                f"scales what {step.node} reads, whose weights are integers; scale them before they are quantised",
             )
         step.weight = Constant(_float(step) * affine.scale[None, :, None, None])
     step.pad_value = -affine.offset / affine.scale

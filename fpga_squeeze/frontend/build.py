@@ -13,6 +13,7 @@ from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer
 from ..network.metadata import METADATA_KEY, OwnMetadata, read_metadata
 from .names import Namer, clean, common_stem, usable
 from .onnx_file import OnnxGraph
+from .operators import IDENTITY
 from .steps import (
     AddStep,
     AverageStep,
@@ -88,8 +89,8 @@ Limits = tuple[float, float]
 
 
 def layer_limits(graph: OnnxGraph, steps: list[LayerStep]) -> dict[int, Limits]:
-    """The limits of convolutions and sums, by ``id``: of what follows at once, or behind the Concat or the max pool that
-    alone reads them.
+    """The limits of convolutions and sums, by ``id``: of what follows at once, or behind the Concat or max pool that alone
+    reads them.
 
     An error, with every reason, for limits behind anything else that would change a value, and for lower limits other
     than 0.
@@ -109,7 +110,8 @@ def layer_limits(graph: OnnxGraph, steps: list[LayerStep]) -> dict[int, Limits]:
                 found[id(step)] = min(max(least, low), high), min(max(most, low), high)
                 return True
             case ConcatStep() | PoolStep():  # a maximum and its limits may be taken in either order
-                return all([push(source, step, low, high) for source in step.inputs])
+                pushed = [push(source, step, low, high) for source in step.inputs]
+                return all(pushed)  # into every one, whatever the others say
             case AverageStep():
                 return within(step, low, high)
             case _:
@@ -145,8 +147,7 @@ def layer_limits(graph: OnnxGraph, steps: list[LayerStep]) -> dict[int, Limits]:
             if (low == 0 or high < math.inf) and not push(step, step, low, high):
                 graph.fail(
                     step.post.nodes[0],
-                    f"stands behind {step.node} and would change what it gives; put a 1x1 convolution with the identity as "
-                    "weights in front of it",
+                    f"stands behind {step.node}, which has no place for it; {IDENTITY}",
                 )
         except FpgaSqueezeError as error:
             reasons.append(str(error).removeprefix(f"{graph.path}: "))

@@ -38,7 +38,7 @@ def _undilated(graph: OnnxGraph, node: Node) -> None:
     if any(int(v) != 1 for v in node.attrs.get("dilations", ())):
         graph.fail(
             node,
-            f"has dilations {list(node.attrs['dilations'])}; only 1 is supported: write it with zeros between its weights",
+            f"has dilations {list(node.attrs['dilations'])}; only 1 is supported: put zeros between its weights",
         )
 
 
@@ -95,7 +95,7 @@ def conv_geometry(
     if int(node.attrs.get("group", 1)) != 1:
         graph.fail(
             node,
-            f"has {node.attrs['group']} groups; only group 1 is supported: write it with zeros for the other groups' weights",
+            f"has {node.attrs['group']} groups; only group 1 is supported: give it zeros as weights of the others",
         )
     _undilated(graph, node)
     kernel = int(shape[2]), int(shape[3])
@@ -293,14 +293,14 @@ def limits(graph: OnnxGraph, node: Node) -> tuple[float, float]:
             value = node.attrs.get(key, default) if constant is None else np.ravel(constant.value)[0]
             bounds.append(float(value))
     else:
-        numbers = [graph.constants[name].value for name in node.inputs if name in graph.constants]
-        values = np.concatenate([np.asarray(v, dtype=np.float64).reshape(-1) for v in numbers or [[]]])
-        if np.unique(values).size != 1:
+        constants = [graph.constants[name].value for name in node.inputs if name in graph.constants]
+        values = np.unique([v for each in constants for v in np.asarray(each, dtype=np.float64).ravel()])
+        if values.size != 1:
             graph.fail(node, "its constant is not one number; only limits that are one number are supported")
         bounds = [float(values[0]), math.inf] if node.op == "Max" else [-math.inf, float(values[0])]
     low, high = (math.copysign(math.inf, v) if abs(v) > UNLIMITED else v for v in bounds)
-    if not low <= high or low == math.inf or high == -math.inf:
-        graph.fail(node, f"clips to {low:g}..{high:g}, which leaves nothing; export the model again")
+    if not low <= high or high <= 0:
+        graph.fail(node, f"clips to {low:g}..{high:g}, which leaves nothing positive; export the model again")
     return low, high
 
 

@@ -1,8 +1,8 @@
 """Which axes of a feature map the axes of a file's tensor are, through transpositions and reshapes.
 
 A tensor's layout has a group for each of its axes: the axes of [N, C, H, W] (0 to 3) that lie in it, one behind the
-other. NHWC is ((0,), (2,), (3,), (1,)), [N, C, H * W] is ((0,), (1,), (2, 3)); an axis of one element may be in no group,
-or a group may be empty. The batch is one.
+other. NHWC is ((0,), (2,), (3,), (1,)), [N, C, H * W] is ((0,), (1,), (2, 3)); an axis of one element may be in no
+group, or a group may be empty. The batch is one.
 """
 
 from __future__ import annotations

@@ -262,16 +262,14 @@ def _evaluated(graph: OnnxGraph, node: Node) -> bool:
             elif scale is not None:
                 found[0] = Constant(_scaled(graph, ints, scale), ints, scale)
     except FpgaSqueezeError as error:
-        graph.unfolded |= {
-            name: f"{node}, a constant that cannot be folded: {error}" for name in node.outputs
-        }
+        graph.unfolded |= dict.fromkeys(node.outputs, f"{node}, a constant that cannot be folded: {error}")
         return False
     graph.constants |= {name: value for name, value in zip(node.outputs, found, strict=False) if name}
     return True
 
 
 def _moved(graph: OnnxGraph, node: Node, x: Constant, rest: list[npt.NDArray[Any] | None]) -> Scale | None:
-    """The scale of ``x`` behind ``node``, which moves its elements; None where it is no longer one per slice of an axis."""
+    """The scale of ``x`` behind ``node``, which moves its elements; None where it no longer goes along an axis."""
     if x.scale is None or x.ints is None or x.scale.scale.size == 1:
         return x.scale
     assert node.proto is not None

@@ -32,6 +32,20 @@ from .geometry import (
 )
 from .layout import NCHW, Layout
 from .onnx_file import Constant, Node, OnnxGraph, Scale, fold, read_graph, read_scale
+from .operators import (
+    ADVICE,
+    IDENTITY,
+    LAST,
+    ONE_INPUT,
+    PAIRS,
+    POOLED,
+    RESHAPED,
+    ROUNDED,
+    SAME_SHAPE,
+    SEVERAL,
+    SUMMED,
+)
+from .reasons import told
 from .steps import (
     AddStep,
     AverageStep,
@@ -44,49 +58,6 @@ from .steps import (
     Step,
     never_negative,
 )
-
-ADVICE = {
-    "Gemm": "fully connected layers are not supported; write them as 1x1 convolutions",
-    "MatMul": "fully connected layers are not supported; write them as 1x1 convolutions",
-    "QLinearConv": "export the quantised model in QDQ format (QuantizeLinear/DequantizeLinear)",
-    "LeakyRelu": "only Relu, or a Clip from 0, is supported as activation",
-    "PRelu": "only Relu, or a Clip from 0, is supported as activation",
-    "Sigmoid": "only Relu, or a Clip from 0, is supported as activation",
-    "Div": "no kernel divides one map by another",
-    "Mul": "no kernel multiplies two maps",
-    "Sub": "no kernel takes one map from another; negate a convolution's weights and use Add",
-    "Max": "no kernel takes the larger of two maps; with a constant 0 it is a Relu",
-    "Min": "no kernel takes the smaller of two maps; with a constant it is a Clip",
-}
-IDENTITY = "put a 1x1 convolution with the identity as weights in front of it"
-"""The way out that leaves a network what it is, wherever a node needs a convolution of its own."""
-POOLED = ("GlobalAveragePool", "AveragePool")
-REDUCED = ("ReduceMean", "ReduceSum")
-RESHAPED = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
-LAST = ("ArgMax", "LogSoftmax", "Softmax")
-PAIRS = ("QuantizeLinear", "DequantizeLinear")
-ONE_INPUT = (
-    *("BatchNormalization", "Cast", "Clip", "Conv", "MaxPool", "Pad", "Relu", "Shape"),
-    *(*PAIRS, *POOLED, *REDUCED, *RESHAPED, *LAST),
-)
-"""Operators whose first input is a map; what else they read is constant."""
-SEVERAL = ("Add", "Concat", "Div", "Max", "Min", "Mul", "Sub", "Sum")
-SAME_SHAPE = (
-    "LeakyRelu",
-    "Sigmoid",
-    "HardSwish",
-    "HardSigmoid",
-    "Elu",
-    "PRelu",
-    "Tanh",
-)
-"""Operators that are refused but hide nothing of what stands behind them."""
-SUMMED = ("Div", "Mul", *REDUCED, *RESHAPED)
-"""What may stand between a sum and its division by the number of pixels."""
-ROUNDED = 1e-6
-"""A sum times 1 / N is a mean where the product differs by no more than this from one: 1 / N was rounded to float32."""
-MOST_REASONS = 8
-"""Reasons told at once, and nodes for each; the others are counted."""
 
 
 def read_onnx(
@@ -141,17 +112,6 @@ def _data_inputs(graph: OnnxGraph, node: Node) -> list[str]:
     return [name for name in names if name and name not in graph.constants]
 
 
-def _told(reasons: dict[str, list[str]]) -> str:
-    """Each reason behind the nodes that it is about, of many the first."""
-    out = []
-    for reason, places in reasons.items():
-        shown = ", ".join(places[:MOST_REASONS])
-        more = f" and {len(places) - MOST_REASONS} more" if len(places) > MOST_REASONS else ""
-        out.append(f"{shown}{more}: {reason}" if shown else reason)
-    more = f"; and {len(out) - MOST_REASONS} more reasons" if len(out) > MOST_REASONS else ""
-    return "; ".join(out[:MOST_REASONS]) + more
-
-
 class _Walk:
     """One pass along the graph; ``maps`` are the tensors reached by name (None: behind something refused), ``steps``
     the layers in order."""
@@ -200,7 +160,7 @@ class _Walk:
             for name in node.outputs:
                 self.maps[name] = result
         if reasons:
-            raise FpgaSqueezeError(f"{graph.path}: {_told(reasons)}")
+            raise FpgaSqueezeError(f"{graph.path}: {told(reasons)}")
         end = self.maps.get(graph.output)
         if end is None or not self.steps:
             graph.fail(None, "has no layers between input and output; give a SqueezeNet")
@@ -227,7 +187,7 @@ class _Walk:
         if not node.inputs or any(name and name not in graph.constants for name in node.inputs):
             return False
         if node.domain:
-            graph.unfolded |= {name: f"{node} gives, an operator of another domain" for name in node.outputs}
+            graph.unfolded |= dict.fromkeys(node.outputs, f"{node} gives, an operator of another domain")
         else:
             fold(graph, node)
         return True
@@ -372,10 +332,10 @@ class _Walk:
         axes, behind = reduced_axes(self.graph, node, x.layout, shape)
         window = shape.height if 2 in axes else 1, shape.width if 3 in axes else 1
         factor = x.factor * (window[0] * window[1] if node.op == "ReduceSum" else 1)
-        summed = {"factor": factor, "sum": node if node.op == "ReduceSum" else x.sum}
+        total = node if node.op == "ReduceSum" else x.sum
         out = Shape(shape.channels, shape.height // window[0], shape.width // window[1])
         if window == (1, 1):
-            return self.passed(node, x, layout=behind, **summed)
+            return self.passed(node, x, layout=behind, factor=factor, sum=total)
         if (
             isinstance(step, AverageStep)
             and id(step) in self.parts
@@ -383,10 +343,10 @@ class _Walk:
             and not self.others(node, x)
         ):
             step.kernel, step.output = (step.kernel[0] * window[0], step.kernel[1] * window[1]), out
-            return self.passed(node, x, layout=behind, **summed)
+            return self.passed(node, x, layout=behind, factor=factor, sum=total)
         average = AverageStep(node, [step], window, 1, NO_PADS, Post(), out)
         self.parts.add(id(average))
-        return replace(self.keep(average, behind), **summed)
+        return replace(self.keep(average, behind), factor=factor, sum=total)
 
     def join(self, node: Node, maps: list[_Map]) -> _Map:
         """Sums of two maps, and concatenations over channels."""
@@ -446,11 +406,14 @@ class _Walk:
         post = self.alone(node, x)
         if post.quant is not None:
             self.graph.fail(node, "follows a QuantizeLinear; put activation functions before it")
-        least, most = post.limits
-        low, high = min(max(least, low), high), min(max(most, low), high)
-        post.relu, post.clip, post.clip_node = low == 0, None, None
+        post.relu = post.relu or low == 0
         if low not in (0, -np.inf) or high < np.inf:
-            post.clip, post.clip_node = (low, high), node
+            least, most = post.clip or (low, high)
+            post.clip, post.clip_node = (max(low, least), min(high, most)), node
+            if max(post.limits[0], post.clip[0]) > post.clip[1]:
+                self.graph.fail(
+                    node, f"clips to {low:g}..{high:g} what was clipped to {least:g}..{most:g}; use one Clip"
+                )
         post.nodes.append(node)
         return self.passed(node, x)
 
@@ -505,8 +468,8 @@ class _Walk:
         if behind is None and (shape.height, shape.width) != (1, 1):
             graph.fail(
                 node,
-                f"joins or splits axes of {layout.text(x.layout)} and stands before the global average pool; a SqueezeNet "
-                "ends in one",
+                f"joins or splits axes of {layout.text(x.layout)} and stands before the global average pool; a "
+                "SqueezeNet ends in one",
             )
         if behind is None:
             graph.fail(node, f"splits the channels of a {shape} map; leave them in one axis")
@@ -524,8 +487,8 @@ class _Walk:
             always = 1 if node.op == "Softmax" else 0
             graph.fail(
                 node,
-                f"works along axis {axis} of {layout.text(x.layout)}, which has one element, and gives nothing but {always}; "
-                "give it the axis of the classes",
+                f"works along axis {axis} of {layout.text(x.layout)}, which has one element, and gives nothing but "
+                f"{always}; give it the axis of the classes",
             )
         self.notes.append(f"{node} is left out: the accelerator gives the logits that it reads")
         axes = x.layout

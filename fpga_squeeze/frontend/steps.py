@@ -14,7 +14,8 @@ from .onnx_file import Constant, Node, Scale
 
 @dataclass(eq=False)
 class Post:
-    """What follows a layer before others read it: ReLU, a clip, a QuantizeLinear/DequantizeLinear pair."""
+    """What follows a layer before others read it: ReLU, a clip as the file has it, a QuantizeLinear/DequantizeLinear
+    pair."""
 
     relu: bool = False
     clip: tuple[float, float] | None = None
@@ -25,7 +26,8 @@ class Post:
     @property
     def limits(self) -> tuple[float, float]:
         """Smallest and largest value that ReLU and clips leave."""
-        return self.clip or (0.0 if self.relu else -math.inf, math.inf)
+        low, high = self.clip or (-math.inf, math.inf)
+        return (max(low, 0.0) if self.relu else low), high
 
 
 @dataclass(eq=False)
