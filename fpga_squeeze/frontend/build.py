@@ -89,8 +89,8 @@ Limits = tuple[float, float]
 
 
 def layer_limits(graph: OnnxGraph, steps: list[LayerStep]) -> dict[int, Limits]:
-    """The limits of convolutions and sums, by ``id``: of what follows at once, or behind the Concat or max pool that alone
-    reads them.
+    """The limits of convolutions and sums, by ``id``: of what follows at once, or behind the Concat or max pool that
+    alone reads them.
 
     An error, with every reason, for limits behind anything else that would change a value, and for lower limits other
     than 0.

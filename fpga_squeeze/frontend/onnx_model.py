@@ -3,16 +3,16 @@ pools, Add and Concat, and what stands between them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Pads, QModel, Shape
+from ..network.graph import FloatModel, QModel, Shape
 from . import layout
-from .affine import AFFINE, Affine, fold_behind, fold_in_front, read_affine
+from .affine import AFFINE, fold_behind, fold_in_front, read_affine
 from .build import build_float
 from .build_quantised import build_quantised
 from .geometry import (
@@ -31,19 +31,18 @@ from .geometry import (
     window_sum_geometry,
 )
 from .layout import NCHW, Layout
+from .maps import Map, check_nchw, data_inputs, settled
 from .onnx_file import Constant, Node, OnnxGraph, Scale, fold, read_graph, read_scale
 from .operators import (
     ADVICE,
     IDENTITY,
     LAST,
     ONE_INPUT,
-    PAIRS,
     POOLED,
     RESHAPED,
     ROUNDED,
     SAME_SHAPE,
     SEVERAL,
-    SUMMED,
 )
 from .reasons import told
 from .steps import (
@@ -55,7 +54,6 @@ from .steps import (
     LayerStep,
     PoolStep,
     Post,
-    Step,
     never_negative,
 )
 
@@ -83,35 +81,6 @@ def read_onnx(
         ) from error
 
 
-@dataclass(frozen=True, eq=False)
-class _Map:
-    """A tensor of the file: what ``step`` gives, and what stands between the two.
-
-    layout         which axes of the step's map its axes are
-    pads, border   of Pad nodes that still have to be folded into what follows, and the last of them
-    affine         constants that still have to be folded into a convolution
-    factor, sum    the tensor is this many times what the step gives: a sum, made by the node ``sum``
-    softmax        behind a softmax, where a scale is no longer that of the logits
-    trail          the tensors between the step and this one, each with the node that reads it on the way
-    """
-
-    step: Step
-    layout: Layout = NCHW
-    pads: Pads = NO_PADS
-    border: Node | None = None
-    affine: Affine | None = None
-    factor: float = 1.0
-    sum: Node | None = None
-    softmax: bool = False
-    trail: tuple[tuple[str, Node], ...] = ()
-
-
-def _data_inputs(graph: OnnxGraph, node: Node) -> list[str]:
-    """The tensors that ``node`` computes with, those known beforehand left out."""
-    names = node.inputs[:1] if node.op in ONE_INPUT and not node.domain else node.inputs
-    return [name for name in names if name and name not in graph.constants]
-
-
 class _Walk:
     """One pass along the graph; ``maps`` are the tensors reached by name (None: behind something refused), ``steps``
     the layers in order."""
@@ -120,14 +89,14 @@ class _Walk:
         self.graph = graph
         shape, axes = image_shape(graph, input_shape)
         self.input = InputStep(Post(), shape)
-        self.maps: dict[str, _Map | None] = {graph.input.name: _Map(self.input, axes)}
+        self.maps: dict[str, Map | None] = {graph.input.name: Map(self.input, axes)}
         self.sized: set[str] = set()  # tensors computed from the shape of a tensor that was refused
         self.steps: list[LayerStep] = []
         self.notes: list[str] = []
         self.quantised = any(node.op == "QuantizeLinear" for node in graph.nodes)
         self.readers: dict[str, list[Node]] = {}
         for node in graph.nodes:
-            for name in dict.fromkeys(_data_inputs(graph, node)):
+            for name in dict.fromkeys(data_inputs(graph, node)):
                 if node.op != "Shape":
                     self.readers.setdefault(name, []).append(node)
         self.parts: set[int] = set()  # averages, by id, of rows or of columns alone
@@ -141,7 +110,7 @@ class _Walk:
         for node in graph.nodes:
             if self.shape_of(node):
                 continue
-            names = _data_inputs(graph, node)
+            names = data_inputs(graph, node)
             known = [x for x in map(self.maps.get, names) if x is not None]
             result = None
             try:
@@ -164,7 +133,7 @@ class _Walk:
         end = self.maps.get(graph.output)
         if end is None or not self.steps:
             graph.fail(None, "has no layers between input and output; give a SqueezeNet")
-        self.settled(None, [end])
+        settled(graph, None, [end])
         shape = end.step.output
         if (shape.height, shape.width) != (1, 1):
             graph.fail(None, f"ends in a {shape} map; a SqueezeNet ends in a global average pool")
@@ -207,16 +176,16 @@ class _Walk:
 
     # ---------------------------------------------------------------------------------------------- layers
 
-    def node(self, node: Node, maps: list[_Map]) -> _Map | None:
+    def node(self, node: Node, maps: list[Map]) -> Map | None:
         """What the node's output is; a new layer is kept in ``steps``."""
         if node.domain:
             self.unsupported(node)
         if not maps:
             self.graph.fail(node, "has no input; export the model again")
-        self.settled(node, maps)
+        settled(self.graph, node, maps)
         x = maps[0]
         if node.op in ("Conv", "MaxPool", "Pad", *POOLED):
-            self.nchw(node, x)
+            check_nchw(self.graph, node, x)
         match node.op:
             case "Conv":
                 return self.conv(node, x)
@@ -250,44 +219,15 @@ class _Walk:
         self.unsupported(node)
         return None
 
-    def settled(self, node: Node | None, maps: list[_Map]) -> None:
-        """An error where something that still has to be folded reaches ``node``, or the output, that cannot take it."""
-        op, to = (node.op, str(node)) if node else ("", "the output")
-        for x in maps:
-            if x.affine and (op not in ("Conv", "Pad", *AFFINE) or len(maps) > 1):
-                self.graph.fail(
-                    x.affine.node,
-                    f"leads to {to}; constants can only be folded into a convolution at once in front or behind: "
-                    f"{IDENTITY}",
-                )
-            if x.border and op not in ("Pad", "Conv", "MaxPool"):
-                self.graph.fail(
-                    x.border, f"leads to {to}; it can only be folded into a convolution or max pool"
-                )
-            if x.sum and abs(x.factor - 1) > ROUNDED and (op not in SUMMED or len(maps) > 1):
-                self.graph.fail(
-                    x.sum, f"sums the map; only an average is supported: divide by {x.factor:g} next"
-                )
-            if node and x.softmax and op not in (*RESHAPED, *PAIRS, *LAST, "Cast"):
-                self.graph.fail(node, "stands behind a softmax or argmax; a network ends before those")
-
-    def nchw(self, node: Node, x: _Map) -> None:
-        """An error unless the axes of ``x`` are those that convolutions and pools work on."""
-        if not layout.same(x.layout, NCHW, x.step.output):
-            shown = layout.text(x.layout)
-            self.graph.fail(
-                node, f"reads a tensor {shown}; it works on [N, C, H, W]: put a Transpose in front of it"
-            )
-
-    def keep(self, step: LayerStep, axes: Layout = NCHW) -> _Map:
+    def keep(self, step: LayerStep, axes: Layout = NCHW) -> Map:
         self.steps.append(step)
-        return _Map(step, axes)
+        return Map(step, axes)
 
-    def passed(self, node: Node, x: _Map, **changes: Any) -> _Map:
+    def passed(self, node: Node, x: Map, **changes: Any) -> Map:
         """``x`` behind ``node``, which leaves the step what it is."""
-        return replace(x, trail=(*x.trail, (_data_inputs(self.graph, node)[0], node)), **changes)
+        return replace(x, trail=(*x.trail, (data_inputs(self.graph, node)[0], node)), **changes)
 
-    def affine(self, node: Node, x: _Map) -> _Map:
+    def affine(self, node: Node, x: Map) -> Map:
         """A constant Add, Mul, ... or BatchNormalization: part of the convolution behind which or in front of which it
         stands."""
         step, graph = x.step, self.graph
@@ -302,7 +242,7 @@ class _Walk:
             return self.passed(node, x)
         return self.passed(node, x, affine=x.affine.before(found) if x.affine else found)
 
-    def conv(self, node: Node, x: _Map) -> _Map:
+    def conv(self, node: Node, x: Map) -> Map:
         graph = self.graph
         if not x.affine and not x.border and is_window_sum(graph, node, x.step.output):
             kernel, stride, pads, out = window_sum_geometry(graph, node, x.step.output)
@@ -318,7 +258,7 @@ class _Walk:
                 )
         return self.keep(step)
 
-    def pool(self, node: Node, x: _Map) -> _Map:
+    def pool(self, node: Node, x: Map) -> Map:
         if len(node.outputs) > 1 and node.outputs[1] and self.graph.users.get(node.outputs[1]):
             self.graph.fail(node, "its indices are used; only the maximum is supported")
         if any(x.pads) and not never_negative(x.step):
@@ -326,7 +266,7 @@ class _Walk:
         kernel, stride, own, ceil, out = pool_geometry(self.graph, node, x.step.output, x.pads)
         return self.keep(PoolStep(node, [x.step], kernel, stride, own, ceil, Post(), out))
 
-    def reduce(self, node: Node, x: _Map) -> _Map:
+    def reduce(self, node: Node, x: Map) -> Map:
         """A mean or a sum over rows, columns or both; one behind the other, they are one average."""
         step, shape = x.step, x.step.output
         axes, behind = reduced_axes(self.graph, node, x.layout, shape)
@@ -348,7 +288,7 @@ class _Walk:
         self.parts.add(id(average))
         return replace(self.keep(average, behind), factor=factor, sum=total)
 
-    def join(self, node: Node, maps: list[_Map]) -> _Map:
+    def join(self, node: Node, maps: list[Map]) -> Map:
         """Sums of two maps, and concatenations over channels."""
         graph, shapes, axes = self.graph, [x.step.output for x in maps], maps[0].layout
         if len(maps) < len(node.inputs):
@@ -380,27 +320,27 @@ class _Walk:
 
     # --------------------------------------------------------------------------------------- what follows
 
-    def others(self, node: Node, x: _Map) -> list[str]:
+    def others(self, node: Node, x: Map) -> list[str]:
         """What else reads the step of ``x`` without ``node``, anywhere on the way to it."""
         out = []
-        for name, by in (*x.trail, (_data_inputs(self.graph, node)[0], node)):
+        for name, by in (*x.trail, (data_inputs(self.graph, node)[0], node)):
             out += [str(n) for n in self.readers.get(name, []) if n is not by]
             out += ["the output"] if name == self.graph.output else []
         return out
 
-    def alone(self, node: Node, x: _Map) -> Post:
+    def alone(self, node: Node, x: Map) -> Post:
         """What follows the layer so far, for ``node`` to add to; an error where others read its input as it is."""
         graph = self.graph
         if x.step is self.input and node.op != "QuantizeLinear":
             graph.fail(node, f"stands before the first layer; {IDENTITY}")
         if others := self.others(node, x):
-            name = _data_inputs(graph, node)[0]
+            name = data_inputs(graph, node)[0]
             graph.fail(
                 node, f"{others[0]} reads tensor {name} without it; {IDENTITY}, or let both read the same"
             )
         return x.step.post
 
-    def activation(self, node: Node, x: _Map) -> _Map:
+    def activation(self, node: Node, x: Map) -> Map:
         """Relu, Clip, and Max and Min with a constant: limits of what the layer gives, those of several in one."""
         low, high = limits(self.graph, node)
         post = self.alone(node, x)
@@ -417,7 +357,7 @@ class _Walk:
         post.nodes.append(node)
         return self.passed(node, x)
 
-    def quantise(self, node: Node, x: _Map) -> _Map:
+    def quantise(self, node: Node, x: Map) -> Map:
         """A QuantizeLinear; the DequantizeLinear that must follow has the same parameters."""
         graph = self.graph
         post = Post() if x.softmax else self.alone(node, x)  # behind a softmax it is no type of the logits
@@ -433,7 +373,7 @@ class _Walk:
         self.halves[id(users[0])] = scale
         return x
 
-    def dequantise(self, node: Node, x: _Map) -> _Map:
+    def dequantise(self, node: Node, x: Map) -> Map:
         scale = self.halves.get(id(node))
         if scale is None:
             self.graph.fail(node, "has no QuantizeLinear before it; quantise the float model with this tool")
@@ -455,7 +395,7 @@ class _Walk:
                 node, f"quantises again, with another type than {before.node}; use one type per tensor"
             )
 
-    def reshape(self, node: Node, x: _Map) -> _Map:
+    def reshape(self, node: Node, x: Map) -> Map:
         """Where the axes of a tensor go; its elements stay what they are."""
         graph, shape = self.graph, x.step.output
         if node.op == "Transpose":
@@ -475,7 +415,7 @@ class _Walk:
             graph.fail(node, f"splits the channels of a {shape} map; leave them in one axis")
         return self.passed(node, x, layout=behind)
 
-    def last(self, node: Node, x: _Map) -> _Map:
+    def last(self, node: Node, x: Map) -> Map:
         """Softmax and argmax behind the last layer, which the accelerator leaves out."""
         graph, shape = self.graph, x.step.output
         if (shape.height, shape.width) != (1, 1):
