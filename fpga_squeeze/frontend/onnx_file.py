@@ -179,7 +179,7 @@ def _collect(graph: OnnxGraph, protos: list[onnx.NodeProto]) -> None:
             graph.looped.add(id(node))
         if not node.domain and fold(graph, node):
             continue
-        if not node.domain and _seen_through(node):
+        if not node.domain and _seen_through(graph, node):
             if not node.inputs:
                 graph.fail(node, "has no input; export the model again")
             alias[node.outputs[0]] = node.inputs[0]
@@ -197,8 +197,11 @@ def _collect(graph: OnnxGraph, protos: list[onnx.NodeProto]) -> None:
         graph.nodes.append(node)
 
 
-def _seen_through(node: Node) -> bool:
+def _seen_through(graph: OnnxGraph, node: Node) -> bool:
     """Whether ``node`` gives what it reads."""
+    training = graph.constants.get(node.inputs[2]) if node.op == "Dropout" and node.inputs[2:] else None
+    if training is not None and np.any(training.value):
+        graph.fail(node, "drops at random (training_mode); export the model for inference")
     return node.op in DROPPED or (node.op == "Cast" and _is_float(node.attrs.get("to")))
 
 

@@ -232,7 +232,7 @@ class _Walk:
         stands."""
         step, graph = x.step, self.graph
         found = read_affine(graph, node, x.layout, step.output)
-        if x.sum and node.op in ("Mul", "Div") and np.all(found.scale == found.scale[0]):
+        if x.sum and x.factor != 1 and node.op in ("Mul", "Div") and np.all(found.scale == found.scale[0]):
             factor = x.factor * float(found.scale[0])
             return self.passed(node, x, factor=1.0 if abs(factor - 1) <= ROUNDED else factor)
         if found.changes_nothing:

@@ -9,6 +9,7 @@ ADVICE = {
     "LeakyRelu": "only Relu and Clip are supported as activation",
     "PRelu": "only Relu and Clip are supported as activation",
     "Sigmoid": "only Relu and Clip are supported as activation",
+    "Cast": "only floats are computed with; cast constants, or behind a softmax",
     "Div": "no kernel divides one map by another",
     "Mul": "no kernel multiplies two maps",
     "Sub": "no kernel takes one map from another; negate a convolution's weights and use Add",
