@@ -116,7 +116,7 @@ def calibration_images(
 
 
 def read(model: Target | FloatModel, options: QuantizeOptions = DEFAULTS) -> FloatModel | QModel:
-    """The model in a file, as the last two ``options`` say, the embedded one for None; a FloatModel is handed through."""
+    """The model in a file, as the last two of ``options`` say, the embedded one for None; a FloatModel is handed on."""
     from ..frontend import read_model
 
     if isinstance(model, FloatModel):
