@@ -251,7 +251,7 @@ def test_of_many_reasons_some_are_counted(tmp_path: Path) -> None:
     "add,pattern",
     [
         (
-            lambda n, x: n.node("Sum", [x, n.relu(x), n.const(np.ones((1, 4, 1, 1)))], "j"),
+            lambda n, x: n.node("Sum", [x, n.conv(x, 4, 4, 1), n.const(np.ones((1, 4, 1, 1)))], "j"),
             "joins maps with a constant",
         ),
         (

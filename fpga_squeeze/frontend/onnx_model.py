@@ -335,9 +335,8 @@ class _Walk:
             graph.fail(node, f"stands before the first layer; {IDENTITY}")
         if others := self.others(node, x):
             name = data_inputs(graph, node)[0]
-            graph.fail(
-                node, f"{others[0]} reads tensor {name} without it; {IDENTITY}, or let both read the same"
-            )
+            advice = "let both read the same" if node.op == "QuantizeLinear" else IDENTITY
+            graph.fail(node, f"{others[0]} reads tensor {name} without it; {advice}")
         return x.step.post
 
     def activation(self, node: Node, x: Map) -> Map:
