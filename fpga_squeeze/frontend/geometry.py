@@ -188,8 +188,8 @@ def pool_geometry(
     return kernel, stride, pads, ceil, out
 
 
-def pad_geometry(graph: OnnxGraph, node: Node) -> Pads:
-    """Border of a Pad node; an error unless it pads rows and columns with zeros."""
+def pad_geometry(graph: OnnxGraph, node: Node, layout: Layout) -> Pads:
+    """Border of a Pad node on a tensor of that layout; an error unless it pads rows and columns with zeros."""
     mode = node.attrs.get("mode", b"constant")
     if mode not in (b"constant", "constant"):
         graph.fail(node, f"pads in mode {mode!r}; only zeros are supported")
@@ -204,14 +204,17 @@ def pad_geometry(graph: OnnxGraph, node: Node) -> Pads:
     given = graph.integers(node, 1, "pads")
     pads = given if given is not None else [int(v) for v in node.attrs.get("pads", ())]
     axes = graph.integers(node, 3, "axes")
-    axes = [a % 4 for a in (axes if axes is not None else range(4))]
+    count = len(layout)
+    axes = [a % count for a in (axes if axes is not None else range(count))]
     if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or min(pads, default=0) < 0:
         graph.fail(node, f"has pads {pads} for axes {axes}; two values of 0 or more per axis are supported")
     full = [0] * 8
-    for i, axis in enumerate(axes):
-        full[axis], full[axis + 4] = pads[i], pads[i + len(axes)]
-    if full[0] or full[1] or full[4] or full[5]:
-        graph.fail(node, "pads images or channels; only rows and columns are supported")
+    for i, place in enumerate(axes):
+        ends = pads[i], pads[i + len(axes)]
+        if any(ends) and layout[place] not in ((2,), (3,)):
+            graph.fail(node, "pads images or channels; only rows and columns are supported")
+        for axis in layout[place]:
+            full[axis], full[axis + 4] = ends
     return (full[2], full[3], full[6], full[7])
 
 

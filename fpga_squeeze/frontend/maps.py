@@ -46,13 +46,13 @@ def settled(graph: OnnxGraph, node: Node | None, maps: list[Map]) -> None:
     """An error where something that still has to be folded reaches ``node``, or the output, that cannot take it."""
     op, to = (node.op, str(node)) if node else ("", "the output")
     for x in maps:
-        if x.affine and (op not in ("Conv", "Pad", *AFFINE) or len(maps) > 1):
+        if x.affine and (op not in ("Conv", "Pad", *AFFINE, *RESHAPED) or len(maps) > 1):
             graph.fail(
                 x.affine.node,
                 f"leads to {to}; constants can only be folded into a convolution at once in front or behind: "
                 f"{IDENTITY}",
             )
-        if x.border and op not in ("Pad", "Conv", "MaxPool"):
+        if x.border and op not in ("Pad", "Conv", "MaxPool", "Transpose"):
             graph.fail(x.border, f"leads to {to}; it can only be folded into a convolution or max pool")
         if x.sum and abs(x.factor - 1) > ROUNDED and (op not in SUMMED or len(maps) > 1):
             graph.fail(x.sum, f"sums the map; only an average is supported: divide by {x.factor:g} next")

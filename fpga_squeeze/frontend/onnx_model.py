@@ -184,14 +184,14 @@ class _Walk:
             self.graph.fail(node, "has no input; export the model again")
         settled(self.graph, node, maps)
         x = maps[0]
-        if node.op in ("Conv", "MaxPool", "Pad", *POOLED):
+        if node.op in ("Conv", "MaxPool", *POOLED):
             check_nchw(self.graph, node, x)
         match node.op:
             case "Conv":
                 return self.conv(node, x)
             case "Pad":
                 return self.passed(
-                    node, x, pads=add_pads(x.pads, pad_geometry(self.graph, node)), border=node
+                    node, x, pads=add_pads(x.pads, pad_geometry(self.graph, node, x.layout)), border=node
                 )
             case "MaxPool":
                 return self.pool(node, x)
