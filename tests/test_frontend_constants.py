@@ -118,10 +118,7 @@ def test_dequantised_weights_stay_integers(tmp_path: Path, move: str) -> None:
     net = Net(seed=35, size=(6, 6))
     whole = net.rng.integers(-127, 128, (4, 3, 3, 3))
     scale = np.exp2([-7, -8, -9, -10])
-    moves: dict[str, tuple[tuple[int, ...], int]] = {
-        "transpose": ((2, 3, 1, 0), 3), "reshape": ((0, 1, 2, 3), 0), "unsqueeze": ((0, 1, 2, 3), 0), "twice": ((1, 0, 2, 3), 1),
-    }  # fmt: skip
-    order, axis = moves[move]
+    order, axis = {"transpose": ((2, 3, 1, 0), 3), "twice": ((1, 0, 2, 3), 1)}.get(move, ((0, 1, 2, 3), 0))
     given = whole.transpose(order)
     if move == "reshape":
         given = given.reshape(4, -1)
@@ -268,7 +265,7 @@ def test_a_convolution_that_others_read_keeps_its_weights(tmp_path: Path) -> Non
     "add,pattern",
     [
         (lambda n, x: n.node("Mul", [n.relu(x), n.const(2.0)], "odd"), r"\(Mul\): leads to .*1x1 convolution"),
-        (lambda n, x: n.node("Add", [x, n.const(np.arange(6.0))], "odd"), "not one number per channel of its 4x6x6 map"),
+        (lambda n, x: n.node("Add", [x, n.const(np.arange(6.0))], "odd"), "not one number per channel of its 4x6x6"),
         (lambda n, x: n.node("Mul", [x, n.const(np.nan)], "odd"), r"its constant \S+ holds NaN"),
         (lambda n, x: n.node("Div", [n.const(2.0), x], "odd"), "divides a constant by a map"),
         (lambda n, x: n.node("Div", [x, n.const(0.0)], "odd"), "divides by zero"),
