@@ -122,7 +122,7 @@ def read(model: Target | FloatModel, options: QuantizeOptions = DEFAULTS) -> Flo
     if isinstance(model, FloatModel):
         return model
     path = embedded_model_path() if model is None else model
-    return read_model(path, options.input_shape, options.output_tensor)
+    return read_model(path, input_shape=options.input_shape, output_tensor=options.output_tensor)
 
 
 def quantized(

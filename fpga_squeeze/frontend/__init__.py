@@ -30,7 +30,7 @@ def read_model(
         return read_deep_compression(path)
     from .onnx_model import read_onnx  # imported here: onnx takes a while to load
 
-    return read_onnx(path, input_shape, output_tensor)
+    return read_onnx(path, input_shape=input_shape, output_tensor=output_tensor)
 
 
 def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | None = None) -> FloatModel:
