@@ -1,4 +1,4 @@
-"""Says a float network's ONNX otherwise, without changing what it computes: as other exporters might have written it."""
+"""Says a float network's ONNX otherwise, without changing what it computes, as other exporters might."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Restated:
         return output
 
     def channels(self, value: np.ndarray, last: bool) -> str:
-        forms = [value, value[None, None, None], value[None, None]] if last else [value[:, None, None], value[None, :, None, None]]  # fmt: skip
+        forms = [value, value[None, None, None], value[None, None]]
+        if not last:
+            forms = [value[:, None, None], value[None, :, None, None]]
         return self.const(forms[self.rng.integers(len(forms))])
 
     def affine(self, x: str, channels: int, output: str = "", last: bool = False) -> str:
