@@ -24,7 +24,16 @@ from ..export.float_onnx import write_float
 from ..frontend.deep_compression import SUFFIX as DEEP_COMPRESSION
 from ..network.graph import FloatModel
 from .accuracy import Accuracy, OnProgress, check_images, measure, select
-from .sources import DEFAULTS, OnStep, QuantizeOptions, Target, calibration_images, is_embedded, read
+from .sources import (
+    DEFAULTS,
+    OnStep,
+    QuantizeOptions,
+    Target,
+    calibration_images,
+    is_embedded,
+    keep_sources,
+    read,
+)
 
 __all__ = ["CompressOptions", "Compression", "compress"]
 
@@ -90,6 +99,8 @@ def compress(
     if not isinstance(source, FloatModel):
         raise FpgaSqueezeError(f"{model}: is quantised already; compress the float model it came from")
     path = None if output is None else _output(Path(output))
+    if path is not None:
+        keep_sources(path, model, *(x for x in (images, labels, calibration.calibration) if x))
     if images is not None:
         check_images(images, labels, source)  # before minutes are spent
     factors = find_factors(source, options.ranks)

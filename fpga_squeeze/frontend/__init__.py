@@ -9,7 +9,12 @@ from typing import Any
 from ..network.graph import FloatModel, QModel, Shape
 from .deep_compression import is_deep_compression, read_deep_compression
 
-__all__ = ["is_deep_compression", "read_model", "read_torch"]
+__all__ = ["is_deep_compression", "is_onnx", "read_model", "read_torch"]
+
+
+def is_onnx(path: str | Path) -> bool:
+    """Whether ``path`` is taken for an ONNX file, whatever it holds."""
+    return not is_deep_compression(Path(path))
 
 
 def read_model(path: str | Path) -> FloatModel | QModel:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import inspect
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -105,19 +106,31 @@ def _export(torch: Any, module: Any, shape: Shape, path: Path, dynamo: bool | No
             except (
                 Exception
             ) as error:  # the exporters raise whatever the module raised, and types of their own
-                reasons.append((str(error).strip().splitlines() or [type(error).__name__])[0])
+                reasons.append(_reason(error))
     raise FpgaSqueezeError(f"{where}: torch cannot export it for an input of {shape}: {reasons[0]}")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what an exporter failed at; dynamo wraps it in advice on how to report it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()  # colours of a terminal
+    return (text.splitlines() or [type(error).__name__])[0]
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporters' progress report, deprecation warnings and log lines."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without the exporters' progress report, deprecation warnings and log lines: loggers of several packages, some of
+    which print by themselves, tell a failure at length that is told in one line here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(StringIO()),
+            contextlib.redirect_stderr(StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)
