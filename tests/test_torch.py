@@ -136,6 +136,21 @@ def test_modules(version: str, dynamo: bool | None) -> None:
 
 
 @pytest.mark.slow
+def test_dynamo_fails_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    need("torch", "onnxscript")
+    import torch
+
+    class Branches(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(FpgaSqueezeError, match="torch cannot export it .*data-dependent") as caught:
+        read_torch(Branches(), (3, 16, 16), dynamo=True)
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
 def test_modules_that_are_refused() -> None:
     need("torch")
     from torch import nn

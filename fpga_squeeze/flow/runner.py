@@ -81,15 +81,15 @@ def session_runner(
                 "model's preprocessing; export it with a float32 input"
             )
         with _one_line(where):
-            result = session.run(None, {name: (fed.transpose(1, 2, 0) if last else fed)[None]})[0]
-            logits = np.asarray(result, dtype=np.float64).reshape(-1)
-        if logits.size != classes:
-            given = "x".join(map(str, np.shape(result)[1:]))
+            results = session.run(None, {name: (fed.transpose(1, 2, 0) if last else fed)[None]})
+        logits = next((result for result in results if np.size(result) == classes), None)
+        if logits is None:
+            given = "x".join(map(str, np.shape(results[0])[1:]))
             raise FpgaSqueezeError(
                 f"{where}: its output is {given}, the quantised model has {classes} classes; give the float model it "
                 "came from"
             )
-        return logits
+        return np.asarray(logits, dtype=np.float64).reshape(-1)
 
     return lambda images: np.stack([one(image) for image in images])
 

@@ -79,9 +79,9 @@ def quantize(
 
     The result eats raw pixels (R, G, B): ``preprocess`` is folded into the first convolution. ``on_step`` is
     called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as Huffman
-    codes. Deterministic. Raises FpgaSqueezeError for images of
-    another size, no images, images on which every layer gives zero, widths outside 2..8, or a preprocessing that does
-    not fit the model. Images that tell little of the values to come are named in the result's notes.
+    codes. Deterministic. Raises FpgaSqueezeError for images of another size, no images, images all alike on which
+    every layer gives zero, widths outside 2..8, or a preprocessing that does not fit the model. Images that tell
+    little of the values to come are noted in the result.
     """
     for what, bits in (("weight", weight_bits), ("activation", activation_bits)):
         if not 2 <= bits <= 8:
@@ -108,13 +108,14 @@ def quantize(
         work.step(layer)
         if on_step:
             on_step(layer.name)
-    if work.peaks and not any(work.peaks):
+    little = _told_little(images)
+    if little and not any(work.peaks) and any(conv.weight.any() for conv in model.convs):
         raise FpgaSqueezeError(
-            f"{model.source or model.name}: every layer gives zero for every one of {len(images)} calibration images; "
-            "give images such as it will see"
+            f"{model.source or model.name}: every layer gives zero for the calibration images, which are all alike; "
+            "give different ones, such as it will see"
         )
     layers = tuple(work.done[layer.name] for layer in model.layers)
-    told = (*_told_little(images), *notes, *moved, *work.notes)
+    told = (*little, *notes, *moved, *work.notes)
     return QModel(model.name, work.types[IMAGE], layers, preprocess, told)
 
 
