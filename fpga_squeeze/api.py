@@ -158,10 +158,13 @@ def quantize(
 ) -> Quantized:
     """Quantise a float ``model`` and write it as QDQ ONNX to ``output``."""
     from .export.qdq import write_qdq
+    from .frontend import is_onnx
 
     path = Path(output)
     if path.is_dir():
         raise FpgaSqueezeError(f"{path}: is a folder; give a file name such as {path / 'q.onnx'}")
+    if not is_onnx(path):
+        raise FpgaSqueezeError(f"{path}: quantize writes ONNX; give a name that ends in .onnx")
     keep_sources(path, model, *([options.calibration] if options.calibration else []))
     integers, calibration = quantized(model, options, on_step)
     if calibration is None:

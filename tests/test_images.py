@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_tiff_of_12_bits_and_white_at_zero(tmp_path: Path) -> None:
 
 
 def test_floats(tmp_path: Path) -> None:
-    def save(values: list[float]) -> Path:
+    def save(values: Sequence[float]) -> Path:
         Image.fromarray(np.resize(np.array(values, np.float32), (6, 5))).save(tmp_path / "f.tif")
         return tmp_path / "f.tif"
 

@@ -21,7 +21,7 @@ from ..compression.steps import (
 )
 from ..errors import FpgaSqueezeError
 from ..export.float_onnx import write_float
-from ..frontend.deep_compression import SUFFIX as DEEP_COMPRESSION
+from ..frontend import is_onnx
 from ..network.graph import FloatModel
 from .accuracy import Accuracy, OnProgress, check_images, measure, select
 from .sources import (
@@ -161,7 +161,7 @@ def _output(path: Path) -> Path:
     """``path``, or an error where no ONNX file should be written there."""
     if path.is_dir():
         raise FpgaSqueezeError(f"{path}: is a folder; give a file name such as {path / 'small.onnx'}")
-    if path.suffix.lower() == DEEP_COMPRESSION:
+    if not is_onnx(path):
         raise FpgaSqueezeError(f"{path}: compress writes float ONNX; give a name that ends in .onnx")
     if not path.parent.is_dir():
         raise FpgaSqueezeError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")

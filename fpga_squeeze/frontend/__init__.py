@@ -9,22 +9,33 @@ from typing import Any
 from ..network.graph import FloatModel, QModel, Shape
 from .deep_compression import is_deep_compression, read_deep_compression
 
+CAFFE = (".caffemodel", ".prototxt")
 __all__ = ["is_deep_compression", "is_onnx", "read_model", "read_torch"]
+
+
+def is_caffe(path: str | Path) -> bool:
+    """Whether the name says that a file is one of Caffe's two."""
+    return Path(path).suffix.lower() in CAFFE
 
 
 def is_onnx(path: str | Path) -> bool:
     """Whether ``path`` is taken for an ONNX file, whatever it holds."""
-    return not is_deep_compression(Path(path))
+    return not (is_deep_compression(Path(path)) or is_caffe(path))
 
 
 def read_model(path: str | Path) -> FloatModel | QModel:
-    """Read a model file: float ONNX or a Deep-Compression file gives a FloatModel, quantised (QDQ) ONNX a QModel.
+    """Read a model file: float ONNX, a Deep-Compression file or Caffe's files give a FloatModel, quantised (QDQ) ONNX a
+    QModel. Of Caffe's two files (``.caffemodel``, ``.prototxt``) the other lies beside the one given.
 
     Raises FpgaSqueezeError, in one line that names file, node and reason, for anything that cannot be
     represented.
     """
     if is_deep_compression(Path(path)):
         return read_deep_compression(path)
+    if is_caffe(path):
+        from .caffe import read_caffe
+
+        return read_caffe(path)
     from .onnx_model import read_onnx  # imported here: onnx takes a while to load
 
     return read_onnx(path)

@@ -10,7 +10,6 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ import numpy as np
 import onnx
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, QModel, Shape
+from ..network.graph import FloatModel, Shape
+from .exported import read_exported
 
 OPSETS = {False: 17, True: 18}
 """Opset asked of the TorchScript exporter (False) and of the dynamo exporter (True)."""
@@ -33,8 +33,6 @@ def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | N
     other where torch has it no more or it fails. Layers are named conv1, pool1, fire2, ... in network order.
     Raises FpgaSqueezeError where torch or onnxscript is missing, or for a module that cannot be represented.
     """
-    from .onnx_model import read_onnx
-
     torch = _torch()
     if not isinstance(module, torch.nn.Module):
         raise FpgaSqueezeError(f"{type(module).__name__}: is no torch.nn.Module; give the network itself")
@@ -53,14 +51,7 @@ def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | N
         proto = onnx.load(path)
         for node in proto.graph.node:
             node.name = ""  # each exporter has its own; tensors still name the module in messages
-        onnx.save(proto, path)
-        try:
-            model = read_onnx(path)
-        except FpgaSqueezeError as error:
-            raise FpgaSqueezeError(str(error).replace(str(path), where)) from error
-    if isinstance(model, QModel):
-        raise FpgaSqueezeError(f"{where}: is quantised already; give the float module")
-    return replace(model, source=where)
+    return read_exported(proto, name, where)
 
 
 def _torch() -> Any:
