@@ -247,7 +247,7 @@ def golden(
 ) -> dict[str, IntArray]:
     """Integers of every kernel ([N, C, H, W]) and ``logits`` ([N, classes]); written to ``output`` (.npz) if given.
 
-    The file also holds ``logits_frac``: the logits' value is integer * 2**-logits_frac.
+    The file also holds ``logits_scale`` and ``logits_zero``: the logits' value is (integer - zero) * scale.
     """
     if output is not None:
         keep_sources(output, target, *([images] if images else []))
@@ -263,11 +263,15 @@ def golden(
         on_step(f"golden model on {len(pixels)} images")
     values = golden_model.run(model, pixels)
     if output is not None:
-        _save(Path(output), values | {"logits_frac": np.array(model.output.frac, dtype=np.int64)})
+        meaning = {
+            "logits_scale": np.array(model.output.scale),
+            "logits_zero": np.array(model.output.zero, dtype=np.int64),
+        }
+        _save(Path(output), values | meaning)
     return values
 
 
-def _save(path: Path, arrays: Mapping[str, IntArray]) -> None:
+def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an .npz under exactly this name, whole or not at all."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -160,10 +160,10 @@ def test_golden(capsys: Capture, tmp_path: Path, project: Path, images: Path) ->
     with np.load(out) as values:
         plan = load_project(project).plan
         layers = {layer.name for layer in plan.model.layers}
-        assert {*values.files} == layers | {"logits", "logits_frac"}
-        assert all(np.issubdtype(values[name].dtype, np.integer) for name in values.files)
+        assert {*values.files} == layers | {"logits", "logits_scale", "logits_zero"}
+        assert all(np.issubdtype(values[name].dtype, np.integer) for name in layers | {"logits"})
         assert values["logits"].shape == (3, 10)
-        assert values["logits_frac"] == plan.model.output.frac
+        assert values["logits_scale"] == plan.model.output.scale and values["logits_zero"] == 0
         assert values["logits"].argmax(axis=1).tolist() == embedded_images()[1][:3].tolist()
         logits = values["logits"].copy()
     works(capsys, "golden", embedded_model_path(), "--images", images / "0.png", "-o", out)

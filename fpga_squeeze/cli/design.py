@@ -25,7 +25,7 @@ def quantize(model: str, output: str, **given: Any) -> None:
     widths = sorted({conv.weight_bits for conv in done.model.convs})
     say(
         f"wrote {done.path}: {len(done.model.layers)} layers, weights of {', '.join(map(str, widths))} bits, "
-        f"input uint8 pixels {done.model.input.shape}, logits * 2^-{done.model.output.frac}"
+        f"input uint8 pixels {done.model.input.shape}, logits * {done.model.output.scale_text}"
     )
     print_calibration(options, done.model)
     if options.weight_budget is not None:
@@ -83,7 +83,7 @@ def generate(
 @opt.output_file
 @opt.quantizing
 def golden(target: str | None, images: str | None, output: str, **given: Any) -> None:
-    """Write the integers that every layer must give: one array per layer, logits and logits_frac."""
+    """Write the integers that every layer must give: one array per layer, logits, logits_scale and logits_zero."""
     options = opt.quantize_options(given)
     with steps() as on_step:
         values = api.golden(target, images, output, options=options, on_step=on_step)

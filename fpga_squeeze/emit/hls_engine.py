@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..network.fixed_point import int_range
-from ..network.graph import QConv, TensorType
+from ..network.graph import TensorType
 from ..planning.constants import Constants
 from ..planning.engine import EnginePlan, LineBuffer
 from ..planning.order import OUTPUT
@@ -16,14 +15,10 @@ SETTLE = 32
 
 
 def describe(tensor: TensorType) -> str:
-    """Shape, type and binary point in words."""
-    return f"{tensor.shape}, {'signed' if tensor.signed else 'unsigned'} {tensor.bits} bits, 2^{-tensor.frac}"
-
-
-def _limits(conv: QConv) -> tuple[int, int]:
-    """Smallest and largest result."""
-    low, high = int_range(conv.output.bits, conv.output.signed)
-    return (0 if conv.relu else low), high
+    """Shape, type and scale in words."""
+    return (
+        f"{tensor.shape}, {'signed' if tensor.signed else 'unsigned'} {tensor.bits} bits, {tensor.scale_text}"
+    )
 
 
 def _buffer_name(number: int) -> str:
@@ -80,7 +75,7 @@ def _stages(engine: EnginePlan) -> dict[str, list[int]]:
     """What the plan of an engine tells of each stage, see fsq_engine.hpp."""
     numbers, second = range(len(engine.stages)), min(1, engine.groups - 1)
     sources = [engine.buffers[stage.source] for stage in engine.stages]
-    limits = [_limits(stage.conv) for stage in engine.stages]
+    limits = [stage.conv.limits for stage in engine.stages]
     moving = [stage for _, stage in engine.cursors]
     return {
         "delay": list(engine.delays),

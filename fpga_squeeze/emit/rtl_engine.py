@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..network.fixed_point import IntArray, count_bits, index_bits, int_range, signed_bits
+from ..network.fixed_point import IntArray, count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import left_bits, position_bits
@@ -13,9 +13,7 @@ Way = tuple[int, int, int]
 
 
 def _way(stage: Stage) -> Way:
-    output = stage.conv.output
-    low, high = int_range(output.bits, output.signed)
-    return stage.sink or 0, 0 if stage.conv.relu else low, high
+    return stage.sink or 0, *stage.conv.limits
 
 
 def _row_bits(buffer: LineBuffer, groups: int) -> int:

@@ -1,9 +1,9 @@
 """Writes an integer network as QDQ ONNX (opset 21) that onnxruntime runs and our own reader takes back
 unchanged.
 
-The graph eats pixels as float [N, C, H, W] and ends in the dequantised logits, float [N, classes]. Every
-float in it is an integer times a power of two; :func:`inexact` tells where float32 could not hold such a
-number exactly.
+The graph eats pixels as float [N, C, H, W] and ends in the dequantised logits, float [N, classes]. Where every
+float in it is an integer times a power of two, onnxruntime gives our integers; :func:`inexact` tells where float32
+could not hold a number exactly.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from onnx import helper
 from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
+from ..network.fixed_point import int_range
 from ..network.golden import FLOAT32_EXACT
 from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..network.metadata import METADATA_KEY, OwnMetadata, write_metadata
@@ -30,7 +31,8 @@ FRAC_LIMIT = 126
 
 def padded_bias(conv: QConv) -> npt.NDArray[np.int64]:
     """Bias [O] of the same convolution on ``x - pad_value`` padded with zeros."""
-    return np.asarray(conv.bias + (conv.weight * conv.pad_value[None, :, None, None]).sum(axis=(1, 2, 3)))
+    outside = (conv.weight * conv.pad_value[None, :, None, None]).sum(axis=(1, 2, 3))
+    return np.asarray(conv.bias + (outside << conv.bias_places))
 
 
 def float_magnitude(conv: QConv) -> int:
@@ -39,7 +41,7 @@ def float_magnitude(conv: QConv) -> int:
     low, high = conv.input.range
     reach = np.maximum(np.abs(low - conv.pad_value), np.abs(high - conv.pad_value))
     sums = (np.abs(conv.weight) * reach[None, :, None, None]).sum(axis=(1, 2, 3))
-    return int((sums + np.abs(padded_bias(conv))).max(initial=0))
+    return int(((sums << conv.bias_places) + np.abs(padded_bias(conv))).max(initial=0))
 
 
 def inexact(model: QModel) -> list[str]:
@@ -51,6 +53,9 @@ def inexact(model: QModel) -> list[str]:
     """
     reasons = []
     for layer in model.layers:
+        if not layer.output.plain:
+            reasons.append(f"{layer.name}: its scale is no power of two, or its zero point not 0")
+            continue
         match layer:
             case QConv():
                 reach = float_magnitude(layer)
@@ -58,8 +63,8 @@ def inexact(model: QModel) -> list[str]:
                 reach = layer.count << (layer.input.bits - layer.input.signed + layer.extra_frac)
             case QAdd():
                 reach = sum(
-                    max(-x.range[0], x.range[1]) << n
-                    for x, n in zip(layer.operands, layer.lefts, strict=True)
+                    max(-x.range[0], x.range[1]) * m
+                    for x, m in zip(layer.operands, layer.terms[:2], strict=True)
                 )
             case QMaxPool() | QConcat():
                 continue
@@ -74,42 +79,65 @@ def inexact(model: QModel) -> list[str]:
 class _Writer(Writer):
     """The integer network's nodes; each method returns the name of the tensor it made."""
 
-    def scale(self, name: str, frac: npt.ArrayLike) -> str:
-        fracs = np.asarray(frac, dtype=np.int32)
-        if np.any(np.abs(fracs) > FRAC_LIMIT):
+    def scale(self, name: str, value: npt.ArrayLike) -> str:
+        scales = np.asarray(value, dtype=np.float64)
+        if np.any(np.abs(np.log2(scales)) > FRAC_LIMIT):
             raise FpgaSqueezeError(f"{name}: a binary point beyond +-{FRAC_LIMIT} has no float32 scale")
-        return self.constant(name, np.ldexp(np.float32(1), -fracs).astype(np.float32))
+        return self.constant(name, scales.astype(np.float32))
 
-    def quantise(self, name: str, x: str, t: TensorType) -> str:
+    def quantise(self, name: str, x: str, t: TensorType, limits: tuple[int, int] | None = None) -> str:
         """Clip (for widths ONNX has no type for), QuantizeLinear to tensor ``NAME_q``, DequantizeLinear."""
         wide = 8 if t.bits <= 8 else 16
-        if t.bits not in (8, 16):
-            low, high = (np.ldexp(np.float32(v), -t.frac).astype(np.float32) for v in t.range)
-            bounds = [self.constant(f"{name}_low", low), self.constant(f"{name}_high", high)]
+        low, high = limits or t.range
+        if (low, high) != int_range(wide, t.signed):
+            reals = [np.array((v - t.zero) * t.scale, dtype=np.float32) for v in (low, high)]
+            bounds = [
+                self.constant(f"{name}_{end}", v) for end, v in zip(("low", "high"), reals, strict=True)
+            ]
             x = self.node("Clip", f"{name}_clip", [x, *bounds])
-        scale = self.scale(f"{name}_scale", t.frac)
-        zero = self.constant(f"{name}_zero", np.zeros((), dtype=f"{'' if t.signed else 'u'}int{wide}"))
+        scale, zero = self.meaning(name, t)
         self.nodes.append(
             helper.make_node("QuantizeLinear", [x, scale, zero], [f"{name}_q"], name=f"{name}_quantize")
         )
         return self.node("DequantizeLinear", f"{name}_dequantize", [f"{name}_q", scale, zero])
 
+    def meaning(self, name: str, t: TensorType) -> tuple[str, str]:
+        """Scale and zero point of a type."""
+        zero = np.array(t.zero, dtype=f"{'' if t.signed else 'u'}int{8 if t.bits <= 8 else 16}")
+        return self.scale(f"{name}_scale", t.scale), self.constant(f"{name}_zero", zero)
+
+    def image(self, model: QModel) -> str:
+        """The pixels, quantised; what they become by a table is looked up in it, channel by channel."""
+        if model.pixels is None:
+            return self.quantise(IMAGE, "pixels", model.input)
+        channels = model.input.shape.channels
+        kind = f"{'' if model.input.signed else 'u'}int8"
+        table = self.constant(f"{IMAGE}_table", model.pixels.reshape(-1).astype(kind))
+        starts = self.constant(f"{IMAGE}_starts", 256 * np.arange(channels).reshape(1, -1, 1, 1))
+        at = self.node("Cast", f"{IMAGE}_ints", ["pixels"], to=onnx.TensorProto.INT64)
+        at = self.node("Add", f"{IMAGE}_at", [at, starts])
+        ints = self.node("Gather", f"{IMAGE}_q", [table, at])
+        return self.node("DequantizeLinear", f"{IMAGE}_dequantize", [ints, *self.meaning(IMAGE, model.input)])
+
     def conv(self, conv: QConv, x: str) -> str:
         """Convolution and ReLU, not yet quantised."""
-        name, bias = conv.name, conv.bias
-        if conv.pad_value.any():
-            mean = np.ldexp(conv.pad_value.astype(np.float32), -conv.input.frac).astype(np.float32)
+        name, bias = conv.name, padded_bias(conv)
+        outside = conv.pad_value - conv.input.zero
+        if outside.any():
+            mean = (outside * conv.input.scale).astype(np.float32)
             x = self.node("Sub", f"{name}_mean", [x, self.constant(f"{name}_pad", mean.reshape(1, -1, 1, 1))])
-            bias = padded_bias(conv)
         if np.abs(bias).max(initial=0) > np.iinfo(np.int32).max:
             raise FpgaSqueezeError(
                 f"{name}: a bias does not fit the 32 bits of QDQ ONNX; use fewer weight bits"
             )
-        weight = self.constant(f"{name}_weight_q", conv.weight.astype(np.int8))
-        scale = self.scale(f"{name}_weight_scale", conv.weight_frac)
+        weight = self.constant(
+            f"{name}_weight_q", conv.weight.astype(np.int8 if conv.weight_bits <= 8 else np.int16)
+        )
+        scale = self.scale(f"{name}_weight_scale", conv.weight_scale)
         weight = self.node("DequantizeLinear", f"{name}_weight", [weight, scale], axis=0)
         ints = self.constant(f"{name}_bias_q", bias.astype(np.int32))
-        scale = self.scale(f"{name}_bias_scale", conv.input.frac + conv.weight_frac)
+        step = np.float32(conv.input.scale) * conv.weight_scale.astype(np.float32)
+        scale = self.scale(f"{name}_bias_scale", np.ldexp(step, -conv.bias_places))
         offset = self.node("DequantizeLinear", f"{name}_bias", [ints, scale], axis=0)
         y = self.node(
             "Conv",
@@ -122,7 +150,20 @@ class _Writer(Writer):
         return self.node("Relu", f"{name}_relu", [y]) if conv.relu else y
 
     def average(self, pool: QAvgPool, x: str) -> str:
-        """Sum, then divide: an average pool may multiply by a rounded reciprocal instead and break ties."""
+        """Sum, then divide: an average pool may multiply by a rounded reciprocal instead and break ties.
+
+        What is not rounded again is left to a float pool.
+        """
+        if pool.total:
+            return self.node(
+                "AveragePool",
+                pool.name,
+                [x],
+                kernel_shape=list(pool.kernel),
+                strides=[pool.stride] * 2,
+                pads=list(pool.pads),
+                count_include_pad=1,
+            )
         if pool.is_global:
             axes = self.constant(f"{pool.name}_axes", np.array([2, 3], dtype=np.int64))
             total = self.node("ReduceSum", f"{pool.name}_sum", [x, axes], keepdims=1)
@@ -148,26 +189,29 @@ class _Writer(Writer):
 
     def layer(self, layer: QLayer, inputs: list[str]) -> str:
         """Any layer, quantised."""
+        limits = None
         match layer:
             case QConv():
-                y = self.conv(layer, inputs[0])
+                y, limits = self.conv(layer, inputs[0]), layer.output.limits(False, layer.ceiling)
             case QMaxPool():
                 y = self.pool(layer, inputs[0])
             case QAvgPool():
                 y = self.average(layer, inputs[0])
+                if layer.total:
+                    return y
             case QAdd():
-                y = self.add(layer, inputs)
+                y, limits = self.add(layer, inputs), layer.output.limits(False, layer.ceiling)
             case QConcat():
                 y = self.node("Concat", f"{layer.name}_concat", inputs, axis=1)
             case _:
                 assert_never(layer)
-        return self.quantise(layer.name, y, layer.output)
+        return self.quantise(layer.name, y, layer.output, limits)
 
 
 def to_qdq(model: QModel) -> onnx.ModelProto:
     """The exported graph; tensor ``NAME_q`` holds the integers of layer NAME."""
     w, shape = _Writer(), model.input.shape
-    x = w.quantise(IMAGE, "pixels", model.input)
+    x = w.image(model)
     for _, y in walk(model.layers, {IMAGE: x}, w.layer):
         x = y
     proto = w.model(model.name, "pixels", shape, x, model.output.shape, OPSET, IR_VERSION)

@@ -16,7 +16,8 @@ RESERVED = frozenset(
         "image",  # the line gatherer, and golden's pixels
         "images",  # the frames beside a file of words for each kernel
         "logits",
-        "logits_frac",
+        "logits_scale",
+        "logits_zero",
         "file",  # of numpy.savez, whose other arguments are the arrays' names
         "allow_pickle",
         "csim_main",  # a source beside one for each kernel

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
-from .fixed_point import IntArray, divide_half_even, requantise
+from .fixed_point import IntArray, divide_half_even, round_half_even_shift
 from .graph import (
     IMAGE,
     Pads,
@@ -83,10 +83,11 @@ def conv_columns(x: FloatInts, conv: QConv) -> FloatInts:
 
 
 def conv_accumulate(x: FloatInts, conv: QConv) -> FloatInts:
-    """Exact accumulators, bias included, of one image [I, H, W] -> [O, Ho, Wo]."""
+    """Exact accumulators, bias included, of one image [I, H, W] -> [O, Ho, Wo], in steps of the bias."""
     dtype = sum_dtype(conv)
     weight: FloatInts = conv.weight.reshape(conv.weight.shape[0], -1).astype(dtype)
     acc = weight @ conv_columns(x.astype(dtype, copy=False), conv)
+    acc *= dtype(1 << conv.bias_places)
     bias: FloatInts = conv.bias.astype(dtype)
     acc += bias[:, None]
     return acc.reshape(-1, conv.output.shape.height, conv.output.shape.width)
@@ -99,10 +100,15 @@ def conv_forward(x: FloatInts, conv: QConv) -> FloatInts:
     equals :func:`fpga_squeeze.network.fixed_point.requantise` on the same integers.
     """
     acc = conv_accumulate(x, conv)
-    acc *= np.ldexp(np.ones((), acc.dtype), -conv.shift).astype(acc.dtype)[:, None, None]
-    np.rint(acc, out=acc)
-    low, high = conv.output.range
-    return np.clip(acc, 0 if conv.relu else low, high, out=acc)
+    if conv.scaled:
+        m, right = conv.multiplier
+        rounded = round_half_even_shift(acc.astype(np.int64) * m[:, None, None], right)
+        acc = rounded.astype(np.float32)
+    else:
+        acc *= np.ldexp(np.ones((), acc.dtype), -conv.shift).astype(acc.dtype)[:, None, None]
+        np.rint(acc, out=acc)
+    acc += conv.output.zero
+    return np.clip(acc, *conv.limits, out=acc)
 
 
 def max_pool(x: FloatInts, kernel: Window, stride: int, pads: Pads, out: Shape, lowest: float) -> FloatInts:
@@ -119,12 +125,14 @@ def max_pool(x: FloatInts, kernel: Window, stride: int, pads: Pads, out: Shape, 
     return result
 
 
-def window_sums(x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape) -> npt.NDArray[Any]:
-    """Sums [C, Ho, Wo] of windows over one map [C, H, W], in its own type; zeros stand outside the map."""
+def window_sums(
+    x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape, outside: int = 0
+) -> npt.NDArray[Any]:
+    """Sums [C, Ho, Wo] of windows over one map [C, H, W], in its own type; ``outside`` stands around the map."""
     if kernel == x.shape[1:] and not any(pads):
         return np.asarray(x.sum(axis=(1, 2), keepdims=True))
     (kh, kw), s = kernel, stride
-    padded = bordered(x, kernel, stride, pads, out, 0)
+    padded = bordered(x, kernel, stride, pads, out, outside)
     lines = sum(padded[:, :, kx : kx + (out.width - 1) * s + 1 : s] for kx in range(kw))
     assert not isinstance(lines, int)
     return np.asarray(sum(lines[:, ky : ky + (out.height - 1) * s + 1 : s] for ky in range(kh)))
@@ -137,21 +145,37 @@ def pool_forward(x: FloatInts, pool: QMaxPool) -> FloatInts:
 
 def average_forward(x: FloatInts, pool: QAvgPool) -> FloatInts:
     """One image [C, H, W] through an exact average -> [C, Ho, Wo]."""
-    total = window_sums(x.astype(np.int64), pool.kernel, pool.stride, pool.pads, pool.output.shape)
-    low, high = pool.output.range
-    return np.clip(divide_half_even(total, pool.count, pool.extra_frac), low, high).astype(np.float32)
+    zero = pool.input.zero
+    total = window_sums(x.astype(np.int64), pool.kernel, pool.stride, pool.pads, pool.output.shape, zero)
+    if pool.total:
+        return total.astype(np.float32)
+    if pool.scaled:
+        m, right = pool.multiplier
+        steps = round_half_even_shift((total - pool.count * zero) * m, right) + pool.output.zero
+    else:
+        steps = divide_half_even(total, pool.count, pool.extra_frac)
+    return np.clip(steps, *pool.output.range).astype(np.float32)
 
 
 def add_sums(a: FloatInts, b: FloatInts, add: QAdd) -> IntArray:
-    """The exact sums int64 [C, H, W] of two maps, at the finer of their binary points."""
-    left, right = add.lefts
-    return (a.astype(np.int64) << left) + (b.astype(np.int64) << right)
+    """The exact sums int64 [C, H, W] of two maps, before their requantisation."""
+    left, right, offset, _ = add.terms
+    return a.astype(np.int64) * left + b.astype(np.int64) * right + offset
 
 
 def add_forward(a: FloatInts, b: FloatInts, add: QAdd) -> FloatInts:
     """Two maps [C, H, W] through their sum and its requantisation."""
-    y = requantise(add_sums(a, b, add), add.shift, add.output.bits, add.output.signed)
-    return np.maximum(y, 0 if add.relu else add.output.range[0]).astype(np.float32)
+    y = round_half_even_shift(add_sums(a, b, add), add.shift) + add.output.zero
+    return np.clip(y, *add.limits).astype(np.float32)
+
+
+def concat_forward(inputs: list[FloatInts], concat: QConcat) -> FloatInts:
+    """Maps one behind the other, those of another type through their tables."""
+    maps = []
+    for x, table, operand in zip(inputs, concat.tables, concat.operands, strict=True):
+        ints = x if table is None else table[x.astype(np.int64) - operand.range[0]]
+        maps.append(ints.astype(np.float32))
+    return np.concatenate(maps)
 
 
 def forward(layer: QLayer, inputs: list[FloatInts]) -> FloatInts:
@@ -166,7 +190,7 @@ def forward(layer: QLayer, inputs: list[FloatInts]) -> FloatInts:
         case QAdd():
             return add_forward(inputs[0], inputs[1], layer)
         case QConcat():
-            return np.concatenate([x.astype(np.float32) for x in inputs])
+            return concat_forward(inputs, layer)
         case _:
             assert_never(layer)
 
@@ -180,6 +204,14 @@ def check_images(model: QModel, images: npt.NDArray[Any]) -> None:
             f"images are {images.dtype} {list(images.shape)}; "
             f"the model wants uint8 [N, {want[0]}, {want[1]}, {want[2]}]"
         )
+
+
+def image_integers(model: QModel, image: npt.NDArray[np.uint8]) -> FloatInts:
+    """The IMAGE [C, H, W] that raw pixels [H, W, C] become."""
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
+    if model.pixels is not None:
+        planes = np.stack([table[plane] for table, plane in zip(model.pixels, planes, strict=True)])
+    return planes.astype(np.float32)
 
 
 def run(
@@ -198,7 +230,7 @@ def run(
     check_images(model, images)
     frames: dict[str, list[npt.NDArray[np.int32]]] = {}
     for image in images:
-        x: FloatInts = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
+        x: FloatInts = image_integers(model, image)
         for layer, y in walk(model.layers, {IMAGE: x}, forward):
             x = y
             if keep:

@@ -201,6 +201,7 @@ class _Work:
         self.done: dict[str, QLayer] = {}
         self.notes: list[str] = []
         self.peaks: list[float] = []  # largest value of each group of tensors over the images
+        self.ceilings = {x.name: x.ceiling for x in model.layers if isinstance(x, Conv | Add)}
         self.left = Counter(name for layer in model.layers for name in layer.inputs)
         self.maps, self.real = {IMAGE: maps}, {IMAGE: real}
 
@@ -297,7 +298,8 @@ class _Work:
     def close(self, name: str) -> None:
         """Finish a draft: its type is known."""
         draft = self.drafts.pop(name)
-        layer = replace(draft.layer, output=replace(draft.layer.output, frac=self.fracs[self.groups[name]]))
+        output = replace(draft.layer.output, frac=self.fracs[self.groups[name]])
+        layer = replace(draft.layer, output=output, ceiling=_ceiling(self.ceilings[name], output))
         self.finished(_idle_channels(layer) if isinstance(layer, QConv) else layer, draft.inputs)
 
     def finished(self, layer: QLayer, inputs: list[list[IntMap]] | None = None) -> None:
@@ -308,6 +310,12 @@ class _Work:
                 _compact(golden.forward(layer, [_float(x) for x in maps]), layer.output)
                 for maps in zip(*inputs, strict=True)
             ]
+
+
+def _ceiling(value: float, output: TensorType) -> int | None:
+    """The largest integer that leaves a layer with upper limit ``value``; None where the type's own is lower."""
+    most = float(np.rint(np.ldexp(value, output.frac)))
+    return int(most) if most < output.range[1] else None
 
 
 def _tensors(model: FloatModel, names: list[str], images: list[FloatMap]) -> dict[str, list[FloatMap]]:

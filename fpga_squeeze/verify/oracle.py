@@ -61,7 +61,8 @@ def run_qdq(
     names = [name for name, _ in tensors] + ["logits"]
     frames = []
     for image in images:
-        # A pixel p stands for p * 2**-frac; frac is 0 unless a foreign file says otherwise.
-        pixels = np.ldexp(image.transpose(2, 0, 1)[None].astype(np.float32), -model.input.frac)
+        pixels = image.transpose(2, 0, 1)[None].astype(np.float64)
+        if model.pixels is None:  # a pixel is an integer of the model's input
+            pixels = (pixels - model.input.zero) * model.input.scale
         frames.append(session.run(names, {"pixels": pixels.astype(np.float32)}))
     return [np.concatenate(values) for values in zip(*frames, strict=True)]

@@ -40,9 +40,9 @@ class AddPlan(Sender):
     @property
     def rtl(self) -> Rtl:
         out, layer = self.output.type, self.layer
-        low, high = out.range
+        low, high = layer.limits
         parameters: Parameters = {"WIDTH": out.shape.width}
-        for letter, operand, left in zip("AB", layer.operands, layer.lefts, strict=True):
+        for letter, operand, left in zip("AB", layer.operands, _lefts(layer), strict=True):
             parameters |= {
                 f"BITS_{letter}": operand.bits,
                 f"SIGNED_{letter}": int(operand.signed),
@@ -56,7 +56,7 @@ class AddPlan(Sender):
                 "RIGHT": max(layer.shift, 0),
                 "LEFT": max(-layer.shift, 0),
                 "OUT_BITS": out.bits,
-                "LOW": max(low, 0) if layer.relu else low,
+                "LOW": low,
                 "HIGH": high,
                 **queue(self.output),
             },
@@ -65,9 +65,9 @@ class AddPlan(Sender):
     @property
     def hls(self) -> Hls:
         layer, out = self.layer, self.output.type
-        low, high = out.range
+        low, high = layer.limits
         operands: Constants = {}
-        for name, tensor, left in zip("AB", layer.operands, layer.lefts, strict=True):
+        for name, tensor, left in zip("AB", layer.operands, _lefts(layer), strict=True):
             operands |= {f"{name}_BITS": tensor.bits, f"{name}_SIGNED": tensor.signed, f"{name}_LEFT": left}
         return Hls(
             "add",
@@ -80,10 +80,16 @@ class AddPlan(Sender):
                 "LEFT": max(0, -layer.shift),
                 "RIGHT": max(0, layer.shift),
                 "OUT_BITS": out.bits,
-                "LOW": 0 if layer.relu else low,
+                "LOW": low,
                 "HIGH": high,
             },
         )
+
+
+def _lefts(layer: QAdd) -> tuple[int, int]:
+    """Places by which each operand moves left before they are added."""
+    left, right, _, _ = layer.terms
+    return left.bit_length() - 1, right.bit_length() - 1
 
 
 def plan_add(layer: QAdd, sources: tuple[Stream, Stream], direct: int) -> AddPlan:
