@@ -234,7 +234,9 @@ def estimate(
     at = options.target
     clock = options.clock(at)
     made = design(target, options, on_step)
-    return replace(estimate_plan(made.plan, at, clock, made.schedule), notes=made.notes)
+    return replace(
+        estimate_plan(made.plan, at, clock, made.schedule), notes=(*made.loaded.model.notes, *made.notes)
+    )
 
 
 def golden(
