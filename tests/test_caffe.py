@@ -179,6 +179,35 @@ def test_bypass_batch_norm_and_spellings(tmp_path: Path) -> None:
     assert [x.name for x in model.layers if isinstance(x, Add)] == ["sum"]
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_inner_products(tmp_path: Path, old: bool) -> None:
+    """Behind a map of several pixels and behind one, a matrix and its transpose."""
+    net = Net(seed=2, size=(4, 5), channels=1)
+    first, last = net.weights(3, 1, 1), net.weights(4, 6, 1)
+    wide = net.rng.normal(size=(6, 3, 4, 5))
+    bias = net.rng.normal(size=6)
+    text = INPUT.format(1, 4, 5) + conv("c", "data", 3, "kernel_size: 1 bias_term: false", old=old)
+    text += layer("InnerProduct", "fc1", "c", "", "inner_product_param { num_output: 6 }", old=old)
+    text += layer("ReLU", "relu1", "fc1", "fc1", old=old)
+    body = "inner_product_param { num_output: 4 bias_term: false transpose: true }"
+    text += layer("InnerProduct", "fc2", "fc1", "", body, old=old)
+    matrices = {"c": [first], "fc1": [wide.reshape(6, -1), bias], "fc2": [last.reshape(4, 6).T]}
+    write_weights(tmp_path / "m.caffemodel", matrices, old=old)
+    (tmp_path / "m.prototxt").write_text(text)
+    x = net.relu(net.conv("image", 3, 1, 1, weight=first, bias=False))
+    x = net.relu(net.node("Conv", [x, net.const(wide), net.const(bias)]))
+    path = net.save(tmp_path / "m.onnx", net.conv(x, 4, 6, 1, weight=last, bias=False))
+    model = read(tmp_path / "m.caffemodel")
+    pixels = images(model)
+    want = ort_logits(path, pixels.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(float_logits(model, pixels), want, rtol=1e-5, atol=1e-4 * np.ptp(want))
+    (tmp_path / "m.prototxt").write_text(text.replace("transpose: true", ""))
+    with pytest.raises(
+        FpgaSqueezeError, match=r"fc2 .*: blob 0 in m.caffemodel has shape .*6, 4\], the network wants"
+    ):
+        read_model(tmp_path / "m.caffemodel")
+
+
 def caffe_pool(x: np.ndarray, kind: str, k: int, s: int, p: int) -> np.ndarray | None:
     """Caffe's pooling of [C, H, W] as its loops have it; None where a window holds nothing."""
     sizes = []
@@ -315,9 +344,9 @@ def test_files(tmp_path: Path) -> None:
     refused(weights, "which of a.prototxt, b.prototxt is its network")
     assert read(tmp_path / "a.prototxt").convs[0].weight.shape == (2, 3, 1, 1)
     (tmp_path / "m.prototxt").write_text(small().replace("layer", "layers {", 1))
-    refused(weights, "m.prototxt: is no network of Caffe")
+    refused(weights, "m.prototxt: cannot be read as a network of Caffe")
     (tmp_path / "m.prototxt").write_bytes(b"\xff\xfe\x00")
-    refused(weights, "m.prototxt: is no network of Caffe")
+    refused(weights, "m.prototxt: cannot be read as a network of Caffe")
     (tmp_path / "m.prototxt").write_text('net: "train.prototxt" base_lr: 0.1')
     refused(weights, "m.prototxt: has no layers", "not the solver's")
     (tmp_path / "m.prototxt").write_text(

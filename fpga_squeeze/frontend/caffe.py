@@ -23,9 +23,7 @@ OPSET = 17
 ENDS = ("Accuracy", "ArgMax", "Silence")
 """Layers behind the logits, which are left out as losses are."""
 DATA = ("Input", "Data", "ImageData", "MemoryData", "DummyData", "HDF5Data", "WindowData")
-KNOWN = (
-    "Convolution, ReLU, Pooling, Concat, Eltwise, BatchNorm, Scale, Bias, Dropout, Split, Flatten and Softmax"
-)
+KNOWN = "Convolution, ReLU, Pooling, Concat, Eltwise, BatchNorm, Scale, Bias, InnerProduct, Dropout, Split, Flatten, Softmax"
 MOST_REASONS = 8
 
 
@@ -65,13 +63,14 @@ class _Translation:
             self.image(name, shapes[0] if shapes else file.net.input_dim[4 * i : 4 * i + 4])
         for layer in file.layers:
             self.layer(layer)
-        if self.reasons:
-            raise FpgaSqueezeError(f"{where}: {_told(self.reasons)}")
+        told = _told(self.reasons)
         if self.input is None:
-            raise FpgaSqueezeError(
-                f"{where}: says no size of its input; in place of its data layers write "
+            told.append(
+                "says no size of its input; in place of its data layers write "
                 'input: "data" input_shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH }'
             )
+        if told or self.input is None:
+            raise FpgaSqueezeError(f"{where}: {'; '.join(told)}")
         if len(self.unread) != 1:
             ends = ", ".join(self.unread) or "none"
             raise FpgaSqueezeError(
@@ -136,6 +135,7 @@ class _Translation:
             "Dropout": lambda _layer, inputs: inputs[0],
             "Eltwise": self.eltwise,
             "Flatten": self.flatten,
+            "InnerProduct": self.inner_product,
             "Pooling": self.pooling,
             "ReLU": self.relu,
             "Scale": self.scale,
@@ -159,7 +159,7 @@ class _Translation:
         """Layers that feed the network; of those that read files the crop tells the size, the weights the channels."""
         message, given = layer.parameters, list[list[int]]()
         match layer.type:
-            case "Input":
+            case _ if message.DESCRIPTOR.fields_by_name.get("input_param") and message.input_param.shape:
                 given = [list(shape.dim) for shape in message.input_param.shape]
                 given *= len(message.top) if len(given) == 1 else 1
             case "DummyData":
@@ -231,6 +231,29 @@ class _Translation:
         )
         out = Shape(int(p.num_output), height, width)
         return self.node("Conv", layer, given, out, kernel_shape=kernel, strides=stride, pads=pad * 2)
+
+    def inner_product(self, layer: CaffeLayer, inputs: list[str]) -> str:
+        """A convolution whose kernel is the whole map."""
+        p, x = layer.parameters.inner_product_param, self.shapes[inputs[0]]
+        if p.axis not in (1, -3):
+            raise _Refused(f"multiplies from axis {p.axis}; only whole images (axis 1) are supported")
+        weight, outputs = self.blob(layer, 0), int(p.num_output)
+        terms = x.channels * x.height * x.width
+        wanted = [terms, outputs] if p.transpose else [outputs, terms]
+        if list(weight.shape[-2:]) != wanted or weight.size != outputs * terms:
+            raise _Refused(
+                f"blob 0 in {self.file.weights.name} has shape {list(weight.shape)}, the network wants {wanted}"
+            )
+        weight = weight.reshape(wanted)
+        matrix = weight.T if p.transpose else weight
+        kernel = (x.height, x.width)
+        given = [
+            inputs[0],
+            self.constant(layer, np.ascontiguousarray(matrix).reshape(outputs, x.channels, *kernel)),
+        ]
+        if p.bias_term:
+            given.append(self.constant(layer, self.per_channel(layer, 1, outputs)))
+        return self.node("Conv", layer, given, Shape(outputs, 1, 1), kernel_shape=kernel)
 
     def pooling(self, layer: CaffeLayer, inputs: list[str]) -> str:
         """Windows begin inside; those that reach over the end are cut off, and with them what an average divides by."""
@@ -371,10 +394,10 @@ def _pair(parameters: Any, name: str, values: Sequence[int], default: int | None
     return int(values[0]), int(values[-1])
 
 
-def _told(reasons: dict[str, list[str]]) -> str:
+def _told(reasons: dict[str, list[str]]) -> list[str]:
     """Each reason behind the layers that it is about, of many the first."""
     told = []
     for reason, layers in reasons.items():
         more = f" and {len(layers) - MOST_REASONS} more" if len(layers) > MOST_REASONS else ""
         told.append(f"{', '.join(layers[:MOST_REASONS])}{more}: {reason}")
-    return "; ".join(told)
+    return told

@@ -81,7 +81,7 @@ def read_files(path: Path) -> CaffeFile:
     try:
         text_format.Parse(network.read_text(encoding="utf-8"), net, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise FpgaSqueezeError(f"{network}: is no network of Caffe ({error}); copy it again") from error
+        raise FpgaSqueezeError(f"{network}: cannot be read as a network of Caffe: {error}") from error
     except OSError as error:
         raise FpgaSqueezeError(f"{network}: cannot be read: {error.strerror or error}") from error
     try:

@@ -38,12 +38,14 @@ MESSAGES = {
     "include*:NetStateRule=8 exclude*:NetStateRule=9 transform_param:TransformationParameter=100 "
     "concat_param:ConcatParameter=104 convolution_param:ConvolutionParameter=106 data_param:DataParameter=107 "
     "dummy_data_param:DummyDataParameter=109 eltwise_param:EltwiseParameter=110 image_data_param:DataParameter=115 "
-    "memory_data_param:MemoryDataParameter=119 pooling_param:PoolingParameter=121 relu_param:ReLUParameter=123 "
+    "memory_data_param:MemoryDataParameter=119 inner_product_param:InnerProductParameter=117 "
+    "pooling_param:PoolingParameter=121 relu_param:ReLUParameter=123 "
     "softmax_param:SoftmaxParameter=125 flatten_param:FlattenParameter=135 batch_norm_param:BatchNormParameter=139 "
     "bias_param:BiasParameter=141 scale_param:ScaleParameter=142 input_param:InputParameter=143",
     "V1LayerParameter": "layer:V0LayerParameter=1 bottom*:string=2 top*:string=3 name:string=4 type:LayerType=5 "
     "blobs*:BlobProto=6 concat_param:ConcatParameter=9 convolution_param:ConvolutionParameter=10 "
-    "data_param:DataParameter=11 image_data_param:DataParameter=15 pooling_param:PoolingParameter=19 "
+    "data_param:DataParameter=11 image_data_param:DataParameter=15 inner_product_param:InnerProductParameter=17 "
+    "pooling_param:PoolingParameter=19 "
     "memory_data_param:MemoryDataParameter=22 eltwise_param:EltwiseParameter=24 dummy_data_param:DummyDataParameter=26 "
     "relu_param:ReLUParameter=30 include*:NetStateRule=32 exclude*:NetStateRule=33 "
     "transform_param:TransformationParameter=36 softmax_param:SoftmaxParameter=39",
@@ -61,6 +63,7 @@ MESSAGES = {
     "kernel_w:uint32=6 stride_h:uint32=7 stride_w:uint32=8 pad_h:uint32=9 pad_w:uint32=10 global_pooling:bool=12 "
     "round_mode:RoundMode=13[CEIL]",
     "EltwiseParameter": "operation:EltwiseOp=1[SUM] coeff*:float=2",
+    "InnerProductParameter": "num_output:uint32=1 bias_term:bool=2[true] axis:int32=5[1] transpose:bool=6",
     "ReLUParameter": "negative_slope:float=1",
     "SoftmaxParameter": "axis:int32=2[1]",
     "FlattenParameter": "axis:int32=1[1] end_axis:int32=2[-1]",
