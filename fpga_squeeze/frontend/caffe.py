@@ -23,7 +23,7 @@ OPSET = 17
 ENDS = ("Accuracy", "ArgMax", "Silence")
 """Layers behind the logits, which are left out as losses are."""
 DATA = ("Input", "Data", "ImageData", "MemoryData", "DummyData", "HDF5Data", "WindowData")
-KNOWN = "Convolution, ReLU, Pooling, Concat, Eltwise, BatchNorm, Scale, Bias, InnerProduct, Dropout, Split, Flatten, Softmax"
+KNOWN = "Convolution, ReLU, Pooling, Concat, Eltwise, BatchNorm, Scale, Bias, InnerProduct, Dropout, Flatten, Softmax"
 MOST_REASONS = 8
 
 
