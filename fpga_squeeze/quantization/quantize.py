@@ -119,16 +119,6 @@ def quantize(
     return QModel(model.name, work.types[IMAGE], layers, preprocess, told)
 
 
-def _told_little(images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
-    """Why uint8 ``images`` [N, H, W, C] do not tell which values a network will see; empty where they may."""
-    advice = "the network may be useless; give different images, such as it will see"
-    if all((image == image[:1, :1]).all() for image in images):
-        return (f"calibration: each of {len(images)} images is of one colour; {advice}",)
-    if len(images) > 1 and (images == images[:1]).all():
-        return (f"calibration: all {len(images)} images are alike; {advice}",)
-    return ()
-
-
 def fold_preprocess(model: FloatModel, preprocess: Preprocess) -> tuple[FloatModel, tuple[str, ...]]:
     """(the model on raw R, G, B pixels, notes for the user).
 
@@ -387,3 +377,13 @@ def _idle_channels(conv: QConv) -> QConv:
     bias[idle] = np.clip(scaled, -limit, limit).astype(np.int64)
     frac[idle] = target
     return replace(conv, weight_frac=frac, bias=bias)
+
+
+def _told_little(images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    """Why uint8 ``images`` [N, H, W, C] do not tell which values a network will see; empty where they may."""
+    advice = "the network may be useless; give different images, such as it will see"
+    if all((image == image[:1, :1]).all() for image in images):
+        return (f"calibration: each of {len(images)} images is of one colour; {advice}",)
+    if len(images) > 1 and (images == images[:1]).all():
+        return (f"calibration: all {len(images)} images are alike; {advice}",)
+    return ()
