@@ -217,3 +217,9 @@ def test_notes_go_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "node prob (Softmax) is left out" in "".join(capsys.readouterr())
     model = read_model(tmp_path / "q.onnx")
     assert isinstance(model, QModel) and any("prob (Softmax)" in note for note in model.notes)
+
+
+def test_sizes_and_outputs_are_of_onnx_files(tmp_path: Path) -> None:
+    (tmp_path / "a.caffemodel").touch()
+    with pytest.raises(FpgaSqueezeError, match="a.caffemodel: is no ONNX file, whose fields"):
+        read_model(tmp_path / "a.caffemodel", input_shape=Shape(3, 9, 9))
