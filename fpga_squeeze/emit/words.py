@@ -56,7 +56,8 @@ def tensor_to_words(tensor: IntArray, stream: Stream) -> IntArray:
 def stream_tensor(stream: Stream, tensors: Mapping[str, IntArray], images: npt.NDArray[np.uint8]) -> IntArray:
     """What a stream carries, int64 [N, C, H, W]: of what golden gives for the uint8 ``images`` [N, H, W, C]."""
     pixels = images.transpose(0, 3, 1, 2).astype(np.int64)
-    return np.concatenate([pixels if name == IMAGE else tensors[name] for name in stream.tensors], axis=1)
+    whole = np.concatenate([pixels if name == IMAGE else tensors[name] for name in stream.tensors], axis=1)
+    return whole[:, stream.first : stream.first + stream.type.shape.channels]
 
 
 def frame_beats(images: npt.NDArray[np.uint8]) -> int:
