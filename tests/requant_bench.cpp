@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     for (Sum sum; std::fread(&sum, sizeof sum, 1, in) == 1;) sums.push_back(sum);
     Vfsq_requant top;
     const long long count = sums.size();
-    for (long long t = 0; t < count + latency; ++t) {
+    for (long long t = 0; t < count + latency - 1; ++t) {
         const Sum& now = sums[t < count ? t : count - 1];
         auto ago = [&](int cycles) { return sums[t < cycles ? 0 : t - cycles < count ? t - cycles : count - 1]; };
         top.acc_i = now.acc & acc;

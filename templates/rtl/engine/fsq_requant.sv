@@ -33,6 +33,8 @@ module fsq_requant #(
   logic [OUT_BITS-1:0] y_q;
 
   // what a multiplier gets is as narrow as the sums are, whatever the lanes hold
+  logic unused_sum;
+  assign unused_sum = &{1'b0, acc_i, bias_i};
   always_ff @(posedge clk) begin
     sum_q   <= (SUM_W'($signed(acc_i)) <<< PLACES) + SUM_W'($signed(bias_i));
     scale_q <= scale_i;
