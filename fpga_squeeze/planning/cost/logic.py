@@ -69,7 +69,7 @@ def scale_luts(engine: EnginePlan) -> int:
         case "lut":
             digits = ceil_div(requant.scale_bits, 2)
             groups = ceil_div(digits, ROWS_PER_GROUP)
-            return (digits + 1) * (bits + 1) + (groups - 1) * (bits + 2 * ROWS_PER_GROUP)
+            return (digits + 1) * (bits + 2) + (groups - 1) * (bits + 4 * ROWS_PER_GROUP)
         case "dsp":
             return (requant.dsp - 1) * bits
         case _:
