@@ -148,7 +148,13 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                         continue
                     for channel in range(valid):
                         for row in range(rows):
-                            t = last + plan.requant.latency + (channel * r + row) * plan.parts + plan.parts - 1
+                            t = (
+                                last
+                                + plan.requant.latency
+                                + (channel * r + row) * plan.parts
+                                + plan.parts
+                                - 1
+                            )
                             if sink is OUTPUT:
                                 out.push.append(t)
                                 word += 1

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from rtl_bench import TESTS, build_bench, vector
 
@@ -55,7 +54,9 @@ class Case:
         acc = np.clip((total >> self.places) + rng.integers(-9, 10, count), -fits, fits - 1)
         bias = total - (acc << self.places)
         kept = np.clip(bias, -(1 << (self.bias - 1)), (1 << (self.bias - 1)) - 1)
-        low, high = (-(1 << (self.out - 1)), (1 << (self.out - 1)) - 1) if self.signed else (0, (1 << self.out) - 1)
+        low, high = (
+            (-(1 << (self.out - 1)), (1 << (self.out - 1)) - 1) if self.signed else (0, (1 << self.out) - 1)
+        )
         lows = rng.integers(low, (low + high) // 2, count)
         return {
             "acc": acc,
@@ -63,7 +64,9 @@ class Case:
             "scale": scale,
             "zero": rng.integers(low, high + 1, count) * int(self.zero),
             "low": np.where(rng.random(count) < 0.5, low, lows),
-            "high": np.where(rng.random(count) < 0.5, high, rng.integers((low + high) // 2 + 1, high + 1, count)),
+            "high": np.where(
+                rng.random(count) < 0.5, high, rng.integers((low + high) // 2 + 1, high + 1, count)
+            ),
         }
 
     def expected(self, data: dict[str, IntArray]) -> IntArray:

@@ -113,7 +113,10 @@ def _feed(engine: EnginePlan, weights: CompressedWeights) -> Context:
     run_code, weight_code = f"{engine.name}_run_code", f"{engine.name}_weight_code"
     names = [run_code if stream.channel is None else weight_code for stream in weights.streams]
     # the weights of all channels share a code
-    codes = {name: _code(stream, name, engine.weight_bits) for name, stream in zip(names, weights.streams, strict=True)}
+    codes = {
+        name: _code(stream, name, engine.weight_bits)
+        for name, stream in zip(names, weights.streams, strict=True)
+    }
     return {
         "codes": list(codes.values()),
         "streams": [

@@ -366,7 +366,9 @@ class QConv:
         low, high = self.input.range
         w = self.weight.reshape(self.weight.shape[0], -1)
         least, most = (np.where(w > 0, w * a, w * b).sum(axis=1) for a, b in ((low, high), (high, low)))
-        return _frozen((least << self.bias_places) + self.bias), _frozen((most << self.bias_places) + self.bias)
+        return _frozen((least << self.bias_places) + self.bias), _frozen(
+            (most << self.bias_places) + self.bias
+        )
 
     @cached_property
     def acc_range(self) -> tuple[int, int]:

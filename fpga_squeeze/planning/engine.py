@@ -112,8 +112,8 @@ def rows_needed(conv: QConv, height: int, rows: int, groups: int, group: int) ->
 def lane_biases(conv: QConv, flip: bool, places: int) -> IntArray:
     """int64 [O]: the biases of ``conv`` with ``places`` binary places below its accumulator's.
 
-    With ``flip`` its pixels x reach the lanes as x + 2**(bits-1): sum(w x) = sum(w (x + z)) - z sum(w), so that what the
-    lanes compute too much is taken off the bias.
+    With ``flip`` its pixels x reach the lanes as x + 2**(bits-1): sum(w x) = sum(w (x + z)) - z sum(w), so that what
+    the lanes compute too much is taken off the bias.
     """
     bias = conv.bias << (places - conv.bias_places)
     if not flip:

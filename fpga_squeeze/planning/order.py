@@ -85,7 +85,7 @@ def module(
     squeezes: Sequence[QConv],
     branches: Sequence[QConv],
     output: TensorType,
-    tables: Sequence[IntArray | None],
+    tables: Sequence[IntArray | None] = (),
     first: int = 0,
 ) -> EngineLayer:
     """The engine of ``branches``, whose rows leave it in this order; each reads one of ``squeezes`` or what they read.
@@ -93,7 +93,7 @@ def module(
     Branches run so many rows behind the squeezes that the lowest row of every window has been stored; all by the same
     number, so that their rows leave together. A kernel starts within the window of its
     row buffer, which is made of all kernels that read it, so that both look at the same pixel. ``tables`` are those of
-    the branches.
+    the branches; empty: none has one.
     """
     stored = {conv.name: number for number, conv in enumerate(squeezes, 1)}
     source = (squeezes or branches)[0].inputs[0]
@@ -115,7 +115,7 @@ def module(
             tap=tap(conv, number),
             table=None if table is None else tuple(int(v) for v in table),
         )
-        for conv, number, table in zip(branches, reads, tables, strict=True)
+        for conv, number, table in zip(branches, reads, tables or [None] * len(branches), strict=True)
     ]
     return EngineLayer(name, tensors, source, tuple(work), output, first)
 

@@ -16,7 +16,8 @@ class Stream:
 
     Words come in groups of ``rows`` rows (the last group of a frame may have fewer): all channels of a group in order,
     and for each channel its rows.  ``depth`` is the depth, in words, of the FIFO at the kernel that sends them; 0:
-    there is none. ``tensors`` are the names of golden's tensors that it carries, by channels, from channel ``first`` on.
+    there is none. ``tensors`` are the names of golden's tensors that it carries, by channels, from channel
+    ``first`` on.
     """
 
     name: str

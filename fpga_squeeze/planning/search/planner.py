@@ -50,7 +50,8 @@ def make_plan(
     the format of the weights, or ``auto``: for each engine the one that takes least block RAM. ``foldings`` and
     ``formats`` override engines by name. Row buffers lie where ``device`` has room for them.
 
-    Sums are multiplied by their scales in LUTs; in further DSP slices where that makes a plan fit ``device``, or a faster one.
+    Sums are multiplied by their scales in LUTs; in further DSP slices where that makes a plan fit ``device``, or a
+    faster one.
     """
     multipliers = Multipliers.of(products_per_dsp, device)
     budget = lanes if lanes is not None else (device or find_device(DEFAULT_DEVICE)).dsp
