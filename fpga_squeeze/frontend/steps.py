@@ -3,6 +3,7 @@ yet."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from typing_extensions import assert_never
@@ -13,13 +14,20 @@ from .onnx_file import Constant, Node, Scale
 
 @dataclass(eq=False)
 class Post:
-    """What follows a layer before others read it: ReLU, a clip, a QuantizeLinear/DequantizeLinear pair."""
+    """What follows a layer before others read it: ReLU, a clip as the file has it, a QuantizeLinear/DequantizeLinear
+    pair."""
 
     relu: bool = False
     clip: tuple[float, float] | None = None
     clip_node: Node | None = None
     quant: Scale | None = None
     nodes: list[Node] = field(default_factory=list)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest value that ReLU and clips leave."""
+        low, high = self.clip or (-math.inf, math.inf)
+        return (max(low, 0.0) if self.relu else low), high
 
 
 @dataclass(eq=False)
@@ -32,7 +40,7 @@ class InputStep:
 
 @dataclass(eq=False)
 class ConvStep:
-    """A convolution; ``pad_value`` float64 [I] is what a Sub in front of it takes away."""
+    """A convolution; ``pad_value`` float64 [I] is what a constant in front of it takes away, not yet in its bias."""
 
     node: Node
     inputs: list[Step]
