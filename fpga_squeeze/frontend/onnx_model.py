@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Pads, QModel, Shape
+from ..network.graph import FloatModel, Pads, Preprocess, QModel, Shape
+from . import pairs
 from .build import build_float
 from .build_quantised import build_quantised
 from .geometry import (
@@ -25,6 +27,8 @@ from .geometry import (
     window_sum_geometry,
 )
 from .onnx_file import Constant, Node, OnnxGraph, Scale, read_graph, read_scale
+from .preprocessing import take_table
+from .qdq_form import to_qdq
 from .steps import (
     AddStep,
     AverageStep,
@@ -41,7 +45,6 @@ from .steps import (
 ADVICE = {
     "Gemm": "fully connected layers are not supported; write them as 1x1 convolutions",
     "MatMul": "fully connected layers are not supported; write them as 1x1 convolutions",
-    "QLinearConv": "export the quantised model in QDQ format (QuantizeLinear/DequantizeLinear)",
     "Transpose": "export the model with its input as [N, C, H, W]",
     "LeakyRelu": "only Relu is supported as activation",
     "Sigmoid": "only Relu is supported as activation",
@@ -49,6 +52,7 @@ ADVICE = {
     "Mul": "take preprocessing out of the graph and give it as field mean and field std",
     "Sub": "take preprocessing out of the graph and give it as field mean and field std",
 }
+AFFINE = ("Add", "Sub", "Mul", "Div")
 AVERAGES = ("GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum")
 TAIL = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Softmax", "LogSoftmax")
 FOLDED = ("BatchNormalization", "Relu", "Clip", "Pad", "QuantizeLinear", "DequantizeLinear")
@@ -70,14 +74,20 @@ MOST_REASONS = 8
 """Reasons told at once, and nodes for each; the others are counted."""
 
 
-def read_onnx(path: str | Path) -> FloatModel | QModel:
-    """Read a float or QDQ ONNX file; raises FpgaSqueezeError, in one line, for what cannot be represented."""
+def read_onnx(path: str | Path, preprocess: Preprocess | None = None) -> FloatModel | QModel:
+    """Read a float or quantised ONNX file; ``preprocess`` stands in front of a quantised one.
+
+    Raises FpgaSqueezeError, in one line, for what cannot be represented.
+    """
     try:
         graph = read_graph(Path(path))
+        to_qdq(graph)
+        table = take_table(graph)
         walk = _Walk(graph)
+        walk.input.table = table
         walk.run()
         if walk.quantised:
-            return build_quantised(graph, walk.input, walk.steps)
+            return build_quantised(graph, walk.input, walk.steps, preprocess)
         return build_float(graph, walk.input, walk.steps)
     except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         # Attributes of a wrong type or length, as damaged files have them; onnx itself checks none of that.
@@ -94,6 +104,7 @@ class _Map:
     pads, pad_value   of Pad and Sub nodes that still have to be folded into what follows, the last of them ``border``
     flat              behind a reshaping node, where only the logits may come
     softmax           behind a softmax, where a scale is no longer that of the logits
+    ints              between a QuantizeLinear and its DequantizeLinear, how the integers are meant
     """
 
     step: Step
@@ -102,6 +113,7 @@ class _Map:
     border: Node | None = None
     flat: bool = False
     softmax: bool = False
+    ints: Scale | None = None
 
 
 def _data_inputs(graph: OnnxGraph, node: Node) -> list[str]:
@@ -172,16 +184,17 @@ class _Walk:
         self.input = InputStep(Post(), image_shape(graph))
         self.maps: dict[str, _Map | None] = {graph.input.name: _Map(self.input)}
         self.steps: list[LayerStep] = []
-        self.quantised = any(node.op == "QuantizeLinear" for node in graph.nodes)
+        self.quantised = any(
+            node.op == "QuantizeLinear"
+            or (node.op == "DequantizeLinear" and node.inputs[0] == graph.input.name)
+            for node in graph.nodes
+        )
         self.order = _ordered(graph)
         self.readers: dict[str, list[Node]] = {}
         for node in self.order:
             for name in dict.fromkeys(_data_inputs(graph, node)):
                 self.readers.setdefault(name, []).append(node)
         self.dividers: dict[int, AverageStep] = {}  # Div nodes behind a sum, with the average both make
-        self.halves: dict[
-            int, Scale
-        ] = {}  # DequantizeLinear nodes behind their QuantizeLinear, with its scale
 
     def run(self) -> None:
         """Walk to the output; raises FpgaSqueezeError with every reason why the network cannot be represented."""
@@ -231,6 +244,14 @@ class _Walk:
         if not maps:
             graph.fail(node, "is part of a loop or has no input; export the model again")
         x = maps[0]
+        if any(each.ints for each in maps) and node.op != "DequantizeLinear":
+            if node.op not in ("Clip", "MaxPool", *TAIL):
+                graph.fail(
+                    node, f"reads integers of {x.ints.node if x.ints else maps[1]}; dequantise them first"
+                )
+            return self.on_integers(node, maps)
+        if x.step is self.input and self.quantised and self.input.post.quant is None and node.op in AFFINE:
+            return self.front(node, x)
         behind_flat = ("QuantizeLinear", "DequantizeLinear", *TAIL)
         for each in maps:
             if each.flat and node.op not in behind_flat and id(node) not in self.dividers:
@@ -282,6 +303,20 @@ class _Walk:
         if not first or x.pad_value is not None or any(x.pads) or node.inputs[0] in self.graph.constants:
             self.unsupported(node)
         return replace(x, pad_value=self.channel_constant(node, x.step.output), border=node)
+
+    def front(self, node: Node, x: _Map) -> _Map:
+        """What happens to a pixel before it is quantised: constants added, subtracted, multiplied, divided."""
+        first = node.inputs[0] in self.graph.constants
+        constant = self.graph.constants.get(node.inputs[0 if first else 1])
+        channels = self.input.output.channels
+        shapes = ((channels, 1, 1), (1, channels, 1, 1))
+        if constant is None or (constant.value.size != 1 and constant.value.shape not in shapes):
+            self.graph.fail(
+                node, "stands before the first QuantizeLinear; one number per channel is supported"
+            )
+        numbers = np.broadcast_to(np.asarray(constant.value, dtype=np.float32).reshape(-1, 1), (channels, 1))
+        self.input.front.append((node, numbers, first))
+        return x
 
     def channel_constant(self, node: Node, shape: Shape) -> np.ndarray:
         """The constant that ``node`` subtracts, float64 [C]."""
@@ -393,9 +428,11 @@ class _Walk:
         return x.step.post
 
     def activation(self, node: Node, x: _Map) -> _Map:
+        if pairs.known_scale(x.step) is not None:
+            alone = len(self.readers[node.inputs[0]]) == 1 and node.inputs[0] != self.graph.output
+            bounds = (0.0, np.inf) if node.op == "Relu" else self._bounds(node)
+            return self.behind(x, pairs.activate(self.graph, node, x.step, bounds, alone), None)
         post = self.alone(node, x)
-        if post.quant is not None:
-            self.graph.fail(node, "follows a QuantizeLinear; put activation functions before it")
         if node.op == "Relu":
             post.relu = True
         else:
@@ -403,57 +440,68 @@ class _Walk:
         post.nodes.append(node)
         return x
 
-    def _clip(self, node: Node, out: Post) -> None:
+    def _bounds(self, node: Node) -> tuple[float, float]:
+        """What a Clip clips to."""
         bounds = []
         for index, key, default in ((1, "min", -np.inf), (2, "max", np.inf)):
             constant = self.graph.constant(node, index, key)
             value = node.attrs.get(key, default) if constant is None else np.ravel(constant.value)[0]
             bounds.append(float(value))
-        low, high = bounds
+        low, high = (v if abs(v) < UNLIMITED else np.copysign(np.inf, v) for v in bounds)
+        return float(low), float(high)
+
+    def _clip(self, node: Node, out: Post) -> None:
+        low, high = self._bounds(node)
         if low == 0:
             out.relu = True
-        if (low < 0 and low > -UNLIMITED) or low > 0 or high < UNLIMITED:
+        if np.isfinite(high) or (np.isfinite(low) and low):
             if out.clip:
                 self.graph.fail(node, "follows another Clip; use one")
             out.clip, out.clip_node = (low, high), node
 
     def quantise(self, node: Node, x: _Map) -> _Map:
-        """A QuantizeLinear; the DequantizeLinear that must follow has the same parameters."""
-        graph = self.graph
-        post = Post() if x.softmax else self.alone(node, x)  # behind a softmax it is no type of the logits
-        scale = read_scale(graph, node, None)
-        users = self.readers.get(node.outputs[0], [])
-        if len(users) != 1 or users[0].op != "DequantizeLinear":
-            graph.fail(node, "must be followed by a DequantizeLinear with the same scale")
-        if scale.scale.size != 1:
-            graph.fail(node, "quantises per channel; activations have one scale per tensor")
-        self._same_scale(node, post.quant, scale)
-        post.quant = scale
-        post.nodes.append(node)
-        self.halves[id(users[0])] = scale
-        return x
+        """A QuantizeLinear: what it gives are integers, until a DequantizeLinear."""
+        scale = read_scale(self.graph, node, None)
+        if x.softmax:  # behind a softmax it is no type of the logits
+            return replace(x, ints=scale)
+        if not self.readers.get(node.outputs[0]) and node.outputs[0] != self.graph.output:
+            self.graph.fail(node, "must be followed by a DequantizeLinear with the same scale")
+        step = pairs.quantise(self.graph, node, x.step, scale, self.readers[node.inputs[0]])
+        return self.behind(x, step, scale)
+
+    def behind(self, x: _Map, step: Step, ints: Scale | None) -> _Map:
+        """``x`` as a step of its own where one was made of it."""
+        if step is not x.step and not isinstance(step, InputStep):
+            self.steps.append(step)
+        return replace(x, step=step, ints=ints)
 
     def dequantise(self, node: Node, x: _Map) -> _Map:
-        scale = self.halves.get(id(node))
-        if scale is None:
-            self.graph.fail(node, "has no QuantizeLinear before it; quantise the float model with this tool")
+        """A DequantizeLinear has the parameters of the QuantizeLinear before it; of the image it may be the first."""
         back = read_scale(self.graph, node, None)
-        if not np.array_equal(scale.scale, back.scale, equal_nan=True) or not np.array_equal(
-            scale.zero_point, back.zero_point
-        ):
-            self.graph.fail(node, f"its scale or zero point differs from that of {scale.node}")
-        return x
+        if x.ints is None and x.step is self.input and self.input.post.quant is None:
+            kind = onnx.TensorProto.DataType.Name(self.graph.input.type.tensor_type.elem_type).lower()
+            if kind != "uint8" and self.input.table is None:
+                self.graph.fail(node, f"reads the input as {kind}; the accelerator eats raw uint8 pixels")
+            self.input.post.quant, self.input.post.tensor = back, node.inputs[0]
+        elif x.ints is None:
+            self.graph.fail(node, "has no QuantizeLinear before it; export the model again")
+        elif not pairs.same_meaning(x.ints, back):
+            self.graph.fail(node, f"its scale or zero point differs from that of {x.ints.node}")
+        return replace(x, ints=None)
 
-    def _same_scale(self, node: Node, before: Scale | None, now: Scale) -> None:
-        """An error where ``node`` quantises a second time, to another type."""
-        if before is None:
-            return
-        if (before.bits, before.signed) != (now.bits, now.signed) or not np.array_equal(
-            before.scale, now.scale
-        ):
-            self.graph.fail(
-                node, f"quantises again, with another type than {before.node}; use one type per tensor"
-            )
+    def on_integers(self, node: Node, maps: list[_Map]) -> _Map | None:
+        """A node between QuantizeLinear and DequantizeLinear that leaves the meaning of its integers."""
+        x = maps[0]
+        assert x.ints is not None
+        if node.op == "Clip":
+            if len(self.readers[node.inputs[0]]) > 1:
+                self.graph.fail(node, f"others read tensor {node.inputs[0]} without it; give all the same")
+            pairs.clip_integers(self.graph, node, x.step)
+            return x
+        y = self.pool(node, replace(x, ints=None)) if node.op == "MaxPool" else self.tail(node, x)
+        if isinstance(y.step, PoolStep) and y.step is not x.step:
+            y.step.post.tensor = node.outputs[0]
+        return replace(y, ints=x.ints)
 
     def tail(self, node: Node, x: _Map) -> _Map:
         """Reshaping and softmax behind the last layer, which the accelerator leaves out."""

@@ -5,29 +5,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 from typing_extensions import assert_never
 
+from ..network.fixed_point import IntArray
 from ..network.graph import FloatArray, Pads, Shape, Window
 from .onnx_file import Constant, Node, Scale
 
 
 @dataclass(eq=False)
 class Post:
-    """What follows a layer before others read it: ReLU, a clip, a QuantizeLinear/DequantizeLinear pair."""
+    """What follows a layer before others read it: ReLU, a clip, a QuantizeLinear/DequantizeLinear pair.
+
+    least, most   limits of the integers, from a Clip behind the QuantizeLinear
+    tensor        the file's tensor of these integers, where it has one
+    """
 
     relu: bool = False
     clip: tuple[float, float] | None = None
     clip_node: Node | None = None
     quant: Scale | None = None
     nodes: list[Node] = field(default_factory=list)
+    least: float = float("-inf")
+    most: float = float("inf")
+    tensor: str = ""
 
 
 @dataclass(eq=False)
 class InputStep:
-    """The image."""
+    """The image.
+
+    front   nodes before it is quantised, with their constant, float32 [C, 1], and whether it is their first operand
+    table   int64 [C, 256]: the integers that the file looks up for a pixel
+    """
 
     post: Post
     output: Shape
+    front: list[tuple[Node, np.ndarray, bool]] = field(default_factory=list)
+    table: IntArray | None = None
 
 
 @dataclass(eq=False)

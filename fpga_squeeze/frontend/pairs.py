@@ -1,0 +1,127 @@
+"""What Q/DQ nodes, and nodes between the two, say of the layer in front of them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from typing_extensions import assert_never
+
+from ..network.fixed_point import int_range
+from .onnx_file import Node, OnnxGraph, Scale
+from .steps import AddStep, AverageStep, ConcatStep, ConvStep, InputStep, PoolStep, Post, Step, never_negative
+
+
+def same_meaning(a: Scale, b: Scale) -> bool:
+    """Whether integers of both mean the same."""
+    return (a.bits, a.signed) == (b.bits, b.signed) and np.array_equal(
+        np.append(a.scale, a.zero_point), np.append(b.scale, b.zero_point)
+    )
+
+
+def to_integer(scale: Scale, real: float) -> int:
+    """What QuantizeLinear makes of ``real``, in float32 as onnxruntime computes it."""
+    low, high = int_range(scale.bits, scale.signed)
+    with np.errstate(over="ignore"):
+        steps = np.float64(np.rint(np.float32(real) / np.float32(scale.scale.item())))
+    return int(np.clip(steps + scale.zero_point.item(), low, high))
+
+
+def on_grid(scale: Scale, real: float) -> bool:
+    """Whether ``real`` is what one of the integers stands for, or beyond all of them."""
+    if math.isinf(real):
+        return True
+    integer = to_integer(scale, real)
+    value = np.float32(integer - scale.zero_point.item()) * np.float32(scale.scale.item())
+    ends = int_range(scale.bits, scale.signed)
+    return bool(value == np.float32(real)) or (integer in ends and abs(real) > abs(float(value)))
+
+
+def known_scale(step: Step) -> Scale | None:
+    """How the integers that ``step`` gives are meant; None where they are not quantised yet."""
+    if step.post.quant is not None:
+        return step.post.quant
+    match step:
+        case InputStep() | ConvStep() | AddStep() | AverageStep():
+            return None
+        case PoolStep():
+            return known_scale(step.inputs[0])
+        case ConcatStep():
+            first, *others = (known_scale(source) for source in step.inputs)
+            same = first is not None and all(x is not None and same_meaning(first, x) for x in others)
+            return first if same else None
+        case _:
+            assert_never(step)
+
+
+def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale, readers: list[Node]) -> Step:
+    """``step`` with what the QuantizeLinear ``node`` says of it, or a step that changes its integers once more.
+
+    ``readers`` are the nodes that read the same tensor.
+    """
+    if scale.scale.size != 1:
+        graph.fail(node, "quantises per channel; activations have one scale per tensor")
+    known = known_scale(step)
+    if known is not None and not same_meaning(known, scale):
+        return ConcatStep(node, [step], _post(node, scale), step.output)
+    if known is None and step.post.quant is None:
+        for other in readers:
+            if other is node:
+                continue
+            if other.op != "QuantizeLinear":
+                graph.fail(node, f"{other} reads tensor {node.inputs[0]} without it; give both the same")
+    if step.post.quant is None:
+        step.post.quant = scale
+        step.post.tensor = node.outputs[0] if node.proto is not None else ""
+    step.post.nodes.append(node)
+    return step
+
+
+def _post(node: Node, scale: Scale) -> Post:
+    return Post(quant=scale, nodes=[node], tensor=node.outputs[0] if node.proto is not None else "")
+
+
+def clip_integers(graph: OnnxGraph, node: Node, step: Step) -> None:
+    """A Clip between QuantizeLinear and DequantizeLinear: it limits the integers."""
+    bounds = [graph.constant(node, index, key) for index, key in ((1, "min"), (2, "max"))]
+    post = step.post
+    for bound in bounds:
+        if bound is not None and bound.value.size != 1:
+            graph.fail(node, "clips to more than one number; give min and max as scalars")
+    low, high = bounds
+    if low is not None:
+        post.least = max(post.least, float(low.value.item()))
+    if high is not None:
+        post.most = min(post.most, float(high.value.item()))
+    if post.tensor:
+        post.tensor = node.outputs[0] if node.proto is not None else ""
+
+
+def activate(graph: OnnxGraph, node: Node, step: Step, bounds: tuple[float, float], alone: bool) -> Step:
+    """A Relu or Clip to ``bounds`` on what is quantised already: exact where both are integers of it.
+
+    ``alone``: nothing else reads its input.
+    """
+    scale = known_scale(step)
+    assert scale is not None
+    low, high = bounds
+    if low >= 0 and never_negative(step):
+        low = 0.0
+    if not (on_grid(scale, low) and on_grid(scale, high)):
+        graph.fail(
+            node,
+            f"clips to {low:g}..{high:g}, which no integers of {scale.node} stand for; clip before it quantises",
+        )
+    least = -math.inf if math.isinf(low) else float(to_integer(scale, low))
+    most = math.inf if math.isinf(high) else float(to_integer(scale, high))
+    if math.isinf(most) and (math.isinf(least) or (low == 0 and never_negative(step))):
+        return step
+    if not (alone and isinstance(step, ConvStep | AddStep) and step.post.quant is not None):
+        step = ConcatStep(node, [step], Post(quant=scale), step.output)
+    post = step.post
+    if low == 0:
+        post.relu = True
+    post.least, post.most = max(post.least, least), min(post.most, most)
+    post.tensor = ""
+    post.nodes.append(node)
+    return step
