@@ -113,7 +113,9 @@ def compare(
         if preprocess and preprocess.bgr:
             known[IMAGE] = known[IMAGE][:, ::-1]
     for i in range(len(images)):
-        values = {IMAGE: image_integers(model, images[i])} | {n: v[i].astype(np.float32) for n, v in known.items()}
+        values = {IMAGE: image_integers(model, images[i])} | {
+            n: v[i].astype(np.float32) for n, v in known.items()
+        }
         for layer in model.layers:
             y = forward(layer, [values[name] for name in layer.inputs])
             if layer.name in known:

@@ -86,5 +86,3 @@ def test_comparison_sees_one_step(tmp_path: Path) -> None:
     conv.bias.setflags(write=True)
     conv.bias[0] += int(2 / conv.ratio[0])
     assert compare(q, path, images).differing > 0
-
-

@@ -218,17 +218,13 @@ class _Builder:
             step.stride,
             step.pads,
             relu,
-            self._pad_value(step, pad[order]),
+            pad[order] if any(step.pads) else np.full_like(pad, source.zero),
             source,
             output,
             ceiling,
             offset.places,
             np.array(factors),
         )
-
-    def _pad_value(self, step: ConvStep, pad: IntArray) -> IntArray:
-        """What stands outside the map; nothing does where it is not padded."""
-        return pad if any(step.pads) else np.zeros_like(pad)
 
     def _sums(
         self, step: ConvStep, source: TensorType, ints: IntArray, unit: FloatArray, offset: Bias, relu: bool

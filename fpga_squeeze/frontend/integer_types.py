@@ -14,7 +14,7 @@ from typing_extensions import assert_never
 from ..network.fixed_point import IntArray, int_range, signed_bits
 from ..network.graph import TensorType
 from .onnx_file import Node, OnnxGraph, Scale
-from .pairs import known_scale, same_meaning, to_integer
+from .pairs import known_scale, limits, same_meaning
 from .steps import (
     AddStep,
     AverageStep,
@@ -113,18 +113,6 @@ class TypeFinder:
             for reader in self.readers.get(id(step), [])
         )
 
-    def limits(self, post: Post, scale: Scale) -> tuple[int, int]:
-        """The smallest and largest of the file's integers that ReLU, Clip and QuantizeLinear leave."""
-        low, high = int_range(scale.bits, scale.signed)
-        if post.clip:
-            low, high = (to_integer(scale, bound) for bound in post.clip)
-        if post.relu:
-            low = max(low, int(scale.zero_point.item()))
-        low, high = int(max(low, post.least)), int(min(high, post.most))
-        if low >= high:
-            self.graph.fail(post.clip_node or scale.node, f"leaves the integers {low}..{high} alone")
-        return low, high
-
     # ------------------------------------------------------------------------------------------------- groups
 
     def _visit(self, step: Step) -> None:
@@ -136,7 +124,7 @@ class TypeFinder:
                 if post.quant is None:
                     self._not_quantised(step)
                     return
-                low, high = self.limits(post, post.quant)
+                low, high = limits(self.graph, post, post.quant)
                 if isinstance(step, AverageStep) and self._never_negative(step.inputs[0]):
                     low = max(low, int(post.quant.zero_point.item()))
                 self._keep(step, post.quant, (low, high))
@@ -178,8 +166,8 @@ class TypeFinder:
             node = Node("", "", [], [self.graph.input.name], {})
             scale = Scale(node, np.ones(()), np.zeros(()), 8, False, 0)
         low, high = int_range(scale.bits, scale.signed)
-        if scale.signed and self.table is not None and self.table.min() >= 0:
-            low = 0
+        if self.table is not None and self.table.min() >= 0 and not (scale.signed and scale.zero_point.any()):
+            low, high = 0, max(1, int(self.table.max()))
         self._keep(image, scale, (low, high))
 
     def _never_negative(self, step: Step) -> bool:
@@ -191,7 +179,7 @@ class TypeFinder:
         if id(source) not in self.groups:
             self.graph.fail(step.node, "pools what is not quantised; put Q and DQ nodes before or behind it")
         group, span = self.groups[id(source)], self.spans[id(source)]
-        low, high = self.limits(step.post, group.scale)
+        low, high = limits(self.graph, step.post, group.scale)
         if low > span[0] or high < span[1]:
             self.graph.fail(
                 step.node, "what follows limits it further than its input; put that before the pool"
@@ -208,7 +196,7 @@ class TypeFinder:
             )
         scale = self.behind(step).quant or known_scale(step) or self._common(step)
         zero = int(scale.zero_point.item())
-        own = self.limits(step.post, scale)
+        own = limits(self.graph, step.post, scale)
         spans, same = [], []
         for source in sources:
             group, span = self.groups[id(source)], self.spans[id(source)]

@@ -54,6 +54,35 @@ def known_scale(step: Step) -> Scale | None:
             assert_never(step)
 
 
+def limits(graph: OnnxGraph, post: Post, scale: Scale) -> tuple[int, int]:
+    """The smallest and largest of the file's integers that ReLU, Clip and QuantizeLinear leave."""
+    low, high = int_range(scale.bits, scale.signed)
+    if post.clip:
+        low, high = (to_integer(scale, bound) for bound in post.clip)
+    if post.relu:
+        low = max(low, int(scale.zero_point.item()))
+    low, high = int(max(low, post.least)), int(min(high, post.most))
+    if low >= high:
+        graph.fail(post.clip_node or scale.node, f"leaves the integers {low}..{high} alone")
+    return low, high
+
+
+def span(graph: OnnxGraph, step: Step) -> tuple[int, int]:
+    """The smallest and largest integer that a quantised ``step`` gives, as far as the file says."""
+    scale = known_scale(step)
+    assert scale is not None
+    low, high = limits(graph, step.post, scale)
+    if isinstance(step, PoolStep | ConcatStep):
+        found = []
+        for source in step.inputs:
+            meaning = known_scale(source)
+            if meaning is None or not same_meaning(meaning, scale):
+                return low, high
+            found.append(span(graph, source))
+        low, high = max(low, min(s[0] for s in found)), min(high, max(s[1] for s in found))
+    return low, high
+
+
 def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale, readers: list[Node]) -> Step:
     """``step`` with what the QuantizeLinear ``node`` says of it, or a step that changes its integers once more.
 
@@ -63,22 +92,22 @@ def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale, readers: li
         graph.fail(node, "quantises per channel; activations have one scale per tensor")
     known = known_scale(step)
     if known is not None and not same_meaning(known, scale):
-        return ConcatStep(node, [step], _post(node, scale), step.output)
+        return ConcatStep(node, [step], Post(quant=scale, nodes=[node], tensor=_tensor(node)), step.output)
     if known is None and step.post.quant is None:
         for other in readers:
             if other is node:
                 continue
             if other.op != "QuantizeLinear":
                 graph.fail(node, f"{other} reads tensor {node.inputs[0]} without it; give both the same")
-    if step.post.quant is None:
-        step.post.quant = scale
-        step.post.tensor = node.outputs[0] if node.proto is not None else ""
+    step.post.quant = scale
+    step.post.tensor = step.post.tensor or _tensor(node)
     step.post.nodes.append(node)
     return step
 
 
-def _post(node: Node, scale: Scale) -> Post:
-    return Post(quant=scale, nodes=[node], tensor=node.outputs[0] if node.proto is not None else "")
+def _tensor(node: Node) -> str:
+    """The file's name of what ``node`` gives; none where we made the node."""
+    return node.outputs[0] if node.proto is not None else ""
 
 
 def clip_integers(graph: OnnxGraph, node: Node, step: Step) -> None:
@@ -94,7 +123,7 @@ def clip_integers(graph: OnnxGraph, node: Node, step: Step) -> None:
     if high is not None:
         post.most = min(post.most, float(high.value.item()))
     if post.tensor:
-        post.tensor = node.outputs[0] if node.proto is not None else ""
+        post.tensor = _tensor(node)
 
 
 def activate(graph: OnnxGraph, node: Node, step: Step, bounds: tuple[float, float], alone: bool) -> Step:
@@ -105,8 +134,8 @@ def activate(graph: OnnxGraph, node: Node, step: Step, bounds: tuple[float, floa
     scale = known_scale(step)
     assert scale is not None
     low, high = bounds
-    if low >= 0 and never_negative(step):
-        low = 0.0
+    if low == 0 and never_negative(step):
+        low = -math.inf
     if not (on_grid(scale, low) and on_grid(scale, high)):
         graph.fail(
             node,
@@ -114,7 +143,8 @@ def activate(graph: OnnxGraph, node: Node, step: Step, bounds: tuple[float, floa
         )
     least = -math.inf if math.isinf(low) else float(to_integer(scale, low))
     most = math.inf if math.isinf(high) else float(to_integer(scale, high))
-    if math.isinf(most) and (math.isinf(least) or (low == 0 and never_negative(step))):
+    now = span(graph, step)
+    if least <= now[0] and now[1] <= most:
         return step
     if not (alone and isinstance(step, ConvStep | AddStep) and step.post.quant is not None):
         step = ConcatStep(node, [step], Post(quant=scale), step.output)

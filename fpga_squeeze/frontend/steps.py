@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from typing_extensions import assert_never
 
-from ..network.fixed_point import IntArray
+from ..network.fixed_point import IntArray, int_range
 from ..network.graph import FloatArray, Pads, Shape, Window
 from .onnx_file import Constant, Node, Scale
 
@@ -139,7 +139,10 @@ def never_negative(step: Step) -> bool:
 
 def unsigned(post: Post) -> bool:
     """Whether what follows a layer leaves nothing negative."""
-    return post.relu or (post.quant is not None and not post.quant.signed)
+    scale = post.quant
+    return post.relu or (
+        scale is not None and bool(scale.zero_point.max() <= int_range(scale.bits, scale.signed)[0])
+    )
 
 
 @dataclass(frozen=True, eq=False)
