@@ -11,7 +11,7 @@ import click
 
 from ..api import DEFAULTS, DesignOptions, QuantizeOptions
 from ..errors import FpgaSqueezeError
-from ..network.graph import Preprocess
+from ..network.graph import Preprocess, Shape
 from ..network.reference import PRESETS
 from ..planning.engine import Folding
 from ..planning.weight_memories import WeightFormat, weight_format
@@ -57,7 +57,14 @@ _DRAW = (
         "--seed", type=int, default=0, show_default=True, metavar="S", help="Seed of --calibration-count."
     ),
 )
+_READ = (
+    click.option(
+        "--input-shape", metavar="C,H,W", help="Channels, height and width of a model that leaves them free."
+    ),
+    click.option("--output-tensor", metavar="NAME", help="Output to read of a model that has several."),
+)
 _QUANTIZE = (
+    *_READ,
     click.option("--calibration", metavar="IMAGES", help=f"Images to quantise a float model with: {IMAGES}."),
     *_DRAW,
     *_PREPROCESS,
@@ -76,6 +83,7 @@ _QUANTIZE = (
 
 
 _COMPRESS = (
+    *_READ,
     click.option(
         "--calibration", metavar="IMAGES", help=f"Images to find densities on, for --max-loss: {IMAGES}."
     ),
@@ -182,7 +190,21 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
         given["calibration_count"],
         given["seed"],
         given.get("weight_budget"),
+        _input_shape(given["input_shape"]),
+        given["output_tensor"],
     )
+
+
+def _input_shape(given: str | None) -> Shape | None:
+    """``3,224,224`` as a shape."""
+    if given is None:
+        return None
+    sizes = given.replace("x", ",").split(",")
+    if len(sizes) != 3 or not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise FpgaSqueezeError(
+            f"--input-shape {given}: give channels, height and width, for example 3,224,224"
+        )
+    return Shape(*map(int, sizes))
 
 
 def design_options(given: dict[str, Any]) -> DesignOptions:

@@ -86,7 +86,7 @@ def compress(
     """
     options.check()
     _check(options, calibration, images, labels, exclude_calibration)
-    source = read(model)
+    source = read(model, calibration)
     if not isinstance(source, FloatModel):
         raise FpgaSqueezeError(f"{model}: is quantised already; compress the float model it came from")
     path = None if output is None else _output(Path(output))

@@ -18,7 +18,7 @@ from ..datasets.images import (
     load_images,
 )
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Preprocess, QModel
+from ..network.graph import FloatModel, Preprocess, QModel, Shape
 from ..network.reference import PRESETS
 from ..project.manifest import Source
 from ..project.project import Labels
@@ -37,6 +37,8 @@ class QuantizeOptions:
     calibration         None: the embedded images, for the embedded model only
     calibration_count   how many of them to use, chosen at random by ``seed``; None: all
     weight_budget       bits that all Huffman-coded weights may take (:func:`.budget.coded_size`); None: any number
+    input_shape         of a file that leaves it free: channels, height and width; None: as the file says
+    output_tensor       the output to read of a file with several; None: its only one
     """
 
     calibration: str | Path | None = None
@@ -46,6 +48,8 @@ class QuantizeOptions:
     calibration_count: int | None = None
     seed: int = 0
     weight_budget: int | None = None
+    input_shape: Shape | None = None
+    output_tensor: str | None = None
 
 
 DEFAULTS = QuantizeOptions()
@@ -111,22 +115,23 @@ def calibration_images(
     return images, chosen, len(names)
 
 
-def read(model: Target | FloatModel) -> FloatModel | QModel:
-    """The model in a file, the embedded one for None; a FloatModel is handed through."""
+def read(model: Target | FloatModel, options: QuantizeOptions = DEFAULTS) -> FloatModel | QModel:
+    """The model in a file, as the last two of ``options`` say, the embedded one for None; a FloatModel is handed on."""
     from ..frontend import read_model
 
     if isinstance(model, FloatModel):
         return model
-    return read_model(embedded_model_path() if model is None else model)
+    path = embedded_model_path() if model is None else model
+    return read_model(path, options.input_shape, options.output_tensor)
 
 
 def quantized(
     model: Target | FloatModel, options: QuantizeOptions, on_step: OnStep | None
 ) -> tuple[QModel, ImageArray | None]:
     """The integer model, and the images it was calibrated on (None: it was quantised before)."""
-    source = read(model)
+    source = read(model, options)
     if isinstance(source, QModel):
-        if replace(options, calibration=None) != DEFAULTS:
+        if replace(options, calibration=None, input_shape=None, output_tensor=None) != DEFAULTS:
             raise FpgaSqueezeError(
                 f"{model}: is quantised already; its preprocessing, widths and calibration cannot be changed "
                 "any more"

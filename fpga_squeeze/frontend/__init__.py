@@ -6,24 +6,35 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import FpgaSqueezeError
 from ..network.graph import FloatModel, Preprocess, QModel, Shape
 from .deep_compression import is_deep_compression, read_deep_compression
 
 __all__ = ["is_deep_compression", "read_model", "read_torch"]
 
 
-def read_model(path: str | Path, preprocess: Preprocess | None = None) -> FloatModel | QModel:
+def read_model(
+    path: str | Path,
+    input_shape: Shape | None = None,
+    output_tensor: str | None = None,
+    preprocess: Preprocess | None = None,
+) -> FloatModel | QModel:
     """Read a model file: float ONNX or a Deep-Compression file gives a FloatModel, quantised ONNX a QModel.
 
+    ``input_shape`` fixes the sizes that an ONNX file leaves free, ``output_tensor`` names one of its several outputs.
     ``preprocess`` is what is done to a pixel before a quantised network, where its file does not say so; a float one
     is given it when it is quantised. Raises FpgaSqueezeError, in one line that names file, node and reason, for
     anything that cannot be represented.
     """
     if is_deep_compression(Path(path)):
+        if input_shape is not None or output_tensor is not None:
+            raise FpgaSqueezeError(
+                f"{path}: is no ONNX file, whose fields input_shape and output_tensor these are; leave them out"
+            )
         return read_deep_compression(path)
     from .onnx_model import read_onnx  # imported here: onnx takes a while to load
 
-    return read_onnx(path, preprocess)
+    return read_onnx(path, input_shape, output_tensor, preprocess)
 
 
 def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | None = None) -> FloatModel:

@@ -26,8 +26,8 @@ NOT_FOLDED = ("Bernoulli", "If", "Loop", "Multinomial", "RandomNormalLike", "Ran
 def evaluate(proto: onnx.NodeProto, opset: int, values: Sequence[Array | None]) -> list[Array]:
     """What ``proto`` makes of ``values``, one array for each of its inputs, None for one left out.
 
-    Raises FpgaSqueezeError with the reason alone, in one line, where the node cannot be computed or would make more than
-    MAX_CONSTANT elements.
+    Raises FpgaSqueezeError with the reason alone, in one line, where the node cannot be computed or would make more
+    than MAX_CONSTANT elements.
     """
     if proto.op_type in NOT_FOLDED:
         raise FpgaSqueezeError("its result is random or depends on graphs within it")
@@ -60,7 +60,7 @@ def _model(node: onnx.NodeProto, feeds: dict[str, Array], opset: int) -> onnx.Mo
 def moved_axis(
     proto: onnx.NodeProto, opset: int, values: Sequence[Array | None], shape: tuple[int, ...], axis: int
 ) -> int | None:
-    """Where axis ``axis`` of an array of ``shape`` lies behind ``proto``, one of MOVES; None where it is split or merged.
+    """Where ``axis`` of an array of ``shape`` is behind ``proto``, one of MOVES; None where it is split or joined.
 
     ``values`` are the node's inputs behind the first.
     """
@@ -79,7 +79,7 @@ def _one_float(values: Sequence[Array | None]) -> list[Array | None]:
     if len({v.dtype for v in floats}) < 2:
         return list(values)
     widest = np.result_type(*floats)
-    return [v.astype(widest) if any(v is f for f in floats) else v for v in values]
+    return [v.astype(widest) if v is not None and any(v is f for f in floats) else v for v in values]
 
 
 def _elements(proto: onnx.NodeProto, values: Sequence[Array | None]) -> int:

@@ -103,7 +103,9 @@ class OnnxGraph:
             return self.constants[name]
         makers = [str(other) for other in self.nodes if name in other.outputs]
         if name in self.unfolded:
-            self.fail(node, f"its {what} ({name}) comes from {self.unfolded[name]}; store it as an initializer")
+            self.fail(
+                node, f"its {what} ({name}) comes from {self.unfolded[name]}; store it as an initializer"
+            )
         if makers or name == self.input.name:
             source = f" by {makers[0]}" if makers else ""
             self.fail(node, f"its {what} ({name}) is computed from the image{source}; it has to be constant")
@@ -177,7 +179,7 @@ def _collect(graph: OnnxGraph, protos: list[onnx.NodeProto]) -> None:
             graph.looped.add(id(node))
         if not node.domain and fold(graph, node):
             continue
-        if not node.domain and _seen_through(node):
+        if not node.domain and _seen_through(graph, node):
             if not node.inputs:
                 graph.fail(node, "has no input; export the model again")
             alias[node.outputs[0]] = node.inputs[0]
@@ -195,8 +197,11 @@ def _collect(graph: OnnxGraph, protos: list[onnx.NodeProto]) -> None:
         graph.nodes.append(node)
 
 
-def _seen_through(node: Node) -> bool:
+def _seen_through(graph: OnnxGraph, node: Node) -> bool:
     """Whether ``node`` gives what it reads."""
+    training = graph.constants.get(node.inputs[2]) if node.op == "Dropout" and node.inputs[2:] else None
+    if training is not None and np.any(training.value):
+        graph.fail(node, "drops at random (training_mode); export the model for inference")
     return node.op in DROPPED or (node.op == "Cast" and _is_float(node.attrs.get("to")))
 
 
@@ -246,7 +251,9 @@ def _evaluated(graph: OnnxGraph, node: Node) -> bool:
     Integers and scale of a dequantised constant stay with it where it is only moved.
     """
     given = [graph.constants[name] if name else None for name in node.inputs]
-    values = [None if c is None else c.value if c.scale is None else c.value.astype(np.float32) for c in given]
+    values = [
+        None if c is None else c.value if c.scale is None else c.value.astype(np.float32) for c in given
+    ]
     x = given[0]
     assert x is not None and node.proto is not None
     try:
@@ -259,16 +266,14 @@ def _evaluated(graph: OnnxGraph, node: Node) -> bool:
             elif scale is not None:
                 found[0] = Constant(_scaled(graph, ints, scale), ints, scale)
     except FpgaSqueezeError as error:
-        graph.unfolded |= {name: f"{node}, a constant that cannot be folded: {error}" for name in node.outputs}
+        graph.unfolded |= dict.fromkeys(node.outputs, f"{node}, a constant that cannot be folded: {error}")
         return False
     graph.constants |= {name: value for name, value in zip(node.outputs, found, strict=False) if name}
     return True
 
 
-def _moved(
-    graph: OnnxGraph, node: Node, x: Constant, rest: list[npt.NDArray[Any] | None]
-) -> Scale | None:
-    """The scale of ``x`` behind ``node``, which moves its elements; None where it is no longer one per slice of an axis."""
+def _moved(graph: OnnxGraph, node: Node, x: Constant, rest: list[npt.NDArray[Any] | None]) -> Scale | None:
+    """The scale of ``x`` behind ``node``, which moves its elements; None where it no longer goes along an axis."""
     if x.scale is None or x.ints is None or x.scale.scale.size == 1:
         return x.scale
     assert node.proto is not None

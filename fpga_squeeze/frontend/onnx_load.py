@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
+import onnx.inliner
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_model, uses_external_data
 
 from ..errors import FpgaSqueezeError
@@ -72,7 +73,7 @@ def opset_of(path: Path, proto: onnx.ModelProto) -> int:
         raise FpgaSqueezeError(f"{path}: names no opset of ONNX; export the model again")
     if not OLDEST_OPSET <= found[0] <= newest:
         raise FpgaSqueezeError(
-            f"{path}: is written in opset {found[0]}; opsets {OLDEST_OPSET} to {newest} are read: export it with one of "
-            "them, or convert it with onnx.version_converter"
+            f"{path}: is written in opset {found[0]}; opsets {OLDEST_OPSET} to {newest} are read: export it with one "
+            "of them, or convert it with onnx.version_converter"
         )
     return int(found[0])

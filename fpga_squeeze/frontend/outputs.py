@@ -69,8 +69,10 @@ def keep_live(graph: OnnxGraph) -> None:
 def image_input(graph: OnnxGraph, given: list[onnx.ValueInfoProto]) -> onnx.ValueInfoProto:
     """The one of the inputs ``given`` that the output depends on."""
     read = {name for node in graph.nodes for name in node.inputs} | {graph.output}
-    found = [value for value in given if value.name in read]
+    found = [value for value in given if value.name in read] or given[:1]  # of none, the walk tells why
     if len(found) != 1:
         names = ", ".join(value.name for value in found) or "none"
-        graph.fail(None, f"has {len(found)} inputs ({names}) that lead to its output; one image input is supported")
+        graph.fail(
+            None, f"has {len(found)} inputs ({names}) that lead to its output; one image input is supported"
+        )
     return found[0]

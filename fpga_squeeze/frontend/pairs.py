@@ -8,7 +8,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from ..network.fixed_point import int_range
-from .onnx_file import Node, OnnxGraph, Scale
+from .onnx_file import Node, OnnxGraph, Scale, read_scale
 from .steps import AddStep, AverageStep, ConcatStep, ConvStep, InputStep, PoolStep, Post, Step, never_negative
 
 
@@ -83,22 +83,22 @@ def span(graph: OnnxGraph, step: Step) -> tuple[int, int]:
     return low, high
 
 
-def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale, readers: list[Node]) -> Step:
-    """``step`` with what the QuantizeLinear ``node`` says of it, or a step that changes its integers once more.
+def check_readers(graph: OnnxGraph, node: Node, scale: Scale, others: list[Node | str]) -> None:
+    """An error where ``others`` read what the QuantizeLinear ``node`` quantises, and do not quantise it alike."""
+    for other in others:
+        if isinstance(other, str) or other.op != "QuantizeLinear":
+            graph.fail(node, f"{other} reads what it quantises without it; let both read the same")
+        if not same_meaning(scale, read_scale(graph, other, None)):
+            graph.fail(node, f"{other} quantises the same tensor with another scale; quantise it once")
 
-    ``readers`` are the nodes that read the same tensor.
-    """
+
+def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale) -> Step:
+    """``step`` with what the QuantizeLinear ``node`` says of it, or a step that changes its integers once more."""
     if scale.scale.size != 1:
         graph.fail(node, "quantises per channel; activations have one scale per tensor")
     known = known_scale(step)
     if known is not None and not same_meaning(known, scale):
         return ConcatStep(node, [step], Post(quant=scale, nodes=[node], tensor=_tensor(node)), step.output)
-    if known is None and step.post.quant is None:
-        for other in readers:
-            if other is node:
-                continue
-            if other.op != "QuantizeLinear":
-                graph.fail(node, f"{other} reads tensor {node.inputs[0]} without it; give both the same")
     step.post.quant = scale
     step.post.tensor = step.post.tensor or _tensor(node)
     step.post.nodes.append(node)

@@ -3,6 +3,7 @@ yet."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,8 @@ from .onnx_file import Constant, Node, Scale
 
 @dataclass(eq=False)
 class Post:
-    """What follows a layer before others read it: ReLU, a clip, a QuantizeLinear/DequantizeLinear pair.
+    """What follows a layer before others read it: ReLU, a clip as the file has it, a QuantizeLinear/DequantizeLinear
+    pair.
 
     least, most   limits of the integers, from a Clip behind the QuantizeLinear
     tensor        the file's tensor of these integers, where it has one
@@ -26,9 +28,15 @@ class Post:
     clip_node: Node | None = None
     quant: Scale | None = None
     nodes: list[Node] = field(default_factory=list)
-    least: float = float("-inf")
-    most: float = float("inf")
+    least: float = -math.inf
+    most: float = math.inf
     tensor: str = ""
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest value that ReLU and clips leave."""
+        low, high = self.clip or (-math.inf, math.inf)
+        return (max(low, 0.0) if self.relu else low), high
 
 
 @dataclass(eq=False)
@@ -47,7 +55,7 @@ class InputStep:
 
 @dataclass(eq=False)
 class ConvStep:
-    """A convolution; ``pad_value`` float64 [I] is what a Sub in front of it takes away."""
+    """A convolution; ``pad_value`` float64 [I] is what a constant in front of it takes away, not yet in its bias."""
 
     node: Node
     inputs: list[Step]

@@ -161,13 +161,14 @@ Layer = Conv | MaxPool | AvgPool | Add | Concat
 class FloatModel:
     """A float network as its file gives it: ``layers`` in an order in which each reads the IMAGE or layers before it.
 
-    The last layer gives the result.
+    The last layer gives the result. ``notes`` tell what of the file was left out.
     """
 
     name: str
     input_shape: Shape
     layers: tuple[Layer, ...]
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def convs(self) -> list[Conv]:

@@ -108,22 +108,20 @@ def quantize(
         if on_step:
             on_step(layer.name)
     layers = tuple(work.done[layer.name] for layer in model.layers)
-    return QModel(model.name, work.types[IMAGE], layers, preprocess, (*notes, *moved, *work.notes))
+    notes = (*model.notes, *notes, *moved, *work.notes)
+    return QModel(model.name, work.types[IMAGE], layers, preprocess, notes)
 
 
 def fold_preprocess(model: FloatModel, preprocess: Preprocess) -> tuple[FloatModel, tuple[str, ...]]:
     """(the model on raw R, G, B pixels, notes for the user).
 
-    ``(pixel - mean) / std`` goes into the weights and biases of the convolutions that read the image. Zero padding of
-    the model's input becomes padding with the mean, rounded to a pixel.
+    ``(pixel - mean) / std`` goes into the weights and biases of the convolutions that read the image. Padding of the
+    model's input, zero or ``pad_value``, becomes padding with the pixel nearest to what gives it: for zero, the mean.
     """
     mean, std, order = channel_statistics(preprocess, model.input_shape.channels)
-    if not mean.any() and np.all(std == 1) and not preprocess.bgr:
+    around = any(isinstance(layer, Conv) and layer.pad_value.any() for layer in model.readers[IMAGE])
+    if not mean.any() and np.all(std == 1) and not preprocess.bgr and not around:
         return model, ()
-    exact = np.zeros(len(mean))
-    exact[order] = mean
-    pixels = np.clip(np.rint(exact), 0, 255)
-    given = ", ".join(f"{v:g}" for v in exact)
     folded, notes = dict[str, Conv](), []
     for conv in model.readers[IMAGE]:
         if not isinstance(conv, Conv):
@@ -136,8 +134,12 @@ def fold_preprocess(model: FloatModel, preprocess: Preprocess) -> tuple[FloatMod
         weight[:, order] = scaled
         folded[conv.name] = replace(conv, weight=weight, bias=bias)
         if any(conv.pads):
+            exact = np.zeros(len(mean))
+            exact[order] = mean + std * (conv.pad_value if conv.pad_value.size else 0)
+            pixels = np.clip(np.rint(exact), 0, 255)
             folded[conv.name] = replace(folded[conv.name], pad_value=pixels)
             if np.any(pixels != exact):
+                given = ", ".join(f"{v:g}" for v in exact)
                 notes.append(
                     f"{conv.name}: pads with pixels {pixels.astype(int).tolist()}, the mean ({given}) is no pixel value"
                 )
