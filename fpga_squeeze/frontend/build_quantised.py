@@ -186,7 +186,9 @@ class _Builder:
     def _limits(self, step: ConvStep | AddStep, found: Integers) -> tuple[bool, int | None]:
         """(relu, ceiling) of a layer."""
         kind = found.type
-        relu = self.finder.behind(step).relu if self.own.types else found.least == kind.zero
+        relu = found.least == kind.zero
+        if self.own.types:
+            relu = any(node.op == "Relu" for node in self.finder.behind(step).nodes)
         return relu, found.most if found.most < kind.range[1] else None
 
     def conv(self, step: ConvStep, name: str, at: str, source: TensorType, found: Integers | None) -> QConv:

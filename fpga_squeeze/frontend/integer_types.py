@@ -58,9 +58,8 @@ class _Group:
     members: list[Step]
     least: int
     most: int
-    cut: bool = (
-        False  # a concatenation cuts off what leaves its limits, and can do so at the ends of its type only
-    )
+    cut: tuple[bool, bool] = (False, False)
+    """Whether a concatenation has to cut off what is less than the least, or more than the most."""
 
 
 class TypeFinder:
@@ -156,7 +155,7 @@ class TypeFinder:
             return
         one.members += other.members
         one.least, one.most = min(one.least, other.least), max(one.most, other.most)
-        one.cut = one.cut or other.cut
+        one.cut = one.cut[0] or other.cut[0], one.cut[1] or other.cut[1]
         for member in other.members:
             self.groups[id(member)] = one
 
@@ -196,17 +195,19 @@ class TypeFinder:
             )
         scale = self.behind(step).quant or known_scale(step) or self._common(step)
         zero = int(scale.zero_point.item())
-        own = limits(self.graph, step.post, scale)
+        own, whole = limits(self.graph, step.post, scale), int_range(scale.bits, scale.signed)
         spans, same = [], []
         for source in sources:
             group, span = self.groups[id(source)], self.spans[id(source)]
             equal = same_meaning(group.scale, scale)
+            if not equal:
+                span = max(whole[0], zero) if self._never_negative(source) else whole[0], whole[1]
+            spans.append(span)
             same.append(equal and own[0] <= span[0] and span[1] <= own[1])
-            low, high = span if equal else int_range(scale.bits, scale.signed)
-            spans.append((max(low, zero) if self._never_negative(source) else low, high))
-        low, high = max(own[0], min(s[0] for s in spans)), min(own[1], max(s[1] for s in spans))
+        least, most = min(s[0] for s in spans), max(s[1] for s in spans)
+        low, high = max(own[0], least), min(own[1], most)
         group = self._keep(step, scale, (low, high))
-        group.cut = not all(same) and own != int_range(scale.bits, scale.signed)
+        group.cut = own[0] > max(least, whole[0]), own[1] < min(most, whole[1])
         for source, equal in zip(sources, same, strict=True):
             if equal:
                 self._join(step, source)
@@ -234,8 +235,7 @@ class TypeFinder:
         moved, bits, signed = _field(group, zero, any(member is last for member in group.members))
         for member in group.members:
             self._record(member, scale, zero, moved, bits, signed)
-        ends = tuple(v + moved for v in int_range(bits, signed))
-        if group.cut and (group.least, group.most) != ends:
+        if group.cut[1] and group.most != int_range(bits, signed)[1] + moved:
             self.graph.fail(
                 scale.node,
                 f"leaves the integers {group.least}..{group.most} behind a Concat, no whole field of bits",
@@ -271,7 +271,7 @@ def _field(group: _Group, zero: int, ends: bool) -> tuple[int, int, bool]:
             return 0, bits, True
         return least, (most - least).bit_length(), False
     moved = int_range(scale.bits, True)[0] if scale.signed and zero else 0
-    if least != moved and (least != zero or group.cut):
+    if least != moved and (least != zero or group.cut[0]):
         moved = least
     return moved, (most - moved).bit_length(), False
 

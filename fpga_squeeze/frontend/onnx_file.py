@@ -327,11 +327,14 @@ def read_scale(graph: OnnxGraph, node: Node, quantised: npt.NDArray[Any] | None)
         graph.fail(node, f"quantises to {kind}; only integers are supported")
     if zero is not None and zero.value.dtype.name != kind:
         graph.fail(
-            node, f"its zero point is {zero.value.dtype.name}, its integers are {kind}; both must have one type"
+            node,
+            f"its zero point is {zero.value.dtype.name}, its integers are {kind}; both must have one type",
         )
     zeros = np.zeros(()) if zero is None else np.asarray(zero.value).astype(np.float64)
     bits, signed = int(kind.lstrip("uint")), not kind.startswith("u")
-    return checked_scale(graph, Scale(node, _reals(scale), zeros, bits, signed, int(node.attrs.get("axis", 1))))
+    return checked_scale(
+        graph, Scale(node, _reals(scale), zeros, bits, signed, int(node.attrs.get("axis", 1)))
+    )
 
 
 def _reals(constant: Constant) -> FloatArray:

@@ -105,7 +105,8 @@ class _Walk:
         self.steps: list[LayerStep] = []
         self.notes: list[str] = []
         self.quantised = any(
-            node.op == "QuantizeLinear" or (node.op == "DequantizeLinear" and node.inputs[0] == graph.input.name)
+            node.op == "QuantizeLinear"
+            or (node.op == "DequantizeLinear" and node.inputs[0] == graph.input.name)
             for node in graph.nodes
         )
         self.readers: dict[str, list[Node]] = {}
@@ -253,8 +254,9 @@ class _Walk:
         numbers = per_channel(value, x.layout, self.input.output)
         if numbers is None:
             self.graph.fail(
-                node, f"its constant {list(value.shape)} is not one number per channel, and stands before the image "
-                "is quantised; put it in front of the network"
+                node,
+                f"its constant {list(value.shape)} is not one number per channel, and stands before the image "
+                "is quantised; put it in front of the network",
             )
         self.input.front.append((node, numbers.astype(np.float32).reshape(-1, 1), first))
         return self.passed(node, x)
@@ -430,7 +432,9 @@ class _Walk:
         if node.op in RESHAPED:
             return self.reshape(node, x)
         if node.op != "MaxPool":
-            self.graph.fail(node, "reads integers, not what a DequantizeLinear makes of them; put one in between")
+            self.graph.fail(
+                node, "reads integers, not what a DequantizeLinear makes of them; put one in between"
+            )
         y = self.pool(node, x)
         y.step.post.tensor = node.outputs[0]
         return replace(y, ints=x.ints)

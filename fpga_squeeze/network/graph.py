@@ -409,8 +409,8 @@ class QMaxPool:
 class QAvgPool:
     """Integer average pool over windows, the input's zero point around the map.
 
-    Plain types: round_half_even(sum * 2**(output.frac - input.frac) / count). Others: output.zero +
-    round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums leave as they are, in
+    Plain types, the output no coarser or narrower: round_half_even(sum * 2**(output.frac - input.frac) / count). Others:
+    output.zero + round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums leave as they are, in
     steps of input.scale / count around count * input.zero.
     """
 
@@ -430,7 +430,9 @@ class QAvgPool:
     @property
     def scaled(self) -> bool:
         """Whether sums are multiplied instead of divided."""
-        return not (self.total or (self.input.plain and self.output.plain))
+        a, y = self.input, self.output
+        keeps = y.frac >= a.frac and y.bits >= a.bits and y.signed == a.signed
+        return not (self.total or (a.plain and y.plain and keeps))
 
     @property
     def extra_frac(self) -> int:
