@@ -54,7 +54,8 @@ def build_quantised(
     if own.name and preprocess is not None:
         graph.fail(
             None,
-            "was written by this tool with its preprocessing in it; give none of the fields mean, std and bgr",
+            "was written by this tool with its preprocessing in it; leave out field preprocess, or field mean, field "
+            "std and field bgr",
         )
     return _Builder(graph, image, steps, own, preprocess).model()
 

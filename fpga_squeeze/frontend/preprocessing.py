@@ -62,7 +62,8 @@ def pixel_table(
         return None
     if not quantises:
         graph.fail(
-            scale.node, "reads pixels as integers; give none of the fields mean, std and bgr with this model"
+            scale.node,
+            "reads pixels as integers; leave out field preprocess, or field mean, field std and field bgr",
         )
     mean, std, order = channel_statistics(preprocess or Preprocess(), channels)
     pixels = np.arange(PIXELS, dtype=np.float64)

@@ -409,9 +409,9 @@ class QMaxPool:
 class QAvgPool:
     """Integer average pool over windows, the input's zero point around the map.
 
-    Plain types, the output no coarser or narrower: round_half_even(sum * 2**(output.frac - input.frac) / count). Others:
-    output.zero + round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums leave as they are, in
-    steps of input.scale / count around count * input.zero.
+    Plain types, the output no coarser or narrower: round_half_even(sum * 2**(output.frac - input.frac) / count).
+    Others: output.zero + round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums
+    leave as they are, in steps of input.scale / count around count * input.zero.
     """
 
     name: str
