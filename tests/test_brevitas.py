@@ -10,7 +10,6 @@ import pytest
 from quantised_files import compare, float_input, ort_tensors
 from random_graphs import graph_images
 
-from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import Preprocess, QModel, Shape
@@ -55,7 +54,9 @@ def test_qonnx_is_qonnx(tmp_path: Path, options: dict[str, bool]) -> None:
     model = exported(path, qonnx=True, **options)
     values = golden.run(model, IMAGES)
     wrapped = ModelWrapper(str(path))
-    quants = [n for n in wrapped.graph.node if n.op_type == "Quant" and wrapped.get_initializer(n.input[0]) is None]
+    quants = [
+        n for n in wrapped.graph.node if n.op_type == "Quant" and wrapped.get_initializer(n.input[0]) is None
+    ]
     quants = quants[1:]  # behind the image's
     layers = [layer for layer in model.layers if layer.name in {conv.name for conv in model.convs}]
     assert len(quants) == len(layers)

@@ -393,7 +393,7 @@ def quantised(tmp_path: Path, **change: Any) -> Path:
         ({"zero": ([0] * 4, "", np.uint8)}, r"node q \(QuantizeLinear\): has 1 scales and 4 zero points"),
         ({"zero": (0, "", np.float32)}, r"node q \(QuantizeLinear\): quantises to float32; only integers"),
         ({"zero": (0, "", np.int32)}, r"node q \(QuantizeLinear\): quantises to 32 bits; at most 16"),
-        ({"back": 32.0}, r"node dq \(DequantizeLinear\): its scale or zero point differs"),
+        ({"back": 32.0}, r"node dq \(DequantizeLinear\): its scale, zero point or type is not that of"),
         ({"unquantised": True}, r"node stem \(Conv\): its output is not quantised"),
         ({"plain_weights": True}, r"node stem \(Conv\): its weights are not quantised"),
     ],

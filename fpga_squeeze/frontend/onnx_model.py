@@ -419,7 +419,9 @@ class _Walk:
         elif x.ints is None:
             self.graph.fail(node, "has no QuantizeLinear before it; export the model again")
         elif not pairs.same_meaning(x.ints, back):
-            self.graph.fail(node, f"its scale or zero point differs from that of {x.ints.node}")
+            self.graph.fail(
+                node, f"its scale, zero point or type is not that of {x.ints.node}; give both the same"
+            )
         return self.passed(node, x, ints=None)
 
     def on_integers(self, node: Node, x: Map) -> Map:

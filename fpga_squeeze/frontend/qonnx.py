@@ -57,11 +57,11 @@ def _meaning(graph: OnnxGraph, node: Node, x: Constant | None) -> tuple[Scale, i
         )
     width = _number(graph, node, 3, "bit width")
     bits = float(width.ravel()[0]) if width.size == 1 else 0.0
-    what, most = "activation", ACTIVATION_BITS
+    what, most = "an activation", ACTIVATION_BITS
     if x is not None:
-        what, most = ("bias", BIAS_BITS) if x.value.ndim < 2 else ("weight", WEIGHT_BITS)
+        what, most = ("a bias", BIAS_BITS) if x.value.ndim < 2 else ("a weight", WEIGHT_BITS)
     if bits != int(bits) or not 2 <= bits <= most:
-        graph.fail(node, f"has a bit width of {bits:g}; 2 to {most} are supported for a {what}")
+        graph.fail(node, f"has a bit width of {bits:g}; 2 to {most} are supported for {what}")
     signed, narrow = bool(node.attrs.get("signed", 1)), bool(node.attrs.get("narrow", 1))
     low, high = int_range(int(bits), signed)
     low, high = low + (narrow and signed), high - (narrow and not signed)
