@@ -61,4 +61,5 @@ def calibrated(seed: int, images: torch.Tensor, **options: bool) -> QuantSqueeze
     with torch.no_grad():
         for _ in range(3):
             net(images)
-    return net.eval()
+    net.eval()
+    return net

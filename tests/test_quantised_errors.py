@@ -36,7 +36,8 @@ def damaged(path: Path, damage: Callable[[onnx.ModelProto], None], **options: An
 
 
 def maker(proto: onnx.ModelProto, tensor: str) -> onnx.NodeProto:
-    return next(node for node in proto.graph.node if tensor in node.output)
+    found: onnx.NodeProto = next(node for node in proto.graph.node if tensor in node.output)
+    return found
 
 
 def weights(proto: onnx.ModelProto) -> onnx.NodeProto:
