@@ -145,14 +145,14 @@ def test_sizes_left_free(tmp_path: Path) -> None:
     refused(
         path, r"shape \[N, 3, H, \?\], which leaves H, \? free; .* field input_shape, for example 3,224,224"
     )
-    model = read_model(path, Shape(3, 17, 15))
+    model = read_model(path, input_shape=Shape(3, 17, 15))
     net = Net(seed=95)
     fixed = read_model(net.save(tmp_path / "fixed.onnx", net.squeezenet()))
     assert isinstance(model, FloatModel) and isinstance(fixed, FloatModel)
     assert model.input_shape == fixed.input_shape
     assert all(np.array_equal(a.weight, b.weight) for a, b in zip(model.convs, fixed.convs, strict=True))
     with pytest.raises(FpgaSqueezeError, match=r"field input_shape 1x17x15: input image has shape"):
-        read_model(path, Shape(1, 17, 15))
+        read_model(path, input_shape=Shape(1, 17, 15))
 
 
 def test_the_command_line_fixes_sizes_and_names_outputs(
@@ -217,3 +217,9 @@ def test_notes_go_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "node prob (Softmax) is left out" in "".join(capsys.readouterr())
     model = read_model(tmp_path / "q.onnx")
     assert isinstance(model, QModel) and any("prob (Softmax)" in note for note in model.notes)
+
+
+def test_sizes_and_outputs_are_of_onnx_files(tmp_path: Path) -> None:
+    (tmp_path / "a.caffemodel").touch()
+    with pytest.raises(FpgaSqueezeError, match="a.caffemodel: is no ONNX file, whose fields"):
+        read_model(tmp_path / "a.caffemodel", input_shape=Shape(3, 9, 9))

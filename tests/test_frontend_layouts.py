@@ -12,9 +12,13 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 from onnx_builder import Net
+from random_graphs import random_graph
+from restated import Restated
+from seeds import seeds
 from test_frontend import agrees
 from test_frontend_errors import refused
 
+from fpga_squeeze.export.float_onnx import to_onnx
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.frontend.layout import NCHW, NHWC, reshaped, same
 from fpga_squeeze.network.graph import AvgPool, FloatModel, Shape
@@ -34,7 +38,8 @@ def agrees_nhwc(path: Path) -> FloatModel:
     s = model.input_shape
     images = np.random.default_rng(5).integers(0, 256, (3, s.height, s.width, s.channels), dtype=np.uint8)
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    rows = [session.run(None, {"image": one[None].astype(np.float32)})[0].reshape(1, -1) for one in images]
+    name = session.get_inputs()[0].name
+    rows = [session.run(None, {name: one[None].astype(np.float32)})[0].reshape(1, -1) for one in images]
     want = np.concatenate(rows)
     np.testing.assert_allclose(float_logits(model, images), want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
     return model
@@ -99,6 +104,18 @@ def test_a_relu_behind_a_transpose_is_not_given_to_other_readers(tmp_path: Path)
         net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [y])),
         r"node late \(Relu\): node \S+ \(Add\) reads",
     )
+
+
+@pytest.mark.fuzz
+def test_random_graphs_said_otherwise(tmp_path: Path) -> None:
+    """Constants around convolutions, transposes, means and limits in any spelling, all in one network."""
+    for seed in seeds(12):
+        print(f"seed {seed}")
+        rng = np.random.default_rng(seed)
+        model = random_graph(rng)
+        restated = Restated(to_onnx(model), rng)
+        onnx.save(restated.model(), tmp_path / "n.onnx")
+        (agrees_nhwc if restated.last else agrees)(tmp_path / "n.onnx")
 
 
 @pytest.mark.parametrize(

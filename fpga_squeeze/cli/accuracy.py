@@ -14,7 +14,10 @@ from .output import print_evaluation, print_json, progress
 @click.command()
 @click.argument("quantized", metavar="QUANTIZED")
 @click.option(
-    "--float", "float_model", metavar="MODEL", help="Float ONNX to compare with: accuracy and agreement."
+    "--float",
+    "float_model",
+    metavar="MODEL",
+    help="Model to compare with, accuracy and agreement: float, or any ONNX that onnxruntime runs.",
 )
 @click.option("--images", required=True, metavar="PATH", help=f"Images to run: {opt.IMAGES}.")
 @click.option(

@@ -74,6 +74,19 @@ def is_embedded(model: Target) -> bool:
     return path.is_file() and path.samefile(embedded_model_path())
 
 
+def keep_sources(output: str | Path, *sources: Target | FloatModel) -> None:
+    """Raise FpgaSqueezeError where a file written as ``output`` would replace one of ``sources``, however it is named;
+    None is the embedded model."""
+    for source in sources:
+        path = embedded_model_path() if source is None else source
+        if isinstance(path, FloatModel) or not (Path(path).is_file() and Path(output).is_file()):
+            continue
+        if Path(path).samefile(output):
+            raise FpgaSqueezeError(
+                f"{output}: is the file that is read ({path}), and would be lost; choose another field output"
+            )
+
+
 def choose(names: Sequence[str], count: int, seed: int) -> list[str]:
     """``count`` of ``names``, at random but the same for the same seed on every machine; in their own order.
 
@@ -124,7 +137,10 @@ def read(model: Target | FloatModel, options: QuantizeOptions = DEFAULTS) -> Flo
     path = embedded_model_path() if model is None else model
     pre = options.preprocess
     return read_model(
-        path, options.input_shape, options.output_tensor, None if pre == DEFAULTS.preprocess else pre
+        path,
+        input_shape=options.input_shape,
+        output_tensor=options.output_tensor,
+        preprocess=None if pre == DEFAULTS.preprocess else pre,
     )
 
 

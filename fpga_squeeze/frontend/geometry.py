@@ -350,7 +350,8 @@ def image_shape(graph: OnnxGraph, given: Shape | None) -> tuple[Shape, Layout]:
         )
     fixed = [int(d.dim_value) if d.dim_value > 0 else None for d in dims]
     last = fixed[3] in (1, 3) and (
-        fixed[1] not in (1, 3) or [0, 3, 1, 2] in [user.attrs.get("perm") for user in graph.users[value.name]]
+        fixed[1] not in (1, 3)
+        or [0, 3, 1, 2] in [user.attrs.get("perm") for user in graph.users.get(value.name, [])]
     )
     layout = NHWC if last else NCHW
     if given is not None:

@@ -79,8 +79,9 @@ def quantize(
 
     The result eats raw pixels (R, G, B): ``preprocess`` is folded into the first convolution. ``on_step`` is
     called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as Huffman
-    codes. Deterministic. Raises FpgaSqueezeError for images of
-    another size, no images, widths outside 2..8, or a preprocessing that does not fit the model.
+    codes. Deterministic. Raises FpgaSqueezeError for images of another size, no images, images all alike on which
+    every layer gives zero, widths outside 2..8, or a preprocessing that does not fit the model. Images that tell
+    little of the values to come are noted in the result.
     """
     for what, bits in (("weight", weight_bits), ("activation", activation_bits)):
         if not 2 <= bits <= 8:
@@ -107,9 +108,15 @@ def quantize(
         work.step(layer)
         if on_step:
             on_step(layer.name)
+    little = _told_little(images)
+    if little and not any(work.peaks) and any(conv.weight.any() for conv in model.convs):
+        raise FpgaSqueezeError(
+            f"{model.source or model.name}: every layer gives zero for the calibration images, which are all alike; "
+            "give different ones, such as it will see"
+        )
     layers = tuple(work.done[layer.name] for layer in model.layers)
-    notes = (*model.notes, *notes, *moved, *work.notes)
-    return QModel(model.name, work.types[IMAGE], layers, preprocess, notes)
+    told = (*model.notes, *little, *notes, *moved, *work.notes)
+    return QModel(model.name, work.types[IMAGE], layers, preprocess, told)
 
 
 def fold_preprocess(model: FloatModel, preprocess: Preprocess) -> tuple[FloatModel, tuple[str, ...]]:
@@ -184,6 +191,7 @@ class _Work:
         self.drafts: dict[str, _Draft] = {}
         self.done: dict[str, QLayer] = {}
         self.notes: list[str] = []
+        self.peaks: list[float] = []  # largest value of each group of tensors over the images
         self.ceilings = {x.name: x.ceiling for x in model.layers if isinstance(x, Conv | Add)}
         self.left = Counter(name for layer in model.layers for name in layer.inputs)
         self.maps, self.real = {IMAGE: maps}, {IMAGE: real}
@@ -263,6 +271,7 @@ class _Work:
             return self.drafts[name].real() if name in self.drafts else list(late[name])
 
         peak = max(float(np.abs(x).max(initial=0)) for name in group.makers for x in values(name))
+        self.peaks.append(peak)
         coarsest = int(np.floor(np.log2(low_high.range[1] / peak))) if peak > 0 else 0
         if wide:  # bits to spare: keep some in hand for images that excite a class more than these
             fracs = [coarsest - WIDE_HEADROOM if peak > 0 else 0]
@@ -369,3 +378,13 @@ def _idle_channels(conv: QConv) -> QConv:
     bias[idle] = np.clip(scaled, -limit, limit).astype(np.int64)
     frac[idle] = target
     return replace(conv, weight_frac=frac, bias=bias)
+
+
+def _told_little(images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    """Why uint8 ``images`` [N, H, W, C] do not tell which values a network will see; empty where they may."""
+    advice = "the network may be useless; give different images, such as it will see"
+    if all((image == image[:1, :1]).all() for image in images):
+        return (f"calibration: each of {len(images)} images is of one colour; {advice}",)
+    if len(images) > 1 and (images == images[:1]).all():
+        return (f"calibration: all {len(images)} images are alike; {advice}",)
+    return ()

@@ -25,7 +25,7 @@ from pathlib import Path
 from ..device.catalogue import Device, Family
 from ..errors import FpgaSqueezeError
 from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, shortages
-from .cache import content_key, is_fresh, mark_fresh
+from .cache import content_key, is_fresh, locked, mark_fresh
 from .tools import first_error, jobs
 
 YOSYS_FAMILY: Mapping[Family, str] = {"zynq-7000": "xc7", "artix-7": "xc7", "zynq-ultrascale+": "xcup"}
@@ -193,11 +193,13 @@ def synthesise(
     contents = [path for path in (rtl / "params").rglob("*") if path.is_file()]
     key = content_key([*inputs, *contents], *find_yosys(), family)
     kept = build / "cells.json"
-    if not is_fresh(kept, key):
-        cells = map_kernels(rtl, build, family, on_step)
-        kept.write_text(json.dumps(cells, indent=1), encoding="utf-8")
-        mark_fresh(kept, key)
-    return {name: Resources.of(cells) for name, cells in json.loads(kept.read_text(encoding="utf-8")).items()}
+    with locked(build):
+        if not is_fresh(kept, key):
+            cells = map_kernels(rtl, build, family, on_step)
+            kept.write_text(json.dumps(cells, indent=1), encoding="utf-8")
+            mark_fresh(kept, key)
+        mapped = json.loads(kept.read_text(encoding="utf-8"))
+    return {name: Resources.of(cells) for name, cells in mapped.items()}
 
 
 @dataclass(frozen=True)
