@@ -18,6 +18,7 @@ from fpga_squeeze.network.graph import IMAGE, FloatModel, Preprocess, QModel, Te
 from fpga_squeeze.network.reference import channel_statistics, network_input
 
 U8, S8, U16, S16 = QuantType.QUInt8, QuantType.QInt8, QuantType.QUInt16, QuantType.QInt16
+U4, S4 = QuantType.QUInt4, QuantType.QInt4
 QDQ, QOPERATOR = QuantFormat.QDQ, QuantFormat.QOperator
 
 

@@ -10,8 +10,10 @@ import pytest
 from model_equality import differences
 from quantised_files import (
     QOPERATOR,
+    S4,
     S8,
     S16,
+    U4,
     U8,
     U16,
     compare,
@@ -37,6 +39,11 @@ STYLES: dict[str, dict[str, Any]] = {
     "u16s8": {"activations": U16, "extra_options": {"UseQDQContribOps": True}},
     "s16s8": {"activations": S16, "extra_options": {"UseQDQContribOps": True}},
     "u8u8-asymmetric-weights": {"weights": U8, "extra_options": {"WeightSymmetric": False}},
+    "u8s8-weights-in-pairs": {"extra_options": {"AddQDQPairToWeight": True}},
+    "s8s8-dedicated-pairs": {"activations": S8, "extra_options": {"DedicatedQDQPair": True}},
+    "u8s8-float-bias": {"extra_options": {"QuantizeBias": False}},
+    "u8s4-per-channel": {"weights": S4, "per_channel": True},
+    "u8u4": {"weights": U4},
     "qop-u8u8": {"form": QOPERATOR, "weights": U8},
     "qop-u8s8": {"form": QOPERATOR},
     "qop-s8s8-per-channel": {"form": QOPERATOR, "activations": S8, "per_channel": True},

@@ -113,7 +113,7 @@ class _Writer(Writer):
         if model.pixels is None:
             return self.quantise(IMAGE, "pixels", model.input)
         channels = model.input.shape.channels
-        kind = f"{'' if model.input.signed else 'u'}int8"
+        kind = f"{'' if model.input.signed else 'u'}int{8 if model.input.bits <= 8 else 16}"
         table = self.constant(f"{IMAGE}_table", model.pixels.reshape(-1).astype(kind))
         starts = self.constant(f"{IMAGE}_starts", 256 * np.arange(channels).reshape(1, -1, 1, 1))
         at = self.node("Cast", f"{IMAGE}_ints", ["pixels"], to=onnx.TensorProto.INT64)
