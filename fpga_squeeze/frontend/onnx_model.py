@@ -433,6 +433,8 @@ class _Walk:
             return self.passed(node, x)
         if node.op in RESHAPED:
             return self.reshape(node, x)
+        if node.op == "Cast" and x.ints is not None and pairs.casts_to(node, x.ints):
+            return self.passed(node, x)
         if node.op != "MaxPool":
             self.graph.fail(
                 node, "reads integers, not what a DequantizeLinear makes of them; put one in between"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import onnx
 from typing_extensions import assert_never
 
 from ..network.fixed_point import int_range
@@ -17,6 +18,12 @@ def same_meaning(a: Scale, b: Scale) -> bool:
     return (a.bits, a.signed) == (b.bits, b.signed) and np.array_equal(
         np.append(a.scale, a.zero_point), np.append(b.scale, b.zero_point)
     )
+
+
+def casts_to(node: Node, scale: Scale) -> bool:
+    """Whether the Cast ``node`` leaves integers in their own type, as PyTorch's exporter writes it."""
+    name = onnx.TensorProto.DataType.Name(int(node.attrs.get("to", 0))).lower()
+    return name == f"{'' if scale.signed else 'u'}int{scale.bits}"
 
 
 def to_integer(scale: Scale, real: float) -> int:
