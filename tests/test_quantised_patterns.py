@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from model_equality import differences
+from onnx import TensorProto
 from onnx_builder import Net
 from quantised_files import compare, float_input, ort_tensors
 from random_graphs import graph_images
 from test_frontend import foreign
 
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.network.graph import IMAGE, QAvgPool, QConcat, QConv, QMaxPool, QModel
+from fpga_squeeze.network.reference import PRESETS
 
 U8, I8 = np.uint8, np.int8
 
@@ -223,6 +228,27 @@ def pixels_without_a_scale(net: Quantised) -> str:
     return net.end(net.pair(net.relu(net.qconv("image", 5, 3, 3)), 4.3, 0), 5)
 
 
+def as_dynamo_writes_it(net: Quantised) -> str:
+    """PyTorch's newer exporter: weights of one scale per channel, biases in float, a mean, a view."""
+    x = net.image()
+    y = net.pair(net.relu(net.qconv(x, 5, 3, 3, per_channel=True, float_bias=True)), 4.3, 0)
+    y = net.pair(net.relu(net.qconv(y, 4, 5, per_channel=True, float_bias=True)), 3.1, 0)
+    y = net.pair(net.node("ReduceMean", [y, net.const([-1, -2], dtype=np.int64)], keepdims=1), 1.7, 0)
+    return net.pair(net.node("Reshape", [y, net.const([1, 4], dtype=np.int64)]), 1.7, 0)
+
+
+def moved_weights(net: Quantised) -> str:
+    """Weights quantised and dequantised in the file, then transposed and reshaped."""
+    x = net.image()
+    real = net.const(net.rng.normal(0, 0.2, (27, 5)))
+    scale, zero = net.const(np.linspace(0.004, 0.006, 5)), net.const(np.zeros(5), dtype=I8)
+    q = net.node("QuantizeLinear", [real, scale, zero], axis=1)
+    w = net.node("DequantizeLinear", [q, scale, zero], axis=1)
+    w = net.node("Reshape", [w, net.const([3, 3, 3, 5], dtype=np.int64)])
+    w = net.node("Transpose", [w], perm=[3, 0, 1, 2])
+    return net.end(net.pair(net.node("Conv", [x, w]), 2.3, 100), 5)
+
+
 PATTERNS: list[tuple[Callable[[Quantised], str], int]] = [
     (relu_between_pairs, 3),
     (relu_for_one_reader, 4),
@@ -247,6 +273,8 @@ PATTERNS: list[tuple[Callable[[Quantised], str], int]] = [
     (windowed_average, 4),
     (preprocessing_in_front, 3),
     (pixels_without_a_scale, 3),
+    (as_dynamo_writes_it, 3),
+    (moved_weights, 3),
 ]
 
 
@@ -259,3 +287,66 @@ def test_pattern(tmp_path: Path, pattern: Callable[[Quantised], str], layers: in
 @pytest.mark.parametrize("change", [{"branch_frac": 0}, {"stem_frac": -3}, {"extra": -1}])
 def test_powers_of_two_of_other_scales(tmp_path: Path, change: dict[str, int]) -> None:
     check(foreign(tmp_path / "m.onnx", **change), layers=6, distinct=1)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.UINT8, TensorProto.INT8])
+def test_integers_as_input(tmp_path: Path, kind: int) -> None:
+    """An input of uint8 that is dequantised at once is a wire; int8 is refused."""
+    net = Quantised()
+    x = net.dq("image", 0.5, 7, U8 if kind == TensorProto.UINT8 else I8)
+    path = net.save(tmp_path / "m.onnx", net.end(net.pair(net.qconv(x, 5, 3, 3), 2.3, 100), 5), opset=21)
+    proto = onnx.load(path)
+    proto.graph.input[0].type.tensor_type.elem_type = kind
+    onnx.save(proto, path)
+    if kind == TensorProto.INT8:
+        with pytest.raises(FpgaSqueezeError, match="input image is no float or uint8 tensor"):
+            read_model(path)
+        return
+    model = read_model(path)
+    assert isinstance(model, QModel) and model.pixels is None and model.input.zero == 7
+    images = graph_images(np.random.default_rng(1), model.input.shape, 2)
+    names = [name for name in model.tensors if name != IMAGE]
+    planes = images.transpose(0, 3, 1, 2)
+    found = ort_tensors(path, [model.tensors[name] for name in names], planes)
+    values = golden.run(model, images)
+    for name, ints in zip(names, found, strict=True):
+        assert np.array_equal(values[name], ints), name
+
+
+@pytest.mark.parametrize("preset", ["caffe", "torchvision"])
+def test_preprocessing_given(tmp_path: Path, preset: str) -> None:
+    """The first convolution reads its channels swapped, where asked, and what stands around them is theirs."""
+    net = Quantised()
+    scale = 1.1 if preset == "caffe" else 0.02
+    x = net.pair(net.qconv(net.image(scale, 120), 5, 3, 3, pads=[1, 1, 1, 1]), 4.3 * scale, 100)
+    path = net.save(tmp_path / "m.onnx", net.end(x, 5), opset=21)
+    model = check(path, layers=3, preprocess=PRESETS[preset], distinct=0)
+    assert model.pixels is not None and model.preprocess == PRESETS[preset]
+    write_qdq(model, tmp_path / "own.onnx")
+    assert not differences(model, read_model(tmp_path / "own.onnx"))
+
+
+def kinds(model: QModel) -> list[type]:
+    return [type(layer) for layer in model.layers]
+
+
+def test_a_second_scale_is_a_layer_and_equal_ones_are_none(tmp_path: Path) -> None:
+    net = Quantised()
+    two = read_model(net.save(tmp_path / "a.onnx", two_scales_on_an_edge(net), opset=21))
+    net = Quantised()
+    one = read_model(net.save(tmp_path / "b.onnx", equal_pairs_twice(net), opset=21))
+    assert isinstance(two, QModel) and isinstance(one, QModel)
+    assert [layer.name for layer in two.layers if isinstance(layer, QConcat)] == ["conv1_requant"]
+    assert kinds(one) == [QConv, QConv, QAvgPool]
+
+
+def test_sums_left_in_float_are_exact_and_wide(tmp_path: Path) -> None:
+    net = Quantised()
+    model = read_model(net.save(tmp_path / "m.onnx", convolution_left_in_float(net), opset=21))
+    assert isinstance(model, QModel)
+    conv, pool = model.layers[-2:]
+    assert isinstance(conv, QConv) and isinstance(pool, QAvgPool) and pool.total
+    assert not conv.scaled and not conv.shift.any() and conv.output.bits >= 16 and conv.relu
+    assert pool.output.bits > conv.output.bits and QMaxPool not in kinds(model)
+    write_qdq(model, tmp_path / "own.onnx")
+    assert not differences(model, read_model(tmp_path / "own.onnx"))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from ..errors import FpgaSqueezeError
 from ..network.graph import FloatModel, Preprocess, QModel, Shape
@@ -412,9 +411,6 @@ class _Walk:
         """A DequantizeLinear has the parameters of the QuantizeLinear before it; of the image it may be the first."""
         back = read_scale(self.graph, node, None)
         if x.ints is None and x.step is self.input and self.input.post.quant is None:
-            kind = onnx.TensorProto.DataType.Name(self.graph.input.type.tensor_type.elem_type).lower()
-            if kind != "uint8" and self.input.table is None:
-                self.graph.fail(node, f"reads the input as {kind}; the accelerator eats raw uint8 pixels")
             self.input.post.quant, self.input.post.tensor = back, node.inputs[0]
         elif x.ints is None:
             self.graph.fail(node, "has no QuantizeLinear before it; export the model again")

@@ -22,7 +22,7 @@ def same_meaning(a: Scale, b: Scale) -> bool:
 
 def casts_to(node: Node, scale: Scale) -> bool:
     """Whether the Cast ``node`` leaves integers in their own type, as PyTorch's exporter writes it."""
-    name = onnx.TensorProto.DataType.Name(int(node.attrs.get("to", 0))).lower()
+    name = str(onnx.TensorProto.DataType.Name(int(node.attrs.get("to", 0)))).lower()
     return name == f"{'' if scale.signed else 'u'}int{scale.bits}"
 
 
