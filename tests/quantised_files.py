@@ -14,7 +14,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from fpga_squeeze.export.float_onnx import to_onnx
 from fpga_squeeze.network.golden import forward, image_integers
-from fpga_squeeze.network.graph import IMAGE, FloatModel, Preprocess, QModel, TensorType
+from fpga_squeeze.network.graph import IMAGE, FloatModel, Preprocess, QModel
 from fpga_squeeze.network.reference import channel_statistics, network_input
 
 U8, S8, U16, S16 = QuantType.QUInt8, QuantType.QInt8, QuantType.QUInt16, QuantType.QInt16
@@ -64,13 +64,6 @@ def quantised_file(
     return path
 
 
-def as_layer(t: TensorType, ints: np.ndarray) -> np.ndarray:
-    """Integers of a file as those of the type that they were read as: signed ones may have become unsigned."""
-    full = ints.dtype.itemsize * 8 == t.bits
-    moved = 1 << (t.bits - 1) if ints.dtype.kind == "i" and not t.signed and full else 0
-    return np.asarray(ints.astype(np.int64) + moved)
-
-
 def ort_tensors(path: Path, names: list[str], x: np.ndarray, fused: bool = False) -> list[np.ndarray]:
     """The tensors so named for float inputs ``x``; ``fused`` lets onnxruntime run its integer kernels."""
     proto = onnx.load(path)
@@ -104,7 +97,7 @@ def compare(
     """Every layer that the file has integers of, on the integers that onnxruntime gives it."""
     types, names = model.types, list(model.tensors)
     found = ort_tensors(path, list(model.tensors.values()), float_input(images, preprocess), fused)
-    known = {name: as_layer(types[name], ints) for name, ints in zip(names, found, strict=True)}
+    known = {name: types[name].of_file(ints) for name, ints in zip(names, found, strict=True)}
     out = Compared()
     if IMAGE in known:
         for image, ints in zip(images, known[IMAGE], strict=True):

@@ -237,6 +237,12 @@ def as_dynamo_writes_it(net: Quantised) -> str:
     return net.pair(net.node("Reshape", [y, net.const([1, 4], dtype=np.int64)]), 1.7, 0)
 
 
+def image_of_six_bits(net: Quantised) -> str:
+    x = net.q(net.node("Sub", ["image", net.const(128.0)]), 4.0, 0, I8)
+    x = net.node("Clip", [x, net.const(-31, dtype=I8), net.const(31, dtype=I8)])
+    return net.end(net.pair(net.qconv(net.dq(x, 4.0, 0, I8), 5, 3, 3, pads=[1, 1, 1, 1]), 2.3, 100), 5)
+
+
 def moved_weights(net: Quantised) -> str:
     """Weights quantised and dequantised in the file, then transposed and reshaped."""
     x = net.image()
@@ -275,6 +281,7 @@ PATTERNS: list[tuple[Callable[[Quantised], str], int]] = [
     (pixels_without_a_scale, 3),
     (as_dynamo_writes_it, 3),
     (moved_weights, 3),
+    (image_of_six_bits, 3),
 ]
 
 

@@ -26,6 +26,7 @@ from .build import layer_names, model_name, own_metadata
 from .integer_conv import Bias, bias, outside, weights
 from .integer_types import Integers, TypeFinder
 from .onnx_file import OnnxGraph
+from .pairs import limits
 from .preprocessing import PIXELS, pixel_table
 from .steps import (
     AddStep,
@@ -111,7 +112,8 @@ class _Builder:
         """What the file makes of each pixel."""
         scale = self.image.post.quant
         if scale is not None:
-            return pixel_table(self.graph, self.image, scale, self.preprocess)
+            table = pixel_table(self.graph, self.image, scale, self.preprocess)
+            return None if table is None else np.clip(table, *limits(self.graph, self.image.post, scale))
         if self.image.front or self.preprocess is not None:
             self.graph.fail(
                 self.image.front[0][0] if self.image.front else None,

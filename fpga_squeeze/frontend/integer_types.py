@@ -164,7 +164,7 @@ class TypeFinder:
         if scale is None:  # pixels are integers already
             node = Node("", "", [], [self.graph.input.name], {})
             scale = Scale(node, np.ones(()), np.zeros(()), 8, False, 0)
-        low, high = int_range(scale.bits, scale.signed)
+        low, high = limits(self.graph, image.post, scale)
         if self.table is not None and self.table.min() >= 0 and not (scale.signed and scale.zero_point.any()):
             low, high = 0, max(1, int(self.table.max()))
         self._keep(image, scale, (low, high))
