@@ -14,7 +14,7 @@ from typing_extensions import assert_never
 from ..network.fixed_point import IntArray, int_range, signed_bits
 from ..network.graph import TensorType
 from .onnx_file import Node, OnnxGraph, Scale
-from .pairs import known_scale, limits, same_meaning
+from .pairs import known_scale, limits, same_meaning, to_integer
 from .steps import (
     AddStep,
     AverageStep,
@@ -60,6 +60,11 @@ class _Group:
     most: int
     cut: tuple[bool, bool] = (False, False)
     """Whether a concatenation has to cut off what is less than the least, or more than the most."""
+
+    def real(self, integer: int) -> float:
+        """What an integer stands for, in float32 as DequantizeLinear computes it."""
+        zero, step = self.scale.zero_point.item(), self.scale.scale.item()
+        return float(np.float32(integer - zero) * np.float32(step))
 
 
 class TypeFinder:
@@ -194,14 +199,13 @@ class TypeFinder:
                 step.node, "joins what is not quantised; put QuantizeLinear and DequantizeLinear behind it"
             )
         scale = self.behind(step).quant or known_scale(step) or self._common(step)
-        zero = int(scale.zero_point.item())
         own, whole = limits(self.graph, step.post, scale), int_range(scale.bits, scale.signed)
         spans, same = [], []
         for source in sources:
             group, span = self.groups[id(source)], self.spans[id(source)]
             equal = same_meaning(group.scale, scale)
             if not equal:
-                span = max(whole[0], zero) if self._never_negative(source) else whole[0], whole[1]
+                span = to_integer(scale, group.real(span[0])), to_integer(scale, group.real(span[1]))
             spans.append(span)
             same.append(equal and own[0] <= span[0] and span[1] <= own[1])
         least, most = min(s[0] for s in spans), max(s[1] for s in spans)
@@ -232,7 +236,9 @@ class TypeFinder:
             for member in group.members:
                 self._record(member, scale, zero, 0, *own[id(member)])
             return
-        moved, bits, signed = _field(group, zero, any(member is last for member in group.members))
+        floors = {self.spans[id(x)][0] for x in group.members if isinstance(x, ConvStep | AddStep)}
+        exact = group.cut[0] or bool(floors - {zero})
+        moved, bits, signed = _field(group, zero, any(member is last for member in group.members), exact)
         for member in group.members:
             self._record(member, scale, zero, moved, bits, signed)
         if group.cut[1] and group.most != int_range(bits, signed)[1] + moved:
@@ -260,20 +266,23 @@ def _fits(own: tuple[int, bool] | None, span: tuple[int, int]) -> bool:
     return low <= span[0] and span[1] <= high
 
 
-def _field(group: _Group, zero: int, ends: bool) -> tuple[int, int, bool]:
-    """(what is taken from the integers, bits, signed) of the type that holds a group's."""
+def _field(group: _Group, zero: int, ends: bool, exact: bool) -> tuple[int, int, bool]:
+    """(what is taken from the integers, bits, signed) of the type that holds a group's.
+
+    ``exact``: the least of them must be the type's, or its zero point.
+    """
     least, most, scale = group.least, group.most, group.scale
     if scale.signed and zero and ends:  # the network's output stays as the file has it
         return 0, scale.bits, True
     if scale.signed and not zero and least < 0:
         bits = signed_bits(least, most)
-        if least == int_range(bits, True)[0]:
+        if not exact or least == int_range(bits, True)[0]:
             return 0, bits, True
         return least, (most - least).bit_length(), False
     moved = int_range(scale.bits, True)[0] if scale.signed and zero else 0
-    if least != moved and (least != zero or group.cut[0]):
+    if exact and least != moved and (least != zero or group.cut[0]):
         moved = least
-    return moved, (most - moved).bit_length(), False
+    return moved, max(1, (most - moved).bit_length()), False
 
 
 def _text(scale: Scale) -> str:

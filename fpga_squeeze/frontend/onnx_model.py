@@ -376,8 +376,11 @@ class _Walk:
         """Relu, Clip, and Max and Min with a constant: limits of what the layer gives, those of several in one."""
         low, high = limits(self.graph, node)
         if pairs.known_scale(x.step) is not None:
-            alone = not self.others(node, x)
-            return self.behind(node, x, pairs.activate(self.graph, node, x.step, (low, high), alone))
+            alone, readers = not self.others(node, x), self.readers.get(node.outputs[0], [])
+            next_op = readers[0] if len(readers) == 1 and readers[0].op == "QuantizeLinear" else None
+            scale = read_scale(self.graph, next_op, None) if next_op else None
+            step = pairs.activate(self.graph, node, x.step, (low, high), alone, scale)
+            return self.behind(node, x, step)
         post = self.alone(node, x)
         post.relu = post.relu or low == 0
         if low not in (0, -np.inf) or high < np.inf:

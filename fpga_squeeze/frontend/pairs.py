@@ -54,6 +54,8 @@ def known_scale(step: Step) -> Scale | None:
         case PoolStep():
             return known_scale(step.inputs[0])
         case ConcatStep():
+            if step.post.clip:  # limits that the QuantizeLinear behind them turns into integers
+                return None
             first, *others = (known_scale(source) for source in step.inputs)
             same = first is not None and all(x is not None and same_meaning(first, x) for x in others)
             return first if same else None
@@ -69,8 +71,10 @@ def limits(graph: OnnxGraph, post: Post, scale: Scale) -> tuple[int, int]:
     if post.relu:
         low = max(low, int(scale.zero_point.item()))
     low, high = int(max(low, post.least)), int(min(high, post.most))
-    if low >= high:
-        graph.fail(post.clip_node or scale.node, f"leaves the integers {low}..{high} alone")
+    if low > high:
+        graph.fail(
+            post.clip_node or scale.node, f"leaves no integer between {low} and {high}; train it again"
+        )
     return low, high
 
 
@@ -133,26 +137,31 @@ def clip_integers(graph: OnnxGraph, node: Node, step: Step) -> None:
         post.tensor = _tensor(node)
 
 
-def activate(graph: OnnxGraph, node: Node, step: Step, bounds: tuple[float, float], alone: bool) -> Step:
+def activate(
+    graph: OnnxGraph, node: Node, step: Step, bounds: tuple[float, float], alone: bool, behind: Scale | None
+) -> Step:
     """A Relu or Clip to ``bounds`` on what is quantised already: exact where both are integers of it.
 
-    ``alone``: nothing else reads its input.
+    ``alone``: nothing else reads its input; ``behind`` is the QuantizeLinear that alone reads what it gives.
     """
     scale = known_scale(step)
     assert scale is not None
     low, high = bounds
     if low == 0 and never_negative(step):
         low = -math.inf
-    if not (on_grid(scale, low) and on_grid(scale, high)):
+    exact = on_grid(scale, low) and on_grid(scale, high)
+    least = to_integer(scale, low) if math.isfinite(low) else -math.inf
+    most = to_integer(scale, high) if math.isfinite(high) else math.inf
+    now = span(graph, step)
+    if exact and least <= now[0] and now[1] <= most:
+        return step
+    if behind is not None and node.op != "Relu" and not same_meaning(scale, behind):
+        return ConcatStep(node, [step], Post(low == 0, (low, high), node, nodes=[node]), step.output)
+    if not exact:
         graph.fail(
             node,
             f"clips to {low:g}..{high:g}, which no integers of {scale.node} stand for; clip before it quantises",
         )
-    least = -math.inf if math.isinf(low) else float(to_integer(scale, low))
-    most = math.inf if math.isinf(high) else float(to_integer(scale, high))
-    now = span(graph, step)
-    if least <= now[0] and now[1] <= most:
-        return step
     if not (alone and isinstance(step, ConvStep | AddStep) and step.post.quant is not None):
         step = ConcatStep(node, [step], Post(quant=scale), step.output)
     post = step.post
