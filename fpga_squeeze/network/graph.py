@@ -442,6 +442,11 @@ class QAvgPool:
         return not (self.total or (a.plain and y.plain and keeps))
 
     @property
+    def divides(self) -> bool:
+        """Whether sums are divided by ``count``."""
+        return not (self.total or self.scaled)
+
+    @property
     def extra_frac(self) -> int:
         return self.output.frac - self.input.frac
 
@@ -528,9 +533,10 @@ class QConcat:
     def tables(self) -> tuple[IntArray | None, ...]:
         """For each operand the integers that its own become, int64 [2**bits], the lowest first; None where they
         stay."""
-        return tuple(self._table(operand) for operand in self.operands)
+        return tuple(self.table(operand) for operand in self.operands)
 
-    def _table(self, operand: TensorType) -> IntArray | None:
+    def table(self, operand: TensorType) -> IntArray | None:
+        """The table of one type, None where its integers stay."""
         output = self.output
         if replace(operand, shape=output.shape) == output:
             return None
