@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -254,6 +255,12 @@ class TensorType:
         """Whether a value is an integer times a power of two."""
         return self.factor == 1 and self.zero == 0
 
+    def of_file(self, ints: npt.NDArray[np.integer[Any]]) -> IntArray:
+        """Integers of the file's tensor (``QModel.tensors``) as those of this type: signed ones may have become
+        unsigned."""
+        whole = ints.dtype.kind == "i" and not self.signed and ints.dtype.itemsize * 8 == self.bits
+        return ints.astype(np.int64) + (1 << (self.bits - 1) if whole else 0)
+
     def limits(self, relu: bool, ceiling: int | None) -> tuple[int, int]:
         """Smallest and largest integer of a result: nothing negative with ``relu``, nothing above ``ceiling``."""
         low, high = self.range
@@ -418,9 +425,9 @@ class QMaxPool:
 class QAvgPool:
     """Integer average pool over windows, the input's zero point around the map.
 
-    Plain types: round_half_even(sum * 2**(output.frac - input.frac) / count). Others: output.zero +
-    round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums leave as they are, in
-    steps of input.scale / count around count * input.zero.
+    Plain types, the output no coarser or narrower: round_half_even(sum * 2**(output.frac - input.frac) / count).
+    Others: output.zero + round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums
+    leave as they are, in steps of input.scale / count around count * input.zero.
     """
 
     name: str
@@ -439,7 +446,14 @@ class QAvgPool:
     @property
     def scaled(self) -> bool:
         """Whether sums are multiplied instead of divided."""
-        return not (self.total or (self.input.plain and self.output.plain))
+        a, y = self.input, self.output
+        keeps = y.frac >= a.frac and y.bits >= a.bits and y.signed == a.signed
+        return not (self.total or (a.plain and y.plain and keeps))
+
+    @property
+    def divides(self) -> bool:
+        """Whether sums are divided by ``count``."""
+        return not (self.total or self.scaled)
 
     @property
     def extra_frac(self) -> int:
@@ -528,9 +542,10 @@ class QConcat:
     def tables(self) -> tuple[IntArray | None, ...]:
         """For each operand the integers that its own become, int64 [2**bits], the lowest first; None where they
         stay."""
-        return tuple(self._table(operand) for operand in self.operands)
+        return tuple(self.table(operand) for operand in self.operands)
 
-    def _table(self, operand: TensorType) -> IntArray | None:
+    def table(self, operand: TensorType) -> IntArray | None:
+        """The table of one type, None where its integers stay."""
         output = self.output
         if replace(operand, shape=output.shape) == output:
             return None
