@@ -135,6 +135,11 @@ def quantizing(command: Command) -> Command:
     return _with(_QUANTIZE, command)
 
 
+def preprocessing(command: Command) -> Command:
+    """Add the options that say what is done to a pixel; :func:`preprocess_of` reads them."""
+    return _with(_PREPROCESS, command)
+
+
 def pruning(command: Command) -> Command:
     """Add the options that say which images densities are found on; :func:`quantize_options` reads them."""
     return _with(_COMPRESS, command)
@@ -169,8 +174,8 @@ def _numbers(option: str, given: Sequence[str]) -> tuple[float, ...]:
         ) from error
 
 
-def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
-    """Typed options from what :func:`quantizing` added; raises FpgaSqueezeError where they contradict each other."""
+def preprocess_of(given: dict[str, Any]) -> Preprocess:
+    """What :func:`preprocessing` added; raises FpgaSqueezeError where it contradicts itself."""
     name = given["preprocess"]
     own = bool(given["mean"] or given["std"] or given["bgr"])
     if name is not None and name not in PRESETS:
@@ -179,12 +184,16 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
         raise FpgaSqueezeError(
             f"--preprocess {name} brings its own --mean, --std and --bgr; give one or the other"
         )
-    pre = PRESETS[name or "none"]
     if own:
-        pre = Preprocess(_numbers("--mean", given["mean"]), _numbers("--std", given["std"]), given["bgr"])
+        return Preprocess(_numbers("--mean", given["mean"]), _numbers("--std", given["std"]), given["bgr"])
+    return PRESETS[name or "none"]
+
+
+def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
+    """Typed options from what :func:`quantizing` added; raises FpgaSqueezeError where they contradict each other."""
     return QuantizeOptions(
         given["calibration"],
-        pre,
+        preprocess_of(given),
         given.get("weight_bits", DEFAULTS.weight_bits),
         given.get("activation_bits", DEFAULTS.activation_bits),
         given["calibration_count"],

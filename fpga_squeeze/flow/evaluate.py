@@ -100,6 +100,9 @@ class Evaluation:
         }
 
 
+LEAVE_OUT = "leave out field preprocess, or field mean, field std and field bgr"
+
+
 def evaluate(
     target: str | Path,
     images: str | Path,
@@ -109,6 +112,7 @@ def evaluate(
     exclude_calibration: bool = False,
     skip: int = 0,
     frames: int | None = None,
+    preprocess: Preprocess | None = None,
     on_step: Callable[[str], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
@@ -119,12 +123,13 @@ def evaluate(
     labels                  CSV with columns file and label
     exclude_calibration     leave out the images that the quantised model names as those it was calibrated on
     skip, frames            of the rest, in the order of their names: leave out the first, take at most so many
+    preprocess              what is done to a pixel before a quantised file that does not say so
 
     The float model gets the same pixels through the preprocessing that the quantised model has folded in.
     Where two classes have the same logit, the lower number comes first. ``on_progress`` is called with
     frames done and frames in all. Raises FpgaSqueezeError for bad input.
     """
-    model = _integer_model(target)
+    model = _integer_model(target, preprocess)
     classes = model.output.shape.channels
     names, excluded = _selection(model, target, images, exclude_calibration, skip, frames)
     truth = read_labels(labels, names, classes)
@@ -153,12 +158,14 @@ def evaluate(
     return Evaluation(scores[0], scores[1] if floats else None, agreed, excluded, len(model.calibration))
 
 
-def _integer_model(target: str | Path) -> QModel:
+def _integer_model(target: str | Path, preprocess: Preprocess | None) -> QModel:
     from ..frontend import read_model
 
     if Path(target).is_dir():
+        if preprocess is not None:
+            raise FpgaSqueezeError(f"{target}: is a project with its preprocessing in it; {LEAVE_OUT}")
         return load_project(target).model
-    model = read_model(target)
+    model = read_model(target, preprocess=preprocess)
     if isinstance(model, FloatModel):
         raise FpgaSqueezeError(
             f"{target}: is a float model; give a quantised one (fpga-squeeze quantize) or a project, "

@@ -135,7 +135,13 @@ def read(model: Target | FloatModel, options: QuantizeOptions = DEFAULTS) -> Flo
     if isinstance(model, FloatModel):
         return model
     path = embedded_model_path() if model is None else model
-    return read_model(path, input_shape=options.input_shape, output_tensor=options.output_tensor)
+    pre = options.preprocess
+    return read_model(
+        path,
+        input_shape=options.input_shape,
+        output_tensor=options.output_tensor,
+        preprocess=None if pre == DEFAULTS.preprocess else pre,
+    )
 
 
 def quantized(
@@ -144,10 +150,12 @@ def quantized(
     """The integer model, and the images it was calibrated on (None: it was quantised before)."""
     source = read(model, options)
     if isinstance(source, QModel):
-        if replace(options, calibration=None, input_shape=None, output_tensor=None) != DEFAULTS:
+        read_with = replace(
+            options, calibration=None, input_shape=None, output_tensor=None, preprocess=DEFAULTS.preprocess
+        )
+        if read_with != DEFAULTS:
             raise FpgaSqueezeError(
-                f"{model}: is quantised already; its preprocessing, widths and calibration cannot be changed "
-                "any more"
+                f"{model}: is quantised already; its widths and calibration cannot be changed any more"
             )
         return source, None
     from ..quantization.quantize import quantize as quantize_model

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, QModel, Shape
+from ..network.graph import FloatModel, Preprocess, QModel, Shape
 from .deep_compression import is_deep_compression, read_deep_compression
 
 CAFFE = (".caffemodel", ".prototxt")
@@ -25,14 +25,18 @@ def is_onnx(path: str | Path) -> bool:
 
 
 def read_model(
-    path: str | Path, input_shape: Shape | None = None, output_tensor: str | None = None
+    path: str | Path,
+    input_shape: Shape | None = None,
+    output_tensor: str | None = None,
+    preprocess: Preprocess | None = None,
 ) -> FloatModel | QModel:
-    """Read a model file: float ONNX, a Deep-Compression file or Caffe's files give a FloatModel, quantised (QDQ) ONNX a
+    """Read a model file: float ONNX, a Deep-Compression file or Caffe's files give a FloatModel, quantised ONNX a
     QModel. Of Caffe's two files (``.caffemodel``, ``.prototxt``) the other lies beside the one given.
 
     ``input_shape`` fixes the sizes that an ONNX file leaves free, ``output_tensor`` names one of its several outputs.
-    Raises FpgaSqueezeError, in one line that names file, node and reason, for anything that cannot be
-    represented.
+    ``preprocess`` is what is done to a pixel before a quantised network, where its file does not say so; a float one
+    is given it when it is quantised. Raises FpgaSqueezeError, in one line that names file, node and reason, for
+    anything that cannot be represented.
     """
     if not is_onnx(path) and (input_shape is not None or output_tensor is not None):
         raise FpgaSqueezeError(
@@ -46,7 +50,7 @@ def read_model(
         return read_caffe(path)
     from .onnx_model import read_onnx  # imported here: onnx takes a while to load
 
-    return read_onnx(path, input_shape=input_shape, output_tensor=output_tensor)
+    return read_onnx(path, input_shape, output_tensor, preprocess)
 
 
 def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | None = None) -> FloatModel:

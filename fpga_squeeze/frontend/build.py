@@ -71,6 +71,8 @@ def layer_names(steps: list[LayerStep], kept: tuple[str, ...] = ()) -> list[str]
                 name = namer.take(given, f"pool{stage}")
             case AddStep():
                 name = namer.take(given, f"add{stage}")
+            case ConcatStep() if len(step.inputs) == 1:
+                name = namer.take(out.get(id(step.inputs[0]), IMAGE) + "_requant", f"requant{stage}")
             case ConcatStep():
                 name = namer.take(re.sub(r"[/_.-]concat$", "", given), f"concat{stage}")
             case _:

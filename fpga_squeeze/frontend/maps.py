@@ -8,7 +8,7 @@ from ..network.graph import Pads
 from .affine import AFFINE, Affine
 from .geometry import NO_PADS
 from .layout import NCHW, Layout, same, text
-from .onnx_file import Node, OnnxGraph
+from .onnx_file import Node, OnnxGraph, Scale
 from .operators import IDENTITY, LAST, ONE_INPUT, PAIRS, RESHAPED, ROUNDED, SUMMED
 from .steps import Step
 
@@ -22,6 +22,7 @@ class Map:
     affine         constants that still have to be folded into a convolution
     factor, sum    the tensor is this many times what the step gives: a sum, made by the node ``sum``
     softmax        behind a softmax, where a scale is no longer that of the logits
+    ints           between a QuantizeLinear and its DequantizeLinear, how the integers are meant
     trail          the tensors between the step and this one, each with the node that reads it on the way
     """
 
@@ -33,6 +34,7 @@ class Map:
     factor: float = 1.0
     sum: Node | None = None
     softmax: bool = False
+    ints: Scale | None = None
     trail: tuple[tuple[str, Node], ...] = ()
 
 

@@ -236,7 +236,8 @@ def fold(graph: OnnxGraph, node: Node) -> bool:
     elif node.op == "QuantizeLinear":
         scale = read_scale(graph, node, None)
         step, zero = _along(graph, x.value, scale)
-        ints = np.clip(np.rint(x.value / step) + zero, *int_range(scale.bits, scale.signed)).astype(np.int64)
+        real = np.asarray(x.value, dtype=np.float32) / step.astype(np.float32)
+        ints = np.clip(np.rint(real) + zero, *int_range(scale.bits, scale.signed)).astype(np.int64)
         dtype = f"{'' if scale.signed else 'u'}int{scale.bits if scale.bits > 4 else 8}"
         constants[out] = Constant(ints.astype(dtype), ints)
     else:
@@ -322,25 +323,38 @@ def read_scale(graph: OnnxGraph, node: Node, quantised: npt.NDArray[Any] | None)
     else:
         elem = int(node.attrs.get("output_dtype", 0)) or onnx.TensorProto.UINT8
         kind = onnx.TensorProto.DataType.Name(elem).lower()
-    match = re.fullmatch(r"(u?)int(\d+)", kind)
-    if not match:
+    if not re.fullmatch(r"u?int\d+", kind):
         graph.fail(node, f"quantises to {kind}; only integers are supported")
-    values = np.asarray(scale.value, dtype=np.float64)
+    if zero is not None and zero.value.dtype.name != kind:
+        graph.fail(
+            node,
+            f"its zero point is {zero.value.dtype.name}, its integers are {kind}; both must have one type",
+        )
     zeros = np.zeros(()) if zero is None else np.asarray(zero.value).astype(np.float64)
-    return Scale(node, values, zeros, int(match[2]), not match[1], int(node.attrs.get("axis", 1)))
+    bits, signed = int(kind.lstrip("uint")), not kind.startswith("u")
+    return checked_scale(
+        graph, Scale(node, _reals(scale), zeros, bits, signed, int(node.attrs.get("axis", 1)))
+    )
 
 
-def binary_points(graph: OnnxGraph, scale: Scale) -> IntArray:
-    """The fracs of power-of-two scales, int64 of the scale's shape; an error for any other scale or zero
-    point."""
-    if np.any(scale.zero_point != 0):
+def _reals(constant: Constant) -> FloatArray:
+    return np.asarray(constant.value).astype(np.float64)
+
+
+def checked_scale(graph: OnnxGraph, scale: Scale) -> Scale:
+    """``scale``; an error where a number in it is no scale or no zero point of its integers."""
+    steps, zeros = scale.scale.ravel(), scale.zero_point.ravel()
+    bad = steps[~(np.isfinite(steps) & (steps > 0))]
+    if bad.size:
         graph.fail(
-            scale.node, "its zero point is not 0; quantise symmetrically (signed) or after ReLU (unsigned)"
+            scale.node, f"its scale {bad[0]:g} is not a positive number; quantise the float model again"
         )
-    mantissa, exponent = np.frexp(scale.scale)
-    if not np.all(np.isfinite(scale.scale)) or np.any(mantissa != 0.5):
-        odd = float(np.ravel(scale.scale)[np.argmax(np.ravel(mantissa != 0.5))])
+    if zeros.size not in (1, steps.size):
+        graph.fail(scale.node, f"has {steps.size} scales and {zeros.size} zero points; give as many of both")
+    low, high = int_range(scale.bits, scale.signed)
+    bad = zeros[~((zeros >= low) & (zeros <= high) & (zeros == np.rint(zeros)))]
+    if bad.size:
         graph.fail(
-            scale.node, f"its scale {odd:g} is not a power of two; quantise the float model with this tool"
+            scale.node, f"its zero point {bad[0]:g} is none of the integers {low}..{high}; quantise again"
         )
-    return np.asarray(1 - exponent, dtype=np.int64)
+    return scale

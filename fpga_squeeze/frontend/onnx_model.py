@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, QModel, Shape
-from . import layout
+from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from . import layout, pairs
 from .affine import AFFINE, fold_behind, fold_in_front, read_affine
 from .build import build_float
 from .build_quantised import build_quantised
@@ -30,9 +30,9 @@ from .geometry import (
     softmax_width,
     window_sum_geometry,
 )
-from .layout import NCHW, Layout
+from .layout import NCHW, Layout, per_channel
 from .maps import Map, check_nchw, data_inputs, settled
-from .onnx_file import Constant, Node, OnnxGraph, Scale, fold, read_graph, read_scale
+from .onnx_file import Constant, Node, OnnxGraph, fold, read_graph, read_scale
 from .operators import (
     ADVICE,
     IDENTITY,
@@ -44,6 +44,8 @@ from .operators import (
     SAME_SHAPE,
     SEVERAL,
 )
+from .preprocessing import take_table
+from .qdq_form import to_qdq
 from .reasons import told
 from .steps import (
     AddStep,
@@ -54,23 +56,31 @@ from .steps import (
     LayerStep,
     PoolStep,
     Post,
+    Step,
     never_negative,
 )
 
 
 def read_onnx(
-    path: str | Path, input_shape: Shape | None = None, output_tensor: str | None = None
+    path: str | Path,
+    input_shape: Shape | None = None,
+    output_tensor: str | None = None,
+    preprocess: Preprocess | None = None,
 ) -> FloatModel | QModel:
-    """Read a float or QDQ ONNX file; raises FpgaSqueezeError, in one line, for what cannot be represented.
+    """Read a float or quantised ONNX file; raises FpgaSqueezeError, in one line, for what cannot be represented.
 
-    ``input_shape`` fixes what the file leaves free, ``output_tensor`` names one of several outputs.
+    ``input_shape`` fixes what the file leaves free, ``output_tensor`` names one of several outputs, ``preprocess`` is
+    done to a pixel before a quantised network.
     """
     try:
         graph = read_graph(Path(path), output_tensor)
+        to_qdq(graph)
+        table = take_table(graph)
         walk = _Walk(graph, input_shape)
+        walk.input.table = table
         walk.run()
         if walk.quantised:
-            integers = build_quantised(graph, walk.input, walk.steps)
+            integers = build_quantised(graph, walk.input, walk.steps, preprocess)
             return replace(integers, notes=(*integers.notes, *walk.notes))
         return replace(build_float(graph, walk.input, walk.steps), notes=tuple(walk.notes))
     except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
@@ -93,16 +103,17 @@ class _Walk:
         self.sized: set[str] = set()  # tensors computed from the shape of a tensor that was refused
         self.steps: list[LayerStep] = []
         self.notes: list[str] = []
-        self.quantised = any(node.op == "QuantizeLinear" for node in graph.nodes)
+        self.quantised = any(
+            node.op == "QuantizeLinear"
+            or (node.op == "DequantizeLinear" and node.inputs[0] == graph.input.name)
+            for node in graph.nodes
+        )
         self.readers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for name in dict.fromkeys(data_inputs(graph, node)):
                 if node.op != "Shape":
                     self.readers.setdefault(name, []).append(node)
         self.parts: set[int] = set()  # averages, by id, of rows or of columns alone
-        self.halves: dict[
-            int, Scale
-        ] = {}  # DequantizeLinear nodes behind their QuantizeLinear, with its scale
 
     def run(self) -> None:
         """Walk to the output; raises FpgaSqueezeError with every reason why the network cannot be represented."""
@@ -186,6 +197,8 @@ class _Walk:
         x = maps[0]
         if node.op in ("Conv", "MaxPool", *POOLED):
             check_nchw(self.graph, node, x)
+        if any(each.ints for each in maps) and node.op != "DequantizeLinear":
+            return self.on_integers(node, next(each for each in maps if each.ints))
         match node.op:
             case "Conv":
                 return self.conv(node, x)
@@ -208,6 +221,8 @@ class _Walk:
                 return self.quantise(node, x)
             case "DequantizeLinear":
                 return self.dequantise(node, x)
+            case "Add" | "Sub" | "Mul" | "Div" if self.unquantised_image(x) and len(maps) == 1:
+                return self.front(node, x)
             case _ if node.op in AFFINE and len(maps) == 1:
                 return self.affine(node, x)
             case _ if node.op in RESHAPED:
@@ -226,6 +241,24 @@ class _Walk:
     def passed(self, node: Node, x: Map, **changes: Any) -> Map:
         """``x`` behind ``node``, which leaves the step what it is."""
         return replace(x, trail=(*x.trail, (data_inputs(self.graph, node)[0], node)), **changes)
+
+    def unquantised_image(self, x: Map) -> bool:
+        """Whether ``x`` is the image of a quantised network, not quantised yet."""
+        return self.quantised and x.step is self.input and self.input.post.quant is None
+
+    def front(self, node: Node, x: Map) -> Map:
+        """What happens to a pixel before it is quantised: constants added, subtracted, multiplied, divided."""
+        first = node.inputs[0] in self.graph.constants
+        value = self.graph.constants[node.inputs[0 if first else 1]].value
+        numbers = per_channel(value, x.layout, self.input.output)
+        if numbers is None:
+            self.graph.fail(
+                node,
+                f"its constant {list(value.shape)} is not one number per channel, and stands before the image "
+                "is quantised; put it in front of the network",
+            )
+        self.input.front.append((node, numbers.astype(np.float32).reshape(-1, 1), first))
+        return self.passed(node, x)
 
     def affine(self, node: Node, x: Map) -> Map:
         """A constant Add, Mul, ... or BatchNormalization: part of the convolution behind which or in front of which it
@@ -320,11 +353,11 @@ class _Walk:
 
     # --------------------------------------------------------------------------------------- what follows
 
-    def others(self, node: Node, x: Map) -> list[str]:
+    def others(self, node: Node, x: Map) -> list[Node | str]:
         """What else reads the step of ``x`` without ``node``, anywhere on the way to it."""
-        out = []
+        out: list[Node | str] = []
         for name, by in (*x.trail, (data_inputs(self.graph, node)[0], node)):
-            out += [str(n) for n in self.readers.get(name, []) if n is not by]
+            out += [n for n in self.readers.get(name, []) if n is not by]
             out += ["the output"] if name == self.graph.output else []
         return out
 
@@ -342,9 +375,13 @@ class _Walk:
     def activation(self, node: Node, x: Map) -> Map:
         """Relu, Clip, and Max and Min with a constant: limits of what the layer gives, those of several in one."""
         low, high = limits(self.graph, node)
+        if pairs.known_scale(x.step) is not None:
+            alone, readers = not self.others(node, x), self.readers.get(node.outputs[0], [])
+            next_op = readers[0] if len(readers) == 1 and readers[0].op == "QuantizeLinear" else None
+            scale = read_scale(self.graph, next_op, None) if next_op else None
+            step = pairs.activate(self.graph, node, x.step, (low, high), alone, scale)
+            return self.behind(node, x, step)
         post = self.alone(node, x)
-        if post.quant is not None:
-            self.graph.fail(node, "follows a QuantizeLinear; put activation functions before it")
         post.relu = post.relu or low == 0
         if low not in (0, -np.inf) or high < np.inf:
             least, most = post.clip or (low, high)
@@ -357,42 +394,53 @@ class _Walk:
         return self.passed(node, x)
 
     def quantise(self, node: Node, x: Map) -> Map:
-        """A QuantizeLinear; the DequantizeLinear that must follow has the same parameters."""
-        graph = self.graph
-        post = Post() if x.softmax else self.alone(node, x)  # behind a softmax it is no type of the logits
-        scale = read_scale(graph, node, None)
-        users = self.readers.get(node.outputs[0], [])
-        if len(users) != 1 or users[0].op != "DequantizeLinear":
+        """A QuantizeLinear: what it gives are integers, until a DequantizeLinear."""
+        graph, scale = self.graph, read_scale(self.graph, node, None)
+        if x.softmax:  # behind a softmax it is no type of the logits
+            return self.passed(node, x, ints=scale)
+        if not self.readers.get(node.outputs[0]) and node.outputs[0] != graph.output:
             graph.fail(node, "must be followed by a DequantizeLinear with the same scale")
-        if scale.scale.size != 1:
-            graph.fail(node, "quantises per channel; activations have one scale per tensor")
-        self._same_scale(node, post.quant, scale)
-        post.quant = scale
-        post.nodes.append(node)
-        self.halves[id(users[0])] = scale
-        return x
+        if pairs.known_scale(x.step) is None:
+            pairs.check_readers(graph, node, scale, self.others(node, x))
+        return self.behind(node, x, pairs.quantise(graph, node, x.step, scale), ints=scale)
+
+    def behind(self, node: Node, x: Map, step: Step, **changes: Any) -> Map:
+        """``x`` behind ``node``, of which ``step`` may have become a layer of its own."""
+        if step is x.step or isinstance(step, InputStep):
+            return self.passed(node, x, **changes)
+        return replace(self.keep(step, x.layout), **changes)
 
     def dequantise(self, node: Node, x: Map) -> Map:
-        scale = self.halves.get(id(node))
-        if scale is None:
-            self.graph.fail(node, "has no QuantizeLinear before it; quantise the float model with this tool")
+        """A DequantizeLinear has the parameters of the QuantizeLinear before it; of the image it may be the first."""
         back = read_scale(self.graph, node, None)
-        if not np.array_equal(scale.scale, back.scale, equal_nan=True) or not np.array_equal(
-            scale.zero_point, back.zero_point
-        ):
-            self.graph.fail(node, f"its scale or zero point differs from that of {scale.node}")
-        return x
-
-    def _same_scale(self, node: Node, before: Scale | None, now: Scale) -> None:
-        """An error where ``node`` quantises a second time, to another type."""
-        if before is None:
-            return
-        if (before.bits, before.signed) != (now.bits, now.signed) or not np.array_equal(
-            before.scale, now.scale
-        ):
+        if x.ints is None and x.step is self.input and self.input.post.quant is None:
+            self.input.post.quant, self.input.post.tensor = back, node.inputs[0]
+        elif x.ints is None:
+            self.graph.fail(node, "has no QuantizeLinear before it; export the model again")
+        elif not pairs.same_meaning(x.ints, back):
             self.graph.fail(
-                node, f"quantises again, with another type than {before.node}; use one type per tensor"
+                node, f"its scale, zero point or type is not that of {x.ints.node}; give both the same"
             )
+        return self.passed(node, x, ints=None)
+
+    def on_integers(self, node: Node, x: Map) -> Map:
+        """A node between QuantizeLinear and DequantizeLinear that leaves the meaning of its integers."""
+        if node.op == "Clip":
+            if others := self.others(node, x):
+                self.graph.fail(node, f"{others[0]} reads what it clips without it; give both the same")
+            pairs.clip_integers(self.graph, node, x.step)
+            return self.passed(node, x)
+        if node.op in RESHAPED:
+            return self.reshape(node, x)
+        if node.op == "Cast" and x.ints is not None and pairs.casts_to(node, x.ints):
+            return self.passed(node, x)
+        if node.op != "MaxPool":
+            self.graph.fail(
+                node, "reads integers, not what a DequantizeLinear makes of them; put one in between"
+            )
+        y = self.pool(node, x)
+        y.step.post.tensor = node.outputs[0]
+        return replace(y, ints=x.ints)
 
     def reshape(self, node: Node, x: Map) -> Map:
         """Where the axes of a tensor go; its elements stay what they are."""

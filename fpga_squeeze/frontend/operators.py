@@ -5,7 +5,6 @@ from __future__ import annotations
 ADVICE = {
     "Gemm": "fully connected layers are not supported; write them as 1x1 convolutions",
     "MatMul": "fully connected layers are not supported; write them as 1x1 convolutions",
-    "QLinearConv": "export the quantised model in QDQ format (QuantizeLinear/DequantizeLinear)",
     "LeakyRelu": "only Relu and Clip are supported as activation",
     "PRelu": "only Relu and Clip are supported as activation",
     "Sigmoid": "only Relu and Clip are supported as activation",

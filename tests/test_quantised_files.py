@@ -1,0 +1,95 @@
+"""Files of onnxruntime's quantiser, in every form it has, against onnxruntime's own integers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from model_equality import differences
+from quantised_files import (
+    QOPERATOR,
+    S4,
+    S8,
+    S16,
+    U4,
+    U8,
+    U16,
+    compare,
+    quantised_file,
+)
+from random_graphs import graph_images, random_graph
+from seeds import seeds
+
+from fpga_squeeze.export.qdq import write_qdq
+from fpga_squeeze.frontend import read_model
+from fpga_squeeze.network.graph import FloatModel, QModel
+
+SYMMETRIC = {"extra_options": {"ActivationSymmetric": True}}
+STYLES: dict[str, dict[str, Any]] = {
+    "u8s8": {},
+    "u8s8-per-channel": {"per_channel": True},
+    "u8u8": {"weights": U8},
+    "s8s8": {"activations": S8},
+    "s8s8-per-channel": {"activations": S8, "per_channel": True},
+    "s8s8-symmetric": {"activations": S8, **SYMMETRIC},
+    "u8s8-symmetric": SYMMETRIC,
+    "reduce-range": {"reduce_range": True},
+    "u16s8": {"activations": U16, "extra_options": {"UseQDQContribOps": True}},
+    "s16s8": {"activations": S16, "extra_options": {"UseQDQContribOps": True}},
+    "u8u8-asymmetric-weights": {"weights": U8, "extra_options": {"WeightSymmetric": False}},
+    "u8s8-weights-in-pairs": {"extra_options": {"AddQDQPairToWeight": True}},
+    "s8s8-dedicated-pairs": {"activations": S8, "extra_options": {"DedicatedQDQPair": True}},
+    "u8s8-float-bias": {"extra_options": {"QuantizeBias": False}},
+    "u8s4-per-channel": {"weights": S4, "per_channel": True},
+    "u8u4": {"weights": U4},
+    "qop-u8u8": {"form": QOPERATOR, "weights": U8},
+    "qop-u8s8": {"form": QOPERATOR},
+    "qop-s8s8-per-channel": {"form": QOPERATOR, "activations": S8, "per_channel": True},
+}
+
+
+def network(seed: int) -> tuple[FloatModel, np.ndarray]:
+    """A random network with images to calibrate it on."""
+    rng = np.random.default_rng(seed)
+    model = random_graph(rng, max_blocks=4)
+    return model, graph_images(rng, model.input_shape, 4)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_integers_are_those_of_onnxruntime(tmp_path: Path, style: str) -> None:
+    values = differing = 0
+    for seed in range(100, 104):
+        model, images = network(seed)
+        path = quantised_file(tmp_path / f"{seed}.onnx", model, images, **STYLES[style])
+        q = read_model(path)
+        assert isinstance(q, QModel)
+        found = compare(q, path, images)
+        assert found.layers >= len(model.layers) - 1 and found.largest <= 1, (seed, found)
+        values, differing = values + found.values, differing + found.differing
+    assert differing <= 1e-3 * values, (values, differing)
+
+
+@pytest.mark.fuzz
+def test_random_files_come_back(tmp_path: Path) -> None:
+    """What was read from a foreign file and exported is read back as it was."""
+    styles = list(STYLES.values())
+    for i, seed in enumerate(seeds(8)):
+        model, images = network(seed)
+        path = quantised_file(tmp_path / "m.onnx", model, images, **styles[seed % len(styles)])
+        q = read_model(path)
+        assert isinstance(q, QModel)
+        write_qdq(q, tmp_path / f"{i}.onnx")
+        assert not differences(q, read_model(tmp_path / f"{i}.onnx")), seed
+
+
+def test_comparison_sees_one_step(tmp_path: Path) -> None:
+    model, images = network(100)
+    path = quantised_file(tmp_path / "m.onnx", model, images)
+    q = read_model(path)
+    assert isinstance(q, QModel)
+    conv = q.convs[0]
+    conv.bias.setflags(write=True)
+    conv.bias[0] += int(2 / conv.ratio[0])
+    assert compare(q, path, images).differing > 0
