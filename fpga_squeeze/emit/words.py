@@ -58,9 +58,16 @@ def stream_tensor(
     model: QModel, stream: Stream, tensors: Mapping[str, IntArray], images: npt.NDArray[np.uint8]
 ) -> IntArray:
     """What a stream carries, int64 [N, C, H, W]: of what golden gives for the uint8 ``images`` [N, H, W, C]."""
-    if stream.tensors == (IMAGE,):
-        return np.stack([golden.image_integers(model, image) for image in images]).astype(np.int64)
-    return np.concatenate([tensors[name] for name in stream.tensors], axis=1)
+    whole = np.concatenate(
+        [
+            np.stack([golden.image_integers(model, image) for image in images]).astype(np.int64)
+            if name == IMAGE
+            else tensors[name]
+            for name in stream.tensors
+        ],
+        axis=1,
+    )
+    return whole[:, stream.first : stream.first + stream.type.shape.channels]
 
 
 def frame_beats(images: npt.NDArray[np.uint8]) -> int:

@@ -357,16 +357,26 @@ class QConv:
     @cached_property
     def multiplier(self) -> tuple[IntArray, int]:
         """(m int64 [O], right): sums are multiplied by m[o] and shifted to the right, where ``scaled``."""
-        sums = self._reach() << self.bias_places
-        m, right = as_multipliers(
-            np.ldexp(self.ratio, -self.bias_places), sums + np.abs(self.bias), self.output.bits
-        )
+        ratio = np.ldexp(self.ratio, -self.bias_places)
+        m, right = as_multipliers(ratio, self.magnitudes, self.output.bits)
         return _frozen(m), right
 
-    def _reach(self) -> IntArray:
-        """int64 [O]: largest |sum of products|."""
+    @cached_property
+    def magnitudes(self) -> IntArray:
+        """int64 [O]: sum of abs(w) * max(x) + abs(bias) of each channel, in steps of the bias."""
         largest = max(abs(v) for v in self.input.range)
-        return np.asarray(np.abs(self.weight.reshape(self.weight.shape[0], -1)).sum(axis=1) * largest)
+        sums = np.abs(self.weight.reshape(self.weight.shape[0], -1)).sum(axis=1) * largest
+        return _frozen((sums << self.bias_places) + np.abs(self.bias))
+
+    @cached_property
+    def sum_ranges(self) -> tuple[IntArray, IntArray]:
+        """Smallest and largest sum of each channel, bias included, in steps of the bias: int64 [O] each."""
+        low, high = self.input.range
+        w = self.weight.reshape(self.weight.shape[0], -1)
+        least, most = (np.where(w > 0, w * a, w * b).sum(axis=1) for a, b in ((low, high), (high, low)))
+        return _frozen((least << self.bias_places) + self.bias), _frozen(
+            (most << self.bias_places) + self.bias
+        )
 
     @cached_property
     def acc_range(self) -> tuple[int, int]:
@@ -393,9 +403,8 @@ class QConv:
 
     @cached_property
     def acc_magnitude(self) -> int:
-        """Largest |partial sum| in steps of the bias: the contract's sum of abs(w) * max(x) + abs(bias), over all
-        channels."""
-        return int(((self._reach() << self.bias_places) + np.abs(self.bias)).max(initial=0))
+        """Largest |partial sum| in steps of the bias, over all channels: the contract's bound."""
+        return int(self.magnitudes.max(initial=0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from typing_extensions import assert_never
 
-from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing
+from ..device.dsp_packing import ONE_PRODUCT, Multipliers
 from ..errors import FpgaSqueezeError
 from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QMaxPool, QModel
 from .engine import Folding
 from .fuse import Node, fuse
 from .graph import Graph, graph_of
-from .kernels import engine_cost, engine_packing, plan_engine, word_cycles
+from .kernels import engine_cost, plan_engine, word_cycles
 from .kinds.add import plan_add
 from .kinds.average import AveragePlan, plan_average
 from .kinds.concat import plan_concat
@@ -77,9 +77,9 @@ class _Builder:
         self.cycles: dict[str, int] = {}  # of the kernel that sends a stream
         self.pace: dict[str, float] = {}  # cycles between words, where an engine sends them
 
-    def _folded(self, layer: EngineLayer) -> tuple[Folding, Packing, WeightFormat]:
+    def _folded(self, layer: EngineLayer) -> tuple[Folding, Multipliers, WeightFormat]:
         folding, weights = self.chosen[layer.name]
-        return folding, engine_packing(layer, self.multipliers), weights
+        return folding, self.multipliers, weights
 
     def build(self) -> list[KernelPlan]:
         """All kernels, the line gatherer first."""

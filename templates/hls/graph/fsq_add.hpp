@@ -17,8 +17,8 @@ template <class P> inline uint<P::OUT_BITS> sum_of(const integer<P::A_BITS, P::A
     typedef sint<largest(BITS, P::OUT_BITS) + 2> wide;
     const wide left = wide(a) * wide(P::A_FACTOR);
     const wide right = wide(b) * wide(P::B_FACTOR);
-    FSQ_SHIFTS_AND_SUMS(left)
-    FSQ_SHIFTS_AND_SUMS(right)
+    FSQ_MULTIPLIER_LUT(left)
+    FSQ_MULTIPLIER_LUT(right)
     const wide sum = left + right + wide(P::OFFSET);
     wide y = round_right<P::RIGHT, BITS>(wide(sum << P::LEFT)) + wide(P::ZERO);
     if (y < P::LOW) y = P::LOW;
