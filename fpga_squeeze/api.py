@@ -11,11 +11,11 @@ Every function raises FpgaSqueezeError for bad input or a missing tool, DoesNotF
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -25,14 +25,16 @@ from typing_extensions import assert_never
 
 from .datasets.download import download
 from .datasets.images import ImageArray, load_images
-from .device.catalogue import DEFAULT_DEVICE, Device, find_device
 from .emit.hls_dialect import Dialect
 from .errors import DoesNotFitError, FpgaSqueezeError
+from .flow.agreement import Agreement, agree
 from .flow.compress import Compression, CompressOptions, compress
 from .flow.design import DEFAULTS as DESIGN_DEFAULTS
 from .flow.design import DesignOptions, design
+from .flow.drawing import draw
 from .flow.evaluate import Evaluation, Score, evaluate
-from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, load, quantized
+from .flow.inspection import Inspection, LayerReport, inspect
+from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
 from .network import golden as golden_model
 from .network.fixed_point import IntArray
 from .network.graph import FloatModel, QModel
@@ -41,14 +43,17 @@ from .planning.cost.estimate import estimate as estimate_plan
 from .planning.search.planner import make_plan
 from .planning.timing import schedule
 from .project.project import Project, create_project, load_project, read_images
+from .verify.cache import locked
 from .verify.compare import Comparison, compare_run
 from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
 from .verify.synthesis import Synthesis, synthesise
 from .verify.terms import compare_fed_terms, compare_terms
 from .verify.timing.results import Routed, Timing
+from .verify.timing.speed import asked_of
 
 __all__ = [
+    "Agreement",
     "CompressOptions",
     "Compression",
     "Cycles",
@@ -57,6 +62,8 @@ __all__ = [
     "DesignOptions",
     "Evaluation",
     "HlsKernel",
+    "Inspection",
+    "LayerReport",
     "HlsRun",
     "OnStep",
     "Quantized",
@@ -67,16 +74,19 @@ __all__ = [
     "Synthesis",
     "Target",
     "Timing",
+    "agree",
     "compare",
     "compress",
     "cosim",
     "csim",
     "download",
+    "draw",
     "estimate",
     "evaluate",
     "generate",
     "golden",
     "hls",
+    "inspect",
     "make_plan",
     "quantize",
     "route",
@@ -163,10 +173,14 @@ def quantize(
 ) -> Quantized:
     """Quantise a float ``model`` and write it as QDQ ONNX to ``output``."""
     from .export.qdq import write_qdq
+    from .frontend import is_onnx
 
     path = Path(output)
     if path.is_dir():
         raise FpgaSqueezeError(f"{path}: is a folder; give a file name such as {path / 'q.onnx'}")
+    if not is_onnx(path):
+        raise FpgaSqueezeError(f"{path}: quantize writes ONNX; give a name that ends in .onnx")
+    keep_sources(path, model, *([options.calibration] if options.calibration else []))
     integers, calibration = quantized(model, options, on_step)
     if calibration is None:
         raise FpgaSqueezeError(f"{model}: is quantised already")
@@ -235,7 +249,9 @@ def estimate(
     at = options.target
     clock = options.clock(at)
     made = design(target, options, on_step)
-    return replace(estimate_plan(made.plan, at, clock, made.schedule), notes=made.notes)
+    return replace(
+        estimate_plan(made.plan, at, clock, made.schedule), notes=(*made.loaded.model.notes, *made.notes)
+    )
 
 
 def golden(
@@ -250,6 +266,8 @@ def golden(
 
     The file also holds ``logits_scale`` and ``logits_zero``: the logits' value is (integer - zero) * scale.
     """
+    if output is not None:
+        keep_sources(output, target, *([images] if images else []))
     if target is not None and Path(target).is_dir():
         project = load_project(target)
         model, pixels = project.model, project.images
@@ -272,7 +290,7 @@ def golden(
 
 def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an .npz under exactly this name, whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -297,21 +315,23 @@ def _frames(project: Project, images: str | Path | None, frames: int | None) -> 
     return pixels if frames is None else pixels[np.arange(frames) % len(pixels)]
 
 
-def _start_run(project: Project, kind: str, images: ImageArray) -> Path:
-    """An empty folder that becomes ``run/<kind>`` when the run is done; it holds the images."""
+@contextmanager
+def _running(project: Project, kind: Simulation, images: ImageArray) -> Iterator[Path]:
+    """A folder of its own for a run, with the images; becomes ``run/<kind>`` at the end, and on an error goes."""
+    target = project.run(kind)
     try:
-        project.run(kind).parent.mkdir(exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{kind}.", dir=project.run(kind).parent))
+        target.parent.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{kind}.", dir=target.parent))
         np.savez_compressed(folder / "images.npz", images=images)
     except OSError as error:
         raise FpgaSqueezeError(f"{project.path}: cannot be written: {error.strerror or error}") from error
-    return folder
-
-
-def _finish_run(project: Project, kind: str, folder: Path) -> None:
-    target = project.run(kind)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(folder, target)
+    try:
+        yield folder
+        with locked(target):
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def csim(
@@ -328,13 +348,9 @@ def csim(
     program = build_csim(project.hls, project.build("csim"), on_step)
     if on_step:
         on_step(f"run {len(pixels)} frames")
-    folder = _start_run(project, "csim", pixels)
-    try:
+    with _running(project, "csim", pixels) as folder:
         run_csim_program(program, pixels, folder)
-        _finish_run(project, "csim", folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return _compare(project, "csim", on_step)
+        return _compare(project, "csim", folder, on_step)
 
 
 def cosim(
@@ -357,8 +373,7 @@ def cosim(
     program = build_cosim(project.rtl, project.build("cosim"), on_step)
     if on_step:
         on_step(f"run {len(pixels)} frames")
-    folder = _start_run(project, "cosim", pixels)
-    try:
+    with _running(project, "cosim", pixels) as folder:
         timing = run_cosim_program(program, project.rtl, project.plan, pixels, folder, stalls)
         planned = schedule(project.plan)
         cycles = Cycles(
@@ -370,17 +385,13 @@ def cosim(
             error=timing.error,
         )
         (folder / "cycles.json").write_text(json.dumps(asdict(cycles)), encoding="utf-8")
-        _finish_run(project, "cosim", folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    run = _compare(project, "cosim", on_step)
+        run = _compare(project, "cosim", folder, on_step)
     assert isinstance(run, CosimRun)
     return run
 
 
-def _compare(project: Project, kind: Simulation, on_step: OnStep | None) -> Run:
-    """Compare the stored words of a run with a fresh golden run on the images stored beside them."""
-    folder = project.run(kind)
+def _compare(project: Project, kind: Simulation, folder: Path, on_step: OnStep | None) -> Run:
+    """Compare the words of the run in ``folder`` with a fresh golden run on the images stored beside them."""
     images, _ = read_images(folder / "images.npz")
     if on_step:
         on_step(f"compare {kind} with golden, {len(images)} frames")
@@ -408,7 +419,11 @@ def compare(target: str | Path, on_step: OnStep | None = None) -> list[Run]:
     done = [kind for kind in get_args(Simulation) if project.run(kind).is_dir()]
     if not done:
         raise FpgaSqueezeError(f"{project.path}: nothing to compare yet; run csim or cosim first")
-    return [_compare(project, kind, on_step) for kind in done]
+    runs = []
+    for kind in done:
+        with locked(project.run(kind)):
+            runs.append(_compare(project, kind, project.run(kind), on_step))
+    return runs
 
 
 # ------------------------------------------------------------------------------------------------- synthesis
@@ -436,7 +451,7 @@ def timing(
     from .verify.timing.report import time_design
 
     project = load_project(target)
-    part, clock = _part_and_clock(project, device, clock_mhz)
+    part, clock = asked_of(project, device, clock_mhz)
     return time_design(project.rtl, project.build("timing"), part, clock, kernel, on_step)
 
 
@@ -451,16 +466,8 @@ def route(
     from .verify.timing.route import route as place_and_route
 
     project = load_project(target)
-    part, clock = _part_and_clock(project, device, clock_mhz)
+    part, clock = asked_of(project, device, clock_mhz)
     return place_and_route(project.rtl, project.build("route"), part, clock, kernel, on_step)
-
-
-def _part_and_clock(project: Project, device: str | None, clock_mhz: float | None) -> tuple[Device, float]:
-    """The device and the clock to time a project for; raises FpgaSqueezeError for a clock that is none."""
-    clock = project.manifest.clock_mhz if clock_mhz is None else clock_mhz
-    if not (math.isfinite(clock) and clock > 0):
-        raise FpgaSqueezeError(f"field clock_mhz {clock:g}: give a clock above 0 MHz, for example 100")
-    return find_device(device) if device else project.device or find_device(DEFAULT_DEVICE), clock
 
 
 # ------------------------------------------------------------------------------------------------- HLS tools

@@ -69,7 +69,7 @@ def mismatches(plan: Plan, images: npt.NDArray[np.uint8], out_folder: Path) -> d
     for stream in plan.streams:
         raw = (out_folder / f"{stream.name}.bin").read_bytes()
         got = words_to_tensor(decode_words(raw, stream), stream, len(images))
-        expected = stream_tensor(stream, want, images)
+        expected = stream_tensor(plan.model, stream, want, images)
         assert got.shape == expected.shape
         found[stream.name] = int((got != expected).sum())
     logits = np.frombuffer((out_folder / "logits.bin").read_bytes(), "<i4").reshape(len(images), -1)

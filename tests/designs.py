@@ -78,6 +78,11 @@ class RtlDesign:
     ) -> RtlDesign:
         """``rng`` lays the row buffers into any kind of RAM."""
         plan = tune_stores(build_plan(model, foldings, multipliers=multipliers, formats=formats))
+        return RtlDesign.of_plan(plan, folder, rng)
+
+    @staticmethod
+    def of_plan(plan: Plan, folder: Path, rng: np.random.Generator | None = None) -> RtlDesign:
+        """The design of a plan; ``rng`` lays the row buffers into any kind of RAM."""
         if rng is not None:
             plan = with_styles(plan, random_styles(rng, plan))
         emit_rtl(plan, folder / "rtl", HEADER)

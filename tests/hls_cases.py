@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import IntArray
 from fpga_squeeze.network.graph import (
     Pads,
@@ -22,6 +23,7 @@ from fpga_squeeze.network.graph import (
     window_output,
 )
 from fpga_squeeze.planning.kinds.add import plan_add
+from fpga_squeeze.planning.kinds.average import plan_average
 from fpga_squeeze.planning.kinds.concat import plan_concat
 from fpga_squeeze.planning.kinds.fork import plan_fork
 from fpga_squeeze.planning.kinds.image import InputPlan
@@ -152,7 +154,108 @@ def _pool(x: IntArray, layer: QMaxPool | QAvgPool) -> IntArray:
     return y
 
 
+# ---------------------------------------------------------------------------------- any scale and zero point
+
+
+def typed(
+    shape: tuple[int, int, int], scale: float, zero: int = 0, bits: int = 8, signed: bool = False
+) -> TensorType:
+    return TensorType.of_scale(Shape(*shape), bits, signed, float(np.float32(scale)), zero)
+
+
+def _golden(layer: QAdd | QConcat | QAvgPool) -> Reference:
+    """What golden makes of maps."""
+    return lambda maps: golden.forward(layer, [x.astype(np.float32) for x in maps]).astype(np.int64)
+
+
+def any_add(a: TensorType, b: TensorType, out: TensorType, relu: bool = False, cut: int = 0) -> Case:
+    layer = QAdd("sum", ("in0", "in1"), (a, b), relu, out, out.range[1] - cut)
+    return Case(plan_add(layer, (stream("in0", a), stream("in1", b)), 0), _golden(layer))
+
+
+def any_concat(types: tuple[TensorType, ...], out: TensorType, rows: int = 1, direct: int = 0) -> Case:
+    names = tuple(f"in{i}" for i in range(len(types)))
+    channels = sum(of.shape.channels for of in types)
+    layer = QConcat("joined", names, types, replace(out, shape=replace(types[0].shape, channels=channels)))
+    streams = tuple(stream(name, of, rows) for name, of in zip(names, types, strict=True))
+    return Case(plan_concat(layer, streams, direct), _golden(layer))
+
+
+def any_average(
+    of: TensorType,
+    out: TensorType,
+    kernel: Window = (0, 0),
+    stride: int = 1,
+    pads: Pads = (0, 0, 0, 0),
+    *,
+    total: bool = False,
+    add: int = 1,
+    divide_bits: int = 1,
+) -> Case:
+    """An average over windows, or over all of the map."""
+    whole = kernel == (0, 0)
+    kernel = (of.shape.height, of.shape.width) if whole else kernel
+    out = replace(out, shape=window_output(of.shape.channels, of.shape, kernel, stride, pads))
+    pool = QAvgPool("pool", ("in0",), kernel, stride, pads, of, out, total)
+    source = stream("in0", of)
+    plan = plan_average(pool, source, add, divide_bits) if whole else plan_window(pool, source, divide_bits)
+    return Case(plan, _golden(pool))
+
+
+MAP = (3, 6, 5)
+SCALED: dict[str, Callable[[], Case]] = {
+    "add_scales": lambda: any_add(typed(MAP, 0.037, 128), typed(MAP, 0.021, 3), typed(MAP, 0.05, 77)),
+    # multipliers 2**10 apart, operands and result below zero
+    "add_far_apart": lambda: any_add(
+        typed(MAP, 1.7, -128, signed=True),
+        typed(MAP, 1.63 / 1024, 127, signed=True),
+        typed(MAP, 1.9, -20, signed=True),
+        cut=9,
+    ),
+    "add_relu_limits": lambda: any_add(
+        typed(MAP, 0.3, 5, 6), typed(MAP, 0.11, -2, 4, True), typed(MAP, 0.29, 17, 6), True, 4
+    ),
+    # powers of two apart: no table; offset and zero point alone
+    "add_one_scale": lambda: any_add(typed(MAP, 0.3, 5), typed(MAP, 0.3, 250), typed(MAP, 0.6, 99), True),
+    "add_one_table": lambda: any_add(typed(MAP, 0.5, 9), typed(MAP, 0.3, 1, 8, True), typed(MAP, 0.25, 128)),
+    "concat_types": lambda: any_concat(
+        (typed((2, 5, 4), 0.1, 7), typed((1, 5, 4), 0.3, -3, 5, True), typed((3, 5, 4), 0.2, 50)),
+        typed(MAP, 0.2, 50),
+        direct=1,
+    ),
+    "concat_one": lambda: any_concat((typed(MAP, 0.1, -7, 8, True),), typed(MAP, 0.13, 128), rows=2),
+    "concat_narrow": lambda: any_concat(
+        (typed((2, 4, 3), 0.1, 0, 3), typed((2, 4, 3), 0.25, 1, 2, True)), typed(MAP, 0.07, -2, 5, True)
+    ),
+    "global_scales": lambda: any_average(
+        typed(MAP, 0.05, 200), typed(MAP, 0.03, 60, signed=True), add=2, divide_bits=2
+    ),
+    # three eighths of a sum: one in eight lies half-way
+    "global_ties": lambda: any_average(
+        typed((5, 4, 4), 1.5, -1, 3, True), typed((1, 1, 1), 0.25, 3, 6, True), divide_bits=4
+    ),
+    "global_sums": lambda: any_average(
+        typed(MAP, 0.7, 13), typed(MAP, 0.7 / 30, 0, 14, True), total=True, add=3
+    ),
+    "global_wide": lambda: any_average(
+        typed(MAP, 0.7, 13, 20, True), typed(MAP, 0.7, 5, 24, True), divide_bits=4
+    ),
+    "window_scales": lambda: any_average(
+        typed(MAP, 0.05, 77), typed(MAP, 0.04, -128, signed=True), (3, 3), 2, (1, 1, 1, 1), divide_bits=2
+    ),
+    "window_one_scale": lambda: any_average(
+        typed(MAP, 0.05, -77, signed=True), typed(MAP, 0.05, 128), (2, 2), 1, (0, 1, 1, 0)
+    ),
+    "window_sums": lambda: any_average(
+        typed(MAP, 0.05, 9, 6), typed(MAP, 0.05, 0, 10), (3, 2), 1, (1, 1, 1, 0), total=True
+    ),
+}
+"""By name: kernels between types that are not powers of two."""
+IN_CPP = ("add_far_apart", "concat_types", "concat_one", "global_scales", "window_scales", "window_sums")
+"""Those that run in C++, too, each of another kind."""
+
 CASES: dict[str, Callable[[], Case]] = {
+    **{name: SCALED[name] for name in IN_CPP},
     "fork": lambda: fork(2, 2),
     "fork_three_ways": lambda: fork(3, 1),
     "store_4_into_3": lambda: store(13, 4, 3),

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing_extensions import assert_never
 
 from fpga_squeeze.planning.engine import EnginePlan
-from fpga_squeeze.planning.kernels import DRAIN_LATENCY
 from fpga_squeeze.planning.kinds.add import AddPlan
 from fpga_squeeze.planning.kinds.average import AveragePlan
 from fpga_squeeze.planning.kinds.concat import ConcatPlan
@@ -149,7 +148,13 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                         continue
                     for channel in range(valid):
                         for row in range(rows):
-                            t = last + DRAIN_LATENCY + (channel * r + row) * plan.parts + plan.parts - 1
+                            t = (
+                                last
+                                + plan.requant.latency
+                                + (channel * r + row) * plan.parts
+                                + plan.parts
+                                - 1
+                            )
                             if sink is OUTPUT:
                                 out.push.append(t)
                                 word += 1

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from onnx_builder import Net
 from PIL import Image
 from test_cli import fails, works
@@ -17,10 +19,11 @@ from fpga_squeeze.cli import main
 from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_model_path, list_images
 from fpga_squeeze.datasets.labels import Names, read_labels
 from fpga_squeeze.flow.evaluate import ranks
+from fpga_squeeze.flow.runner import onnx_runner
 from fpga_squeeze.flow.sources import QuantizeOptions, choose
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel, Shape
 from fpga_squeeze.network.parallel import FrameRunner
 from fpga_squeeze.network.reference import PRESETS, float_logits
 
@@ -151,6 +154,67 @@ def test_frames_side_by_side_keep_their_order() -> None:
         assert run(images).ravel().tolist() == list(range(200))
 
 
+# ------------------------------------------------------------------------------ any file that onnxruntime runs
+
+
+def retyped(path: Path, elem: int, *, last: bool = False) -> Path:
+    """A copy of the embedded model whose input has another type, or its channels last."""
+    proto = onnx.load(embedded_model_path())
+    graph = proto.graph
+    name = graph.input[0].name
+    nodes = [helper.make_node("Cast", ["typed"], ["cast"], to=onnx.TensorProto.FLOAT)]
+    nodes.append(helper.make_node("Transpose", ["cast"], [name], perm=[0, 3, 1, 2] if last else [0, 1, 2, 3]))
+    shape = [1, 32, 32, 1] if last else [1, 1, 32, 32]
+    del graph.input[0]
+    graph.input.append(helper.make_tensor_value_info("typed", elem, shape))
+    kept = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*nodes, *kept])
+    onnx.save(proto, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE", "UINT8", "INT32", "FLOAT"])
+def test_input_types(capsys: Capture, data: Path, tmp_path: Path, kind: str) -> None:
+    want = json.loads(works(capsys, *arguments(data, "--float", embedded_model_path(), "--json")))["float"]
+    model = retyped(tmp_path / "m.onnx", getattr(onnx.TensorProto, kind), last=kind == "FLOAT")
+    got = json.loads(works(capsys, *arguments(data, "--float", model, "--json")))["float"]
+    for key in ("top1_count", "top5_count", "runner"):
+        assert got[key] == want[key]
+
+
+def test_input_types_that_cannot_be_fed(capsys: Capture, data: Path, tmp_path: Path) -> None:
+    model = retyped(tmp_path / "b.onnx", onnx.TensorProto.BOOL)
+    assert "its input typed is tensor(bool)" in fails(capsys, 2, *arguments(data, "--float", model))
+    model = retyped(tmp_path / "u.onnx", onnx.TensorProto.UINT8)
+    halves = QuantizeOptions(data / "digits", Preprocess(mean=(33.3,), std=(60.0,)))
+    api.quantize(embedded_model_path(), tmp_path / "q.onnx", halves)
+    base = ["--images", data / "digits", "--labels", data / "labels.csv"]
+    told = fails(capsys, 2, "evaluate", tmp_path / "q.onnx", *base, "--float", model)
+    assert "its input typed is uint8" in told and "float32 input" in told
+
+
+def test_quantised_files(capsys: Capture, data: Path, tmp_path: Path) -> None:
+    """Our own file eats pixels, whatever was folded in; others are no float models."""
+    images = embedded_accuracy_set()[0][:COUNT]
+    for preprocess in (Preprocess(), Preprocess(mean=(20.0,), std=(0.5,))):
+        api.quantize(embedded_model_path(), tmp_path / "q.onnx", QuantizeOptions(data / "digits", preprocess))
+        base = ["--images", data / "digits", "--labels", data / "labels.csv", "--json"]
+        out = json.loads(
+            works(capsys, "evaluate", tmp_path / "q.onnx", *base, "--float", tmp_path / "q.onnx")
+        )
+        assert out["golden"]["agreement_count"] == COUNT and out["float"]["runner"] == "onnxruntime"
+        assert out["golden"]["top1_count"] == out["float"]["top1_count"]
+    # as the file is without our name on it, the preprocessing is the caller's
+    proto = onnx.load(tmp_path / "q.onnx")
+    del proto.metadata_props[:]
+    onnx.save(proto, tmp_path / "foreign.onnx")
+    run = onnx_runner(tmp_path / "foreign.onnx", Shape(1, 32, 32), 10, Preprocess(mean=(20.0,)))[1]
+    own = onnx_runner(tmp_path / "q.onnx", Shape(1, 32, 32), 10, Preprocess(mean=(20.0,)))[1]
+    with run as foreign, own as ours:
+        assert not np.array_equal(foreign(images[:4]), ours(images[:4]))
+
+
 # ------------------------------------------------------------------------------------------ calibration images
 
 
@@ -226,7 +290,7 @@ def test_labels(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_mistakes(capsys: Capture, data: Path, tmp_path: Path) -> None:
+def test_mistakes(capsys: Capture, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no such file" in fails(capsys, 2, *arguments(data, "--labels", tmp_path / "no.csv"))
     assert "cannot be read as CSV" in fails(capsys, 2, *arguments(data, "--labels", tmp_path))
     assert "no such file" in fails(capsys, 2, *arguments(data, "--images", tmp_path / "nowhere"))
@@ -234,7 +298,11 @@ def test_mistakes(capsys: Capture, data: Path, tmp_path: Path) -> None:
     assert "--skip -1" in fails(capsys, 2, *arguments(data, "--skip", -1))
     assert "--frames 0" in fails(capsys, 2, *arguments(data, "--frames", 0))
     assert "nothing is left" in fails(capsys, 2, *arguments(data, "--skip", COUNT))
-    assert "is quantised" in fails(capsys, 2, *arguments(data, "--float", data / "q.onnx"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert "is quantised; install onnxruntime" in fails(
+        capsys, 2, *arguments(data, "--float", data / "q.onnx")
+    )
+    monkeypatch.undo()
     base = ["--images", data / "digits", "--labels", data / "labels.csv"]
     assert "is a float model" in fails(capsys, 2, "evaluate", embedded_model_path(), *base)
     net = Net(size=(32, 32))

@@ -381,9 +381,10 @@ def test_signed_type_after_relu_is_one_bit_narrower(tmp_path: Path) -> None:
     assert isinstance(conv, QConv) and isinstance(pool, QAvgPool)
     assert conv.output == TensorType(Shape(4, 4, 4), 7, False, -6) and conv.relu
     assert np.array_equal(conv.weight, ints) and conv.weight_frac.tolist() == [9] * 4
-    assert model.notes == (
-        "pool1: the file leaves the average unquantised; it is rounded to its input's type",
-    )
+    assert pool.total and pool.output == TensorType.of_scale(
+        Shape(4, 1, 1), 11, False, 4.0
+    )  # 16 * 127 * 64 / 16
+    assert model.notes == ()
 
 
 def test_clip_gives_the_width(tmp_path: Path) -> None:

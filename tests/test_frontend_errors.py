@@ -15,10 +15,11 @@ import pytest
 from onnx import TensorProto, helper
 from onnx_builder import Net, find, initializer, set_attr, set_initializer
 from seeds import SEED
-from test_frontend import I8, U8, QNet, foreign
+from test_frontend import I8, QNet, foreign
 
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
+from fpga_squeeze.network.graph import FloatModel
 
 
 def refused(path: Path, pattern: str) -> str:
@@ -112,8 +113,8 @@ def test_initializer_too_short(tmp_path: Path, proto: onnx.ModelProto) -> None:
     "shape,pattern",
     [
         ([2, 3, 17, 15], "fixed batch of 2"),
-        ([1, 3, "H", "W"], r"shape \[1, 3, H, W\].*must be fixed"),
-        ([1, 3, None, 15], "must be fixed"),
+        ([1, 3, "H", "W"], r"shape \[1, 3, H, W\], which leaves H, W free; .*field input_shape"),
+        ([1, 3, None, 15], r"shape \[1, 3, \?, 15\], which leaves \? free"),
         ([1, 3, 17], "one image"),
         ([1, 128], "one image"),
         ([1, 4, 17, 15], "4 channels"),
@@ -133,10 +134,12 @@ def test_two_inputs_and_two_outputs(tmp_path: Path, proto: onnx.ModelProto) -> N
     proto.graph.output.append(
         helper.make_tensor_value_info(find(proto, "pool1").output[0], TensorProto.FLOAT, None)
     )
-    refused(save(proto, tmp_path), "2 outputs .*leave only the logits")
+    refused(save(proto, tmp_path), r"2 outputs \(t37, t5\); give .* field output_tensor")
     proto.graph.output.pop()
     proto.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
-    refused(save(proto, tmp_path), "2 inputs")
+    assert isinstance(read_model(save(proto, tmp_path)), FloatModel)  # nothing reads it
+    find(proto, "fire2/concat").input[1] = "more"
+    refused(save(proto, tmp_path), r"2 inputs \(image, more\)")
 
 
 def test_image_too_small(tmp_path: Path) -> None:
@@ -192,7 +195,7 @@ def test_nan_and_infinity(tmp_path: Path, proto: onnx.ModelProto, value: float, 
 
 def test_missing_weights(tmp_path: Path, proto: onnx.ModelProto) -> None:
     find(proto, "conv10").input[1] = "nowhere"
-    refused(save(proto, tmp_path), r"node conv10 \(Conv\): its weights \(nowhere\) is missing")
+    refused(save(proto, tmp_path), r"node conv10 \(Conv\): its weights \(nowhere\) is given by no node")
 
 
 def test_weights_of_another_size(tmp_path: Path, proto: onnx.ModelProto) -> None:
@@ -215,7 +218,6 @@ def single(tmp_path: Path, add: Callable[[Net, str], str], size: tuple[int, int]
         ("LeakyRelu", "only Relu"),
         ("Sigmoid", "only Relu"),
         ("Gemm", "fully connected"),
-        ("Transpose", "N, C, H, W"),
         ("HardSwish", "a network is made of"),
     ],
 )
@@ -248,7 +250,10 @@ def test_of_many_reasons_some_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "add,pattern",
     [
-        (lambda n, x: n.node("Add", [x, n.const(np.ones((1, 4, 1, 1)))], "j"), "joins a map with a constant"),
+        (
+            lambda n, x: n.node("Sum", [x, n.conv(x, 4, 4, 1), n.const(np.ones((1, 4, 1, 1)))], "j"),
+            "joins maps with a constant",
+        ),
         (
             lambda n, x: n.node("Add", [x, n.conv(x, 4, 4, 3)], "j"),
             "adds 4x6x6 and 4x4x4; both must have one",
@@ -269,12 +274,14 @@ def test_joins(tmp_path: Path, add: Callable[[Net, str], str], pattern: str) -> 
     refused(single(tmp_path, lambda n, x: n.node("GlobalAveragePool", [add(n, x)])), f"node j .*{pattern}")
 
 
-def test_relu_behind_a_pool(tmp_path: Path) -> None:
+def test_relu_behind_an_average(tmp_path: Path) -> None:
     def add(n: Net, x: str) -> str:
-        late = n.node("Relu", [n.node("MaxPool", [x], kernel_shape=[2, 2])], "late")
+        late = n.node("Relu", [n.node("AveragePool", [x], "mean", kernel_shape=[2, 2])], "late")
         return n.node("GlobalAveragePool", [late])
 
-    refused(single(tmp_path, add), "node late .*stands behind a pool; put Relu directly")
+    refused(
+        single(tmp_path, add), r"node late .*stands behind node mean \(AveragePool\).*; put a 1x1 convolution"
+    )
 
 
 def test_relu_behind_a_concat_that_shares_a_branch(tmp_path: Path) -> None:
@@ -283,7 +290,7 @@ def test_relu_behind_a_concat_that_shares_a_branch(tmp_path: Path) -> None:
         late = n.node("Relu", [n.node("Concat", [x, y], axis=1)], "late")
         return n.node("GlobalAveragePool", [n.node("Concat", [late, x], axis=1)])
 
-    refused(single(tmp_path, add), "node late .*stands behind a Concat; put Relu directly")
+    refused(single(tmp_path, add), r"node late .*stands behind node \S+ \(Concat\)")
 
 
 def test_a_loop_is_seen(tmp_path: Path) -> None:
@@ -300,14 +307,6 @@ def test_a_tensor_from_nowhere(tmp_path: Path) -> None:
     proto = net.model(net.node("GlobalAveragePool", [net.conv("image", 4, 3, 1, "stem")]))
     find(proto, "stem").input[0] = "elsewhere"
     refused(save(proto, tmp_path), "node stem .*reads tensor elsewhere, which no node gives")
-
-
-def test_preprocessing_in_the_graph_is_named(tmp_path: Path) -> None:
-    net = Net()
-    x = net.node("Div", ["image", net.const(255.0)], "scale")
-    refused(
-        net.save(tmp_path / "n.onnx", net.conv(x, 4, 3, 3)), r"node scale \(Div\).*field mean and field std"
-    )
 
 
 @pytest.mark.parametrize(
@@ -335,11 +334,14 @@ def test_ends(tmp_path: Path, add: Callable[[Net, str], str], pattern: str) -> N
     refused(single(tmp_path, add), pattern)
 
 
-def test_relu6(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "low,high,pattern", [(-1.0, 6.0, "clips to -1..6; a lower limit"), (0.0, 0.0, "nothing positive")]
+)
+def test_clips(tmp_path: Path, low: float, high: float, pattern: str) -> None:
     def add(n: Net, x: str) -> str:
-        return n.node("GlobalAveragePool", [n.node("Clip", [x, n.const(0.0), n.const(6.0)], "relu6")])
+        return n.node("GlobalAveragePool", [n.node("Clip", [x, n.const(low), n.const(high)], "odd")])
 
-    refused(single(tmp_path, add), r"node relu6 \(Clip\): clips to 0..6")
+    refused(single(tmp_path, add), rf"node odd \(Clip\): .*{pattern}")
 
 
 @pytest.mark.parametrize(
@@ -364,21 +366,6 @@ def test_pads(tmp_path: Path, make: Callable[..., Any], pattern: str) -> None:
 # ---------------------------------------------------------------------------------------------------- QDQ
 
 
-@pytest.mark.parametrize(
-    "change,pattern",
-    [
-        (
-            {"branch_frac": 0},
-            r"\(Concat\): its branches are quantised differently \(uint8 \* 2\^-1 and uint8 \* 2\^0\)",
-        ),
-        ({"stem_frac": -3}, r"\(MaxPool\): changes the integer type"),
-        ({"extra": -3}, r"\(GlobalAveragePool\): drops bits"),
-    ],
-)
-def test_types_that_do_not_fit(tmp_path: Path, change: dict[str, int], pattern: str) -> None:
-    refused(foreign(tmp_path / "f.onnx", **change), pattern)
-
-
 def quantised(tmp_path: Path, **change: Any) -> Path:
     net = QNet(size=(4, 4))
     if change.get("plain_weights"):
@@ -398,11 +385,15 @@ def quantised(tmp_path: Path, **change: Any) -> Path:
 @pytest.mark.parametrize(
     "change,pattern",
     [
-        ({"scale": 0.1}, r"node q \(QuantizeLinear\): its scale 0.1 is not a power of two"),
-        ({"scale": np.nan}, "not a power of two"),
-        ({"scale": -64.0}, "not a power of two"),
-        ({"zero": (128, "", np.uint8)}, r"node q \(QuantizeLinear\): its zero point is not 0"),
-        ({"back": 32.0}, r"node dq \(DequantizeLinear\): its scale or zero point differs"),
+        ({"scale": 0.0}, r"node q \(QuantizeLinear\): its scale 0 is not a positive number"),
+        ({"scale": np.nan}, "its scale nan is not a positive number"),
+        ({"scale": np.inf}, "its scale inf is not a positive number"),
+        ({"scale": -64.0}, "its scale -64 is not a positive number"),
+        ({"scale": [64.0] * 4}, r"node q \(QuantizeLinear\): quantises per channel; activations have one"),
+        ({"zero": ([0] * 4, "", np.uint8)}, r"node q \(QuantizeLinear\): has 1 scales and 4 zero points"),
+        ({"zero": (0, "", np.float32)}, r"node q \(QuantizeLinear\): quantises to float32; only integers"),
+        ({"zero": (0, "", np.int32)}, r"node q \(QuantizeLinear\): quantises to 32 bits; at most 16"),
+        ({"back": 32.0}, r"node dq \(DequantizeLinear\): its scale, zero point or type is not that of"),
         ({"unquantised": True}, r"node stem \(Conv\): its output is not quantised"),
         ({"plain_weights": True}, r"node stem \(Conv\): its weights are not quantised"),
     ],
@@ -411,42 +402,13 @@ def test_quantisation_that_is_not_ours(tmp_path: Path, change: dict[str, Any], p
     refused(quantised(tmp_path, **change), pattern)
 
 
-@pytest.mark.parametrize("frac,pattern", [(3, ""), (2, "quantises again, with another type")])
-def test_quantised_behind_the_average(tmp_path: Path, frac: int, pattern: str) -> None:
+def test_quantised_behind_the_average(tmp_path: Path) -> None:
     net = QNet(size=(4, 4))
     y, _ = net.qconv("image", 4, 3, 1, "stem")
     y = net.pair(net.node("GlobalAveragePool", [net.pair(y, 2, I8)]), 3, I8)
-    y = net.pair(net.node("Softmax", [net.pair(net.node("Flatten", [y]), frac, I8)]), 7, I8)
+    y = net.pair(net.node("Softmax", [net.pair(net.node("Flatten", [y]), 3, I8)]), 7, I8)
     path = net.save(tmp_path / "n.onnx", y)
-    if pattern:
-        refused(path, pattern)
-    else:
-        assert read_model(path).layers[-1].output.frac == 3  # type: ignore[union-attr]
-
-
-def test_signed_input(tmp_path: Path) -> None:
-    net = QNet(size=(4, 4))
-    y, _ = net.qconv(net.pair("image", 0, I8), 4, 3, 1, "stem")
-    path = net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [net.pair(y, -6, U8)]))
-    refused(path, r"QuantizeLinear.*raw uint8 pixels")
-
-
-def test_clip_between_widths(tmp_path: Path) -> None:
-    net = QNet(size=(4, 4))
-    y, _ = net.qconv("image", 4, 3, 1, "stem")
-    y = net.pair(net.node("Clip", [y, net.const(0.0), net.const(40 * 64.0)], "clip"), -6, U8)
-    path = net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [y]))
-    refused(path, r"node clip \(Clip\): leaves the integers 0..40, no whole field of bits")
-
-
-def test_bias_between_integers(tmp_path: Path) -> None:
-    net = QNet(size=(4, 4))
-    y, _ = net.qconv("image", 4, 3, 1, "stem", -3)
-    path = net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [net.pair(y, -6, U8)]))
-    proto = onnx.load(path)
-    name = find(proto, "stem").input[2]
-    onnx.save(set_initializer(proto, name, np.full(4, 0.3, np.float32)), path)
-    refused(path, r"node stem \(Conv\): its bias is no integer")
+    assert read_model(path).layers[-1].output.frac == 3  # type: ignore[union-attr]
 
 
 def test_damaged_metadata(tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def test_sum(case: Sum, tmp_path: Path) -> None:
     "edit",
     [
         ("fsq_round.sv", "t[RIGHT-1] & (sticky | t[RIGHT])", "t[RIGHT-1]"),
-        ("fsq_add.sv", "(b << LEFT_B)", "b"),
+        ("fsq_scale.sv", "x << LEFT", "x"),
         ("fsq_add.sv", "assign take       = !full_q &&", "assign take       = (!full_q || push) &&"),
     ],
     ids=["ties", "binary point", "a cycle less"],

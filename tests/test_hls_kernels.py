@@ -106,7 +106,7 @@ def test_clang_has_nothing_to_say(name: str, tmp_path: Path) -> None:
     ("name", "file", "old", "new"),
     [
         ("add_signs", "fsq_round.hpp", "(below != 0 || odd)", "(below != 0 || !odd)"),
-        ("add_relu", "fsq_add.hpp", "wide(wide(b) << P::B_LEFT)", "wide(b)"),
+        ("add_relu", "fsq_add.hpp", "wide(b) * wide(P::B_FACTOR)", "wide(b)"),
         ("concat", "fsq_concat.hpp", "group == P::GROUPS - 1,", "group < 0,"),
         (
             "fork_three_ways",
@@ -118,6 +118,10 @@ def test_clang_has_nothing_to_say(name: str, tmp_path: Path) -> None:
         ("max_5x5_1", "fsq_window.hpp", "((mask >> i) & 1) != 0", "((mask >> i) & 2) != 0"),
         ("average_2x3_1_ties", "fsq_divide.hpp", "(rest == divisor && odd)", "(rest == divisor && !odd)"),
         ("average_2x2_2", "fsq_round.hpp", "(below != 0 || odd)", "(below != 0 || !odd)"),
+        ("add_far_apart", "fsq_add.hpp", "+ wide(P::OFFSET)", ""),
+        ("concat_types", "fsq_concat.hpp", "P::pixel(INPUT, pixels[x])", "P::pixel(0, pixels[x])"),
+        ("global_scales", "fsq_multiply.hpp", "+ wide(P::ZERO)", ""),
+        ("window_sums", "fsq_window.hpp", "(from > 0 ? from : 0)", "from"),
     ],
 )
 def test_broken_kernels_are_caught(name: str, file: str, old: str, new: str, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from fpga_squeeze.datasets.images import (
     embedded_accuracy_set,
@@ -94,6 +96,58 @@ def test_refusals(folder: Path, tmp_path: Path) -> None:
     ):
         np.save(tmp_path / "x.npy", array)
         refused(tmp_path / "x.npy", pattern)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+@pytest.mark.parametrize("shape", [GREY, RGB])
+def test_grey_of_16_bits(tmp_path: Path, suffix: str, shape: Shape) -> None:
+    values = np.array([0, 128, 129, 257, 25_700, 65_407, 65_535], np.uint16)  # 128.5 is half a step
+    image = np.resize(values, (6, 5))
+    Image.fromarray(image).save(tmp_path / f"i.{suffix}")
+    got, _ = load_images(tmp_path / f"i.{suffix}", shape)
+    want = np.resize(np.array([0, 0, 1, 1, 100, 255, 255], np.uint8), (6, 5))
+    want[np.resize(values == 65_407, (6, 5))] = 255 if round(65_407 / 257) == 255 else 254
+    assert np.array_equal(got[0], np.repeat(want[..., None], shape.channels, axis=2))
+
+
+def test_grey_of_16_bits_as_8(tmp_path: Path) -> None:
+    """Every value of 8 bits, times 257, comes back; through a zip, too."""
+    image = np.arange(240, dtype=np.uint16).reshape(16, 15) * 257
+    Image.fromarray(image).save(tmp_path / "i.png")
+    with zipfile.ZipFile(tmp_path / "i.zip", "w") as archive:
+        archive.write(tmp_path / "i.png", "i.png")
+    for path in (tmp_path / "i.png", tmp_path / "i.zip"):
+        assert np.array_equal(load_images(path, Shape(1, 16, 15))[0][0, ..., 0], image // 257)
+
+
+def test_tiff_of_12_bits_and_white_at_zero(tmp_path: Path) -> None:
+    image = np.resize(np.array([0, 4095, 65_535], np.uint16), (6, 5))
+    white = TiffImagePlugin.ImageFileDirectory_v2()
+    white[262] = 0
+    Image.fromarray(image).save(tmp_path / "w.tif", tiffinfo=white)
+    got = load_images(tmp_path / "w.tif", GREY)[0][0, ..., 0]
+    assert np.array_equal(got, 255 - np.resize(np.array([0, 16, 255]), (6, 5)))
+    packed = b"".join(bytes([0xFF, 0xF0, 0x00]) for _ in range(16))  # 4095, 0, 4095, 0, ...
+    tags = {256: 8, 257: 4, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 4, 279: 48}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    ifd = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    (tmp_path / "t.tif").write_bytes(b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed + ifd)
+    got = load_images(tmp_path / "t.tif", Shape(1, 4, 8))[0][0, ..., 0]
+    assert np.array_equal(got, np.resize(np.array([255, 0], np.uint8), (4, 8)))
+
+
+def test_floats(tmp_path: Path) -> None:
+    def save(values: Sequence[float]) -> Path:
+        Image.fromarray(np.resize(np.array(values, np.float32), (6, 5))).save(tmp_path / "f.tif")
+        return tmp_path / "f.tif"
+
+    for values, want in (([0, 0.5, 1], [0, 128, 255]), ([0, 99.6, 255], [0, 100, 255]), ([0], [0])):
+        got = load_images(save(values), GREY)[0][0, ..., 0]
+        assert np.array_equal(got, np.resize(np.array(want, np.uint8), (6, 5)))
+    for values, named in (([0, 4095], "0 to 4095"), ([-1, 1], "-1 to 1"), ([0, np.nan], "nan")):
+        refused(save(values), f"floats from {'.*' if named == 'nan' else ''}{named}", GREY)
+    Image.fromarray(np.full((6, 5), 70_000, np.int32)).save(tmp_path / "i.tif")
+    refused(tmp_path / "i.tif", "32-bit integers from 70000 to 70000", GREY)
 
 
 def test_embedded_data() -> None:

@@ -26,7 +26,7 @@ from fpga_squeeze.network.graph import QModel
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate
-from fpga_squeeze.planning.kernels import engine_cost, engine_packing
+from fpga_squeeze.planning.kernels import engine_cost
 from fpga_squeeze.planning.search.folding import choose_foldings, plan_for_lanes
 from fpga_squeeze.planning.timing import schedule
 
@@ -211,8 +211,7 @@ def test_cost_is_the_plan(seed: int) -> None:
     plan, single = build_plan(model, foldings, multipliers=TWO), build_plan(model, foldings)
     assert plan.products_per_dsp == 2 and single.products_per_dsp == 1
     for engine, one, folding in zip(plan.engines, single.engines, foldings, strict=True):
-        packing = engine_packing(engine.layer, TWO)
-        assert engine_cost(engine.layer, folding, packing) == (engine.dsp, engine.work_cycles)
+        assert engine_cost(engine.layer, folding, TWO) == (engine.dsp, engine.work_cycles)
         assert engine.lanes == one.lanes == one.dsp
         assert engine.work_cycles == one.work_cycles
         pixels = engine.lanes_per_row * folding.rows

@@ -41,7 +41,7 @@ def test_cost_is_the_plan(seed: int) -> None:
     foldings = random_foldings(np.random.default_rng(seed), model)
     plan = build_plan(model, foldings)
     for engine, folding in zip(plan.engines, foldings, strict=True):
-        assert engine_cost(engine.layer, folding, engine.packing) == (engine.lanes, engine.work_cycles)
+        assert engine_cost(engine.layer, folding, plan.multipliers) == (engine.lanes, engine.work_cycles)
     for budget in (20, 60, 200):
         assert plan_for_lanes(model, budget).lanes <= budget
 
@@ -170,7 +170,7 @@ def test_parameter_memories_hold_the_model(seed: int) -> None:
                 assert np.array_equal(flat[: weight.size], conv_order(weight, c))
                 flat = flat[weight.size :]
                 bias = [b for b, _ in entries[: len(stage.conv.bias)]]
-                shift = [engine.right - left for _, left in entries[: len(stage.conv.bias)]]
+                shift = [engine.requant.right - left for _, left in entries[: len(stage.conv.bias)]]
                 assert bias == stage.conv.bias.tolist() and shift == stage.conv.shift.tolist()
                 entries = entries[stage.outs * c :]
 

@@ -232,6 +232,23 @@ def test_everything_zero() -> None:
     assert not golden.run(q, np.full((1, 6, 6, 1), 255, dtype=np.uint8))["logits"].any()
 
 
+def test_images_that_are_all_alike() -> None:
+    rng = np.random.default_rng(0)
+    conv = Conv("conv1", (IMAGE,), rng.normal(size=(3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), False)
+    model = FloatModel("m", Shape(1, 6, 6), (conv, average("conv1", 6, 6)))
+    different = photos(3, model.input_shape)
+
+    def notes(images: np.ndarray) -> str:
+        return "; ".join(quantize(model, images).notes)
+
+    assert "calibration" not in notes(different) and "calibration" not in notes(different[:1])
+    assert "all 4 images are alike" in notes(np.repeat(different[:1], 4, axis=0))
+    shades = np.broadcast_to(np.array([9, 200], np.uint8)[:, None, None, None], (2, 6, 6, 1))
+    assert "each of 2 images is of one colour" in notes(np.ascontiguousarray(shades))
+    with pytest.raises(FpgaSqueezeError, match="^m: every layer gives zero for the calibration images"):
+        quantize(model, np.zeros((2, 6, 6, 1), np.uint8))
+
+
 def test_long_average_narrows_the_last_convolution() -> None:
     rng = np.random.default_rng(0)
     conv = Conv("conv1", (IMAGE,), rng.normal(size=(3, 1, 3, 3)), np.zeros(3), 1, (1, 1, 1, 1), False)

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx_builder import ort_logits
-from torch_squeezenet import exported, torch_squeezenet
+from torch_squeezenet import exported, torch_branches, torch_squeezenet
 
 from fpga_squeeze import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model, read_torch
@@ -133,6 +133,15 @@ def test_modules(version: str, dynamo: bool | None) -> None:
         want = module.eval()(x).numpy()
     got = float_logits(model, images, PRESETS["torchvision"])
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4 * np.ptp(want))
+
+
+@pytest.mark.slow
+def test_dynamo_fails_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    need("torch", "onnxscript")
+    with pytest.raises(FpgaSqueezeError, match="torch cannot export it .*data-dependent") as caught:
+        read_torch(torch_branches(), (3, 16, 16), dynamo=True)
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow

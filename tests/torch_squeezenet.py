@@ -22,6 +22,17 @@ FIRES: dict[str, list[tuple[int, ...] | str]] = {
 STEM = {"1_0": (96, 7), "1_1": (64, 3)}
 
 
+def torch_branches() -> Any:
+    """A ``torch.nn.Module`` that does one thing or another, as its pixels are."""
+    from torch import Tensor, nn
+
+    class Branches(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.sum() > 0 else -x
+
+    return Branches()
+
+
 def torch_squeezenet(version: str, classes: int = 1000) -> Any:
     """A ``torch.nn.Module`` of torchvision's structure: ``features`` and ``classifier``."""
     import torch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from .. import api
@@ -12,7 +14,10 @@ from .output import print_evaluation, print_json, progress
 @click.command()
 @click.argument("quantized", metavar="QUANTIZED")
 @click.option(
-    "--float", "float_model", metavar="MODEL", help="Float ONNX to compare with: accuracy and agreement."
+    "--float",
+    "float_model",
+    metavar="MODEL",
+    help="Model to compare with, accuracy and agreement: float, or any ONNX that onnxruntime runs.",
 )
 @click.option("--images", required=True, metavar="PATH", help=f"Images to run: {opt.IMAGES}.")
 @click.option(
@@ -25,6 +30,7 @@ from .output import print_evaluation, print_json, progress
 )
 @click.option("--skip", type=int, default=0, metavar="N", help="Leave out the first N images.")
 @click.option("--frames", type=int, metavar="N", help="Run at most N images.")
+@opt.preprocessing
 @opt.as_json
 def evaluate(
     quantized: str,
@@ -35,11 +41,13 @@ def evaluate(
     skip: int,
     frames: int | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Accuracy of a quantised model on labelled images, and its agreement with the float model.
 
     QUANTIZED is a quantised ONNX file or a project folder.
     """
+    preprocess = opt.preprocess_of(given)
     with progress() as (on_step, on_progress):
         result = api.evaluate(
             quantized,
@@ -49,6 +57,7 @@ def evaluate(
             exclude_calibration=exclude_calibration,
             skip=skip,
             frames=frames,
+            preprocess=None if preprocess == api.DEFAULTS.preprocess else preprocess,
             on_step=on_step,
             on_progress=on_progress,
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import click
 
 from ..api import DEFAULTS, DesignOptions, QuantizeOptions
 from ..errors import FpgaSqueezeError
-from ..network.graph import Preprocess
+from ..network.graph import Preprocess, Shape
 from ..network.reference import PRESETS
 from ..planning.engine import Folding
 from ..planning.weight_memories import WeightFormat, weight_format
@@ -57,7 +57,14 @@ _DRAW = (
         "--seed", type=int, default=0, show_default=True, metavar="S", help="Seed of --calibration-count."
     ),
 )
+_READ = (
+    click.option(
+        "--input-shape", metavar="C,H,W", help="Channels, height and width of a model that leaves them free."
+    ),
+    click.option("--output-tensor", metavar="NAME", help="Output to read of a model that has several."),
+)
 _QUANTIZE = (
+    *_READ,
     click.option("--calibration", metavar="IMAGES", help=f"Images to quantise a float model with: {IMAGES}."),
     *_DRAW,
     *_PREPROCESS,
@@ -76,6 +83,7 @@ _QUANTIZE = (
 
 
 _COMPRESS = (
+    *_READ,
     click.option(
         "--calibration", metavar="IMAGES", help=f"Images to find densities on, for --max-loss: {IMAGES}."
     ),
@@ -127,6 +135,16 @@ def quantizing(command: Command) -> Command:
     return _with(_QUANTIZE, command)
 
 
+def preprocessing(command: Command) -> Command:
+    """Add the options that say what is done to a pixel; :func:`preprocess_of` reads them."""
+    return _with(_PREPROCESS, command)
+
+
+def reading(command: Command) -> Command:
+    """Add the options that say how a model file is read; :func:`read_options` reads them."""
+    return _with((*_READ, *_PREPROCESS), command)
+
+
 def pruning(command: Command) -> Command:
     """Add the options that say which images densities are found on; :func:`quantize_options` reads them."""
     return _with(_COMPRESS, command)
@@ -161,8 +179,8 @@ def _numbers(option: str, given: Sequence[str]) -> tuple[float, ...]:
         ) from error
 
 
-def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
-    """Typed options from what :func:`quantizing` added; raises FpgaSqueezeError where they contradict each other."""
+def preprocess_of(given: Mapping[str, Any]) -> Preprocess:
+    """What :func:`preprocessing` added; raises FpgaSqueezeError where it contradicts itself."""
     name = given["preprocess"]
     own = bool(given["mean"] or given["std"] or given["bgr"])
     if name is not None and name not in PRESETS:
@@ -171,18 +189,45 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
         raise FpgaSqueezeError(
             f"--preprocess {name} brings its own --mean, --std and --bgr; give one or the other"
         )
-    pre = PRESETS[name or "none"]
     if own:
-        pre = Preprocess(_numbers("--mean", given["mean"]), _numbers("--std", given["std"]), given["bgr"])
+        return Preprocess(_numbers("--mean", given["mean"]), _numbers("--std", given["std"]), given["bgr"])
+    return PRESETS[name or "none"]
+
+
+def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
+    """Typed options from what :func:`quantizing` added; raises FpgaSqueezeError where they contradict each other."""
     return QuantizeOptions(
         given["calibration"],
-        pre,
+        preprocess_of(given),
         given.get("weight_bits", DEFAULTS.weight_bits),
         given.get("activation_bits", DEFAULTS.activation_bits),
         given["calibration_count"],
         given["seed"],
         given.get("weight_budget"),
+        _input_shape(given["input_shape"]),
+        given["output_tensor"],
     )
+
+
+def read_options(given: Mapping[str, Any]) -> QuantizeOptions:
+    """Typed options from what :func:`reading` added."""
+    return QuantizeOptions(
+        preprocess=preprocess_of(given),
+        input_shape=_input_shape(given["input_shape"]),
+        output_tensor=given["output_tensor"],
+    )
+
+
+def _input_shape(given: str | None) -> Shape | None:
+    """``3,224,224`` as a shape."""
+    if given is None:
+        return None
+    sizes = given.replace("x", ",").split(",")
+    if len(sizes) != 3 or not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise FpgaSqueezeError(
+            f"--input-shape {given}: give channels, height and width, for example 3,224,224"
+        )
+    return Shape(*map(int, sizes))
 
 
 def design_options(given: dict[str, Any]) -> DesignOptions:

@@ -98,8 +98,10 @@ def print_calibration(options: QuantizeOptions, model: QModel) -> None:
 
 
 def print_evaluation(result: Evaluation) -> None:
-    """One row for golden, one for float, in percent and counts, and the agreement."""
-    columns = dict.fromkeys(("top-1", "top-5", "same top-1 as float", "frames per second"), "right")
+    """One row for golden, one for what it is compared with, in percent and counts, and the agreement."""
+    other = result.float_score.runner if result.float_score else "float"
+    agreement = f"same top-1 as {other.partition(' ')[0]}"
+    columns = dict.fromkeys(("top-1", "top-5", agreement, "frames per second"), "right")
     table = new_table(f"evaluate: {result.frames:,} images", {"": "left"} | columns)
 
     def share(count: int | None) -> str:

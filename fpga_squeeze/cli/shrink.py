@@ -76,8 +76,8 @@ def compress(
 ) -> None:
     """Prune a float MODEL, share its weights, factorise its layers; tell the size after each step.
 
-    MODEL is float ONNX or a Deep-Compression file; the embedded digits model if left out. The sizes are those of real
-    streams: zero runs and codes, plain and with a canonical Huffman code per layer.
+    MODEL is float ONNX, a file of Caffe or a Deep-Compression file; the embedded digits model if left out. The sizes
+    are those of real streams: zero runs and codes, plain and with a canonical Huffman code per layer.
     """
     options = api.CompressOptions(
         opt.layer_numbers("--rank", ranks),

@@ -19,6 +19,8 @@ from ..network.graph import Shape
 
 ImageArray = npt.NDArray[np.uint8]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+"""Tags of a TIFF (TIFF 6.0, section 8)."""
 KINDS = "an image file, a folder or zip of images, or a .npy of uint8 [N, H, W, C]"
 
 
@@ -28,9 +30,9 @@ def load_images(
     """Images for a model whose input is ``shape``: (uint8 [N, H, W, C], their names), sorted by name.
 
     ``path`` is one image file, a folder, a zip, or a .npy; RGB where the model has 3 channels, grey where it
-    has 1. With ``limit`` no more than that many are decoded, with ``keep`` only those so named. Raises
-    FpgaSqueezeError, naming the file, where there is no image, one that cannot be decoded, or one of another
-    size.
+    has 1. Grey of 16 bits or of floats is scaled to 0..255. With ``limit`` no more than that many
+    are decoded, with ``keep`` only those so named. Raises FpgaSqueezeError, naming the file, where there is no image,
+    one that cannot be decoded, one of another size or of values that cannot be scaled.
     """
     if limit is not None and limit < 1:
         raise FpgaSqueezeError(f"{path}: asked for {limit} images; ask for at least one")
@@ -127,12 +129,43 @@ def _decode(name: str, open_file: Callable[[], BinaryIO], shape: Shape) -> Image
                         f"{name}: is {image.width}x{image.height} (width x height), the model wants "
                         f"{shape.width}x{shape.height}; resize or crop it"
                     )
-                pixels = np.asarray(image.convert("RGB" if shape.channels == 3 else "L"), dtype=np.uint8)
+                if image.mode.startswith(("I", "F")):  # Pillow's own conversion clips these at 255
+                    grey = _scaled(name, image)
+                    pixels = np.repeat(grey[..., None], shape.channels, axis=2)
+                else:
+                    pixels = np.asarray(image.convert("RGB" if shape.channels == 3 else "L"), dtype=np.uint8)
         except UnidentifiedImageError as error:
             raise FpgaSqueezeError(f"{name}: is no image file; give {KINDS}") from error
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, zipfile.BadZipFile) as error:
             raise FpgaSqueezeError(f"{name}: is a damaged image ({error})") from error
     return pixels.reshape(shape.height, shape.width, shape.channels)
+
+
+def _scaled(name: str, image: Any) -> ImageArray:
+    """A grey image of 16 bits or of floats (Pillow's modes I and F) as uint8 [H, W], rounded to nearest.
+
+    Of integers the full range counts: 65535, or what fewer bits in a TIFF hold, is 255. Floats from 0 to 1 are taken
+    times 255, floats up to 255 as they are. Raises FpgaSqueezeError where the range cannot be known.
+    """
+    tags = getattr(image, "tag_v2", {})  # of a TIFF
+    values = np.asarray(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())  # NaN where any is
+    if image.mode == "F":
+        if not 0 <= low <= high <= 255:
+            raise FpgaSqueezeError(
+                f"{name}: holds floats from {low:g} to {high:g}, neither 0 to 1 nor 0 to 255; save it with 8 or 16 bits"
+            )
+        full = 1 if high <= 1 else 255
+    elif image.mode.startswith("I;16") or image.format in ("PNG", "PPM"):  # both have 16 bits at most
+        full = (1 << int(tags.get(_BITS_PER_SAMPLE, (16,))[0])) - 1
+    else:
+        raise FpgaSqueezeError(
+            f"{name}: holds signed or 32-bit integers from {low:g} to {high:g}, of a range that cannot be known; save "
+            "it with 8 or 16 bits"
+        )
+    if tags.get(_PHOTOMETRIC) == 0:  # Pillow turns white at zero round for 8 bits only
+        values = full - values
+    return np.rint(values * (255 / full)).astype(np.uint8)
 
 
 def _open_npy(path: Path, shape: Shape) -> ImageArray:

@@ -42,16 +42,22 @@ ACCUMULATOR = 48
 
 @dataclass(frozen=True)
 class Multipliers:
-    """What a plan asks of DSP slices: ``products`` per slice and cycle (1 or 2), and the kind of slice."""
+    """What a plan asks of DSP slices: ``products`` per slice and cycle (1 or 2), and the kind of slice.
+
+    requant  what multiplies sums by scales that are no powers of two: "lut", or "dsp", further slices
+    """
 
     products: int = 1
     slice: str = "DSP48E1"
+    requant: Literal["lut", "dsp"] = "lut"
 
     def __post_init__(self) -> None:
         if self.products not in (1, 2):
             raise FpgaSqueezeError(f"{self.products} products per DSP: give 1 or 2")
         if self.slice not in WIDE_PORT:
             raise FpgaSqueezeError(f"unknown DSP slice {self.slice}; there are {', '.join(WIDE_PORT)}")
+        if self.requant not in ("lut", "dsp"):
+            raise FpgaSqueezeError(f"requantisers in {self.requant!r}: give 'lut' or 'dsp'")
 
     @classmethod
     def of(cls, products: int | None, device: Device | None) -> Multipliers:

@@ -40,16 +40,38 @@ def weight_words(engine: EnginePlan) -> list[list[int]]:
 
 
 def table_entries(engine: EnginePlan) -> list[tuple[int, int]]:
-    """(bias, left shift) of every output channel, stage after stage, each padded to whole groups of channels.
+    """(bias, scale) of every output channel, stage after stage, each padded to whole groups of channels.
 
-    The requantiser shifts left by ``left`` and then right by ``engine.right``: left = right - shift.
+    A scale is a number of places to the left, or a multiplier: see :class:`~..planning.requant.Requantiser`.
     """
     entries: list[tuple[int, int]] = []
-    for number, stage in enumerate(engine.stages):
-        channels, biases = len(stage.conv.bias), engine.biases(number)
-        entries += [(int(b), engine.right - int(s)) for b, s in zip(biases, stage.conv.shift, strict=True)]
-        entries += [(0, 0)] * (stage.outs * engine.folding.channels - channels)
+    for number, (stage, scales) in enumerate(zip(engine.stages, engine.requant.scales, strict=True)):
+        biases = engine.biases(number)
+        entries += [(int(b), scale) for b, scale in zip(biases, scales, strict=True)]
+        entries += [(0, 0)] * (stage.outs * engine.folding.channels - len(biases))
     return entries
+
+
+def recoded(engine: EnginePlan) -> tuple[list[tuple[int, ...]], list[int], int]:
+    """The tables that pixels of an engine's stages go through, and of each stage which: 0 none, else the n-th.
+
+    A table has an entry for each pattern of so many bits (the third result) as a pixel's low ones.
+    """
+    bits = max((stage.conv.output.bits for stage in engine.stages if stage.table is not None), default=1)
+    tables: list[tuple[int, ...]] = []
+    numbers = []
+    for stage in engine.stages:
+        if stage.table is None:
+            numbers.append(0)
+            continue
+        low, high = stage.conv.output.range
+        values = [0] * (1 << bits)
+        for value in range(low, high + 1):
+            values[value % (1 << bits)] = stage.table[value - low]
+        if tuple(values) not in tables:
+            tables.append(tuple(values))
+        numbers.append(tables.index(tuple(values)) + 1)
+    return tables, numbers, bits
 
 
 def position_bits(engine: EnginePlan) -> tuple[int, int]:
@@ -91,12 +113,7 @@ def expected_terms(engine: EnginePlan) -> list[IntArray]:
     return tables
 
 
-def left_bits(engine: EnginePlan) -> int:
-    """Width of the left shift in the table."""
-    return max(1, engine.left_max.bit_length())
-
-
 def table_words(engine: EnginePlan) -> list[int]:
-    """The table as memory words: the bias in the low bits, the left shift above it."""
+    """The table as memory words: the bias in the low bits, the scale above it."""
     mask = (1 << engine.bias_bits) - 1
-    return [(left << engine.bias_bits) | (bias & mask) for bias, left in table_entries(engine)]
+    return [(scale << engine.bias_bits) | (bias & mask) for bias, scale in table_entries(engine)]

@@ -6,7 +6,7 @@ from ..network.graph import TensorType
 from ..planning.constants import Constants
 from ..planning.engine import EnginePlan, LineBuffer
 from ..planning.order import OUTPUT
-from .contents import left_bits, table_words
+from .contents import recoded, table_words
 from .hls_memory import Context, memory_context
 from .hls_weights import walk_constants, weight_constants, weight_stages, weights_context
 
@@ -38,12 +38,13 @@ def _buffer(engine: EnginePlan, lines: LineBuffer, number: int) -> Context:
     above = -lines.pads[0]
     place = above % lines.span
     pads = [int(v) for v in lines.pad_value]
+    alike = len(set(pads)) == 1
     name = _buffer_name(number)
     return {
         "name": f"{engine.name}_{name}",
         "array": name,
         "style": lines.memory.style,
-        "pad_values": pads if any(pads) else [],
+        "pad_values": pads[:1] if alike else pads,
         "text": f"{name}: rows of {describe(lines.type)}; {lines.slots} slots of {lines.span} rows",
         "constants": {
             "CHANNELS": lines.type.shape.channels,
@@ -98,6 +99,8 @@ def _stages(engine: EnginePlan) -> dict[str, list[int]]:
         "base": list(engine.bases),
         "low": [low for low, _ in limits],
         "high": [high for _, high in limits],
+        "zero": [stage.conv.output.zero for stage in engine.stages],
+        "recode": recoded(engine)[1],
         "joined": [int(joined) for joined in engine.joined],
         **weight_stages(engine),
     }
@@ -105,7 +108,8 @@ def _stages(engine: EnginePlan) -> dict[str, list[int]]:
 
 def engine_context(engine: EnginePlan) -> Context:
     """Template and names of an engine."""
-    folding, lines = engine.folding, engine.lines
+    folding, lines, requant = engine.folding, engine.lines, engine.requant
+    tables, _, index_bits = recoded(engine)
     x_bits, x_signed = engine.operand
     work = engine.work_cycles // engine.groups
     words = lines.span * lines.type.shape.channels
@@ -131,10 +135,16 @@ def engine_context(engine: EnginePlan) -> Context:
         "ACC_BITS": engine.acc_bits,
         "PAIR_SHIFT": engine.packing.shift,
         "BIAS_BITS": engine.bias_bits,
-        "LEFT_BITS": left_bits(engine),
-        "LEFT_MAX": engine.left_max,
-        "RIGHT": engine.right,
-        "Y_BITS": max(stage.conv.output.bits for stage in engine.stages),
+        "PLACES": requant.places,
+        "MULTIPLIES": requant.multiply != "shift",
+        "IN_DSP": requant.multiply == "dsp",
+        "SCALE_BITS": requant.scale_bits,
+        "SUM_BITS": engine.sum_bits,
+        "PRODUCT_BITS": engine.product_bits,
+        "RIGHT": requant.right,
+        "Y_BITS": engine.pixel_bits,
+        "TABLES": len(tables),
+        "INDEX_BITS": index_bits,
         "PARTS": engine.parts,
         "UNITS": engine.units,
         "OUT_WIDTH": engine.output.type.shape.width,
@@ -152,4 +162,5 @@ def engine_context(engine: EnginePlan) -> Context:
         "buffers": [_buffer(engine, lines, number) for number, lines in enumerate(engine.buffers)],
         **weights_context(engine),
         "table": memory_context(engine.table, table_words(engine)),
+        "recode": tables,
     }

@@ -76,7 +76,7 @@ def weight_constants(engine: EnginePlan) -> Constants:
     }
 
 
-def _code(stream: CodedStream, name: str) -> Context:
+def _code(stream: CodedStream, name: str, weight_bits: int) -> Context:
     tables = stream_tables(stream)
     return {
         "name": name,
@@ -85,6 +85,7 @@ def _code(stream: CodedStream, name: str) -> Context:
         "offsets": tables.offsets,
         "free": [int(free) for free in tables.free],
         "symbols": tables.symbols,
+        "symbol_type": "signed char" if stream.channel is None or weight_bits <= 8 else "short",
     }
 
 
@@ -112,7 +113,10 @@ def _feed(engine: EnginePlan, weights: CompressedWeights) -> Context:
     run_code, weight_code = f"{engine.name}_run_code", f"{engine.name}_weight_code"
     names = [run_code if stream.channel is None else weight_code for stream in weights.streams]
     # the weights of all channels share a code
-    codes = {name: _code(stream, name) for name, stream in zip(names, weights.streams, strict=True)}
+    codes = {
+        name: _code(stream, name, engine.weight_bits)
+        for name, stream in zip(names, weights.streams, strict=True)
+    }
     return {
         "codes": list(codes.values()),
         "streams": [

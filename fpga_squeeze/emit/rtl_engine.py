@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from ..network.fixed_point import IntArray, count_bits, index_bits, signed_bits
+from collections.abc import Sequence
+
+from ..network.fixed_point import count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
 from ..planning.weight_memories import CompressedWeights, Stage
-from .contents import left_bits, position_bits
-from .parameters import Parameters, packed, walk_parameters
+from .contents import position_bits, recoded
+from .parameters import Parameters, constant, packed, walk_parameters
 
-Way = tuple[int, int, int]
-"""Where row words go (0: out of the engine, else to that row buffer), and the limits of their pixels."""
+LANES_LATENCY, PUSH_LATENCY = 5, 1
+"""Cycles of a drain's latency that do not lie in its requantisers (fsq_mac_array; the choice of a beat's sums)."""
+Way = tuple[int, int, int, int, int]
+"""Where row words go (0: out of the engine, else to that row buffer), the limits of their pixels, their zero point, and
+the table that they go through."""
 
 
-def _way(stage: Stage) -> Way:
-    return stage.sink or 0, *stage.conv.limits
+def _way(stage: Stage, table: int) -> Way:
+    return stage.sink or 0, *stage.conv.limits, stage.conv.output.zero, table
 
 
 def _row_bits(buffer: LineBuffer, groups: int) -> int:
@@ -25,14 +30,17 @@ def _row_bits(buffer: LineBuffer, groups: int) -> int:
 def _stage_parameters(engine: EnginePlan) -> Parameters:
     """What each stage is."""
     stages = engine.stages
-    ways = sorted({_way(stage) for stage in stages})
+    tables, numbers, index_width = recoded(engine)
+    way_of = [_way(stage, table) for stage, table in zip(stages, numbers, strict=True)]
+    ways = sorted(set(way_of))
+    values = [v % (1 << engine.pixel_bits) for table in tables for v in table]
     return {
         "STAGES": len(stages),
         "STAGE_W": index_bits(len(stages)),
         **walk_parameters(engine.delays, engine.groups),
         "SOURCES": packed(stage.source for stage in stages),
         "SINKS": packed(stage.sink or 0 for stage in stages),
-        "WAY_OF": packed(ways.index(_way(stage)) for stage in stages),
+        "WAY_OF": packed(map(ways.index, way_of)),
         "CURSOR_OF": packed(engine.cursor_of),
         "TAP_ROWS": packed(stage.tap[0] for stage in stages),
         "TAP_COLUMNS": packed(stage.tap[1] for stage in stages),
@@ -46,9 +54,14 @@ def _stage_parameters(engine: EnginePlan) -> Parameters:
         "GROUP_W": index_bits(max(stage.outs for stage in stages)),
         "WAYS": len(ways),
         "WAY_W": index_bits(len(ways)),
-        "WAY_SINKS": packed(sink for sink, _, _ in ways),
-        "LOWS": packed(low for _, low, _ in ways),
-        "HIGHS": packed(high for _, _, high in ways),
+        "WAY_SINKS": packed(sink for sink, *_ in ways),
+        "LOWS": packed(low for _, low, *_ in ways),
+        "HIGHS": packed(high for _, _, high, *_ in ways),
+        "ZEROS": packed(zero for *_, zero, _ in ways),
+        "TABLES": len(tables),
+        "TABLE_OF": packed(table for *_, table in ways),
+        "INDEX_W": index_width,
+        "RECODE": constant(values or [0], engine.pixel_bits),
     }
 
 
@@ -71,7 +84,7 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
         "PAD_TOPS": packed(b.pads[0] for b in buffers),
         "PAD_LEFTS": packed(b.pads[1] for b in buffers),
         "PADDED": packed(int(b.pads[0] > 0 or b.pads[2] > 0) for b in buffers),
-        "PAD_VALUES": _pad_values(buffers[0].pad_value, buffers[0].type.bits),
+        **_pad_values(buffers),
         "CHOICES": packed(b.taps.choices for b in buffers),
         "SHIFTS": packed(b.taps.shifts for b in buffers),
         "BELOWS": packed(b.taps.below for b in buffers),
@@ -94,14 +107,21 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
     }
 
 
-def _pad_values(values: IntArray, bits: int) -> str:
-    value = sum((int(v) & ((1 << bits) - 1)) << (i * bits) for i, v in enumerate(values))
-    return f"{bits * len(values)}'h{value:x}"
+def _pad_values(buffers: Sequence[LineBuffer]) -> Parameters:
+    """Pixels outside the image, buffer after buffer, channel after channel."""
+    value, place, places = 0, 0, []
+    for buffer in buffers:
+        places.append(place)
+        bits = buffer.type.bits
+        for pixel in buffer.pad_value:
+            value |= (int(pixel) % (1 << bits)) << place
+            place += bits
+    return {"PAD_VALUES": f"{place}'h{value:x}", "PAD_PLACES": packed(places)}
 
 
 def engine_parameters(engine: EnginePlan) -> Parameters:
     """What an instance of fsq_engine asks for."""
-    folding = engine.folding
+    folding, requant = engine.folding, engine.requant
     x_bits, x_signed = engine.operand
     channel_bits, kernel_bits = position_bits(engine)
     terms = max(stage.terms for stage in engine.stages)
@@ -121,11 +141,15 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "ACC_BITS": engine.acc_bits,
         "PAIR_SHIFT": engine.packing.shift,
         "BIAS_BITS": engine.bias_bits,
-        "LEFT_MAX": engine.left_max,
-        "LEFT_W": left_bits(engine),
-        "RIGHT": engine.right,
-        "Y_BITS": max(stage.conv.output.bits for stage in engine.stages),
-        "LIMIT_W": max(stage.conv.output.bits for stage in engine.stages) + 2,
+        "PLACES": requant.places,
+        "MULTIPLY": {"shift": 0, "lut": 1, "dsp": requant.wide}[requant.multiply],
+        "SCALE_W": requant.scale_bits,
+        "SUM_W": engine.sum_bits,
+        "PRODUCT_W": engine.product_bits,
+        "RIGHT": requant.right,
+        "Y_BITS": engine.pixel_bits,
+        "LIMIT_W": engine.pixel_bits + 2,
+        "LATENCY": requant.latency - LANES_LATENCY - PUSH_LATENCY,
         "OUT_WIDTH": engine.output.type.shape.width,
         "OUT_BITS": engine.output.type.bits,
         "PARTS": engine.parts,

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..network import golden
 from ..network.fixed_point import IntArray
-from ..network.graph import IMAGE
+from ..network.graph import IMAGE, QModel
 from ..planning.plan import Plan
 from ..planning.streams import Stream
 
@@ -53,10 +54,20 @@ def tensor_to_words(tensor: IntArray, stream: Stream) -> IntArray:
     return tensor[:, order[:, 0], order[:, 1]].reshape(-1, stream.type.shape.width)
 
 
-def stream_tensor(stream: Stream, tensors: Mapping[str, IntArray], images: npt.NDArray[np.uint8]) -> IntArray:
+def stream_tensor(
+    model: QModel, stream: Stream, tensors: Mapping[str, IntArray], images: npt.NDArray[np.uint8]
+) -> IntArray:
     """What a stream carries, int64 [N, C, H, W]: of what golden gives for the uint8 ``images`` [N, H, W, C]."""
-    pixels = images.transpose(0, 3, 1, 2).astype(np.int64)
-    return np.concatenate([pixels if name == IMAGE else tensors[name] for name in stream.tensors], axis=1)
+    whole = np.concatenate(
+        [
+            np.stack([golden.image_integers(model, image) for image in images]).astype(np.int64)
+            if name == IMAGE
+            else tensors[name]
+            for name in stream.tensors
+        ],
+        axis=1,
+    )
+    return whole[:, stream.first : stream.first + stream.type.shape.channels]
 
 
 def frame_beats(images: npt.NDArray[np.uint8]) -> int:
@@ -83,6 +94,6 @@ def write_test_data(
     folder.mkdir(parents=True, exist_ok=True)
     write_beats(images, folder / "images.bin")
     for stream in plan.streams:
-        words = tensor_to_words(stream_tensor(stream, tensors, images), stream)
+        words = tensor_to_words(stream_tensor(plan.model, stream, tensors, images), stream)
         (folder / f"{stream.name}.bin").write_bytes(encode_words(words, stream))
     (folder / "logits.bin").write_bytes(tensors["logits"].astype("<i4").tobytes())

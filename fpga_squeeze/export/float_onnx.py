@@ -49,8 +49,7 @@ def _layer(w: Writer, layer: Layer, inputs: list[str], shape: Shape) -> str:
                 count_include_pad=1,
             )
         case Add():
-            y = w.node("Add", layer.name, inputs)
-            return w.node("Relu", f"{layer.name}_relu", [y]) if layer.relu else y
+            return _limited(w, layer, w.node("Add", layer.name, inputs))
         case Concat():
             return w.node("Concat", f"{layer.name}_concat", inputs, axis=1)
         case _:
@@ -58,10 +57,13 @@ def _layer(w: Writer, layer: Layer, inputs: list[str], shape: Shape) -> str:
 
 
 def _conv(w: Writer, conv: Conv, x: str) -> str:
-    tensors = []
+    """``x`` through a convolution; of what it pads with it is freed first, so that zeros stand around."""
+    tensors, bias = [], conv.bias
     if conv.pad_value.any():
-        raise FpgaSqueezeError(f"{conv.name}: pads with other values than zero, which float ONNX cannot say")
-    for what, value in (("weight", conv.weight), ("bias", conv.bias)):
+        around = w.constant(f"{conv.name}_around", conv.pad_value.astype(np.float32)[None, :, None, None])
+        x = w.node("Sub", f"{conv.name}_sub", [x, around])
+        bias = bias + (conv.weight * conv.pad_value[None, :, None, None]).sum(axis=(1, 2, 3))
+    for what, value in (("weight", conv.weight), ("bias", bias)):
         with np.errstate(over="ignore"):
             single = value.astype(np.float32)
         if not np.isfinite(single).all():
@@ -77,7 +79,16 @@ def _conv(w: Writer, conv: Conv, x: str) -> str:
         strides=[conv.stride] * 2,
         pads=list(conv.pads),
     )
-    return w.node("Relu", f"{conv.name}_relu", [y]) if conv.relu else y
+    return _limited(w, conv, y)
+
+
+def _limited(w: Writer, layer: Conv | Add, y: str) -> str:
+    """``y`` behind the layer's ReLU and upper limit."""
+    if not np.isfinite(layer.ceiling):
+        return w.node("Relu", f"{layer.name}_relu", [y]) if layer.relu else y
+    low = w.constant(f"{layer.name}_low", np.array(0 if layer.relu else -np.inf, dtype=np.float32))
+    high = w.constant(f"{layer.name}_high", np.array(layer.ceiling, dtype=np.float32))
+    return w.node("Clip", f"{layer.name}_clip", [y, low, high])
 
 
 def write_float(model: FloatModel, path: str | Path) -> None:

@@ -25,6 +25,8 @@ from ..network.walk import walk
 from .writer import Writer, write_proto
 
 OPSET, IR_VERSION = 21, 10
+WIDEST = 16
+"""Bits of the widest type that has a QuantizeLinear."""
 FRAC_LIMIT = 126
 """2**-126 is the smallest normal float32; scales beyond that would be lost."""
 
@@ -111,7 +113,7 @@ class _Writer(Writer):
         if model.pixels is None:
             return self.quantise(IMAGE, "pixels", model.input)
         channels = model.input.shape.channels
-        kind = f"{'' if model.input.signed else 'u'}int8"
+        kind = f"{'' if model.input.signed else 'u'}int{8 if model.input.bits <= 8 else 16}"
         table = self.constant(f"{IMAGE}_table", model.pixels.reshape(-1).astype(kind))
         starts = self.constant(f"{IMAGE}_starts", 256 * np.arange(channels).reshape(1, -1, 1, 1))
         at = self.node("Cast", f"{IMAGE}_ints", ["pixels"], to=onnx.TensorProto.INT64)
@@ -164,7 +166,7 @@ class _Writer(Writer):
                 pads=list(pool.pads),
                 count_include_pad=1,
             )
-        if pool.is_global:
+        if pool.is_global and pool.count > 1:  # a sum of one pixel is read as nothing at all
             axes = self.constant(f"{pool.name}_axes", np.array([2, 3], dtype=np.int64))
             total = self.node("ReduceSum", f"{pool.name}_sum", [x, axes], keepdims=1)
         else:
@@ -205,6 +207,8 @@ class _Writer(Writer):
                 y = self.node("Concat", f"{layer.name}_concat", inputs, axis=1)
             case _:
                 assert_never(layer)
+        if layer.output.bits > WIDEST:  # sums that leave in float
+            return y
         return self.quantise(layer.name, y, layer.output, limits)
 
 
@@ -226,6 +230,7 @@ def to_qdq(model: QModel) -> onnx.ModelProto:
         tuple(model.notes),
         tuple(model.calibration),
         tuple(reasons),
+        tuple((t.bits, t.signed) for t in model.types.values()),
     )
     helper.set_model_props(proto, {METADATA_KEY: write_metadata(own)})
     return proto

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class Writer:
 def write_proto(proto: onnx.ModelProto, path: Path) -> None:
     """Write ``proto`` under exactly this name, whole or not at all; raises FpgaSqueezeError where that fails."""
     data = proto.SerializeToString(deterministic=True)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
         part.replace(path)

@@ -21,10 +21,19 @@ from ..compression.steps import (
 )
 from ..errors import FpgaSqueezeError
 from ..export.float_onnx import write_float
-from ..frontend.deep_compression import SUFFIX as DEEP_COMPRESSION
+from ..frontend import is_onnx
 from ..network.graph import FloatModel
 from .accuracy import Accuracy, OnProgress, check_images, measure, select
-from .sources import DEFAULTS, OnStep, QuantizeOptions, Target, calibration_images, is_embedded, read
+from .sources import (
+    DEFAULTS,
+    OnStep,
+    QuantizeOptions,
+    Target,
+    calibration_images,
+    is_embedded,
+    keep_sources,
+    read,
+)
 
 __all__ = ["CompressOptions", "Compression", "compress"]
 
@@ -86,10 +95,12 @@ def compress(
     """
     options.check()
     _check(options, calibration, images, labels, exclude_calibration)
-    source = read(model)
+    source = read(model, calibration)
     if not isinstance(source, FloatModel):
         raise FpgaSqueezeError(f"{model}: is quantised already; compress the float model it came from")
     path = None if output is None else _output(Path(output))
+    if path is not None:
+        keep_sources(path, model, *(x for x in (images, labels, calibration.calibration) if x))
     if images is not None:
         check_images(images, labels, source)  # before minutes are spent
     factors = find_factors(source, options.ranks)
@@ -150,7 +161,7 @@ def _output(path: Path) -> Path:
     """``path``, or an error where no ONNX file should be written there."""
     if path.is_dir():
         raise FpgaSqueezeError(f"{path}: is a folder; give a file name such as {path / 'small.onnx'}")
-    if path.suffix.lower() == DEEP_COMPRESSION:
+    if not is_onnx(path):
         raise FpgaSqueezeError(f"{path}: compress writes float ONNX; give a name that ends in .onnx")
     if not path.parent.is_dir():
         raise FpgaSqueezeError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")

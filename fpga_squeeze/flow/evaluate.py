@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,8 +19,9 @@ from ..errors import FpgaSqueezeError
 from ..network import golden
 from ..network.graph import FloatModel, Preprocess, QModel, Shape
 from ..network.parallel import FrameRunner
-from ..network.reference import channel_statistics, float_logits, network_input
+from ..network.reference import float_logits
 from ..project.project import load_project
+from .runner import has_onnxruntime, onnx_runner, session_runner
 
 BATCH = 32
 """Images in memory at a time, so that a large set needs no more than a small one."""
@@ -100,6 +100,9 @@ class Evaluation:
         }
 
 
+LEAVE_OUT = "leave out field preprocess, or field mean, field std and field bgr"
+
+
 def evaluate(
     target: str | Path,
     images: str | Path,
@@ -109,21 +112,24 @@ def evaluate(
     exclude_calibration: bool = False,
     skip: int = 0,
     frames: int | None = None,
+    preprocess: Preprocess | None = None,
     on_step: Callable[[str], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Run golden, and ``float_model`` if given, on labelled images.
 
     target                  a quantised ONNX file or a project folder
+    float_model             a network, or a file of one; any ONNX file that onnxruntime runs, a quantised one, too
     labels                  CSV with columns file and label
     exclude_calibration     leave out the images that the quantised model names as those it was calibrated on
     skip, frames            of the rest, in the order of their names: leave out the first, take at most so many
+    preprocess              what is done to a pixel before a quantised file that does not say so
 
     The float model gets the same pixels through the preprocessing that the quantised model has folded in.
     Where two classes have the same logit, the lower number comes first. ``on_progress`` is called with
     frames done and frames in all. Raises FpgaSqueezeError for bad input.
     """
-    model = _integer_model(target)
+    model = _integer_model(target, preprocess)
     classes = model.output.shape.channels
     names, excluded = _selection(model, target, images, exclude_calibration, skip, frames)
     truth = read_labels(labels, names, classes)
@@ -152,12 +158,14 @@ def evaluate(
     return Evaluation(scores[0], scores[1] if floats else None, agreed, excluded, len(model.calibration))
 
 
-def _integer_model(target: str | Path) -> QModel:
+def _integer_model(target: str | Path, preprocess: Preprocess | None) -> QModel:
     from ..frontend import read_model
 
     if Path(target).is_dir():
+        if preprocess is not None:
+            raise FpgaSqueezeError(f"{target}: is a project with its preprocessing in it; {LEAVE_OUT}")
         return load_project(target).model
-    model = read_model(target)
+    model = read_model(target, preprocess=preprocess)
     if isinstance(model, FloatModel):
         raise FpgaSqueezeError(
             f"{target}: is a float model; give a quantised one (fpga-squeeze quantize) or a project, "
@@ -232,41 +240,40 @@ def _float_runner(
     source: str | Path | FloatModel, quantised: QModel
 ) -> tuple[str, contextlib.AbstractContextManager[Callable[[ImageArray], Logits]]]:
     """(what runs the float model, its runner): onnxruntime where there is one, else the NumPy reference."""
-    from ..frontend import read_model
+    from ..frontend import is_onnx, read_model
 
+    shape, classes = quantised.input.shape, quantised.output.shape.channels
+    if not isinstance(source, FloatModel) and is_onnx(source) and has_onnxruntime():
+        return onnx_runner(Path(source), shape, classes, quantised.preprocess)
     model = source if isinstance(source, FloatModel) else read_model(source)
     if isinstance(model, QModel):
         raise FpgaSqueezeError(
-            f"{source}: is quantised; give the float model it came from as field float_model"
+            f"{source}: is quantised; install onnxruntime to run it (pip install onnxruntime), or give the float model "
+            "it came from as field float_model"
         )
-    where, pre = model.source or model.name, quantised.preprocess
-    _same(where, "input", model.input_shape, quantised.input.shape)
+    where = model.source or model.name
+    _same(where, "input", model.input_shape, shape)
     _same(where, "output", model.output_shape, quantised.output.shape)
-    return float_runner(model, pre, None if isinstance(source, FloatModel) else Path(source))
+    return float_runner(model, quantised.preprocess)
 
 
 def float_runner(
-    model: FloatModel, preprocess: Preprocess, path: Path | None = None
+    model: FloatModel, preprocess: Preprocess
 ) -> tuple[str, contextlib.AbstractContextManager[Callable[[ImageArray], Logits]]]:
-    """(what runs ``model``, its runner): onnxruntime where there is one, else the NumPy reference.
-
-    onnxruntime runs the file at ``path`` where that is an ONNX file, so that our reader has no part in it, else our
-    own export of the model.
-    """
+    """(what runs ``model``, its runner): onnxruntime on our own export where there is one, else the NumPy reference."""
     from ..export.float_onnx import to_onnx
-    from ..frontend import is_deep_compression
 
-    try:
-        ort: Any = importlib.import_module("onnxruntime")
-    except ImportError:
+    if not has_onnxruntime():
         return "float (NumPy)", FrameRunner(lambda x: float_logits(model, x, preprocess))
-    network: str | bytes
-    if path is None or is_deep_compression(path):
-        network = to_onnx(model).SerializeToString()
-    else:
-        network = str(path)
     where = model.source or model.name
-    return "float (onnxruntime)", _onnxruntime(ort, network, where, model.input_shape.channels, preprocess)
+    run = session_runner(
+        to_onnx(model).SerializeToString(),
+        where,
+        model.input_shape,
+        model.output_shape.channels,
+        preprocess,
+    )
+    return "float (onnxruntime)", contextlib.nullcontext(run)
 
 
 def _same(where: str, what: str, a: Shape, b: Shape) -> None:
@@ -274,26 +281,3 @@ def _same(where: str, what: str, a: Shape, b: Shape) -> None:
         raise FpgaSqueezeError(
             f"{where}: its {what} is {a}, that of the quantised model {b}; give the float model it came from"
         )
-
-
-@contextlib.contextmanager
-def _onnxruntime(
-    ort: Any, network: str | bytes, where: str, channels: int, preprocess: Preprocess
-) -> Iterator[Callable[[ImageArray], Logits]]:
-    """Runs ``network``, a path or a serialised model, one frame at a time, so that a fixed batch size of 1 will do."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    statistics = channel_statistics(preprocess, channels)
-    try:
-        session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises types of its own for every kind of failure
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FpgaSqueezeError(f"{where}: onnxruntime cannot run it: {reason}") from error
-    weights = {value.name for value in session.get_overridable_initializers()}
-    (name,) = [value.name for value in session.get_inputs() if value.name not in weights]
-
-    def run(images: ImageArray) -> Logits:
-        frames = [session.run(None, {name: network_input(x, *statistics)[None]})[0] for x in images]
-        return np.stack([np.asarray(frame, dtype=np.float64).reshape(-1) for frame in frames])
-
-    yield run

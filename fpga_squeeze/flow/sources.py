@@ -18,7 +18,7 @@ from ..datasets.images import (
     load_images,
 )
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Preprocess, QModel
+from ..network.graph import FloatModel, Preprocess, QModel, Shape
 from ..network.reference import PRESETS
 from ..project.manifest import Source
 from ..project.project import Labels
@@ -37,6 +37,8 @@ class QuantizeOptions:
     calibration         None: the embedded images, for the embedded model only
     calibration_count   how many of them to use, chosen at random by ``seed``; None: all
     weight_budget       bits that all Huffman-coded weights may take (:func:`.budget.coded_size`); None: any number
+    input_shape         of a file that leaves it free: channels, height and width; None: as the file says
+    output_tensor       the output to read of a file with several; None: its only one
     """
 
     calibration: str | Path | None = None
@@ -46,6 +48,8 @@ class QuantizeOptions:
     calibration_count: int | None = None
     seed: int = 0
     weight_budget: int | None = None
+    input_shape: Shape | None = None
+    output_tensor: str | None = None
 
 
 DEFAULTS = QuantizeOptions()
@@ -68,6 +72,19 @@ def is_embedded(model: Target) -> bool:
         return True
     path = Path(model)
     return path.is_file() and path.samefile(embedded_model_path())
+
+
+def keep_sources(output: str | Path, *sources: Target | FloatModel) -> None:
+    """Raise FpgaSqueezeError where a file written as ``output`` would replace one of ``sources``, however it is named;
+    None is the embedded model."""
+    for source in sources:
+        path = embedded_model_path() if source is None else source
+        if isinstance(path, FloatModel) or not (Path(path).is_file() and Path(output).is_file()):
+            continue
+        if Path(path).samefile(output):
+            raise FpgaSqueezeError(
+                f"{output}: is the file that is read ({path}), and would be lost; choose another field output"
+            )
 
 
 def choose(names: Sequence[str], count: int, seed: int) -> list[str]:
@@ -111,25 +128,34 @@ def calibration_images(
     return images, chosen, len(names)
 
 
-def read(model: Target | FloatModel) -> FloatModel | QModel:
-    """The model in a file, the embedded one for None; a FloatModel is handed through."""
+def read(model: Target | FloatModel, options: QuantizeOptions = DEFAULTS) -> FloatModel | QModel:
+    """The model in a file, as the last two of ``options`` say, the embedded one for None; a FloatModel is handed on."""
     from ..frontend import read_model
 
     if isinstance(model, FloatModel):
         return model
-    return read_model(embedded_model_path() if model is None else model)
+    path = embedded_model_path() if model is None else model
+    pre = options.preprocess
+    return read_model(
+        path,
+        input_shape=options.input_shape,
+        output_tensor=options.output_tensor,
+        preprocess=None if pre == DEFAULTS.preprocess else pre,
+    )
 
 
 def quantized(
     model: Target | FloatModel, options: QuantizeOptions, on_step: OnStep | None
 ) -> tuple[QModel, ImageArray | None]:
     """The integer model, and the images it was calibrated on (None: it was quantised before)."""
-    source = read(model)
+    source = read(model, options)
     if isinstance(source, QModel):
-        if replace(options, calibration=None) != DEFAULTS:
+        read_with = replace(
+            options, calibration=None, input_shape=None, output_tensor=None, preprocess=DEFAULTS.preprocess
+        )
+        if read_with != DEFAULTS:
             raise FpgaSqueezeError(
-                f"{model}: is quantised already; its preprocessing, widths and calibration cannot be changed "
-                "any more"
+                f"{model}: is quantised already; its widths and calibration cannot be changed any more"
             )
         return source, None
     from ..quantization.quantize import quantize as quantize_model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer
 from ..network.metadata import METADATA_KEY, OwnMetadata, read_metadata
 from .names import Namer, clean, common_stem, usable
 from .onnx_file import OnnxGraph
+from .operators import IDENTITY
 from .steps import (
     AddStep,
     AverageStep,
@@ -20,7 +22,6 @@ from .steps import (
     InputStep,
     LayerStep,
     PoolStep,
-    Post,
     Step,
     find_fires,
     readers,
@@ -70,6 +71,8 @@ def layer_names(steps: list[LayerStep], kept: tuple[str, ...] = ()) -> list[str]
                 name = namer.take(given, f"pool{stage}")
             case AddStep():
                 name = namer.take(given, f"add{stage}")
+            case ConcatStep() if len(step.inputs) == 1:
+                name = namer.take(out.get(id(step.inputs[0]), IMAGE) + "_requant", f"requant{stage}")
             case ConcatStep():
                 name = namer.take(re.sub(r"[/_.-]concat$", "", given), f"concat{stage}")
             case _:
@@ -83,60 +86,70 @@ def model_name(graph: OnnxGraph) -> str:
     return Namer().take(graph.path.stem, "model")
 
 
-def _relu(graph: OnnxGraph, post: Post) -> bool:
-    """Whether ReLU follows; an error for a clip at another value."""
-    if post.clip:
-        graph.fail(
-            post.clip_node,
-            f"clips to {post.clip[0]:g}..{post.clip[1]:g}; only Relu is supported as activation",
-        )
-    return post.relu
+Limits = tuple[float, float]
+"""Smallest and largest value that ReLU and clips leave; without any, from -inf to inf."""
 
 
-def relus(graph: OnnxGraph, steps: list[LayerStep]) -> set[int]:
-    """The convolutions and sums, by ``id``, that a ReLU follows: at once, or behind the Concat that alone reads them.
+def layer_limits(graph: OnnxGraph, steps: list[LayerStep]) -> dict[int, Limits]:
+    """The limits of convolutions and sums, by ``id``: of what follows at once, or behind the Concat or max pool that
+    alone reads them.
 
-    An error, with every reason, for a ReLU behind anything else that would change a value, and for other activation
-    functions.
+    An error, with every reason, for limits behind anything else that would change a value, and for lower limits other
+    than 0.
     """
-    found: set[int] = set()
+    found: dict[int, Limits] = {}
     read, reasons = readers(steps), list[str]()
 
-    def push(step: Step, waiting: Step) -> bool:
-        """ReLU goes into ``step``, read by ``waiting`` alone; False where it has no place."""
+    def push(step: Step, waiting: Step, low: float, high: float) -> bool:
+        """The limits go into ``step``, read by ``waiting`` alone; False where they have no place."""
+        if step is not waiting and [id(r) for r in read.get(id(step), [])] != [id(waiting)]:
+            return within(step, low, high)
         match step:
             case InputStep():
                 return False
             case ConvStep() | AddStep():
-                if step is waiting or [id(r) for r in read[id(step)]] == [id(waiting)]:
-                    found.add(id(step))
-                return id(step) in found
-            case ConcatStep():
-                if step is not waiting and [id(r) for r in read[id(step)]] != [id(waiting)]:
-                    return clipped(step)
-                pushed = [
-                    push(source, step) for source in step.inputs
-                ]  # into every one, whatever the others say
-                return all(pushed)
-            case PoolStep() | AverageStep():
-                return all(clipped(source) for source in step.inputs)
+                least, most = found.get(id(step), (-math.inf, math.inf))
+                found[id(step)] = min(max(least, low), high), min(max(most, low), high)
+                return True
+            case ConcatStep() | PoolStep():  # a maximum and its limits may be taken in either order
+                pushed = [push(source, step, low, high) for source in step.inputs]
+                return all(pushed)  # into every one, whatever the others say
+            case AverageStep():
+                return within(step, low, high)
             case _:
                 assert_never(step)
 
-    def clipped(step: Step) -> bool:
-        """Whether a ReLU found so far leaves nothing negative in ``step``."""
-        if isinstance(step, ConvStep):
-            return id(step) in found
-        if isinstance(step, InputStep):
-            return False
-        return id(step) in found or all(clipped(source) for source in step.inputs)
+    def within(step: Step, low: float, high: float) -> bool:
+        """Whether the limits found so far leave nothing outside of these in ``step``."""
+        match step:
+            case InputStep():
+                return False
+            case ConvStep():
+                least, most = found.get(id(step), (-math.inf, math.inf))
+                return low <= least and most <= high
+            case AddStep():
+                least, most = found.get(id(step), (-math.inf, math.inf))
+                positive = all(within(source, 0, math.inf) for source in step.inputs)
+                return low <= max(least, 0 if positive else least) and most <= high
+            case ConcatStep() | PoolStep():
+                return all(within(source, low, high) for source in step.inputs)
+            case AverageStep():
+                return (low <= 0 <= high or not any(step.pads)) and within(step.inputs[0], low, high)
+            case _:
+                assert_never(step)
 
     for step in steps:
+        low, high = step.post.limits
         try:
-            if _relu(graph, step.post) and not push(step, step):
-                kind = "pool" if isinstance(step, PoolStep | AverageStep) else "Concat"
+            if low not in (0, -math.inf):
                 graph.fail(
-                    step.post.nodes[0], f"stands behind a {kind}; put Relu directly behind the convolution"
+                    step.post.clip_node,
+                    f"clips to {low:g}..{high:g}; a lower limit of 0 or none is supported",
+                )
+            if (low == 0 or high < math.inf) and not push(step, step, low, high):
+                graph.fail(
+                    step.post.nodes[0],
+                    f"stands behind {step.node}, which has no place for it; {IDENTITY}",
                 )
         except FpgaSqueezeError as error:
             reasons.append(str(error).removeprefix(f"{graph.path}: "))
@@ -145,27 +158,37 @@ def relus(graph: OnnxGraph, steps: list[LayerStep]) -> set[int]:
     return found
 
 
+def _float_conv(step: ConvStep, name: str, source: str, limits: Limits) -> Conv:
+    """The convolution, what a constant in front takes away in its bias and around the image."""
+    weight, bias = np.array(step.weight.value, dtype=np.float64), step.bias
+    pad_value = np.zeros(0)
+    if step.pad_value is not None:
+        bias = bias - (weight * step.pad_value[None, :, None, None]).sum(axis=(1, 2, 3))
+        if any(step.pads) and np.any(step.pad_value):
+            pad_value = step.pad_value
+    low, high = limits
+    return Conv(name, (source,), weight, bias, step.stride, step.pads, low == 0, pad_value, high)
+
+
 def build_float(graph: OnnxGraph, image: InputStep, steps: list[LayerStep]) -> FloatModel:
-    """The float network; raises FpgaSqueezeError for activation functions other than ReLU."""
-    relu = relus(graph, steps)
+    """The float network; raises FpgaSqueezeError for activation functions other than ReLU and clips."""
+    limits = layer_limits(graph, steps)
     names = {id(image): IMAGE} | {
         id(step): name for step, name in zip(steps, layer_names(steps), strict=True)
     }
     layers: list[Layer] = []
     for step in steps:
         name, inputs = names[id(step)], [names[id(source)] for source in step.inputs]
+        low, high = limits.get(id(step), (-math.inf, math.inf))
         match step:
             case ConvStep():
-                weight = np.array(step.weight.value, dtype=np.float64)
-                layers.append(
-                    Conv(name, (inputs[0],), weight, step.bias, step.stride, step.pads, id(step) in relu)
-                )
+                layers.append(_float_conv(step, name, inputs[0], (low, high)))
             case PoolStep():
                 layers.append(MaxPool(name, (inputs[0],), step.kernel, step.stride, step.pads, step.ceil))
             case AverageStep():
                 layers.append(AvgPool(name, (inputs[0],), step.kernel, step.stride, step.pads))
             case AddStep():
-                layers.append(Add(name, (inputs[0], inputs[1]), id(step) in relu))
+                layers.append(Add(name, (inputs[0], inputs[1]), low == 0, high))
             case ConcatStep():
                 layers.append(Concat(name, tuple(inputs)))
             case _:

@@ -1,13 +1,11 @@
-"""Steps of the walk through a QDQ graph become integer layers, exactly: nothing is rounded here."""
+"""Steps of the walk through a QDQ graph become integer layers: the file's integers, nothing is quantised again."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, replace
 
 import numpy as np
 from typing_extensions import assert_never
 
-from ..network.fixed_point import IntArray, int_range
+from ..network.fixed_point import IntArray, signed_bits
 from ..network.graph import (
     IMAGE,
     FloatArray,
@@ -19,11 +17,17 @@ from ..network.graph import (
     QLayer,
     QMaxPool,
     QModel,
-    Shape,
     TensorType,
 )
+from ..network.metadata import OwnMetadata
+from ..network.reference import channel_statistics
+from ..network.scales import split
 from .build import layer_names, model_name, own_metadata
-from .onnx_file import Node, OnnxGraph, Scale, binary_points
+from .integer_conv import Bias, bias, outside, weights
+from .integer_types import Integers, TypeFinder
+from .onnx_file import OnnxGraph
+from .pairs import limits
+from .preprocessing import PIXELS, pixel_table
 from .steps import (
     AddStep,
     AverageStep,
@@ -32,284 +36,241 @@ from .steps import (
     InputStep,
     LayerStep,
     PoolStep,
-    Post,
     Step,
-    readers,
 )
 
-MAX_WEIGHT_BITS = 8
-MAX_ACTIVATION_BITS = 16
+WIDE_BITS = 24
+"""Of sums that leave without a scale of their own and have one per channel: the significand of float32, in which the
+file would have them."""
 
 
-def build_quantised(graph: OnnxGraph, image: InputStep, steps: list[LayerStep]) -> QModel:
-    """The integer network; raises FpgaSqueezeError for anything the numeric contract cannot hold exactly."""
+def build_quantised(
+    graph: OnnxGraph, image: InputStep, steps: list[LayerStep], preprocess: Preprocess | None = None
+) -> QModel:
+    """The integer network; ``preprocess`` is what the file's user does to a pixel before it.
+
+    Raises FpgaSqueezeError for anything that integers cannot say exactly.
+    """
     own = own_metadata(graph)
-    builder = _Builder(graph, steps, list(own.weight_bits))
-    notes = list(own.notes)
-    names, source = {id(image): IMAGE}, builder.input_type(image.output, image.post.quant)
-    types = {id(image): source}
-    layers: list[QLayer] = []
-    for step, name in zip(steps, layer_names(steps, own.layers), strict=True):
-        inputs = tuple(names[id(each)] for each in step.inputs)
-        operands = tuple(types[id(each)] for each in step.inputs)
-        match step:
-            case ConvStep():
-                layer: QLayer = builder.conv(step, name, inputs[0], operands[0])
-            case PoolStep():
-                layer = builder.pool(step, name, inputs[0], operands[0])
-            case AverageStep():
-                layer = builder.average(step, name, inputs[0], operands[0])
-                if step.post.quant is None and not own.name:
-                    notes.append(
-                        f"{name}: the file leaves the average unquantised; it is rounded to its input's type"
-                    )
-            case AddStep():
-                layer = builder.add(step, name, (inputs[0], inputs[1]), (operands[0], operands[1]))
-            case ConcatStep():
-                layer = builder.concat(step, name, inputs, operands)
-            case _:
-                assert_never(step)
-        layers.append(layer)
-        names[id(step)], types[id(step)] = name, layer.output
-    return QModel(
-        own.name or model_name(graph),
-        source,
-        tuple(layers),
-        Preprocess(own.mean, own.std, own.bgr),
-        tuple(notes),
-        own.calibration,
-    )
-
-
-@dataclass(frozen=True)
-class _Range:
-    """Integers that a layer's ReLU, Clip and QuantizeLinear leave, as a type, and as one with its sign bit kept."""
-
-    type: TensorType
-    signed: TensorType
+    if own.name and preprocess is not None:
+        graph.fail(
+            None,
+            "was written by this tool with its preprocessing in it; leave out field preprocess, or field mean, field "
+            "std and field bgr",
+        )
+    return _Builder(graph, image, steps, own, preprocess).model()
 
 
 class _Builder:
-    def __init__(self, graph: OnnxGraph, steps: list[LayerStep], weight_bits: list[int]) -> None:
-        self.graph = graph
-        self.weight_bits = weight_bits  # of each convolution still to come, where our own metadata tells them
-        self.readers = readers(steps)
-        self.outputs = self._outputs(steps)
+    def __init__(
+        self,
+        graph: OnnxGraph,
+        image: InputStep,
+        steps: list[LayerStep],
+        own: OwnMetadata,
+        preprocess: Preprocess | None,
+    ) -> None:
+        self.graph, self.image, self.steps, self.own = graph, image, steps, own
+        self.preprocess = preprocess
+        self.order = channel_statistics(preprocess or Preprocess(), image.output.channels)[2]
+        self.table = self._table()
+        self.finder = TypeFinder(graph, image, steps, own.types, self.table)
+        self.weight_bits: list[int | None] = list(own.weight_bits)
+        self.notes = list(own.notes)
+        self.rounded: list[str] = []  # convolutions whose float bias has no exact place
+        self.types: dict[int, TensorType] = {id(image): self.finder.found[id(image)].type}
 
-    def input_type(self, shape: Shape, scale: Scale | None) -> TensorType:
-        """The pixels: unsigned 8 bit, binary point 0 unless the file quantises its input otherwise."""
-        if scale is None:
-            return TensorType(shape, 8, False, 0)
-        if scale.signed or scale.bits != 8:
-            kind = f"{'' if scale.signed else 'u'}int{scale.bits}"
+    def model(self) -> QModel:
+        image, own = self.image, self.own
+        names, tensors = {id(image): IMAGE}, self._tensor(image, IMAGE)
+        layers: list[QLayer] = []
+        for step, name in zip(self.steps, layer_names(self.steps, own.layers), strict=True):
+            layer = self.layer(step, name, tuple(names[id(each)] for each in step.inputs))
+            layers.append(layer)
+            names[id(step)], self.types[id(step)] = name, layer.output
+            tensors |= self._tensor(step, name)
+        if self.rounded and not own.name:
+            self.notes.append(
+                f"float biases of {', '.join(self.rounded)}: rounded to less than 2^-17 steps of the output"
+            )
+        given = self.preprocess or Preprocess(own.mean, own.std, own.bgr)
+        source = self.types[id(image)]
+        return QModel(
+            own.name or model_name(self.graph),
+            source,
+            tuple(layers),
+            given,
+            tuple(self.notes),
+            own.calibration,
+            self._pixels(source),
+            tensors,
+        )
+
+    # ----------------------------------------------------------------------------------------------- image
+
+    def _table(self) -> IntArray | None:
+        """What the file makes of each pixel."""
+        scale = self.image.post.quant
+        if scale is not None:
+            table = pixel_table(self.graph, self.image, scale, self.preprocess)
+            return None if table is None else np.clip(table, *limits(self.graph, self.image.post, scale))
+        if self.image.front or self.preprocess is not None:
             self.graph.fail(
-                scale.node, f"quantises the input to {kind}; the accelerator eats raw uint8 pixels"
+                self.image.front[0][0] if self.image.front else None,
+                "does not quantise the image; put QuantizeLinear and DequantizeLinear behind the preprocessing",
             )
-        return TensorType(shape, 8, False, int(binary_points(self.graph, scale).reshape(-1)[0]))
+        return None
 
-    # ----------------------------------------------------------------------------------------------- types
+    def _pixels(self, source: TensorType) -> IntArray | None:
+        """The table, in the integers of ``source``; None where pixels are these integers."""
+        if self.table is None:
+            return None
+        pixels = self.table - self.finder.found[id(self.image)].moved
+        if (source.bits, source.signed) == (8, False) and np.all(pixels == np.arange(PIXELS)):
+            return None
+        return np.asarray(pixels)
 
-    def _outputs(self, steps: list[LayerStep]) -> dict[int, TensorType]:
-        """The type of each convolution and sum, by ``id``.
-
-        A ReLU in front of a signed type leaves one bit less without a sign; it keeps both where the tensor is joined
-        with others that may be negative.
-        """
-        root = {id(step): id(step) for step in steps}
-
-        def find(key: int) -> int:
-            while root[key] != key:
-                key = root[key]
-            return key
-
-        for step in steps:
-            if isinstance(step, ConcatStep | PoolStep | AverageStep):
-                for source in step.inputs:
-                    if not isinstance(source, InputStep):
-                        root[find(id(source))] = find(id(step))
-        ranges = {
-            id(step): self.range_after(self.post_of(step), step.output, step.node)
-            for step in steps
-            if isinstance(step, ConvStep | AddStep)
-        }
-        signed = {find(key) for key, found in ranges.items() if found.type.signed}
-        return {key: found.signed if find(key) in signed else found.type for key, found in ranges.items()}
-
-    def post_of(self, step: ConvStep | AddStep) -> Post:
-        """What follows a layer: at once, or behind the Concat that alone reads it where it is quantised only there."""
-        post, at = step.post, step
-        clip, clip_node = post.clip, post.clip_node
-        relu, reader = post.relu, self._concat(at)
-        while post.quant is None and reader is not None:
-            post = reader.post
-            relu = relu or post.relu
-            if post.clip:
-                clip, clip_node = post.clip, post.clip_node
-            reader = self._concat(reader)
-        return Post(relu, clip, clip_node, post.quant)
-
-    def _concat(self, step: LayerStep) -> ConcatStep | None:
-        found = self.readers.get(id(step), [])
-        return found[0] if len(found) == 1 and isinstance(found[0], ConcatStep) else None
-
-    def range_after(self, post: Post, shape: Shape, node: Node) -> _Range:
-        """The integer type that a layer's ReLU, Clip and QuantizeLinear leave."""
-        graph, scale = self.graph, post.quant
-        if scale is None:
-            graph.fail(node, "its output is not quantised; put QuantizeLinear and DequantizeLinear behind it")
-        frac = int(binary_points(graph, scale).reshape(-1)[0])
-        if scale.bits > MAX_ACTIVATION_BITS:
-            graph.fail(
-                scale.node, f"quantises to {scale.bits} bits; at most {MAX_ACTIVATION_BITS} are supported"
-            )
-        low, high = int_range(scale.bits, scale.signed)
-        if post.clip:
-            bounds = [float(np.ldexp(v, frac)) for v in post.clip]
-            if (bounds[0] > low and bounds[0] % 1) or (bounds[1] < high and bounds[1] % 1):
-                graph.fail(
-                    post.clip_node, f"clips to {post.clip[0]:g}..{post.clip[1]:g}, between two integers"
-                )
-            low, high = int(max(low, bounds[0])), int(min(high, bounds[1]))
-        least = max(low, 0) if post.relu else low
-        bits = max(high, 0).bit_length() + (least < 0)
-        if bits < 1 or (least, high) != int_range(bits, least < 0):
-            graph.fail(
-                post.clip_node or scale.node, f"leaves the integers {least}..{high}, no whole field of bits"
-            )
-        narrow = TensorType(shape, bits, least < 0, frac)
-        wide = TensorType(shape, bits + (least == 0), True, frac)
-        return _Range(narrow, wide if low < 0 else narrow)
-
-    def type_after(self, post: Post, shape: Shape, node: Node) -> TensorType:
-        return self.range_after(post, shape, node).type
-
-    def same_type(self, post: Post, output: TensorType, node: Node) -> None:
-        """An error where a pool's or a concatenation's output is quantised otherwise than its input."""
-        if post.relu and output.signed:
-            self.graph.fail(node, "Relu stands behind a pool; put it directly behind the convolution")
-        if post.quant is None:
-            return
-        frac = int(binary_points(self.graph, post.quant).reshape(-1)[0])
-        low, high = map(float, int_range(post.quant.bits, post.quant.signed))
-        if post.clip:
-            least, most = (float(np.ldexp(v, frac)) for v in post.clip)
-            low, high = max(low, least), min(high, most)
-        if frac != output.frac or low > output.range[0] or high < output.range[1]:
-            self.graph.fail(
-                node, f"changes the integer type of its input ({_text(output)}); give both the same scale"
-            )
+    def _tensor(self, step: Step, name: str) -> dict[str, str]:
+        """The file's tensor of the integers that ``step`` gives, as they are or less 2**(bits - 1)."""
+        found, tensor = self.finder.found.get(id(step)), step.post.tensor
+        if not tensor or found is None:
+            return {}
+        half = 1 << (found.type.bits - 1)
+        return {name: tensor} if found.moved in (0, -half) else {}
 
     # ---------------------------------------------------------------------------------------------- layers
 
-    def weight_frac(self, step: ConvStep) -> tuple[IntArray, IntArray, int]:
-        """(integers [O, I, Kh, Kw], frac [O], bits) of a convolution's weights."""
-        graph, constant = self.graph, step.weight
-        if constant.ints is None or constant.scale is None:
-            graph.fail(step.node, "its weights are not quantised; give them through a DequantizeLinear")
-        scale, channels = constant.scale, constant.ints.shape[0]
-        fracs = binary_points(graph, scale)
-        if fracs.size != 1 and scale.axis % 4 != 0:
-            graph.fail(
-                scale.node,
-                f"has one scale per slice of axis {scale.axis}; weights have one per output channel",
-            )
-        bits = self.weight_bits.pop(0) if self.weight_bits else min(scale.bits, MAX_WEIGHT_BITS)
-        low, high = int_range(bits, True)
-        if constant.ints.size and (constant.ints.min() < low or constant.ints.max() > high):
-            graph.fail(
-                step.node,
-                f"has weights beyond {bits} signed bits; quantise them to {MAX_WEIGHT_BITS} or fewer",
-            )
-        return constant.ints, np.array(np.broadcast_to(fracs.reshape(-1), (channels,))), bits
+    def layer(self, step: LayerStep, name: str, inputs: tuple[str, ...]) -> QLayer:
+        """The integer layer of a step."""
+        operands = tuple(self.types[id(each)] for each in step.inputs)
+        found = self.finder.found.get(id(step))
+        match step:
+            case ConvStep():
+                return self.conv(step, name, inputs[0], operands[0], found)
+            case PoolStep():
+                assert found is not None
+                if inputs[0] == IMAGE:
+                    self._in_order(step)
+                return QMaxPool(
+                    name,
+                    (inputs[0],),
+                    step.kernel,
+                    step.stride,
+                    step.pads,
+                    step.ceil,
+                    operands[0],
+                    found.type,
+                )
+            case AverageStep():
+                if inputs[0] == IMAGE:
+                    self._in_order(step)
+                return self.average(step, name, inputs[0], operands[0], found)
+            case AddStep():
+                assert found is not None
+                relu, ceiling = self._limits(step, found)
+                return QAdd(
+                    name, (inputs[0], inputs[1]), (operands[0], operands[1]), relu, found.type, ceiling
+                )
+            case ConcatStep():
+                assert found is not None
+                if IMAGE in inputs:
+                    self._in_order(step)
+                return QConcat(name, inputs, operands, found.type)
+            case _:
+                assert_never(step)
 
-    def conv(self, step: ConvStep, name: str, at: str, source: TensorType) -> QConv:
-        graph, output = self.graph, self.outputs[id(step)]
-        weight, fracs, bits = self.weight_frac(step)
-        bias = self.integers(step.node, "bias", step.bias, source.frac + fracs)
-        pad_value = np.zeros(source.shape.channels, dtype=np.int64)
-        if step.pad_value is not None:
-            mean = self.integers(
-                step.node, "mean", step.pad_value, np.full(source.shape.channels, source.frac)
+    def _in_order(self, step: LayerStep) -> None:
+        """An error where channels are swapped in front of something else than a convolution."""
+        if self.preprocess is not None and self.preprocess.bgr:
+            self.graph.fail(
+                step.node, "reads the image, whose channels field bgr swaps; only a convolution may"
             )
-            low, high = source.range
-            if any(step.pads) and (mean.min() < low or mean.max() > high):
-                graph.fail(step.node, f"pads with {mean.tolist()}, which are no pixels of {low}..{high}")
-            bias = bias - (weight * mean[None, :, None, None]).sum(axis=(1, 2, 3))
-            pad_value = mean if any(step.pads) else pad_value
+
+    def _limits(self, step: ConvStep | AddStep, found: Integers) -> tuple[bool, int | None]:
+        """(relu, ceiling) of a layer."""
+        kind = found.type
+        relu = found.least == kind.zero
+        if self.own.types:
+            relu = any(node.op == "Relu" for node in self.finder.behind(step).nodes)
+        return relu, found.most if found.most < kind.range[1] else None
+
+    def conv(self, step: ConvStep, name: str, at: str, source: TensorType, found: Integers | None) -> QConv:
+        graph = self.graph
+        given = weights(graph, step, self.weight_bits.pop(0) if self.weight_bits else None)
+        order = np.argsort(self.order) if at == IMAGE else np.arange(source.shape.channels)
+        unit = (np.float32(source.scale) * given.scale.astype(np.float32)).astype(np.float64)
+        ratio = None if found is None else unit / np.float64(np.float32(found.type.scale))
+        offset = bias(graph, step, unit, ratio)
+        if not offset.exact:
+            self.rounded.append(name)
+        pad = outside(graph, step, source.scale, source.zero, source.range)
+        taken = (given.ints * pad[None, :, None, None]).sum(axis=(1, 2, 3)) << offset.places
+        offset = Bias(offset.ints - taken, offset.places, offset.exact)
+        if found is None:
+            relu, ceiling = self.finder.behind(step).relu, None
+            output = self._sums(step, source, given.ints, unit, offset, relu)
+        else:
+            output = found.type
+            relu, ceiling = self._limits(step, found)
+        factors, fracs = zip(*(split(float(v)) for v in given.scale), strict=True)
         return QConv(
             name,
             (at,),
-            weight,
-            bits,
-            fracs,
-            bias,
+            given.ints[:, order],
+            given.bits,
+            np.array(fracs),
+            offset.ints,
             step.stride,
             step.pads,
-            self.post_of(step).relu or not output.signed,
-            pad_value,
+            relu,
+            pad[order] if any(step.pads) else np.full_like(pad, source.zero),
             source,
             output,
+            ceiling,
+            offset.places,
+            np.array(factors),
         )
 
-    def integers(self, node: Node, what: str, value: FloatArray, frac: IntArray) -> IntArray:
-        """``value * 2**frac`` as int64 [O]; an error where that is no integer."""
-        out = np.ldexp(value, frac.astype(np.int32))
-        if np.any(out != np.rint(out)) or np.any(np.abs(out) >= 2.0**53):
-            self.graph.fail(
-                node, f"its {what} is no integer at the accumulator's binary point; quantise it to int32"
+    def _sums(
+        self, step: ConvStep, source: TensorType, ints: IntArray, unit: FloatArray, offset: Bias, relu: bool
+    ) -> TensorType:
+        """The type of sums that the file leaves in float: exact, or in WIDE_BITS where channels have scales of their
+        own."""
+        post = self.finder.behind(step)
+        if post.clip:
+            self.graph.fail(post.clip_node, "limits what is not quantised; put it before a QuantizeLinear")
+        low, high = source.range
+        flat = ints.reshape(len(unit), -1)
+        terms = np.stack([flat * low, flat * high])
+        least = (terms.min(axis=0).sum(axis=1) << offset.places) + offset.ints
+        most = (terms.max(axis=0).sum(axis=1) << offset.places) + offset.ints
+        if relu:
+            least = np.maximum(least, 0)
+        steps = np.ldexp(unit, -offset.places)
+        if np.all(unit == unit[0]):
+            bits = signed_bits(int(least.min()), int(most.max()))
+            scale = float(steps[0])
+        else:
+            reach = float((np.maximum(np.abs(least), np.abs(most)) * steps).max())
+            bits, scale = WIDE_BITS + relu, float(np.exp2(np.ceil(np.log2(reach)) - WIDE_BITS + 1))
+            self.notes.append(f"{step.node}: its sums leave in float; they are rounded to {WIDE_BITS} bits")
+        return TensorType.of_scale(step.output, bits - relu, not relu, scale)
+
+    def average(
+        self, step: AverageStep, name: str, at: str, source: TensorType, found: Integers | None
+    ) -> QAvgPool:
+        total, count = found is None, step.kernel[0] * step.kernel[1]
+        if found is not None:
+            output = found.type
+        else:
+            post, graph = step.post, self.graph
+            if post.clip or (post.relu and source.range[0] < source.zero):
+                graph.fail(
+                    post.nodes[0], "limits an average that is not quantised; put it before the average"
+                )
+            low, high = (count * v for v in source.range)
+            bits = signed_bits(low, high) - (not source.signed)
+            output = TensorType.of_scale(
+                step.output, bits, source.signed, source.scale / count, count * source.zero
             )
-        return out.astype(np.int64)
-
-    def add(
-        self, step: AddStep, name: str, inputs: tuple[str, str], operands: tuple[TensorType, TensorType]
-    ) -> QAdd:
-        output = self.outputs[id(step)]
-        relu = any(node.op == "Relu" for node in step.post.nodes)
-        relu = relu or (any(x.signed for x in operands) and (self.post_of(step).relu or not output.signed))
-        return QAdd(name, inputs, operands, relu, output)
-
-    def concat(
-        self, step: ConcatStep, name: str, inputs: tuple[str, ...], operands: tuple[TensorType, ...]
-    ) -> QConcat:
-        first = operands[0]
-        for other in operands:
-            if replace(other, shape=first.shape) != first:
-                self.graph.fail(
-                    step.node,
-                    f"its branches are quantised differently ({_text(first)} and {_text(other)}); give all of them "
-                    "one scale and one integer type",
-                )
-        output = replace(first, shape=step.output)
-        if step.post.relu and output.signed and any(not self._relu(x) for x in step.inputs):
-            self.graph.fail(step.node, "Relu stands behind a Concat; put it directly behind the convolution")
-        self.same_type(replace(step.post, relu=False), output, step.node)
-        return QConcat(name, inputs, operands, output)
-
-    def _relu(self, step: Step) -> bool:
-        return isinstance(step, ConvStep | AddStep) and self.post_of(step).relu
-
-    def pool(self, step: PoolStep, name: str, at: str, source: TensorType) -> QMaxPool:
-        output = replace(source, shape=step.output)
-        self.same_type(step.post, output, step.node)
-        return QMaxPool(name, (at,), step.kernel, step.stride, step.pads, step.ceil, source, output)
-
-    def average(self, step: AverageStep, name: str, at: str, source: TensorType) -> QAvgPool:
-        output = replace(source, shape=step.output)
-        if step.post.quant is not None:
-            after = self.type_after(step.post, step.output, step.node)
-            if after.frac < source.frac:
-                self.graph.fail(
-                    step.node, f"drops bits: {_text(source)} to {_text(after)}; keep its input's scale"
-                )
-            output = after
-            if after.signed and not source.signed:  # nothing is negative: a sign bit says nothing
-                output = replace(after, bits=after.bits - 1, signed=False)
-            if output.bits < source.bits or output.signed != source.signed:
-                self.graph.fail(
-                    step.node, f"changes its type: {_text(source)} to {_text(after)}; keep its input's"
-                )
-        return QAvgPool(name, (at,), step.kernel, step.stride, step.pads, source, output)
-
-
-def _text(t: TensorType) -> str:
-    return f"{'int' if t.signed else 'uint'}{t.bits} * 2^{-t.frac}"
+        return QAvgPool(name, (at,), step.kernel, step.stride, step.pads, source, output, total)

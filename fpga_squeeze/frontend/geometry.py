@@ -3,12 +3,17 @@ for."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..network.graph import FloatArray, Pads, Shape, Window, window_output
+from .layout import NCHW, NHWC, Layout, reshape_target, sizes, text
 from .onnx_file import Constant, Node, OnnxGraph
 
 NO_PADS: Pads = (0, 0, 0, 0)
+UNLIMITED = 3e38
+"""Limits beyond this are the exporter's way to say none."""
 LARGEST = 11
 """Longest side of a convolution, in pixels: what AlexNet begins with."""
 
@@ -31,7 +36,10 @@ def _window(graph: OnnxGraph, node: Node) -> Window:
 
 def _undilated(graph: OnnxGraph, node: Node) -> None:
     if any(int(v) != 1 for v in node.attrs.get("dilations", ())):
-        graph.fail(node, f"has dilations {list(node.attrs['dilations'])}; only 1 is supported")
+        graph.fail(
+            node,
+            f"has dilations {list(node.attrs['dilations'])}; only 1 is supported: put zeros between its weights",
+        )
 
 
 def _auto_pads(graph: OnnxGraph, node: Node, x: Shape, kernel: Window, stride: int) -> Pads:
@@ -85,7 +93,10 @@ def conv_geometry(
     if len(shape) != 4:
         graph.fail(node, f"has weights of shape {list(shape)}; only two-dimensional convolution is supported")
     if int(node.attrs.get("group", 1)) != 1:
-        graph.fail(node, f"has {node.attrs['group']} groups; only group 1 is supported")
+        graph.fail(
+            node,
+            f"has {node.attrs['group']} groups; only group 1 is supported: give it zeros as weights of the others",
+        )
     _undilated(graph, node)
     kernel = int(shape[2]), int(shape[3])
     size = f"{kernel[0]}x{kernel[1]}"
@@ -177,8 +188,8 @@ def pool_geometry(
     return kernel, stride, pads, ceil, out
 
 
-def pad_geometry(graph: OnnxGraph, node: Node) -> Pads:
-    """Border of a Pad node; an error unless it pads rows and columns with zeros."""
+def pad_geometry(graph: OnnxGraph, node: Node, layout: Layout) -> Pads:
+    """Border of a Pad node on a tensor of that layout; an error unless it pads rows and columns with zeros."""
     mode = node.attrs.get("mode", b"constant")
     if mode not in (b"constant", "constant"):
         graph.fail(node, f"pads in mode {mode!r}; only zeros are supported")
@@ -193,28 +204,107 @@ def pad_geometry(graph: OnnxGraph, node: Node) -> Pads:
     given = graph.integers(node, 1, "pads")
     pads = given if given is not None else [int(v) for v in node.attrs.get("pads", ())]
     axes = graph.integers(node, 3, "axes")
-    axes = [a % 4 for a in (axes if axes is not None else range(4))]
+    count = len(layout)
+    axes = [a % count for a in (axes if axes is not None else range(count))]
     if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or min(pads, default=0) < 0:
         graph.fail(node, f"has pads {pads} for axes {axes}; two values of 0 or more per axis are supported")
     full = [0] * 8
-    for i, axis in enumerate(axes):
-        full[axis], full[axis + 4] = pads[i], pads[i + len(axes)]
-    if full[0] or full[1] or full[4] or full[5]:
-        graph.fail(node, "pads images or channels; only rows and columns are supported")
+    for i, place in enumerate(axes):
+        ends = pads[i], pads[i + len(axes)]
+        if any(ends) and layout[place] not in ((2,), (3,)):
+            graph.fail(node, "pads images or channels; only rows and columns are supported")
+        for axis in layout[place]:
+            full[axis], full[axis + 4] = ends
     return (full[2], full[3], full[6], full[7])
 
 
 def average_geometry(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, int, Pads, Shape]:
-    """(window, stride, pads, output) of a node that averages (or ReduceSum: sums) ``x``."""
-    whole = (x.height, x.width)
+    """(window, stride, pads, output) of a pooling node that averages ``x``."""
     if node.op == "AveragePool":
         return _windowed_average(graph, node, x)
-    if node.op != "GlobalAveragePool":
-        axes = graph.integers(node, 1, "axes")
-        axes = axes if axes is not None else [int(v) for v in node.attrs.get("axes", ())]
-        if sorted(a % 4 for a in axes) != [2, 3]:
-            graph.fail(node, f"reduces axes {axes}; only rows and columns together (2, 3) are supported")
-    return whole, 1, NO_PADS, Shape(x.channels, 1, 1)
+    return (x.height, x.width), 1, NO_PADS, Shape(x.channels, 1, 1)
+
+
+def reduced_axes(graph: OnnxGraph, node: Node, layout: Layout, x: Shape) -> tuple[set[int], Layout]:
+    """(the axes of [N, C, H, W] that a ReduceMean or ReduceSum reduces, rows 2 and columns 3; the layout behind it)."""
+    axes = graph.integers(node, 1, "axes")
+    axes = axes if axes is not None else [int(v) for v in node.attrs.get("axes", ())]
+    if not axes and not node.attrs.get("noop_with_empty_axes", 0):
+        axes = list(range(len(layout)))
+    if any(not -len(layout) <= a < len(layout) for a in axes):
+        graph.fail(
+            node, f"reduces axes {axes} of {text(layout)}, which has {len(layout)}; export the model again"
+        )
+    places = {a % len(layout) for a in axes}
+    found = {axis for place in places for axis in layout[place]}
+    if found & {0, 1}:
+        graph.fail(
+            node, f"reduces axes {sorted(axes)} of {text(layout)}; only rows and columns (H, W) are supported"
+        )
+    kept = (
+        layout if node.attrs.get("keepdims", 1) else tuple(g for i, g in enumerate(layout) if i not in places)
+    )
+    return found, kept
+
+
+def reshape_sizes(graph: OnnxGraph, node: Node, dims: list[int]) -> list[int]:
+    """The shape that a Reshape, Flatten, Squeeze or Unsqueeze gives a tensor of shape ``dims``."""
+    if node.op == "Flatten":
+        axis = int(node.attrs.get("axis", 1))
+        axis += len(dims) if axis < 0 else 0
+        return [math.prod(dims[:axis]), math.prod(dims[axis:])]
+    if node.op == "Reshape":
+        target = graph.integers(node, 1, "shape")
+        if target is None:
+            graph.fail(node, "has no shape; export the model again")
+        return reshape_target(target, dims, bool(node.attrs.get("allowzero", 0)))
+    given = graph.integers(node, 1, "axes")
+    axes = given if given is not None else [int(v) for v in node.attrs.get("axes", ())]
+    if node.op == "Squeeze":
+        places = {a % len(dims) for a in axes} or {i for i, size in enumerate(dims) if size == 1}
+        if any(dims[i] != 1 for i in places):
+            graph.fail(node, f"takes axes {axes} out of a tensor {dims}; only axes of one element can go")
+        return [size for i, size in enumerate(dims) if i not in places]
+    out = list(dims)
+    for axis in sorted(a % (len(dims) + len(axes)) for a in axes):
+        out.insert(axis, 1)
+    return out
+
+
+def softmax_width(graph: OnnxGraph, node: Node, layout: Layout, x: Shape) -> tuple[int, int]:
+    """(axis, how many elements a Softmax, LogSoftmax or ArgMax compares), of a tensor that holds ``x``.
+
+    Before opset 13 a softmax is one over all axes from ``axis`` on.
+    """
+    dims = sizes(layout, x)
+    joined = graph.opset < 13 and node.op != "ArgMax"
+    axis = int(node.attrs.get("axis", 0 if node.op == "ArgMax" else 1 if joined else -1))
+    if not -len(dims) <= axis < len(dims):
+        graph.fail(node, f"works along axis {axis} of {text(layout)}; export the model again")
+    axis %= len(dims)
+    return axis, math.prod(dims[axis:]) if joined else dims[axis]
+
+
+def limits(graph: OnnxGraph, node: Node) -> tuple[float, float]:
+    """Smallest and largest value that a Relu, a Clip, or a Max or Min with constants leaves."""
+    if node.op == "Relu":
+        return 0.0, math.inf
+    if node.op == "Clip":
+        bounds = []
+        for index, key, default in ((1, "min", -math.inf), (2, "max", math.inf)):
+            constant = graph.constant(node, index, key)
+            value = node.attrs.get(key, default) if constant is None else np.ravel(constant.value)[0]
+            bounds.append(float(value))
+    else:
+        constants = [graph.constants[name].value for name in node.inputs if name in graph.constants]
+        values = np.unique([v for each in constants for v in np.asarray(each, dtype=np.float64).ravel()])
+        if values.size != 1:
+            graph.fail(node, "its constant is not one number; only limits that are one number are supported")
+        bounds = [float(values[0]), math.inf] if node.op == "Max" else [-math.inf, float(values[0])]
+    low, high = (math.copysign(math.inf, v) if abs(v) > UNLIMITED else v for v in bounds)
+    if not low <= high or high <= 0:
+        graph.fail(node, f"clips to {low:g}..{high:g}, which leaves nothing positive; export the model again")
+    return low, high
 
 
 def _windowed_average(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, int, Pads, Shape]:
@@ -239,27 +329,50 @@ def _windowed_average(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, i
     return kernel, stride, pads, out
 
 
-def image_shape(graph: OnnxGraph) -> Shape:
-    """Channels, rows and columns of the input; an error unless it is one image with a fixed size."""
+def image_shape(graph: OnnxGraph, given: Shape | None) -> tuple[Shape, Layout]:
+    """(channels, rows and columns of the input; where they lie); ``given`` fixes what the file leaves free.
+
+    An error unless the input is one image of a known size, [N, C, H, W] or [N, H, W, C].
+    """
     value = graph.input
     tensor = value.type.tensor_type
     name = f"input {value.name}"
-    if not value.type.HasField("tensor_type") or tensor.elem_type not in (1, 2, 10, 11):
+    if not value.type.HasField("tensor_type") or tensor.elem_type not in (1, 2, 10, 11, 16):
         graph.fail(None, f"{name} is no float or uint8 tensor; one image [N, C, H, W] is supported")
     dims = list(tensor.shape.dim)
-    text = [d.dim_param or (d.dim_value if d.HasField("dim_value") else "?") for d in dims]
+    names = [d.dim_param or (d.dim_value if d.dim_value > 0 else "?") for d in dims]
+    shown = str(names).replace("'", "")
     if len(dims) != 4:
-        graph.fail(None, f"{name} has shape {text}; one image [N, C, H, W] is supported".replace("'", ""))
-    if dims[0].HasField("dim_value") and dims[0].dim_value > 1:
+        graph.fail(None, f"{name} has shape {shown}; one image [N, C, H, W] is supported")
+    if dims[0].dim_value > 1:
         graph.fail(
             None, f"{name} has a fixed batch of {dims[0].dim_value}; export with batch 1 or a free one"
         )
-    if not all(d.HasField("dim_value") and d.dim_value > 0 for d in dims[1:]):
-        shown = str(text).replace("'", "")
-        graph.fail(None, f"{name} has shape {shown}; channels, height and width must be fixed when exporting")
-    channels, height, width = (int(d.dim_value) for d in dims[1:])
-    if channels not in (1, 3):
+    fixed = [int(d.dim_value) if d.dim_value > 0 else None for d in dims]
+    last = fixed[3] in (1, 3) and (
+        fixed[1] not in (1, 3)
+        or [0, 3, 1, 2] in [user.attrs.get("perm") for user in graph.users.get(value.name, [])]
+    )
+    layout = NHWC if last else NCHW
+    if given is not None:
+        full = (1, given.channels, given.height, given.width)
+        for i, group in enumerate(layout[1:], 1):
+            if fixed[i] not in (None, full[group[0]]):
+                graph.fail(
+                    None, f"field input_shape {given}: {name} has shape {shown}; only free sizes can be given"
+                )
+            fixed[i] = full[group[0]]
+    free = [str(v) for v, size in zip(names[1:], fixed[1:], strict=True) if size is None]
+    if free:
         graph.fail(
-            None, f"{name} has {channels} channels; images of 1 or 3 channels, [N, C, H, W], are supported"
+            None,
+            f"{name} has shape {shown}, which leaves {', '.join(free)} free; give channels, height and width as field "
+            "input_shape, for example 3,224,224",
         )
-    return Shape(channels, height, width)
+    size = {group[0]: int(v or 1) for group, v in zip(layout, fixed, strict=True)}
+    if size[1] not in (1, 3):
+        graph.fail(
+            None,
+            f"{name} has {size[1]} channels; images of 1 or 3 channels, [N, C, H, W] or [N, H, W, C], are supported",
+        )
+    return Shape(size[1], size[2], size[3]), layout

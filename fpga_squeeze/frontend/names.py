@@ -46,7 +46,7 @@ def usable(name: str) -> bool:
 def clean(name: str, op: str) -> str:
     """An exporter's node name without its noise: ``/features/features.3/squeeze/Conv`` ->
     ``features.3/squeeze``."""
-    parts = [p for p in name.split("/") if p]
+    parts = [p for p in name.removesuffix("_quant").split("/") if p]  # as onnxruntime calls a quantised node
     if len(parts) > 1 and re.fullmatch(rf"{re.escape(op)}(_\d+)?", parts[-1]):
         parts.pop()
     kept = [p for i, p in enumerate(parts) if i + 1 == len(parts) or not parts[i + 1].startswith(p + ".")]

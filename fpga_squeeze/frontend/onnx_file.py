@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,24 +15,32 @@ from onnx import numpy_helper
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import IntArray, int_range
 from ..network.graph import FloatArray
+from .folding import MAX_CONSTANT, MOVES, evaluate, moved_axis
+from .onnx_load import OWN_DOMAINS, load_proto, opset_of
+from .order import ordered
+from .outputs import choose_output, image_input, keep_live
 
 DROPPED = ("Identity", "Dropout")
-MAX_CONSTANT = 1 << 28
-"""Elements of the largest array a ConstantOfShape node may make."""
+SAME_AS_ONNX = {"com.microsoft": ("DequantizeLinear", "QuantizeLinear")}
+"""Operators of other domains that mean what ONNX's own of that name do (onnxruntime, docs/ContribOperators.md)."""
 
 
 @dataclass(eq=False)
 class Node:
-    """One ONNX node: ``inputs`` with dropped nodes seen through, ``attrs`` as Python values."""
+    """One ONNX node: ``inputs`` with dropped nodes seen through, ``attrs`` as Python values; ``domain`` is empty for
+    ONNX's own operators, ``proto`` what the file says."""
 
     name: str
     op: str
     inputs: list[str]
     outputs: list[str]
     attrs: dict[str, Any]
+    domain: str = ""
+    proto: onnx.NodeProto | None = None
 
     def __str__(self) -> str:
-        return f"node {self.name or self.outputs[0]} ({self.op})"
+        domain = f"{self.domain}::" if self.domain else ""
+        return f"node {self.name or self.outputs[0]} ({domain}{self.op})"
 
 
 @dataclass(eq=False)
@@ -58,17 +66,27 @@ class Constant:
 
 @dataclass(eq=False)
 class OnnxGraph:
-    """A parsed file. ``users[t]`` are the nodes that read tensor ``t``, ``constants`` everything known
-    beforehand."""
+    """A parsed file: the nodes that lead to ``output``.
+
+    users       the nodes that read each tensor
+    constants   everything known beforehand
+    alias       tensors that are others, a node that changes nothing between them
+    unfolded    tensors that are constant but were not folded, with the reason
+    looped      nodes, by ``id``, that wait for what they give
+    """
 
     path: Path
     name: str
+    opset: int
     input: onnx.ValueInfoProto
     output: str
     nodes: list[Node]
     constants: dict[str, Constant]
     metadata: dict[str, str]
     users: dict[str, list[Node]] = field(default_factory=dict)
+    alias: dict[str, str] = field(default_factory=dict)
+    unfolded: dict[str, str] = field(default_factory=dict)
+    looped: set[int] = field(default_factory=set)
 
     def fail(self, where: Node | None, reason: str) -> NoReturn:
         """Raise the one-line error that names file, node and reason."""
@@ -81,11 +99,17 @@ class OnnxGraph:
         if index >= len(node.inputs) or not node.inputs[index]:
             return None
         name = node.inputs[index]
-        if name not in self.constants:
+        if name in self.constants:
+            return self.constants[name]
+        makers = [str(other) for other in self.nodes if name in other.outputs]
+        if name in self.unfolded:
             self.fail(
-                node, f"its {what} ({name}) is missing or computed at run time; store it as an initializer"
+                node, f"its {what} ({name}) comes from {self.unfolded[name]}; store it as an initializer"
             )
-        return self.constants[name]
+        if makers or name == self.input.name:
+            source = f" by {makers[0]}" if makers else ""
+            self.fail(node, f"its {what} ({name}) is computed from the image{source}; it has to be constant")
+        self.fail(node, f"its {what} ({name}) is given by no node and no initializer; export the model again")
 
     def integers(self, node: Node, index: int, what: str) -> list[int] | None:
         """Input ``index`` of ``node`` as a list of integers, or None."""
@@ -93,37 +117,11 @@ class OnnxGraph:
         return None if constant is None else [int(v) for v in np.ravel(constant.value)]
 
 
-def load_proto(path: Path) -> onnx.ModelProto:
-    """Parse the file, or say in one line what it is instead of an ONNX model."""
-    advice = "give a model exported to ONNX"
-    try:
-        if path.is_dir():
-            raise FpgaSqueezeError(f"{path}: is a folder; {advice}")
-        if path.stat().st_size == 0:
-            raise FpgaSqueezeError(f"{path}: the file is empty; {advice}")
-        proto = onnx.load(path)
-    except FileNotFoundError as error:
-        if path.exists():
-            raise FpgaSqueezeError(f"{path}: its external data file {error.filename} is missing") from error
-        raise FpgaSqueezeError(f"{path}: no such file; {advice}") from error
-    except PermissionError as error:
-        raise FpgaSqueezeError(f"{path}: no permission to read it") from error
-    except FpgaSqueezeError:
-        raise
-    except Exception as error:  # onnx raises many kinds for damaged files and external data
-        if type(error).__name__ == "DecodeError":  # protobuf ships no types to import it by
-            raise FpgaSqueezeError(
-                f"{path}: not an ONNX file, or a truncated one; export or copy it again"
-            ) from error
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FpgaSqueezeError(f"{path}: cannot be read: {reason}; export it again") from error
-    if not proto.graph.node:
-        raise FpgaSqueezeError(f"{path}: not an ONNX file, or one without nodes; {advice}")
-    return proto
+def read_graph(path: Path, output: str | None = None) -> OnnxGraph:
+    """Load ``path`` and fold what is constant; ``output`` names one of several outputs.
 
-
-def read_graph(path: Path) -> OnnxGraph:
-    """Load ``path`` and fold what is constant; raises FpgaSqueezeError for several inputs or outputs."""
+    Raises FpgaSqueezeError for several inputs, and for several outputs where none is named.
+    """
     proto = load_proto(path)
     graph = proto.graph
     constants: dict[str, Constant] = {}
@@ -135,48 +133,58 @@ def read_graph(path: Path) -> OnnxGraph:
                 f"{path}: initializer {tensor.name} is damaged; export the model again"
             ) from error
     inputs = [value for value in graph.input if value.name not in constants]
-    if len(inputs) != 1:
-        names = ", ".join(value.name for value in inputs) or "none"
-        raise FpgaSqueezeError(f"{path}: has {len(inputs)} inputs ({names}); one image input is supported")
-    if len(graph.output) != 1:
-        names = ", ".join(value.name for value in graph.output) or "none"
-        raise FpgaSqueezeError(f"{path}: has {len(graph.output)} outputs ({names}); leave only the logits")
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    out = OnnxGraph(path, graph.name, inputs[0], graph.output[0].name, [], constants, metadata)
+    nothing = onnx.ValueInfoProto()
+    out = OnnxGraph(path, graph.name, opset_of(path, proto), nothing, "", [], constants, metadata)
     _collect(out, list(graph.node))
+    out.output = choose_output(out, [value.name for value in graph.output], output)
+    keep_live(out)
     for node in out.nodes:
-        for name in node.inputs:
+        if id(node) in out.looped:
+            out.fail(node, "is part of a loop; export the model again")
+    out.input = image_input(out, inputs)
+    for node in out.nodes:
+        for name in dict.fromkeys(node.inputs):
             out.users.setdefault(name, []).append(node)
-    for users in out.users.values():
-        users[:] = list({id(n): n for n in users}.values())
     return out
 
 
 def _collect(graph: OnnxGraph, protos: list[onnx.NodeProto]) -> None:
-    """Fill ``graph.nodes``: constants folded, dropped nodes seen through, equal DequantizeLinear nodes
+    """Fill ``graph.nodes``, in order: constants folded, dropped nodes seen through, equal DequantizeLinear nodes
     merged."""
-    alias: dict[str, str] = {}
+    alias = graph.alias
     merged: dict[tuple[str | bytes, ...], str] = {}
-    for proto in protos:
+    order, stuck = ordered([p.input for p in protos], [p.output for p in protos])
+    for place in [*order, *stuck]:
+        proto = protos[place]
         try:
             attrs = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
         except ValueError as error:
             raise FpgaSqueezeError(
                 f"{graph.path}: node {proto.name} has an attribute that cannot be read"
             ) from error
+        same = proto.domain in OWN_DOMAINS or proto.op_type in SAME_AS_ONNX.get(proto.domain, ())
         node = Node(
-            proto.name, proto.op_type, [alias.get(i, i) for i in proto.input], list(proto.output), attrs
+            proto.name,
+            proto.op_type,
+            [alias.get(i, i) for i in proto.input],
+            list(proto.output),
+            attrs,
+            "" if same else proto.domain,
+            proto,
         )
         if not node.outputs:
             graph.fail(node if node.name else None, "a node without outputs; export the model again")
-        if _fold(graph, node):
+        if place in stuck:
+            graph.looped.add(id(node))
+        if not node.domain and fold(graph, node):
             continue
-        if node.op in DROPPED or (node.op == "Cast" and _is_float(attrs.get("to"))):
+        if not node.domain and _seen_through(graph, node):
             if not node.inputs:
                 graph.fail(node, "has no input; export the model again")
             alias[node.outputs[0]] = node.inputs[0]
             continue
-        if node.op == "DequantizeLinear":
+        if node.op == "DequantizeLinear" and not node.domain:
             known = [graph.constants.get(name) for name in node.inputs[1:]]
             key = (
                 node.inputs[0],
@@ -187,7 +195,14 @@ def _collect(graph: OnnxGraph, protos: list[onnx.NodeProto]) -> None:
                 continue
             merged[key] = node.outputs[0]
         graph.nodes.append(node)
-    graph.output = alias.get(graph.output, graph.output)
+
+
+def _seen_through(graph: OnnxGraph, node: Node) -> bool:
+    """Whether ``node`` gives what it reads."""
+    training = graph.constants.get(node.inputs[2]) if node.op == "Dropout" and node.inputs[2:] else None
+    if training is not None and np.any(training.value):
+        graph.fail(node, "drops at random (training_mode); export the model for inference")
+    return node.op in DROPPED or (node.op == "Cast" and _is_float(node.attrs.get("to")))
 
 
 def _is_float(elem_type: object) -> bool:
@@ -195,7 +210,7 @@ def _is_float(elem_type: object) -> bool:
     return elem_type in (types.FLOAT, types.FLOAT16, types.DOUBLE, types.BFLOAT16)
 
 
-def _fold(graph: OnnxGraph, node: Node) -> bool:
+def fold(graph: OnnxGraph, node: Node) -> bool:
     """Record the outputs of a node whose inputs are all constant; False where it has to stay."""
     constants = graph.constants
     out = node.outputs[0]
@@ -205,7 +220,7 @@ def _fold(graph: OnnxGraph, node: Node) -> bool:
     if not node.inputs or node.inputs[0] not in constants:
         return False
     x = constants[node.inputs[0]]
-    if node.op in DROPPED or node.op == "Cast":
+    if node.op in DROPPED or (node.op == "Cast" and x.scale is not None and _is_float(node.attrs.get("to"))):
         constants[out] = x
     elif node.op == "ConstantOfShape":
         shape = [int(v) for v in np.ravel(x.value)]
@@ -221,19 +236,58 @@ def _fold(graph: OnnxGraph, node: Node) -> bool:
     elif node.op == "QuantizeLinear":
         scale = read_scale(graph, node, None)
         step, zero = _along(graph, x.value, scale)
-        ints = np.clip(np.rint(x.value / step) + zero, *int_range(scale.bits, scale.signed)).astype(np.int64)
+        real = np.asarray(x.value, dtype=np.float32) / step.astype(np.float32)
+        ints = np.clip(np.rint(real) + zero, *int_range(scale.bits, scale.signed)).astype(np.int64)
         dtype = f"{'' if scale.signed else 'u'}int{scale.bits if scale.bits > 4 else 8}"
         constants[out] = Constant(ints.astype(dtype), ints)
     else:
-        return False
+        return all(name in constants or not name for name in node.inputs) and _evaluated(graph, node)
     return True
+
+
+def _evaluated(graph: OnnxGraph, node: Node) -> bool:
+    """Record what ``onnx`` computes of constants; where it cannot, why, and False.
+
+    Integers and scale of a dequantised constant stay with it where it is only moved.
+    """
+    given = [graph.constants[name] if name else None for name in node.inputs]
+    values = [
+        None if c is None else c.value if c.scale is None else c.value.astype(np.float32) for c in given
+    ]
+    x = given[0]
+    assert x is not None and node.proto is not None
+    try:
+        found = [Constant(value) for value in evaluate(node.proto, graph.opset, values)]
+        if node.op in MOVES and x.ints is not None:
+            ints = evaluate(node.proto, graph.opset, [x.ints, *values[1:]])[0]
+            scale = _moved(graph, node, x, values[1:])
+            if x.scale is None:
+                found[0] = Constant(found[0].value, ints)
+            elif scale is not None:
+                found[0] = Constant(_scaled(graph, ints, scale), ints, scale)
+    except FpgaSqueezeError as error:
+        graph.unfolded |= dict.fromkeys(node.outputs, f"{node}, a constant that cannot be folded: {error}")
+        return False
+    graph.constants |= {name: value for name, value in zip(node.outputs, found, strict=False) if name}
+    return True
+
+
+def _moved(graph: OnnxGraph, node: Node, x: Constant, rest: list[npt.NDArray[Any] | None]) -> Scale | None:
+    """The scale of ``x`` behind ``node``, which moves its elements; None where it no longer goes along an axis."""
+    if x.scale is None or x.ints is None or x.scale.scale.size == 1:
+        return x.scale
+    assert node.proto is not None
+    axis = moved_axis(node.proto, graph.opset, rest, x.ints.shape, x.scale.axis % x.ints.ndim)
+    return None if axis is None else replace(x.scale, axis=axis)
 
 
 def _constant_value(graph: OnnxGraph, node: Node) -> npt.NDArray[Any]:
     for key in ("value", "value_float", "value_floats", "value_int", "value_ints"):
         if key in node.attrs:
             value = node.attrs[key]
-            return numpy_helper.to_array(value) if key == "value" else np.asarray(value)
+            if key == "value":
+                return numpy_helper.to_array(value)
+            return np.asarray(value, dtype=np.float32 if "float" in key else np.int64)
     graph.fail(node, f"holds {', '.join(node.attrs) or 'nothing'}; only dense numbers are supported")
 
 
@@ -269,25 +323,38 @@ def read_scale(graph: OnnxGraph, node: Node, quantised: npt.NDArray[Any] | None)
     else:
         elem = int(node.attrs.get("output_dtype", 0)) or onnx.TensorProto.UINT8
         kind = onnx.TensorProto.DataType.Name(elem).lower()
-    match = re.fullmatch(r"(u?)int(\d+)", kind)
-    if not match:
+    if not re.fullmatch(r"u?int\d+", kind):
         graph.fail(node, f"quantises to {kind}; only integers are supported")
-    values = np.asarray(scale.value, dtype=np.float64)
+    if zero is not None and zero.value.dtype.name != kind:
+        graph.fail(
+            node,
+            f"its zero point is {zero.value.dtype.name}, its integers are {kind}; both must have one type",
+        )
     zeros = np.zeros(()) if zero is None else np.asarray(zero.value).astype(np.float64)
-    return Scale(node, values, zeros, int(match[2]), not match[1], int(node.attrs.get("axis", 1)))
+    bits, signed = int(kind.lstrip("uint")), not kind.startswith("u")
+    return checked_scale(
+        graph, Scale(node, _reals(scale), zeros, bits, signed, int(node.attrs.get("axis", 1)))
+    )
 
 
-def binary_points(graph: OnnxGraph, scale: Scale) -> IntArray:
-    """The fracs of power-of-two scales, int64 of the scale's shape; an error for any other scale or zero
-    point."""
-    if np.any(scale.zero_point != 0):
+def _reals(constant: Constant) -> FloatArray:
+    return np.asarray(constant.value).astype(np.float64)
+
+
+def checked_scale(graph: OnnxGraph, scale: Scale) -> Scale:
+    """``scale``; an error where a number in it is no scale or no zero point of its integers."""
+    steps, zeros = scale.scale.ravel(), scale.zero_point.ravel()
+    bad = steps[~(np.isfinite(steps) & (steps > 0))]
+    if bad.size:
         graph.fail(
-            scale.node, "its zero point is not 0; quantise symmetrically (signed) or after ReLU (unsigned)"
+            scale.node, f"its scale {bad[0]:g} is not a positive number; quantise the float model again"
         )
-    mantissa, exponent = np.frexp(scale.scale)
-    if not np.all(np.isfinite(scale.scale)) or np.any(mantissa != 0.5):
-        odd = float(np.ravel(scale.scale)[np.argmax(np.ravel(mantissa != 0.5))])
+    if zeros.size not in (1, steps.size):
+        graph.fail(scale.node, f"has {steps.size} scales and {zeros.size} zero points; give as many of both")
+    low, high = int_range(scale.bits, scale.signed)
+    bad = zeros[~((zeros >= low) & (zeros <= high) & (zeros == np.rint(zeros)))]
+    if bad.size:
         graph.fail(
-            scale.node, f"its scale {odd:g} is not a power of two; quantise the float model with this tool"
+            scale.node, f"its zero point {bad[0]:g} is none of the integers {low}..{high}; quantise again"
         )
-    return np.asarray(1 - exponent, dtype=np.int64)
+    return scale

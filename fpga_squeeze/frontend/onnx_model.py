@@ -3,14 +3,18 @@ pools, Add and Concat, and what stands between them."""
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Pads, QModel, Shape
+from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from . import layout, pairs
+from .affine import AFFINE, fold_behind, fold_in_front, read_affine
 from .build import build_float
 from .build_quantised import build_quantised
 from .geometry import (
@@ -20,11 +24,31 @@ from .geometry import (
     conv_geometry,
     image_shape,
     is_window_sum,
+    limits,
     pad_geometry,
     pool_geometry,
+    reduced_axes,
+    reshape_sizes,
+    softmax_width,
     window_sum_geometry,
 )
-from .onnx_file import Constant, Node, OnnxGraph, Scale, read_graph, read_scale
+from .layout import NCHW, Layout, per_channel
+from .maps import Map, check_nchw, data_inputs, settled
+from .onnx_file import Constant, Node, OnnxGraph, fold, read_graph, read_scale
+from .operators import (
+    ADVICE,
+    IDENTITY,
+    LAST,
+    ONE_INPUT,
+    POOLED,
+    RESHAPED,
+    ROUNDED,
+    SAME_SHAPE,
+    SEVERAL,
+)
+from .preprocessing import take_table
+from .qdq_form import to_qdq
+from .reasons import told
 from .steps import (
     AddStep,
     AverageStep,
@@ -38,47 +62,39 @@ from .steps import (
     never_negative,
 )
 
-ADVICE = {
-    "Gemm": "fully connected layers are not supported; write them as 1x1 convolutions",
-    "MatMul": "fully connected layers are not supported; write them as 1x1 convolutions",
-    "QLinearConv": "export the quantised model in QDQ format (QuantizeLinear/DequantizeLinear)",
-    "Transpose": "export the model with its input as [N, C, H, W]",
-    "LeakyRelu": "only Relu is supported as activation",
-    "Sigmoid": "only Relu is supported as activation",
-    "Div": "take preprocessing out of the graph and give it as field mean and field std",
-    "Mul": "take preprocessing out of the graph and give it as field mean and field std",
-    "Sub": "take preprocessing out of the graph and give it as field mean and field std",
-}
-AVERAGES = ("GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum")
-TAIL = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Softmax", "LogSoftmax")
-FOLDED = ("BatchNormalization", "Relu", "Clip", "Pad", "QuantizeLinear", "DequantizeLinear")
-ONE_INPUT = ("Conv", "MaxPool", *FOLDED, *AVERAGES, *TAIL)
-"""Operators whose first input is a map; what else they read is constant, or a computed shape."""
-SAME_SHAPE = (
-    "LeakyRelu",
-    "Sigmoid",
-    "HardSwish",
-    "HardSigmoid",
-    "Elu",
-    "PRelu",
-    "Tanh",
-)
-"""Operators that are refused but hide nothing of what stands behind them."""
-UNLIMITED = 3e38
-"""Clip bounds beyond this are the exporter's way to say none."""
-MOST_REASONS = 8
-"""Reasons told at once, and nodes for each; the others are counted."""
 
+def read_onnx(
+    path: str | Path,
+    input_shape: Shape | None = None,
+    output_tensor: str | None = None,
+    preprocess: Preprocess | None = None,
+) -> FloatModel | QModel:
+    """Read a float or quantised ONNX file; raises FpgaSqueezeError, in one line, for what cannot be represented.
 
-def read_onnx(path: str | Path) -> FloatModel | QModel:
-    """Read a float or QDQ ONNX file; raises FpgaSqueezeError, in one line, for what cannot be represented."""
-    try:
-        graph = read_graph(Path(path))
-        walk = _Walk(graph)
+    ``input_shape`` fixes what the file leaves free, ``output_tensor`` names one of several outputs, ``preprocess`` is
+    done to a pixel before a quantised network.
+    """
+    with one_line(path):
+        walk = begin(path, input_shape, output_tensor)
         walk.run()
-        if walk.quantised:
-            return build_quantised(graph, walk.input, walk.steps)
-        return build_float(graph, walk.input, walk.steps)
+        return walk.build(preprocess)
+
+
+def begin(path: str | Path, input_shape: Shape | None = None, output_tensor: str | None = None) -> Walk:
+    """The walk through a file, not yet begun; the arguments are those of :func:`read_onnx`."""
+    graph = read_graph(Path(path), output_tensor)
+    to_qdq(graph)
+    table = take_table(graph)
+    walk = Walk(graph, input_shape)
+    walk.input.table = table
+    return walk
+
+
+@contextlib.contextmanager
+def one_line(path: str | Path) -> Iterator[None]:
+    """What damaged files lead to, told as one line."""
+    try:
+        yield
     except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         # Attributes of a wrong type or length, as damaged files have them; onnx itself checks none of that.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -87,112 +103,50 @@ def read_onnx(path: str | Path) -> FloatModel | QModel:
         ) from error
 
 
-@dataclass(frozen=True, eq=False)
-class _Map:
-    """A tensor of the file: what ``step`` gives, and what stands between the two.
+class Walk:
+    """One pass along the graph.
 
-    pads, pad_value   of Pad and Sub nodes that still have to be folded into what follows, the last of them ``border``
-    flat              behind a reshaping node, where only the logits may come
-    softmax           behind a softmax, where a scale is no longer that of the logits
+    maps      the tensors reached, by name (None: behind something refused)
+    steps     the layers in order
+    reasons   why the network cannot be represented: each with the nodes that it is about
     """
 
-    step: Step
-    pads: Pads = NO_PADS
-    pad_value: np.ndarray | None = None
-    border: Node | None = None
-    flat: bool = False
-    softmax: bool = False
-
-
-def _data_inputs(graph: OnnxGraph, node: Node) -> list[str]:
-    """The tensors that ``node`` computes with, those known beforehand left out."""
-    names = node.inputs[:1] if node.op in ONE_INPUT else node.inputs
-    return [name for name in names if name and name not in graph.constants]
-
-
-def _ordered(graph: OnnxGraph) -> list[Node]:
-    """The nodes that the output depends on, each behind those it reads, otherwise as the file has them."""
-    maker = {name: node for node in graph.nodes for name in node.outputs if name}
-    place = {id(node): i for i, node in enumerate(graph.nodes)}
-    live: dict[int, Node] = {}
-    waiting = [maker[graph.output]] if graph.output in maker else []
-    while waiting:
-        node = waiting.pop()
-        if id(node) in live:
-            continue
-        live[id(node)] = node
-        if not node.inputs:
-            graph.fail(node, "is part of a loop or has no input; export the model again")
-        for name in _data_inputs(graph, node):
-            if name in maker:
-                waiting.append(maker[name])
-            elif name != graph.input.name:
-                graph.fail(node, f"reads tensor {name}, which no node gives; export the model again")
-    missing = {
-        key: len({id(maker[name]) for name in _data_inputs(graph, node) if name in maker})
-        for key, node in live.items()
-    }
-    readers: dict[int, list[Node]] = {}
-    for node in live.values():
-        for key in {id(maker[name]) for name in _data_inputs(graph, node) if name in maker}:
-            readers.setdefault(key, []).append(node)
-    ready = [place[key] for key, count in missing.items() if not count]
-    heapq.heapify(ready)
-    out: list[Node] = []
-    while ready:
-        node = graph.nodes[heapq.heappop(ready)]
-        out.append(node)
-        for reader in readers.get(id(node), []):
-            missing[id(reader)] -= 1
-            if not missing[id(reader)]:
-                heapq.heappush(ready, place[id(reader)])
-    if len(out) < len(live):
-        stuck = min((node for node in live.values() if missing[id(node)]), key=lambda n: place[id(n)])
-        graph.fail(stuck, "is part of a loop or has no input; export the model again")
-    return out
-
-
-def _told(reasons: dict[str, list[str]]) -> str:
-    """Each reason behind the nodes that it is about, of many the first."""
-    out = []
-    for reason, places in reasons.items():
-        shown = ", ".join(places[:MOST_REASONS])
-        more = f" and {len(places) - MOST_REASONS} more" if len(places) > MOST_REASONS else ""
-        out.append(f"{shown}{more}: {reason}" if shown else reason)
-    more = f"; and {len(out) - MOST_REASONS} more reasons" if len(out) > MOST_REASONS else ""
-    return "; ".join(out[:MOST_REASONS]) + more
-
-
-class _Walk:
-    """One pass along the graph; ``maps`` are the tensors reached by name (None: behind something refused), ``steps``
-    the layers in order."""
-
-    def __init__(self, graph: OnnxGraph) -> None:
+    def __init__(self, graph: OnnxGraph, input_shape: Shape | None) -> None:
         self.graph = graph
-        self.input = InputStep(Post(), image_shape(graph))
-        self.maps: dict[str, _Map | None] = {graph.input.name: _Map(self.input)}
+        shape, axes = image_shape(graph, input_shape)
+        self.input = InputStep(Post(), shape)
+        self.maps: dict[str, Map | None] = {graph.input.name: Map(self.input, axes)}
+        self.sized: set[str] = set()  # tensors computed from the shape of a tensor that was refused
         self.steps: list[LayerStep] = []
-        self.quantised = any(node.op == "QuantizeLinear" for node in graph.nodes)
-        self.order = _ordered(graph)
+        self.notes: list[str] = []
+        self.reasons: dict[str, list[str]] = {}
+        self.quantised = any(
+            node.op == "QuantizeLinear"
+            or (node.op == "DequantizeLinear" and node.inputs[0] == graph.input.name)
+            for node in graph.nodes
+        )
         self.readers: dict[str, list[Node]] = {}
-        for node in self.order:
-            for name in dict.fromkeys(_data_inputs(graph, node)):
-                self.readers.setdefault(name, []).append(node)
-        self.dividers: dict[int, AverageStep] = {}  # Div nodes behind a sum, with the average both make
-        self.halves: dict[
-            int, Scale
-        ] = {}  # DequantizeLinear nodes behind their QuantizeLinear, with its scale
+        for node in graph.nodes:
+            for name in dict.fromkeys(data_inputs(graph, node)):
+                if node.op != "Shape":
+                    self.readers.setdefault(name, []).append(node)
+        self.parts: set[int] = set()  # averages, by id, of rows or of columns alone
 
     def run(self) -> None:
         """Walk to the output; raises FpgaSqueezeError with every reason why the network cannot be represented."""
-        graph, reasons = self.graph, dict[str, list[str]]()
-        for node in self.order:
-            names = _data_inputs(graph, node)
-            maps = [self.maps.get(name) for name in names]
-            known = [x for x in maps if x is not None]
+        graph, reasons = self.graph, self.reasons
+        for node in graph.nodes:
+            if self.shape_of(node):
+                continue
+            names = data_inputs(graph, node)
+            known = [x for x in map(self.maps.get, names) if x is not None]
+            result = None
             try:
-                result = None
-                if len(known) == len(maps):
+                for name in names:
+                    if name not in self.maps:
+                        source = graph.unfolded.get(name, "no node gives")
+                        graph.fail(node, f"reads tensor {name}, which {source}; export the model again")
+                if len(known) == len(names):
                     result = self.node(node, known)
                 else:
                     self.unknown(node)
@@ -202,127 +156,166 @@ class _Walk:
                 result = known[0] if node.op in SAME_SHAPE and known else None
             for name in node.outputs:
                 self.maps[name] = result
-        end = self.maps.get(graph.output)
-        if not reasons and (end is None or not self.steps):
-            graph.fail(None, "has no layers between input and output; give a SqueezeNet")
-        if end is not None and not reasons:
-            shape = end.step.output
-            if (shape.height, shape.width) != (1, 1):
-                graph.fail(None, f"ends in a {shape} map; a SqueezeNet ends in a global average pool")
         if reasons:
-            raise FpgaSqueezeError(f"{graph.path}: {_told(reasons)}")
+            raise FpgaSqueezeError(f"{graph.path}: {told(reasons)}")
+        end = self.maps.get(graph.output)
+        if end is None or not self.steps:
+            graph.fail(None, "has no layers between input and output; give a SqueezeNet")
+        settled(graph, None, [end])
+        shape = end.step.output
+        if (shape.height, shape.width) != (1, 1):
+            graph.fail(None, f"ends in a {shape} map; a SqueezeNet ends in a global average pool")
+
+    def build(self, preprocess: Preprocess | None = None) -> FloatModel | QModel:
+        """The network that was walked through."""
+        if self.quantised:
+            integers = build_quantised(self.graph, self.input, self.steps, preprocess)
+            return replace(integers, notes=(*integers.notes, *self.notes))
+        return replace(build_float(self.graph, self.input, self.steps), notes=tuple(self.notes))
+
+    def shape_of(self, node: Node) -> bool:
+        """Whether ``node`` computes with constants alone, or with shapes, which are constants: the batch is one."""
+        graph = self.graph
+        if node.op == "Shape" and not node.domain:
+            x = self.maps.get(node.inputs[0])
+            if x is None:
+                self.sized.update(node.outputs)
+                return True
+            dims = layout.sizes(x.layout, x.step.output)
+            part = slice(int(node.attrs.get("start", 0)), node.attrs.get("end"))
+            graph.constants[node.outputs[0]] = Constant(np.array(dims[part], dtype=np.int64))
+            return True
+        if self.sized.intersection(node.inputs[:1] if node.op in ONE_INPUT else node.inputs):
+            self.sized.update(node.outputs)
+            return True
+        if not node.inputs or any(name and name not in graph.constants for name in node.inputs):
+            return False
+        if node.domain:
+            graph.unfolded |= dict.fromkeys(node.outputs, f"{node} gives, an operator of another domain")
+        else:
+            fold(graph, node)
+        return True
 
     def unknown(self, node: Node) -> None:
         """A node behind one that was refused: only whether its operator is known can be told."""
-        if node.op not in (*ONE_INPUT, "Add", "Sum", "Concat", "Div", "Sub"):
+        if node.domain or node.op not in (*ONE_INPUT, *SEVERAL):
             self.unsupported(node)
 
     def unsupported(self, node: Node) -> None:
         advice = ADVICE.get(
             node.op, "a network is made of Conv, Relu, MaxPool, average pools, Concat and Add"
         )
+        if node.domain:
+            advice = f"of domain {node.domain} nothing is known of it: export with ONNX's own operators"
         self.graph.fail(node, f"this operator is not supported here; {advice}")
 
     # ---------------------------------------------------------------------------------------------- layers
 
-    def node(self, node: Node, maps: list[_Map]) -> _Map | None:
+    def node(self, node: Node, maps: list[Map]) -> Map | None:
         """What the node's output is; a new layer is kept in ``steps``."""
-        graph = self.graph
+        if node.domain:
+            self.unsupported(node)
         if not maps:
-            graph.fail(node, "is part of a loop or has no input; export the model again")
+            self.graph.fail(node, "has no input; export the model again")
+        settled(self.graph, node, maps)
         x = maps[0]
-        behind_flat = ("QuantizeLinear", "DequantizeLinear", *TAIL)
-        for each in maps:
-            if each.flat and node.op not in behind_flat and id(node) not in self.dividers:
-                self.unsupported(node)
-            if each.border and node.op not in (
-                "Pad",
-                "Conv",
-                *(() if each.pad_value is not None else ("MaxPool",)),
-            ):
-                graph.fail(
-                    each.border, f"leads to {node}; it can only be folded into a convolution or max pool"
+        if node.op in ("Conv", "MaxPool", *POOLED):
+            check_nchw(self.graph, node, x)
+        if any(each.ints for each in maps) and node.op != "DequantizeLinear":
+            return self.on_integers(node, next(each for each in maps if each.ints))
+        match node.op:
+            case "Conv":
+                return self.conv(node, x)
+            case "Pad":
+                return self.passed(
+                    node, x, pads=add_pads(x.pads, pad_geometry(self.graph, node, x.layout)), border=node
                 )
-        if id(node) in self.dividers:
-            return _Map(self.dividers[id(node)], flat=x.flat)
-        if node.op == "Conv":
-            return (
-                self.window_sum(node, x) if is_window_sum(graph, node, x.step.output) else self.conv(node, x)
-            )
-        if node.op == "BatchNormalization":
-            return self.normalise(node, x)
-        if node.op in ("Sub", "Pad"):
-            return self.lead_in(node, x)
-        if node.op == "MaxPool":
-            return self.pool(node, x)
-        if node.op in AVERAGES:
-            return self.average(node, x)
-        if node.op in ("Add", "Sum", "Concat"):
-            return self.join(node, maps)
-        if node.op in ("Relu", "Clip"):
-            return self.activation(node, x)
-        if node.op == "QuantizeLinear":
-            return self.quantise(node, x)
-        if node.op == "DequantizeLinear":
-            return self.dequantise(node, x)
-        if node.op in TAIL:
-            return self.tail(node, x)
+            case "MaxPool":
+                return self.pool(node, x)
+            case "GlobalAveragePool" | "AveragePool":
+                kernel, stride, pads, out = average_geometry(self.graph, node, x.step.output)
+                return self.keep(AverageStep(node, [x.step], kernel, stride, pads, Post(), out))
+            case "ReduceMean" | "ReduceSum":
+                return self.reduce(node, x)
+            case "Concat" | "Add" | "Sum" if len(maps) > 1 or node.op == "Concat":
+                return self.join(node, maps)
+            case "Relu" | "Clip" | "Max" | "Min" if len(maps) == 1:
+                return self.activation(node, x)
+            case "QuantizeLinear":
+                return self.quantise(node, x)
+            case "DequantizeLinear":
+                return self.dequantise(node, x)
+            case "Add" | "Sub" | "Mul" | "Div" if self.unquantised_image(x) and len(maps) == 1:
+                return self.front(node, x)
+            case _ if node.op in AFFINE and len(maps) == 1:
+                return self.affine(node, x)
+            case _ if node.op in RESHAPED:
+                return self.reshape(node, x)
+            case _ if node.op in LAST:
+                return self.last(node, x)
+            case "Cast" if x.softmax:
+                return self.passed(node, x)
         self.unsupported(node)
         return None
 
-    def keep(self, step: LayerStep) -> _Map:
+    def keep(self, step: LayerStep, axes: Layout = NCHW) -> Map:
         self.steps.append(step)
-        return _Map(step)
+        return Map(step, axes)
 
-    def lead_in(self, node: Node, x: _Map) -> _Map:
-        """Sub and Pad, which the layer behind them takes in."""
-        if node.op == "Pad":
-            return replace(x, pads=add_pads(x.pads, pad_geometry(self.graph, node)), border=node)
-        first = self.quantised and x.step is self.input
-        if not first or x.pad_value is not None or any(x.pads) or node.inputs[0] in self.graph.constants:
-            self.unsupported(node)
-        return replace(x, pad_value=self.channel_constant(node, x.step.output), border=node)
+    def passed(self, node: Node, x: Map, **changes: Any) -> Map:
+        """``x`` behind ``node``, which leaves the step what it is."""
+        return replace(x, trail=(*x.trail, (data_inputs(self.graph, node)[0], node)), **changes)
 
-    def channel_constant(self, node: Node, shape: Shape) -> np.ndarray:
-        """The constant that ``node`` subtracts, float64 [C]."""
-        constant = self.graph.constant(node, 1, "mean")
-        value = None if constant is None else np.asarray(constant.value, dtype=np.float64)
-        channels = shape.channels
-        if value is None or not (value.size == 1 or value.shape in ((channels, 1, 1), (1, channels, 1, 1))):
+    def unquantised_image(self, x: Map) -> bool:
+        """Whether ``x`` is the image of a quantised network, not quantised yet."""
+        return self.quantised and x.step is self.input and self.input.post.quant is None
+
+    def front(self, node: Node, x: Map) -> Map:
+        """What happens to a pixel before it is quantised: constants added, subtracted, multiplied, divided."""
+        first = node.inputs[0] in self.graph.constants
+        value = self.graph.constants[node.inputs[0 if first else 1]].value
+        numbers = per_channel(value, x.layout, self.input.output)
+        if numbers is None:
             self.graph.fail(
-                node, f"subtracts something else than one number per channel [1, {channels}, 1, 1]"
+                node,
+                f"its constant {list(value.shape)} is not one number per channel, and stands before the image "
+                "is quantised; put it in front of the network",
             )
-        return np.array(np.broadcast_to(value.reshape(-1), (channels,)))
+        self.input.front.append((node, numbers.astype(np.float32).reshape(-1, 1), first))
+        return self.passed(node, x)
 
-    def conv(self, node: Node, x: _Map) -> _Map:
-        weight, bias, stride, pads, out = conv_geometry(self.graph, node, x.step.output, x.pads)
-        return self.keep(ConvStep(node, [x.step], weight, bias, stride, pads, Post(), out, x.pad_value))
+    def affine(self, node: Node, x: Map) -> Map:
+        """A constant Add, Mul, ... or BatchNormalization: part of the convolution behind which or in front of which it
+        stands."""
+        step, graph = x.step, self.graph
+        found = read_affine(graph, node, x.layout, step.output)
+        if x.sum and x.factor != 1 and node.op in ("Mul", "Div") and np.all(found.scale == found.scale[0]):
+            factor = x.factor * float(found.scale[0])
+            return self.passed(node, x, factor=1.0 if abs(factor - 1) <= ROUNDED else factor)
+        if found.changes_nothing:
+            return self.passed(node, x)
+        if isinstance(step, ConvStep) and not step.post.nodes and not x.affine and not self.others(node, x):
+            fold_behind(graph, step, found)
+            return self.passed(node, x)
+        return self.passed(node, x, affine=x.affine.before(found) if x.affine else found)
 
-    def normalise(self, node: Node, x: _Map) -> _Map:
-        """A batch normalisation behind a convolution: its weights and biases take it in."""
-        graph, step, post = self.graph, x.step, self.alone(node, x)
-        if not isinstance(step, ConvStep) or post.nodes or step.weight.ints is not None:
-            graph.fail(node, "does not follow a convolution; it can only be folded into one")
-        if node.attrs.get("training_mode", 0):
-            graph.fail(node, "normalises by the batch (training_mode 1); export the model for inference")
-        names = ("scale", "bias", "mean", "variance")
-        given = [graph.constant(node, i, name) for i, name in enumerate(names, 1)]
-        channels = step.output.channels
-        numbers = [np.asarray(v.value, dtype=np.float64).reshape(-1) for v in given if v is not None]
-        if len(numbers) < len(names) or any(v.size != channels for v in numbers):
-            graph.fail(node, f"its scale, bias, mean and variance are not {channels} constants each")
-        scale, bias, mean, variance = numbers
-        spread = variance + float(node.attrs.get("epsilon", 1e-5))
-        if not np.all(np.isfinite(np.concatenate(numbers))) or np.any(spread <= 0):
-            graph.fail(
-                node, "has a variance that is not positive, or numbers that are not finite; train it again"
-            )
-        factor = scale / np.sqrt(spread)
-        step.weight = Constant(step.weight.value * factor[:, None, None, None])
-        step.bias = (step.bias - mean) * factor + bias
-        return x
+    def conv(self, node: Node, x: Map) -> Map:
+        graph = self.graph
+        if not x.affine and not x.border and is_window_sum(graph, node, x.step.output):
+            kernel, stride, pads, out = window_sum_geometry(graph, node, x.step.output)
+            summed = self.keep(AverageStep(node, [x.step], kernel, stride, pads, Post(), out))
+            return replace(summed, factor=float(kernel[0] * kernel[1]), sum=node)
+        weight, bias, stride, pads, out = conv_geometry(graph, node, x.step.output, x.pads)
+        step = ConvStep(node, [x.step], weight, bias, stride, pads, Post(), out)
+        if x.affine:
+            fold_in_front(graph, step, x.affine)
+            if np.any(step.pad_value) and any(pads) and x.step is not self.input:
+                graph.fail(
+                    x.affine.node, f"adds a constant in front of {node}, which pads with zeros; {IDENTITY}"
+                )
+        return self.keep(step)
 
-    def pool(self, node: Node, x: _Map) -> _Map:
+    def pool(self, node: Node, x: Map) -> Map:
         if len(node.outputs) > 1 and node.outputs[1] and self.graph.users.get(node.outputs[1]):
             self.graph.fail(node, "its indices are used; only the maximum is supported")
         if any(x.pads) and not never_negative(x.step):
@@ -330,135 +323,185 @@ class _Walk:
         kernel, stride, own, ceil, out = pool_geometry(self.graph, node, x.step.output, x.pads)
         return self.keep(PoolStep(node, [x.step], kernel, stride, own, ceil, Post(), out))
 
-    def average(self, node: Node, x: _Map) -> _Map:
-        kernel, stride, pads, out = average_geometry(self.graph, node, x.step.output)
-        step = AverageStep(node, [x.step], kernel, stride, pads, Post(), out)
-        if node.op == "ReduceSum":
-            self.divided(node, step)
-        flat = node.op.startswith("Reduce") and not node.attrs.get("keepdims", 1)
-        return replace(self.keep(step), flat=flat)
+    def reduce(self, node: Node, x: Map) -> Map:
+        """A mean or a sum over rows, columns or both; one behind the other, they are one average."""
+        step, shape = x.step, x.step.output
+        axes, behind = reduced_axes(self.graph, node, x.layout, shape)
+        window = shape.height if 2 in axes else 1, shape.width if 3 in axes else 1
+        factor = x.factor * (window[0] * window[1] if node.op == "ReduceSum" else 1)
+        total = node if node.op == "ReduceSum" else x.sum
+        out = Shape(shape.channels, shape.height // window[0], shape.width // window[1])
+        if window == (1, 1):
+            return self.passed(node, x, layout=behind, factor=factor, sum=total)
+        if (
+            isinstance(step, AverageStep)
+            and id(step) in self.parts
+            and not step.post.nodes
+            and not self.others(node, x)
+        ):
+            step.kernel, step.output = (step.kernel[0] * window[0], step.kernel[1] * window[1]), out
+            return self.passed(node, x, layout=behind, factor=factor, sum=total)
+        average = AverageStep(node, [step], window, 1, NO_PADS, Post(), out)
+        self.parts.add(id(average))
+        return replace(self.keep(average, behind), factor=factor, sum=total)
 
-    def window_sum(self, node: Node, x: _Map) -> _Map:
-        """A convolution of each channel with ones, and a division: how our own export writes an exact average."""
-        kernel, stride, pads, out = window_sum_geometry(self.graph, node, x.step.output)
-        step = AverageStep(node, [x.step], kernel, stride, pads, Post(), out)
-        self.divided(node, step)
-        return self.keep(step)
-
-    def divided(self, node: Node, step: AverageStep) -> None:
-        """An error unless a division by the pixels of the window follows the sum ``node``."""
-        users = self.readers.get(node.outputs[0], [])
-        count = step.kernel[0] * step.kernel[1]
-        divides = len(users) == 1 and users[0].op == "Div"
-        divisor = self.graph.constant(users[0], 1, "divisor") if divides else None
-        if divisor is None or divisor.value.size != 1 or float(divisor.value.ravel()[0]) != count:
-            self.graph.fail(node, f"sums the map; only an average is supported: divide by {count} next")
-        self.dividers[id(users[0])] = step
-
-    def join(self, node: Node, maps: list[_Map]) -> _Map:
+    def join(self, node: Node, maps: list[Map]) -> Map:
         """Sums of two maps, and concatenations over channels."""
-        graph, shapes = self.graph, [x.step.output for x in maps]
+        graph, shapes, axes = self.graph, [x.step.output for x in maps], maps[0].layout
         if len(maps) < len(node.inputs):
-            graph.fail(node, "joins a map with a constant; only computed maps are supported")
+            graph.fail(node, "joins maps with a constant; give the constant to a convolution of its own")
         texts = " and ".join(map(str, shapes))
+        for x, shape in zip(maps, shapes, strict=True):
+            if shape == shapes[0] and not layout.same(x.layout, axes, shape):
+                shown = f"{layout.text(axes)} and {layout.text(x.layout)}"
+                graph.fail(node, f"joins tensors {shown}; both must have their axes in one order")
         if node.op == "Concat":
-            if int(node.attrs.get("axis", 1)) not in (1, -3):
-                graph.fail(node, f"joins along axis {node.attrs['axis']}; only channels (1) are supported")
+            axis = int(node.attrs.get("axis", 1))
+            if axis % len(axes) != layout.channel_axis(axes, shapes[0]):
+                graph.fail(
+                    node, f"joins along axis {axis} of {layout.text(axes)}; only channels are supported"
+                )
             if len({(s.height, s.width) for s in shapes}) != 1:
                 graph.fail(node, f"joins {texts}; heights or widths differ")
+            if any(not layout.same(x.layout, axes, shapes[0]) for x in maps):
+                graph.fail(node, "joins tensors whose axes lie in different orders")
             if len(maps) == 1:
-                return maps[0]
+                return self.passed(node, maps[0])
             out = replace(shapes[0], channels=sum(s.channels for s in shapes))
-            return self.keep(ConcatStep(node, [x.step for x in maps], Post(), out))
-        if len(maps) == 1:
-            return maps[0]
+            return self.keep(ConcatStep(node, [x.step for x in maps], Post(), out), axes)
         if len(maps) != 2:
             graph.fail(node, f"adds {len(maps)} maps; add two at a time")
         if shapes[0] != shapes[1]:
             graph.fail(node, f"adds {texts}; both must have one shape")
-        return self.keep(AddStep(node, [x.step for x in maps], Post(), shapes[0]))
+        return self.keep(AddStep(node, [x.step for x in maps], Post(), shapes[0]), axes)
 
     # --------------------------------------------------------------------------------------- what follows
 
-    def alone(self, node: Node, x: _Map) -> Post:
+    def others(self, node: Node, x: Map) -> list[Node | str]:
+        """What else reads the step of ``x`` without ``node``, anywhere on the way to it."""
+        out: list[Node | str] = []
+        for name, by in (*x.trail, (data_inputs(self.graph, node)[0], node)):
+            out += [n for n in self.readers.get(name, []) if n is not by]
+            out += ["the output"] if name == self.graph.output else []
+        return out
+
+    def alone(self, node: Node, x: Map) -> Post:
         """What follows the layer so far, for ``node`` to add to; an error where others read its input as it is."""
-        graph, name = self.graph, node.inputs[0]
+        graph = self.graph
         if x.step is self.input and node.op != "QuantizeLinear":
-            graph.fail(node, "stands before the first layer; take it out of the graph")
-        others = [str(n) for n in self.readers.get(name, []) if n is not node]
-        if name == graph.output:
-            others.append("the output")
-        if others:
-            graph.fail(node, f"{others[0]} reads tensor {name} without it; give both the same")
+            graph.fail(node, f"stands before the first layer; {IDENTITY}")
+        if others := self.others(node, x):
+            name = data_inputs(graph, node)[0]
+            advice = "let both read the same" if node.op == "QuantizeLinear" else IDENTITY
+            graph.fail(node, f"{others[0]} reads tensor {name} without it; {advice}")
         return x.step.post
 
-    def activation(self, node: Node, x: _Map) -> _Map:
+    def activation(self, node: Node, x: Map) -> Map:
+        """Relu, Clip, and Max and Min with a constant: limits of what the layer gives, those of several in one."""
+        low, high = limits(self.graph, node)
+        if pairs.known_scale(x.step) is not None:
+            alone, readers = not self.others(node, x), self.readers.get(node.outputs[0], [])
+            next_op = readers[0] if len(readers) == 1 and readers[0].op == "QuantizeLinear" else None
+            scale = read_scale(self.graph, next_op, None) if next_op else None
+            step = pairs.activate(self.graph, node, x.step, (low, high), alone, scale)
+            return self.behind(node, x, step)
         post = self.alone(node, x)
-        if post.quant is not None:
-            self.graph.fail(node, "follows a QuantizeLinear; put activation functions before it")
-        if node.op == "Relu":
-            post.relu = True
-        else:
-            self._clip(node, post)
+        post.relu = post.relu or low == 0
+        if low not in (0, -np.inf) or high < np.inf:
+            least, most = post.clip or (low, high)
+            post.clip, post.clip_node = (max(low, least), min(high, most)), node
+            if max(post.limits[0], post.clip[0]) > post.clip[1]:
+                self.graph.fail(
+                    node, f"clips to {low:g}..{high:g} what was clipped to {least:g}..{most:g}; use one Clip"
+                )
         post.nodes.append(node)
-        return x
+        return self.passed(node, x)
 
-    def _clip(self, node: Node, out: Post) -> None:
-        bounds = []
-        for index, key, default in ((1, "min", -np.inf), (2, "max", np.inf)):
-            constant = self.graph.constant(node, index, key)
-            value = node.attrs.get(key, default) if constant is None else np.ravel(constant.value)[0]
-            bounds.append(float(value))
-        low, high = bounds
-        if low == 0:
-            out.relu = True
-        if (low < 0 and low > -UNLIMITED) or low > 0 or high < UNLIMITED:
-            if out.clip:
-                self.graph.fail(node, "follows another Clip; use one")
-            out.clip, out.clip_node = (low, high), node
-
-    def quantise(self, node: Node, x: _Map) -> _Map:
-        """A QuantizeLinear; the DequantizeLinear that must follow has the same parameters."""
-        graph = self.graph
-        post = Post() if x.softmax else self.alone(node, x)  # behind a softmax it is no type of the logits
-        scale = read_scale(graph, node, None)
-        users = self.readers.get(node.outputs[0], [])
-        if len(users) != 1 or users[0].op != "DequantizeLinear":
+    def quantise(self, node: Node, x: Map) -> Map:
+        """A QuantizeLinear: what it gives are integers, until a DequantizeLinear."""
+        graph, scale = self.graph, read_scale(self.graph, node, None)
+        if x.softmax:  # behind a softmax it is no type of the logits
+            return self.passed(node, x, ints=scale)
+        if not self.readers.get(node.outputs[0]) and node.outputs[0] != graph.output:
             graph.fail(node, "must be followed by a DequantizeLinear with the same scale")
-        if scale.scale.size != 1:
-            graph.fail(node, "quantises per channel; activations have one scale per tensor")
-        self._same_scale(node, post.quant, scale)
-        post.quant = scale
-        post.nodes.append(node)
-        self.halves[id(users[0])] = scale
-        return x
+        step = pairs.quantise(graph, node, x.step, scale, self.others(node, x))
+        return self.behind(node, x, step, ints=scale)
 
-    def dequantise(self, node: Node, x: _Map) -> _Map:
-        scale = self.halves.get(id(node))
-        if scale is None:
-            self.graph.fail(node, "has no QuantizeLinear before it; quantise the float model with this tool")
+    def behind(self, node: Node, x: Map, step: Step, **changes: Any) -> Map:
+        """``x`` behind ``node``, of which ``step`` may have become a layer of its own."""
+        if step is x.step or isinstance(step, InputStep):
+            return self.passed(node, x, **changes)
+        return replace(self.keep(step, x.layout), **changes)
+
+    def dequantise(self, node: Node, x: Map) -> Map:
+        """A DequantizeLinear has the parameters of the QuantizeLinear before it; of the image it may be the first."""
         back = read_scale(self.graph, node, None)
-        if not np.array_equal(scale.scale, back.scale, equal_nan=True) or not np.array_equal(
-            scale.zero_point, back.zero_point
-        ):
-            self.graph.fail(node, f"its scale or zero point differs from that of {scale.node}")
-        return x
-
-    def _same_scale(self, node: Node, before: Scale | None, now: Scale) -> None:
-        """An error where ``node`` quantises a second time, to another type."""
-        if before is None:
-            return
-        if (before.bits, before.signed) != (now.bits, now.signed) or not np.array_equal(
-            before.scale, now.scale
-        ):
+        if x.ints is None and x.step is self.input and self.input.post.quant is None:
+            self.input.post.quant, self.input.post.tensor = back, node.inputs[0]
+        elif x.ints is None:
+            self.graph.fail(node, "has no QuantizeLinear before it; export the model again")
+        elif not pairs.same_meaning(x.ints, back):
             self.graph.fail(
-                node, f"quantises again, with another type than {before.node}; use one type per tensor"
+                node, f"its scale, zero point or type is not that of {x.ints.node}; give both the same"
             )
+        return self.passed(node, x, ints=None)
 
-    def tail(self, node: Node, x: _Map) -> _Map:
-        """Reshaping and softmax behind the last layer, which the accelerator leaves out."""
-        if (x.step.output.height, x.step.output.width) != (1, 1):
-            self.graph.fail(node, "stands before the global average pool; a SqueezeNet ends in one")
+    def on_integers(self, node: Node, x: Map) -> Map:
+        """A node between QuantizeLinear and DequantizeLinear that leaves the meaning of its integers."""
+        if node.op == "Clip":
+            if others := self.others(node, x):
+                self.graph.fail(node, f"{others[0]} reads what it clips without it; give both the same")
+            pairs.clip_integers(self.graph, node, x.step)
+            return self.passed(node, x)
+        if node.op in RESHAPED:
+            return self.reshape(node, x)
+        if node.op == "Cast" and x.ints is not None and pairs.casts_to(node, x.ints):
+            return self.passed(node, x)
+        if node.op != "MaxPool":
+            self.graph.fail(
+                node, "reads integers, not what a DequantizeLinear makes of them; put one in between"
+            )
+        y = self.pool(node, x)
+        y.step.post.tensor = node.outputs[0]
+        return replace(y, ints=x.ints)
+
+    def reshape(self, node: Node, x: Map) -> Map:
+        """Where the axes of a tensor go; its elements stay what they are."""
+        graph, shape = self.graph, x.step.output
+        if node.op == "Transpose":
+            order = [int(v) for v in node.attrs.get("perm", range(len(x.layout))[::-1])]
+            if sorted(order) != list(range(len(x.layout))):
+                graph.fail(node, f"has perm {order} for {layout.text(x.layout)}; export the model again")
+            return self.passed(node, x, layout=tuple(x.layout[axis] for axis in order))
+        dims = layout.sizes(x.layout, shape)
+        behind = layout.reshaped(x.layout, shape, reshape_sizes(graph, node, dims))
+        if behind is None and (shape.height, shape.width) != (1, 1):
+            graph.fail(
+                node,
+                f"joins or splits axes of {layout.text(x.layout)} and stands before the global average pool; a "
+                "SqueezeNet ends in one",
+            )
+        if behind is None:
+            graph.fail(node, f"splits the channels of a {shape} map; leave them in one axis")
+        return self.passed(node, x, layout=behind)
+
+    def last(self, node: Node, x: Map) -> Map:
+        """Softmax and argmax behind the last layer, which the accelerator leaves out."""
+        graph, shape = self.graph, x.step.output
+        if (shape.height, shape.width) != (1, 1):
+            graph.fail(node, "stands before the global average pool; a SqueezeNet ends in one")
         if x.step is self.input:
             self.unsupported(node)
-        return replace(x, flat=True, softmax=x.softmax or "Softmax" in node.op)
+        axis, width = softmax_width(graph, node, x.layout, shape)
+        if width == 1:
+            always = 1 if node.op == "Softmax" else 0
+            graph.fail(
+                node,
+                f"works along axis {axis} of {layout.text(x.layout)}, which has one element, and gives nothing but "
+                f"{always}; give it the axis of the classes",
+            )
+        self.notes.append(f"{node} is left out: the accelerator gives the logits that it reads")
+        axes = x.layout
+        if node.op == "ArgMax" and not node.attrs.get("keepdims", 1):
+            axes = axes[:axis] + axes[axis + 1 :]
+        return self.passed(node, x, layout=axes, softmax=True)

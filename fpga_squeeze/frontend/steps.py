@@ -3,36 +3,59 @@ yet."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
+import numpy as np
 from typing_extensions import assert_never
 
+from ..network.fixed_point import IntArray, int_range
 from ..network.graph import FloatArray, Pads, Shape, Window
 from .onnx_file import Constant, Node, Scale
 
 
 @dataclass(eq=False)
 class Post:
-    """What follows a layer before others read it: ReLU, a clip, a QuantizeLinear/DequantizeLinear pair."""
+    """What follows a layer before others read it: ReLU, a clip as the file has it, a QuantizeLinear/DequantizeLinear
+    pair.
+
+    least, most   limits of the integers, from a Clip behind the QuantizeLinear
+    tensor        the file's tensor of these integers, where it has one
+    """
 
     relu: bool = False
     clip: tuple[float, float] | None = None
     clip_node: Node | None = None
     quant: Scale | None = None
     nodes: list[Node] = field(default_factory=list)
+    least: float = -math.inf
+    most: float = math.inf
+    tensor: str = ""
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest value that ReLU and clips leave."""
+        low, high = self.clip or (-math.inf, math.inf)
+        return (max(low, 0.0) if self.relu else low), high
 
 
 @dataclass(eq=False)
 class InputStep:
-    """The image."""
+    """The image.
+
+    front   nodes before it is quantised, with their constant, float32 [C, 1], and whether it is their first operand
+    table   int64 [C, 256]: the integers that the file looks up for a pixel
+    """
 
     post: Post
     output: Shape
+    front: list[tuple[Node, np.ndarray, bool]] = field(default_factory=list)
+    table: IntArray | None = None
 
 
 @dataclass(eq=False)
 class ConvStep:
-    """A convolution; ``pad_value`` float64 [I] is what a Sub in front of it takes away."""
+    """A convolution; ``pad_value`` float64 [I] is what a constant in front of it takes away, not yet in its bias."""
 
     node: Node
     inputs: list[Step]
@@ -124,7 +147,10 @@ def never_negative(step: Step) -> bool:
 
 def unsigned(post: Post) -> bool:
     """Whether what follows a layer leaves nothing negative."""
-    return post.relu or (post.quant is not None and not post.quant.signed)
+    scale = post.quant
+    return post.relu or (
+        scale is not None and bool(scale.zero_point.max() <= int_range(scale.bits, scale.signed)[0])
+    )
 
 
 @dataclass(frozen=True, eq=False)

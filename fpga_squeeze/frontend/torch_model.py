@@ -6,10 +6,10 @@ import contextlib
 import importlib
 import inspect
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import numpy as np
 import onnx
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, QModel, Shape
+from ..network.graph import FloatModel, Shape
+from .exported import read_exported
 
 OPSETS = {False: 17, True: 18}
 """Opset asked of the TorchScript exporter (False) and of the dynamo exporter (True)."""
@@ -32,8 +33,6 @@ def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | N
     other where torch has it no more or it fails. Layers are named conv1, pool1, fire2, ... in network order.
     Raises FpgaSqueezeError where torch or onnxscript is missing, or for a module that cannot be represented.
     """
-    from .onnx_model import read_onnx
-
     torch = _torch()
     if not isinstance(module, torch.nn.Module):
         raise FpgaSqueezeError(f"{type(module).__name__}: is no torch.nn.Module; give the network itself")
@@ -52,14 +51,7 @@ def read_torch(module: Any, input_shape: Shape | Sequence[int], dynamo: bool | N
         proto = onnx.load(path)
         for node in proto.graph.node:
             node.name = ""  # each exporter has its own; tensors still name the module in messages
-        onnx.save(proto, path)
-        try:
-            model = read_onnx(path)
-        except FpgaSqueezeError as error:
-            raise FpgaSqueezeError(str(error).replace(str(path), where)) from error
-    if isinstance(model, QModel):
-        raise FpgaSqueezeError(f"{where}: is quantised already; give the float module")
-    return replace(model, source=where)
+    return read_exported(proto, name, where)
 
 
 def _torch() -> Any:
@@ -105,19 +97,31 @@ def _export(torch: Any, module: Any, shape: Shape, path: Path, dynamo: bool | No
             except (
                 Exception
             ) as error:  # the exporters raise whatever the module raised, and types of their own
-                reasons.append((str(error).strip().splitlines() or [type(error).__name__])[0])
+                reasons.append(_reason(error))
     raise FpgaSqueezeError(f"{where}: torch cannot export it for an input of {shape}: {reasons[0]}")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what an exporter failed at; dynamo wraps it in advice on how to report it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()  # colours of a terminal
+    return (text.splitlines() or [type(error).__name__])[0]
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporters' progress report, deprecation warnings and log lines."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without the exporters' progress report, deprecation warnings and log lines: loggers of several packages, some of
+    which print by themselves, tell a failure at length that is told in one line here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(StringIO()),
+            contextlib.redirect_stderr(StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)

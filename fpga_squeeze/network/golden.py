@@ -29,6 +29,7 @@ from .graph import (
     Shape,
     Window,
 )
+from .scales import FLOAT32_PLACES
 from .walk import walk
 
 FLOAT32_EXACT = 1 << 24
@@ -148,7 +149,7 @@ def average_forward(x: FloatInts, pool: QAvgPool) -> FloatInts:
     zero = pool.input.zero
     total = window_sums(x.astype(np.int64), pool.kernel, pool.stride, pool.pads, pool.output.shape, zero)
     if pool.total:
-        return total.astype(np.float32)
+        return total.astype(np.float32 if pool.output.bits <= FLOAT32_PLACES else np.float64)
     if pool.scaled:
         m, right = pool.multiplier
         steps = round_half_even_shift((total - pool.count * zero) * m, right) + pool.output.zero
@@ -214,6 +215,11 @@ def image_integers(model: QModel, image: npt.NDArray[np.uint8]) -> FloatInts:
     return planes.astype(np.float32)
 
 
+def _kept(y: FloatInts, bits: int) -> npt.NDArray[np.int32] | IntArray:
+    """Integers of ``bits`` in no more memory than they need."""
+    return y.astype(np.int32) if bits < 32 else y.astype(np.int64)
+
+
 def run(
     model: QModel,
     images: npt.NDArray[np.uint8],
@@ -228,14 +234,14 @@ def run(
     progress.
     """
     check_images(model, images)
-    frames: dict[str, list[npt.NDArray[np.int32]]] = {}
+    frames: dict[str, list[npt.NDArray[np.int32] | IntArray]] = {}
     for image in images:
         x: FloatInts = image_integers(model, image)
         for layer, y in walk(model.layers, {IMAGE: x}, forward):
             x = y
             if keep:
-                frames.setdefault(layer.name, []).append(y.astype(np.int32))
-        frames.setdefault("logits", []).append(x.astype(np.int32).reshape(-1))
+                frames.setdefault(layer.name, []).append(_kept(y, layer.output.bits))
+        frames.setdefault("logits", []).append(_kept(x, model.output.bits).reshape(-1))
         if on_frame:
             on_frame()
     return {name: np.stack(values).astype(np.int64) for name, values in frames.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -161,13 +162,14 @@ Layer = Conv | MaxPool | AvgPool | Add | Concat
 class FloatModel:
     """A float network as its file gives it: ``layers`` in an order in which each reads the IMAGE or layers before it.
 
-    The last layer gives the result.
+    The last layer gives the result. ``notes`` tell what of the file was left out.
     """
 
     name: str
     input_shape: Shape
     layers: tuple[Layer, ...]
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def convs(self) -> list[Conv]:
@@ -252,6 +254,12 @@ class TensorType:
     def plain(self) -> bool:
         """Whether a value is an integer times a power of two."""
         return self.factor == 1 and self.zero == 0
+
+    def of_file(self, ints: npt.NDArray[np.integer[Any]]) -> IntArray:
+        """Integers of the file's tensor (``QModel.tensors``) as those of this type: signed ones may have become
+        unsigned."""
+        whole = ints.dtype.kind == "i" and not self.signed and ints.dtype.itemsize * 8 == self.bits
+        return ints.astype(np.int64) + (1 << (self.bits - 1) if whole else 0)
 
     def limits(self, relu: bool, ceiling: int | None) -> tuple[int, int]:
         """Smallest and largest integer of a result: nothing negative with ``relu``, nothing above ``ceiling``."""
@@ -349,16 +357,26 @@ class QConv:
     @cached_property
     def multiplier(self) -> tuple[IntArray, int]:
         """(m int64 [O], right): sums are multiplied by m[o] and shifted to the right, where ``scaled``."""
-        sums = self._reach() << self.bias_places
-        m, right = as_multipliers(
-            np.ldexp(self.ratio, -self.bias_places), sums + np.abs(self.bias), self.output.bits
-        )
+        ratio = np.ldexp(self.ratio, -self.bias_places)
+        m, right = as_multipliers(ratio, self.magnitudes, self.output.bits)
         return _frozen(m), right
 
-    def _reach(self) -> IntArray:
-        """int64 [O]: largest |sum of products|."""
+    @cached_property
+    def magnitudes(self) -> IntArray:
+        """int64 [O]: sum of abs(w) * max(x) + abs(bias) of each channel, in steps of the bias."""
         largest = max(abs(v) for v in self.input.range)
-        return np.asarray(np.abs(self.weight.reshape(self.weight.shape[0], -1)).sum(axis=1) * largest)
+        sums = np.abs(self.weight.reshape(self.weight.shape[0], -1)).sum(axis=1) * largest
+        return _frozen((sums << self.bias_places) + np.abs(self.bias))
+
+    @cached_property
+    def sum_ranges(self) -> tuple[IntArray, IntArray]:
+        """Smallest and largest sum of each channel, bias included, in steps of the bias: int64 [O] each."""
+        low, high = self.input.range
+        w = self.weight.reshape(self.weight.shape[0], -1)
+        least, most = (np.where(w > 0, w * a, w * b).sum(axis=1) for a, b in ((low, high), (high, low)))
+        return _frozen((least << self.bias_places) + self.bias), _frozen(
+            (most << self.bias_places) + self.bias
+        )
 
     @cached_property
     def acc_range(self) -> tuple[int, int]:
@@ -385,9 +403,8 @@ class QConv:
 
     @cached_property
     def acc_magnitude(self) -> int:
-        """Largest |partial sum| in steps of the bias: the contract's sum of abs(w) * max(x) + abs(bias), over all
-        channels."""
-        return int(((self._reach() << self.bias_places) + np.abs(self.bias)).max(initial=0))
+        """Largest |partial sum| in steps of the bias, over all channels: the contract's bound."""
+        return int(self.magnitudes.max(initial=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -408,9 +425,9 @@ class QMaxPool:
 class QAvgPool:
     """Integer average pool over windows, the input's zero point around the map.
 
-    Plain types: round_half_even(sum * 2**(output.frac - input.frac) / count). Others: output.zero +
-    round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums leave as they are, in
-    steps of input.scale / count around count * input.zero.
+    Plain types, the output no coarser or narrower: round_half_even(sum * 2**(output.frac - input.frac) / count).
+    Others: output.zero + round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums
+    leave as they are, in steps of input.scale / count around count * input.zero.
     """
 
     name: str
@@ -429,7 +446,14 @@ class QAvgPool:
     @property
     def scaled(self) -> bool:
         """Whether sums are multiplied instead of divided."""
-        return not (self.total or (self.input.plain and self.output.plain))
+        a, y = self.input, self.output
+        keeps = y.frac >= a.frac and y.bits >= a.bits and y.signed == a.signed
+        return not (self.total or (a.plain and y.plain and keeps))
+
+    @property
+    def divides(self) -> bool:
+        """Whether sums are divided by ``count``."""
+        return not (self.total or self.scaled)
 
     @property
     def extra_frac(self) -> int:
@@ -518,9 +542,10 @@ class QConcat:
     def tables(self) -> tuple[IntArray | None, ...]:
         """For each operand the integers that its own become, int64 [2**bits], the lowest first; None where they
         stay."""
-        return tuple(self._table(operand) for operand in self.operands)
+        return tuple(self.table(operand) for operand in self.operands)
 
-    def _table(self, operand: TensorType) -> IntArray | None:
+    def table(self, operand: TensorType) -> IntArray | None:
+        """The table of one type, None where its integers stay."""
         output = self.output
         if replace(operand, shape=output.shape) == output:
             return None

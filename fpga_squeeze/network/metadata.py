@@ -12,7 +12,8 @@ METADATA_KEY = "fpga_squeeze"
 class OwnMetadata:
     """What our own export wrote beside the graph; empty for files from elsewhere.
 
-    ``inexact`` are the reasons why float32 might round differently when the file is run, for whoever reads the file.
+    ``inexact`` are the reasons why float32 might round differently when the file is run, for whoever reads the file;
+    ``types`` are (bits, signed) of the image and of each layer.
     """
 
     name: str = ""
@@ -24,6 +25,7 @@ class OwnMetadata:
     notes: tuple[str, ...] = ()
     calibration: tuple[str, ...] = ()
     inexact: tuple[str, ...] = ()
+    types: tuple[tuple[int, bool], ...] = ()
 
 
 def write_metadata(own: OwnMetadata) -> str:
@@ -44,4 +46,5 @@ def read_metadata(text: str) -> OwnMetadata:
         tuple(str(v) for v in data["notes"]),
         tuple(str(v) for v in data.get("calibration", ())),
         tuple(str(v) for v in data.get("inexact", ())),
+        tuple((int(bits), bool(signed)) for bits, signed in data.get("types", ())),
     )

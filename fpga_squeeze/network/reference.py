@@ -89,12 +89,13 @@ def conv_columns_float(x: FloatMap, conv: Conv) -> FloatMap:
 
 
 def conv_float(x: FloatMap, conv: Conv) -> FloatMap:
-    """One map [I, H, W] through a convolution and its ReLU, in float32."""
+    """One map [I, H, W] through a convolution, its ReLU and its upper limit, in float32."""
     out = conv.output_shape(shape_of(x))
     y = conv.weight.reshape(out.channels, -1).astype(np.float32) @ conv_columns_float(x, conv)
     y += conv.bias.astype(np.float32)[:, None]
     if conv.relu:
         np.maximum(y, 0, out=y)
+    np.minimum(y, np.float32(conv.ceiling), out=y)
     return np.asarray(y.reshape(out.channels, out.height, out.width), dtype=np.float32)
 
 
@@ -122,7 +123,8 @@ def layer_float(layer: Layer, inputs: list[FloatMap]) -> FloatMap:
             return average_float(inputs[0], layer)
         case Add():
             total = inputs[0] + inputs[1]
-            return np.maximum(total, 0) if layer.relu else total
+            limited = np.maximum(total, 0) if layer.relu else total
+            return np.asarray(np.minimum(limited, np.float32(layer.ceiling)), dtype=np.float32)
         case Concat():
             return np.concatenate(inputs)
         case _:

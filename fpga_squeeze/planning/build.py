@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from typing_extensions import assert_never
 
-from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing
+from ..device.dsp_packing import ONE_PRODUCT, Multipliers
 from ..errors import FpgaSqueezeError
 from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QMaxPool, QModel
 from .engine import Folding
 from .fuse import Node, fuse
 from .graph import Graph, graph_of
-from .kernels import engine_cost, engine_packing, plan_engine, word_cycles
+from .kernels import engine_cost, plan_engine, word_cycles
 from .kinds.add import plan_add
 from .kinds.average import AveragePlan, plan_average
 from .kinds.concat import plan_concat
 from .kinds.fork import plan_fork
-from .kinds.image import plan_input
+from .kinds.image import InputPlan, plan_input
 from .kinds.max_pool import PoolPlan, one_window_open, plan_pool, pool_rows
 from .kinds.store import plan_store
 from .kinds.window import WindowPlan, plan_window
@@ -77,20 +77,22 @@ class _Builder:
         self.cycles: dict[str, int] = {}  # of the kernel that sends a stream
         self.pace: dict[str, float] = {}  # cycles between words, where an engine sends them
 
-    def _folded(self, layer: EngineLayer) -> tuple[Folding, Packing, WeightFormat]:
+    def _folded(self, layer: EngineLayer) -> tuple[Folding, Multipliers, WeightFormat]:
         folding, weights = self.chosen[layer.name]
-        return folding, engine_packing(layer, self.multipliers), weights
+        return folding, self.multipliers, weights
 
     def build(self) -> list[KernelPlan]:
         """All kernels, the line gatherer first."""
         gather = next(
-            (p for b in (1, 2, 4) if (p := plan_input(self.model.input, b)).work_cycles < self.slowest),
-            plan_input(self.model.input, 8),
+            (p for b in (1, 2, 4) if (p := self._gather(b)).work_cycles < self.slowest), self._gather(8)
         )
         self._add(gather)
         for node in self.graph.nodes:
             self._add(self._kernel(node))
         return self.kernels
+
+    def _gather(self, bytes_per_cycle: int) -> InputPlan:
+        return plan_input(self.model.input, bytes_per_cycle, self.model.pixels)
 
     def _add(self, kernel: KernelPlan) -> None:
         """A kernel with one output, and a fork behind it if that has several readers."""

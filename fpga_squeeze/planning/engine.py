@@ -16,6 +16,7 @@ from ..device.dsp_packing import Packing
 from ..network.fixed_point import IntArray
 from ..network.graph import Pads, QConv, TensorType, Window
 from .order import EngineLayer, joined_stages, work_order
+from .requant import Requantiser
 from .streams import Stream
 from .weight_memories import Stage, Weights, pass_cycles
 
@@ -108,17 +109,17 @@ def rows_needed(conv: QConv, height: int, rows: int, groups: int, group: int) ->
     return height if group == groups - 1 else min(first + group * rows * conv.stride, height)
 
 
-def lane_biases(conv: QConv, flip: bool) -> IntArray:
-    """int64 [O]: the biases of ``conv`` where its pixels x reach the lanes as x + 2**(bits-1).
+def lane_biases(conv: QConv, flip: bool, places: int) -> IntArray:
+    """int64 [O]: the biases of ``conv`` with ``places`` binary places below its accumulator's.
 
-    sum(w x) = sum(w (x + z)) - z sum(w), so that what the lanes compute too much is taken off the bias.
+    With ``flip`` its pixels x reach the lanes as x + 2**(bits-1): sum(w x) = sum(w (x + z)) - z sum(w), so that what
+    the lanes compute too much is taken off the bias.
     """
+    bias = conv.bias << (places - conv.bias_places)
     if not flip:
-        return conv.bias
-    offset = 1 << (conv.input.bits - 1)
-    return np.asarray(
-        conv.bias - offset * conv.weight.reshape(len(conv.bias), -1).sum(axis=1), dtype=np.int64
-    )
+        return bias
+    too_much = conv.weight.reshape(len(bias), -1).sum(axis=1) << (conv.input.bits - 1)
+    return np.asarray(bias - (too_much << places), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,7 @@ class EnginePlan:
     units: int
     acc_bits: int
     bias_bits: int
-    left_max: int
-    right: int
+    requant: Requantiser
     buffers: tuple[LineBuffer, ...]
     weight_bits: int
     weights: Weights
@@ -190,7 +190,30 @@ class EnginePlan:
 
     def biases(self, stage: int) -> IntArray:
         """int64 [O]: what is added to the sums of a stage, as the lanes compute them."""
-        return lane_biases(self.stages[stage].conv, self.flips[self.stages[stage].source])
+        return lane_biases(
+            self.stages[stage].conv, self.flips[self.stages[stage].source], self.requant.places
+        )
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of a sum with its bias."""
+        if self.requant.multiply != "shift":
+            return self.requant.sum_bits
+        return max(self.acc_bits + self.requant.places, self.bias_bits) + 1
+
+    @property
+    def product_bits(self) -> int:
+        """Bits of what is rounded: the sum times its scale."""
+        return (
+            self.requant.product_bits
+            if self.requant.multiply != "shift"
+            else self.sum_bits + self.requant.most
+        )
+
+    @property
+    def pixel_bits(self) -> int:
+        """Bits of the widest pixel that its requantisers give."""
+        return max(self.output.type.bits, *(stage.conv.output.bits for stage in self.stages))
 
     @property
     def bases(self) -> tuple[int, ...]:
@@ -235,8 +258,9 @@ class EnginePlan:
 
     @property
     def dsp(self) -> int:
-        """DSP slices of the lanes."""
-        return self.packing.dsp(self.lanes_per_row * self.folding.rows, self.folding.channels)
+        """DSP slices of the lanes and of the requantisers."""
+        lanes = self.packing.dsp(self.lanes_per_row * self.folding.rows, self.folding.channels)
+        return lanes + self.units * self.requant.dsp
 
     @property
     def operand(self) -> tuple[int, bool]:

@@ -79,10 +79,17 @@ class _Fusion:
                 continue
             whole = [conv.name for conv in branches] == list(concat.inputs)
             name = concat.name if whole else branches[0].name
-            tensors = (concat.name,) if whole else tuple(conv.name for conv in branches)
+            tables = [concat.tables[concat.inputs.index(conv.name)] for conv in branches]
+            first = 0
+            if whole or any(table is not None for table in tables):
+                tensors: tuple[str, ...] = (concat.name,)
+                ahead = concat.operands[: concat.inputs.index(branches[0].name)]
+                first = sum(operand.shape.channels for operand in ahead)
+            else:
+                tensors = tuple(conv.name for conv in branches)
             channels = sum(conv.output.shape.channels for conv in branches)
             output = replace(concat.output, shape=replace(concat.output.shape, channels=channels))
-            engines.append(module(name, tensors, squeezes, branches, output))
+            engines.append(module(name, tensors, squeezes, branches, output, tables, first))
         return engines
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import assert_never
 
-from .kernels import DRAIN_LATENCY
 from .kinds.store import OFFER, RELEASE
 from .routes import Ended, Joined, Passed, Route, Split, Stored
 from .tree import Branches, Join, Leaf, Pass, Tree
@@ -122,7 +121,7 @@ class Handshakes:
                 now = max(now, self._room(0, valid * words.rows))
             last = max(now + length - 1, last + beats)
             now = last + 1
-            drained = last + DRAIN_LATENCY + parts - 1
+            drained = last + producer.latency + parts - 1
             if stage.sends:
                 self._send(drained, offset + first, valid, words.routes)
             elif first + valid == stage.channels:

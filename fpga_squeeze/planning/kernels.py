@@ -14,6 +14,7 @@ from ..network.fixed_point import signed_bits
 from ..network.graph import Pads, QConv, Window
 from .engine import EnginePlan, Folding, LineBuffer, Taps, lane_biases, rows_needed
 from .order import OUTPUT, EngineLayer, Work, work_order
+from .requant import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_BITS, TABLE_LATENCY, plan_requantiser
 from .streams import Stream
 from .weight_memories import (
     LUTRAM_PER_BLOCK,
@@ -27,10 +28,7 @@ from .weight_memories import (
     rom_cost,
 )
 
-DRAIN_LATENCY = 11
-"""Cycles from the last term of a pass to the push of its first beat (fsq_mac_array 5, fsq_drain 6)."""
-
-ALIKE = 2 * DRAIN_LATENCY
+ALIKE = 2 * (DRAIN_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY)
 """More passes than can have words in an output FIFO at the same time."""
 
 STORED_SLOTS = 3
@@ -64,21 +62,25 @@ def drain_parts(stages: Sequence[Stage], folding: Folding, lanes_per_row: int, w
     return ceil_div(lanes_per_row, ceil_div(lanes_per_row, most))
 
 
+@lru_cache(maxsize=256)
 def engine_packing(layer: EngineLayer, multipliers: Multipliers) -> Packing:
     """How the lanes of an engine use their DSP slices."""
     return pack(layer.convs, multipliers)
 
 
 def engine_cost(
-    layer: EngineLayer, folding: Folding, packing: Packing, weights: WeightFormat = "dense"
+    layer: EngineLayer, folding: Folding, multipliers: Multipliers, weights: WeightFormat = "dense"
 ) -> tuple[int, int]:
     """(DSP slices, cycles per frame) of an engine; equal to ``dsp`` and ``work_cycles`` of its plan."""
     out = layer.output.shape
     lanes_per_row = ceil_div(out.width, folding.phases)
     stages = engine_stages(layer, folding, weights)
-    beats = folding.channels * folding.rows * drain_parts(stages, folding, lanes_per_row, weights)
+    parts = drain_parts(stages, folding, lanes_per_row, weights)
+    beats = folding.channels * folding.rows * parts
     cycles = ceil_div(out.height, folding.rows) * folding.phases * pass_cycles(stages, beats)
-    return packing.dsp(lanes_per_row * folding.rows, folding.channels), cycles
+    lanes = engine_packing(layer, multipliers).dsp(lanes_per_row * folding.rows, folding.channels)
+    requantisers = ceil_div(lanes_per_row, parts) * plan_requantiser(layer, multipliers).dsp
+    return lanes + requantisers, cycles
 
 
 def word_cycles(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> float:
@@ -238,11 +240,13 @@ def _window(readers: Sequence[tuple[int, Work]]) -> Window:
     return max(size[0] for size in sizes), max(size[1] for size in sizes)
 
 
-def fifo_depth(stages: Sequence[Stage], folding: Folding, parts: int, taken: tuple[int, int] = (1, 1)) -> int:
+def fifo_depth(
+    stages: Sequence[Stage], folding: Folding, parts: int, latency: int, taken: tuple[int, int] = (1, 1)
+) -> int:
     """Least depth of an engine's output FIFO at which a receiver that takes every word never makes it wait.
 
     The words of a pass are reserved when its last phase starts. One is free again two cycles after it was pushed, if
-    the receiver takes it at once, and it is pushed DRAIN_LATENCY cycles and its beats after the last term. A pass
+    the receiver takes it at once, and it is pushed ``latency`` cycles and its beats after the last term. A pass
     therefore finds words of earlier passes still there. ``stages`` are those that feed the FIFO; ``parts`` are the
     beats of a row; ``taken`` are the cycles for which the receiver leaves a word in the FIFO, and those it spends on
     it.
@@ -252,7 +256,7 @@ def fifo_depth(stages: Sequence[Stage], folding: Folding, parts: int, taken: tup
     after = []  # cycles from the last term until a word is free
     start = 0
     for word in range(words):
-        start = max(start, DRAIN_LATENCY + (word + 1) * parts)
+        start = max(start, latency + (word + 1) * parts)
         after.append(start + taken[0])
         start += taken[1]
     freed: list[int] = []  # words of earlier passes that are still there
@@ -296,16 +300,20 @@ def plan_engine(
     parts = drain_parts(stages, folding, lanes_per_row, weights)
     sending = [stage for stage in stages if stage.sink is OUTPUT]
 
-    shifts = [int(s) for v in convs for s in v.shift]
-    right = max(0, *shifts)
-    left_max = right - min(shifts)
+    requant = plan_requantiser(layer, multipliers)
+    for work in layer.work:
+        if work.table is not None and work.conv.output.bits > TABLE_BITS:
+            raise FpgaSqueezeError(
+                f"{work.conv.name}: a concatenation changes the scale of its {work.conv.output.bits} bits; "
+                f"{TABLE_BITS} are supported: give both one scale, or fewer bits"
+            )
     packing = engine_packing(layer, multipliers)
     buffers = plan_buffers(layer, source.rows, folding, packing)
     flips = [buffers[work.source].flip for work in layer.work]
-    biases = [lane_biases(conv, flip) for conv, flip in zip(convs, flips, strict=True)]
+    biases = [lane_biases(conv, flip, requant.places) for conv, flip in zip(convs, flips, strict=True)]
     bias_bits = max(signed_bits(int(v.min()), int(v.max())) for v in biases)
     entries = sum(s.outs for s in stages) * c
-    table_width = bias_bits + max(1, left_max.bit_length())
+    table_width = bias_bits + requant.scale_bits
     table = Memory(
         f"{layer.name}_table",
         "table",
@@ -314,12 +322,13 @@ def plan_engine(
         sum(len(v.bias) for v in convs) * table_width,
         rom_tiles(entries, table_width),
     )
+    depth = fifo_depth(sending, folding, parts, requant.latency, taken)
     return EnginePlan(
         name=layer.name,
         layer=layer,
         folding=folding,
         input=source,
-        output=Stream(layer.name, layer.output, r, fifo_depth(sending, folding, parts, taken), layer.tensors),
+        output=Stream(layer.name, layer.output, r, depth, layer.tensors, layer.first),
         stages=stages,
         lanes_per_row=lanes_per_row,
         groups=ceil_div(out.height, r),
@@ -328,8 +337,7 @@ def plan_engine(
         units=ceil_div(lanes_per_row, parts),
         acc_bits=max(signed_bits(*acc_range(v, flip)) for v, flip in zip(convs, flips, strict=True)),
         bias_bits=bias_bits,
-        left_max=left_max,
-        right=right,
+        requant=requant,
         buffers=buffers,
         weight_bits=max(v.weight_bits for v in convs),
         weights=engine_weights(layer, folding, weights),

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .handshakes import VISIBLE, Handshakes, NotKnown
-from .kernels import DRAIN_LATENCY
 from .order import OUTPUT
 from .routes import Extra, Route, routes_of
 from .tree import Leaf, Tree, nodes
@@ -157,7 +156,7 @@ class Link:
             earliest = work.gather + VISIBLE
             if producer.stages:
                 terms = producer.phases * producer.stages[work.stage].lengths[0]
-                earliest = terms - 1 + DRAIN_LATENCY + producer.parts - 1 + VISIBLE
+                earliest = terms - 1 + producer.latency + producer.parts - 1 + VISIBLE
             words = Words(len(self._words), work.stage, work.rows, work.gather, routes, extras, earliest)
             self._words[key] = words
             # what its words wait for does not depend on when it comes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..network.fixed_point import IntArray
 from ..network.graph import QConv, TensorType
 
 OUTPUT = None
@@ -19,6 +20,7 @@ class Work:
     sink    row buffer that takes its rows, or OUTPUT
     delay   row groups by which it runs behind the first stage
     tap     row and column of its source's window at which its kernel starts
+    table   integers that its own become before they leave, the lowest first; None: they stay
     """
 
     conv: QConv
@@ -26,6 +28,7 @@ class Work:
     sink: int | None = OUTPUT
     delay: int = 0
     tap: tuple[int, int] = (0, 0)
+    table: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,7 @@ class EngineLayer:
 
     name     of the stream that leaves it
     tensors  what that stream carries, by channels: names of golden's tensors
+    first    the channel of these at which it starts
     source   name of the stream that arrives
     work     its stages, with row groups of one row; all give maps of one height and width
     output   type of what leaves it
@@ -44,6 +48,7 @@ class EngineLayer:
     source: str
     work: tuple[Work, ...]
     output: TensorType
+    first: int = 0
 
     @property
     def input(self) -> TensorType:
@@ -80,12 +85,15 @@ def module(
     squeezes: Sequence[QConv],
     branches: Sequence[QConv],
     output: TensorType,
+    tables: Sequence[IntArray | None] = (),
+    first: int = 0,
 ) -> EngineLayer:
     """The engine of ``branches``, whose rows leave it in this order; each reads one of ``squeezes`` or what they read.
 
     Branches run so many rows behind the squeezes that the lowest row of every window has been stored; all by the same
     number, so that their rows leave together. A kernel starts within the window of its
-    row buffer, which is made of all kernels that read it, so that both look at the same pixel.
+    row buffer, which is made of all kernels that read it, so that both look at the same pixel. ``tables`` are those of
+    the branches; empty: none has one.
     """
     stored = {conv.name: number for number, conv in enumerate(squeezes, 1)}
     source = (squeezes or branches)[0].inputs[0]
@@ -100,10 +108,16 @@ def module(
 
     work = [Work(conv, sink=number, tap=tap(conv, 0)) for number, conv in enumerate(squeezes, 1)]
     work += [
-        Work(conv, source=number, delay=delay, tap=tap(conv, number))
-        for conv, number in zip(branches, reads, strict=True)
+        Work(
+            conv,
+            source=number,
+            delay=delay,
+            tap=tap(conv, number),
+            table=None if table is None else tuple(int(v) for v in table),
+        )
+        for conv, number, table in zip(branches, reads, tables or [None] * len(branches), strict=True)
     ]
-    return EngineLayer(name, tensors, source, tuple(work), output)
+    return EngineLayer(name, tensors, source, tuple(work), output, first)
 
 
 def below(conv: QConv) -> int:

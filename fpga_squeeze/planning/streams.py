@@ -16,7 +16,8 @@ class Stream:
 
     Words come in groups of ``rows`` rows (the last group of a frame may have fewer): all channels of a group in order,
     and for each channel its rows.  ``depth`` is the depth, in words, of the FIFO at the kernel that sends them; 0:
-    there is none. ``tensors`` are the names of golden's tensors that it carries, by channels.
+    there is none. ``tensors`` are the names of golden's tensors that it carries, by channels, from channel
+    ``first`` on.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Stream:
     rows: int
     depth: int
     tensors: tuple[str, ...]
+    first: int = 0
 
     @property
     def word_bits(self) -> int:

@@ -52,6 +52,7 @@ class Producer:
     or a store.
 
     depth    words of its FIFO; 0: a store offers one word at a time, so many cycles after the one before was taken
+    latency  of an engine: cycles from the last term of a pass to the push of its first beat
     release  cycles from the last cycle of a row group until the slots that it gives back can be taken
     """
 
@@ -64,6 +65,7 @@ class Producer:
     rows: int = 1
     at_once: int = 1
     parts: int = 1
+    latency: int = 0
     release: int = RELEASE_LATENCY
 
     @property
@@ -98,6 +100,7 @@ def engine_producer(plan: EnginePlan) -> Producer:
         rows=plan.folding.rows,
         at_once=plan.folding.channels,
         parts=plan.parts,
+        latency=plan.requant.latency,
     )
 
 

@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         part.chmod(0o777 & ~umask)
         yield part
         old = part.with_suffix(".old")
-        if path.exists():
+        with contextlib.suppress(FileNotFoundError):  # there may be none, or another process was faster
             path.rename(old)
         try:
             part.rename(path)

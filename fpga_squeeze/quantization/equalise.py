@@ -3,7 +3,7 @@
 Convolution, ReLU, pooling, sums and concatenation are positively homogeneous: a channel that is divided by
 s > 0 where it is made and multiplied by s where it is read leaves the network's function as it was. Chosen
 so that each channel fills its integers better, s makes finer steps of the same number of bits. Channels that are
-added have one s; those of the image and of the network's output keep theirs.
+added have one s; those of the image, of the network's output and of layers with a ceiling keep theirs.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def channel_numbers(model: FloatModel) -> dict[str, Channels]:
                 out[layer.name] = np.concatenate([out[name] for name in layer.inputs])
             case _:
                 assert_never(layer)
-    last = out[model.layers[-1].name]
+    limited = [x.name for x in model.layers if isinstance(x, Conv | Add) and x.ceiling < np.inf]
+    joined += [(out[name], np.zeros_like(out[name])) for name in (*limited, model.layers[-1].name)]
     lowest = np.arange(count)
-    joined.append((last, np.zeros_like(last)))
     while True:
         before = lowest.copy()
         for a, b in joined:

@@ -79,8 +79,9 @@ def quantize(
 
     The result eats raw pixels (R, G, B): ``preprocess`` is folded into the first convolution. ``on_step`` is
     called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as Huffman
-    codes. Deterministic. Raises FpgaSqueezeError for images of
-    another size, no images, widths outside 2..8, or a preprocessing that does not fit the model.
+    codes. Deterministic. Raises FpgaSqueezeError for images of another size, no images, images all alike on which
+    every layer gives zero, widths outside 2..8, or a preprocessing that does not fit the model. Images that tell
+    little of the values to come are noted in the result.
     """
     for what, bits in (("weight", weight_bits), ("activation", activation_bits)):
         if not 2 <= bits <= 8:
@@ -107,23 +108,27 @@ def quantize(
         work.step(layer)
         if on_step:
             on_step(layer.name)
+    little = _told_little(images)
+    if little and not any(work.peaks) and any(conv.weight.any() for conv in model.convs):
+        raise FpgaSqueezeError(
+            f"{model.source or model.name}: every layer gives zero for the calibration images, which are all alike; "
+            "give different ones, such as it will see"
+        )
     layers = tuple(work.done[layer.name] for layer in model.layers)
-    return QModel(model.name, work.types[IMAGE], layers, preprocess, (*notes, *moved, *work.notes))
+    told = (*model.notes, *little, *notes, *moved, *work.notes)
+    return QModel(model.name, work.types[IMAGE], layers, preprocess, told)
 
 
 def fold_preprocess(model: FloatModel, preprocess: Preprocess) -> tuple[FloatModel, tuple[str, ...]]:
     """(the model on raw R, G, B pixels, notes for the user).
 
-    ``(pixel - mean) / std`` goes into the weights and biases of the convolutions that read the image. Zero padding of
-    the model's input becomes padding with the mean, rounded to a pixel.
+    ``(pixel - mean) / std`` goes into the weights and biases of the convolutions that read the image. Padding of the
+    model's input, zero or ``pad_value``, becomes padding with the pixel nearest to what gives it: for zero, the mean.
     """
     mean, std, order = channel_statistics(preprocess, model.input_shape.channels)
-    if not mean.any() and np.all(std == 1) and not preprocess.bgr:
+    around = any(isinstance(layer, Conv) and layer.pad_value.any() for layer in model.readers[IMAGE])
+    if not mean.any() and np.all(std == 1) and not preprocess.bgr and not around:
         return model, ()
-    exact = np.zeros(len(mean))
-    exact[order] = mean
-    pixels = np.clip(np.rint(exact), 0, 255)
-    given = ", ".join(f"{v:g}" for v in exact)
     folded, notes = dict[str, Conv](), []
     for conv in model.readers[IMAGE]:
         if not isinstance(conv, Conv):
@@ -136,8 +141,12 @@ def fold_preprocess(model: FloatModel, preprocess: Preprocess) -> tuple[FloatMod
         weight[:, order] = scaled
         folded[conv.name] = replace(conv, weight=weight, bias=bias)
         if any(conv.pads):
+            exact = np.zeros(len(mean))
+            exact[order] = mean + std * (conv.pad_value if conv.pad_value.size else 0)
+            pixels = np.clip(np.rint(exact), 0, 255)
             folded[conv.name] = replace(folded[conv.name], pad_value=pixels)
             if np.any(pixels != exact):
+                given = ", ".join(f"{v:g}" for v in exact)
                 notes.append(
                     f"{conv.name}: pads with pixels {pixels.astype(int).tolist()}, the mean ({given}) is no pixel value"
                 )
@@ -182,6 +191,7 @@ class _Work:
         self.drafts: dict[str, _Draft] = {}
         self.done: dict[str, QLayer] = {}
         self.notes: list[str] = []
+        self.peaks: list[float] = []  # largest value of each group of tensors over the images
         self.ceilings = {x.name: x.ceiling for x in model.layers if isinstance(x, Conv | Add)}
         self.left = Counter(name for layer in model.layers for name in layer.inputs)
         self.maps, self.real = {IMAGE: maps}, {IMAGE: real}
@@ -261,6 +271,7 @@ class _Work:
             return self.drafts[name].real() if name in self.drafts else list(late[name])
 
         peak = max(float(np.abs(x).max(initial=0)) for name in group.makers for x in values(name))
+        self.peaks.append(peak)
         coarsest = int(np.floor(np.log2(low_high.range[1] / peak))) if peak > 0 else 0
         if wide:  # bits to spare: keep some in hand for images that excite a class more than these
             fracs = [coarsest - WIDE_HEADROOM if peak > 0 else 0]
@@ -367,3 +378,13 @@ def _idle_channels(conv: QConv) -> QConv:
     bias[idle] = np.clip(scaled, -limit, limit).astype(np.int64)
     frac[idle] = target
     return replace(conv, weight_frac=frac, bias=bias)
+
+
+def _told_little(images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    """Why uint8 ``images`` [N, H, W, C] do not tell which values a network will see; empty where they may."""
+    advice = "the network may be useless; give different images, such as it will see"
+    if all((image == image[:1, :1]).all() for image in images):
+        return (f"calibration: each of {len(images)} images is of one colour; {advice}",)
+    if len(images) > 1 and (images == images[:1]).all():
+        return (f"calibration: all {len(images)} images are alike; {advice}",)
+    return ()

@@ -1,11 +1,16 @@
-"""Whether a built file is still good: a key over everything it was made from, kept beside it."""
+"""Whether a built file is still good: a key over everything it was made from, kept beside it; one builder at a time."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def content_key(paths: Iterable[Path], *extra: str) -> str:
@@ -33,6 +38,21 @@ def is_fresh(target: Path, key: str) -> bool:
 def mark_fresh(target: Path, key: str) -> None:
     """Note that ``target`` was made for ``key``."""
     _stamp(target).write_text(key, encoding="ascii")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Alone with ``folder`` among all processes: others that ask for it wait. It need not exist, and may be replaced.
+
+    The lock is a file beside it, which stays; a process that ends gives it back. (Windows has none.)
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):  # where nothing can be written, nobody changes anything
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(folder.with_name(f".{folder.name}.lock").open("a"))
+            if sys.platform != "win32":
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def cache_dir() -> Path:

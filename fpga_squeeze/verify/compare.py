@@ -137,7 +137,7 @@ def compare_run(
     results: list[KernelResult] = []
     first: Mismatch | None = None
     for stream in plan.streams:
-        expected = stream_tensor(stream, reference, images)
+        expected = stream_tensor(plan.model, stream, reference, images)
         file = folder / f"{stream.name}.bin"
         result, mismatch = _compare_stream(stream, expected, file.read_bytes() if file.is_file() else b"")
         results.append(result)

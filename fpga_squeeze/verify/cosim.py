@@ -17,8 +17,8 @@ from ..emit.words import frame_beats, write_beats
 from ..errors import FpgaSqueezeError
 from ..paths import resource_dir
 from ..planning.plan import Plan
-from .cache import cache_dir, content_key, is_fresh, mark_fresh
-from .tools import compile_objects, find_compiler, find_verilator, first_error, link
+from .cache import cache_dir, content_key, is_fresh, locked, mark_fresh
+from .tools import Verilator, compile_objects, find_compiler, find_verilator, first_error, link
 
 REQUIRED = ("--cc", "--top-module", "fsq_cosim_top", "-Wall", "--no-timing")
 
@@ -93,9 +93,25 @@ def build_cosim(
         raise FpgaSqueezeError(f"{missing[0]} is missing; generate the project again")
     key = content_key(inputs, verilator.binary, compiler, *REQUIRED, *flags.verilator, *flags.compile)
     program = build / "cosim"
-    if is_fresh(program, key):
-        return program
-    shutil.rmtree(build, ignore_errors=True)
+    with locked(build):
+        if not is_fresh(program, key):
+            shutil.rmtree(build, ignore_errors=True)
+            _build(rtl, build, program, compiler, verilator, main, flags, on_step)
+            mark_fresh(program, key)
+    return program
+
+
+def _build(
+    rtl: Path,
+    build: Path,
+    program: Path,
+    compiler: str,
+    verilator: Verilator,
+    main: Path,
+    flags: Flags,
+    on_step: Callable[[str], None] | None,
+) -> None:
+    """Verilate the RTL in ``rtl``, compile in ``build``, link ``program``."""
     build.mkdir(parents=True)
     model = build / "model"
     if on_step:
@@ -123,9 +139,7 @@ def build_cosim(
     )
     objects += runtime_objects(compiler, include, flags.compile, on_step)
     link(compiler, objects, ("-pthread",), program)
-    mark_fresh(program, key)
     shutil.rmtree(build / "objects")
-    return program
 
 
 def runtime_objects(

@@ -16,7 +16,7 @@ from typing_extensions import assert_never
 from ..emit.words import write_beats
 from ..errors import FpgaSqueezeError
 from ..paths import resource_dir
-from .cache import content_key, is_fresh, mark_fresh
+from .cache import content_key, is_fresh, locked, mark_fresh
 from .tools import compile_objects, find_ac_headers, find_compiler, find_hls_headers, first_error, link
 
 OPTIMISE = ("-O2",)
@@ -78,24 +78,23 @@ def build_csim(
     headers = [*hls_folder.glob("*.hpp"), *(hls_folder / "tb").glob("*.hpp"), *_ac_adapter().glob("*.h")]
     # the folder itself does not count: a copied design is not built again
     common = content_key(headers, compiler, *optimise, *_options(integers))
-    build_folder.mkdir(parents=True, exist_ok=True)
-
     keys = [content_key([source], common) for source in sources]
     program = build_folder / "csim"
     whole = content_key([], *keys)
-    if is_fresh(program, whole):
-        return program
-    if together:
-        everything = sum(source.stat().st_size for source in sources)
-        objects = compile_objects(compiler, sources, flags, build_folder, on_step, everything)
-    else:
-        objects = [build_folder / f"{source.stem}.o" for source in sources]
-        stale = [(s, o, k) for s, o, k in zip(sources, objects, keys, strict=True) if not is_fresh(o, k)]
-        compile_objects(compiler, [source for source, _, _ in stale], flags, build_folder, on_step)
-        for _, target, key in stale:
-            mark_fresh(target, key)
-    link(compiler, objects, [], program)
-    mark_fresh(program, whole)
+    with locked(build_folder):
+        if is_fresh(program, whole):
+            return program
+        if together:
+            everything = sum(source.stat().st_size for source in sources)
+            objects = compile_objects(compiler, sources, flags, build_folder, on_step, everything)
+        else:
+            objects = [build_folder / f"{source.stem}.o" for source in sources]
+            stale = [(s, o, k) for s, o, k in zip(sources, objects, keys, strict=True) if not is_fresh(o, k)]
+            compile_objects(compiler, [source for source, _, _ in stale], flags, build_folder, on_step)
+            for _, target, key in stale:
+                mark_fresh(target, key)
+        link(compiler, objects, [], program)
+        mark_fresh(program, whole)
     return program
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..device.catalogue import Device, Family
 from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, shortages
-from .cache import is_fresh, mark_fresh
+from .cache import is_fresh, locked, mark_fresh
 from .tools import jobs
 from .yosys import YOSYS_FAMILY, Modules, design_key, elaborated, kernel_of, read_modules
 
@@ -140,11 +140,13 @@ def synthesise(
     """:func:`map_kernels`, counted; the result of an unchanged design is kept in folder ``build``."""
     key = design_key(rtl, family)
     kept = build / "cells.json"
-    if not is_fresh(kept, key):
-        cells = map_kernels(rtl, build, family, on_step)
-        kept.write_text(json.dumps(cells, indent=1), encoding="utf-8")
-        mark_fresh(kept, key)
-    return {name: Resources.of(cells) for name, cells in json.loads(kept.read_text(encoding="utf-8")).items()}
+    with locked(build):
+        if not is_fresh(kept, key):
+            cells = map_kernels(rtl, build, family, on_step)
+            kept.write_text(json.dumps(cells, indent=1), encoding="utf-8")
+            mark_fresh(kept, key)
+        mapped = json.loads(kept.read_text(encoding="utf-8"))
+    return {name: Resources.of(cells) for name, cells in mapped.items()}
 
 
 @dataclass(frozen=True)

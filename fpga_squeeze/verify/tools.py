@@ -151,11 +151,13 @@ def _units(sources: Sequence[Path], most: int) -> list[list[Path]]:
 
 
 def link(compiler: str, objects: Sequence[Path], flags: Sequence[str], target: Path) -> None:
-    """Link objects into a program."""
-    command = [compiler, *map(str, objects), *flags, "-o", str(target)]
+    """Link objects into a program; one of that name may be running, and goes on."""
+    part = target.with_name(target.name + ".part")
+    command = [compiler, *map(str, objects), *flags, "-o", str(part)]
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     if done.returncode:
         raise FpgaSqueezeError(f"{target}: linking failed: {first_error(done.stderr)}")
+    part.replace(target)
 
 
 def first_error(text: str) -> str:

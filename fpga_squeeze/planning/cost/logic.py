@@ -8,10 +8,13 @@ side by side.
 
 from __future__ import annotations
 
+from typing_extensions import assert_never
+
 from ...device.lut_ram import PAGE, ceil_div, line_pages, mux_luts
 from ..engine import EnginePlan, LineBuffer
 from ..kinds.control import queue_luts
 from ..plan import KernelPlan
+from ..requant import TABLE_BITS
 from ..weight_memories import CompressedWeights, DenseWeights
 
 SEQUENCER, SEQUENCER_STAGE = 37, 14
@@ -26,6 +29,8 @@ SYMBOLS = 40
 """Counters and queue of a decoder."""
 STAGE_WALK = 23
 GEARBOX = 60
+ROWS_PER_GROUP = 3
+"""Rows of additions behind each other in ``fsq_multiply``."""
 
 
 def line_buffer_luts(buffer: LineBuffer, engine: EnginePlan) -> int:
@@ -55,14 +60,30 @@ def line_buffer_luts(buffer: LineBuffer, engine: EnginePlan) -> int:
     return control + rows * (bank + place)
 
 
+def scale_luts(engine: EnginePlan) -> int:
+    """LUTs of a requantiser for the sum times its scale: a shifter, or ``fsq_multiply``."""
+    requant, bits = engine.requant, engine.sum_bits
+    match requant.multiply:
+        case "shift":
+            return engine.product_bits * mux_luts(requant.most + 1)
+        case "lut":
+            digits = ceil_div(requant.scale_bits, 2)
+            groups = ceil_div(digits, ROWS_PER_GROUP)
+            return (digits + 1) * (bits + 2) + (groups - 1) * (bits + 4 * ROWS_PER_GROUP)
+        case "dsp":
+            return (requant.dsp - 1) * bits
+        case _:
+            assert_never(requant.multiply)
+
+
 def drain_luts(engine: EnginePlan) -> int:
     """LUTs of ``fsq_drain``: the sums of a beat, their requantisers, and the pixels of a word."""
     folding = engine.folding
-    sum_bits = max(engine.acc_bits, engine.bias_bits) + 1
-    shifted = sum_bits + engine.left_max
-    out = max(stage.conv.output.bits for stage in engine.stages)
-    rounded = max(shifted - engine.right, out + 2) + 1
-    requantiser = sum_bits + shifted * mux_luts(engine.left_max + 1) + rounded + 2 + out + 3
+    requant, out = engine.requant, engine.pixel_bits
+    rounded = max(engine.product_bits - requant.right, out + 2) + 1
+    requantiser = engine.sum_bits + scale_luts(engine) + rounded + 2 + out + 3
+    tables = len({stage.table for stage in engine.stages} - {None})
+    requantiser += out * (tables * ceil_div(1 << TABLE_BITS, 64) + (tables > 1))
     words = folding.channels * folding.rows if folding.phases > 1 else 1
     width = engine.output.type.shape.width * out
     enables = words * engine.parts * folding.phases

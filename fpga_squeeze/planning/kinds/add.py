@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...network.graph import QAdd
-from ..constants import Constants, Hls, Parameters, Rtl, queue
+from ...device.lut_ram import ceil_div
+from ...network.fixed_point import int_range
+from ...network.graph import QAdd, TensorType
+from ..constants import Constants, Hls, Parameters, Rtl, Vector, queue
 from ..streams import Sender, Stream
-from .control import queue_luts
+from .control import queue_luts, slot
 from .max_pool import POOL_DEPTH
 
 CONTROL = 6
+PIECE = 6
+"""Bits of a pixel that a table takes where it is multiplied: the inputs of a LUT. For a pixel of 8 bits two tables and
+their sum cost two LUTs per bit of the product; shifts and sums alone cost one for each further one of the factor."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +37,43 @@ class AddPlan(Sender):
 
     @property
     def luts(self) -> int:
-        """Per pixel: an adder where the operands overlap, one that rounds and is limited."""
-        operand = max(x.bits for x in self.layer.operands)
-        pixel = operand + self.output.type.bits + 1
-        return self.output.type.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
+        """Per pixel: an adder where the operands overlap, tables and their sums, one that rounds and is limited."""
+        layer, out = self.layer, self.output.type
+        *factors, offset, shift = layer.terms
+        tables = sum(_pieces(x, factor) for x, factor in zip(layer.operands, factors, strict=True))
+        pixel = out.bits + 1
+        if tables:
+            pixel += layer.sum_bits * tables + shift // 5
+        else:
+            pixel += max(x.bits for x in layer.operands) + (layer.sum_bits if offset else 0)
+        if out.zero:
+            pixel += out.bits
+        return out.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
 
     @property
     def rtl(self) -> Rtl:
         out, layer = self.output.type, self.layer
         low, high = layer.limits
+        *factors, offset, _ = layer.terms
         parameters: Parameters = {"WIDTH": out.shape.width}
-        for letter, operand, left in zip("AB", layer.operands, _lefts(layer), strict=True):
+        size = slot(layer.sum_bits)
+        more: Parameters = {}
+        for letter, operand, factor in zip("AB", layer.operands, factors, strict=True):
+            pieces = _pieces(operand, factor)
             parameters |= {
                 f"BITS_{letter}": operand.bits,
                 f"SIGNED_{letter}": int(operand.signed),
-                f"LEFT_{letter}": left,
+                f"LEFT_{letter}": 0 if pieces else factor.bit_length() - 1,
             }
+            if pieces:
+                entries = _entries(operand, factor, offset, pieces)
+                more |= {f"TABLES_{letter}": pieces, f"ENTRIES_{letter}": Vector(entries, size)}
+                more |= {"PIECE": PIECE, "SLOT": size}
+                offset = 0
+        if offset:
+            more["OFFSET"] = Vector((offset,), 64)
+        if out.zero:
+            more["ZERO"] = out.zero
         return Rtl(
             "fsq_add",
             parameters
@@ -58,6 +84,7 @@ class AddPlan(Sender):
                 "OUT_BITS": out.bits,
                 "LOW": low,
                 "HIGH": high,
+                **more,
                 **queue(self.output),
             },
         )
@@ -67,8 +94,13 @@ class AddPlan(Sender):
         layer, out = self.layer, self.output.type
         low, high = layer.limits
         operands: Constants = {}
-        for name, tensor, left in zip("AB", layer.operands, _lefts(layer), strict=True):
-            operands |= {f"{name}_BITS": tensor.bits, f"{name}_SIGNED": tensor.signed, f"{name}_LEFT": left}
+        *factors, offset, _ = layer.terms
+        for name, tensor, factor in zip("AB", layer.operands, factors, strict=True):
+            operands |= {
+                f"{name}_BITS": tensor.bits,
+                f"{name}_SIGNED": tensor.signed,
+                f"{name}_FACTOR": factor,
+            }
         return Hls(
             "add",
             f"Sum {self.name} of {' and '.join(layer.inputs)}.",
@@ -77,8 +109,10 @@ class AddPlan(Sender):
                 "WIDTH": out.shape.width,
                 **operands,
                 "SUM_BITS": layer.sum_bits,
+                "OFFSET": offset,
                 "LEFT": max(0, -layer.shift),
                 "RIGHT": max(0, layer.shift),
+                "ZERO": out.zero,
                 "OUT_BITS": out.bits,
                 "LOW": low,
                 "HIGH": high,
@@ -86,10 +120,21 @@ class AddPlan(Sender):
         )
 
 
-def _lefts(layer: QAdd) -> tuple[int, int]:
-    """Places by which each operand moves left before they are added."""
-    left, right, _, _ = layer.terms
-    return left.bit_length() - 1, right.bit_length() - 1
+def _pieces(operand: TensorType, factor: int) -> int:
+    """Tables that an operand goes through; 0: its factor is a power of two, which moves it to the left."""
+    return ceil_div(operand.bits, PIECE) if factor & (factor - 1) else 0
+
+
+def _entries(operand: TensorType, factor: int, offset: int, pieces: int) -> tuple[int, ...]:
+    """What each piece of a pixel adds to a sum, the lowest piece first, and ``offset`` with it; 2**PIECE for each."""
+    found: list[int] = []
+    for piece in range(pieces):
+        bits = min(PIECE, operand.bits - piece * PIECE)
+        low, high = int_range(bits, operand.signed and piece == pieces - 1)
+        parts = [*range(high + 1), *range(low, 0)]  # as their bits count
+        found += [(part << piece * PIECE) * factor + (0 if piece else offset) for part in parts]
+        found += [0] * ((1 << PIECE) - len(parts))
+    return tuple(found)
 
 
 def plan_add(layer: QAdd, sources: tuple[Stream, Stream], direct: int) -> AddPlan:

@@ -9,32 +9,81 @@ from ...device.lut_ram import ceil_div
 from ...errors import FpgaSqueezeError
 from ...network.fixed_point import signed_bits
 from ...network.graph import QAvgPool
-from ..constants import Constants, Hls, Rtl, arriving, queue
+from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, queue
 from ..streams import Between, OneToOne, Stream
 from .max_pool import POOL_DEPTH
 
 CONTROL = 40
+MAX_BITS = 24
+"""Of a pixel: golden carries integers in float32, which holds them up to EXACT."""
+EXACT = 1 << MAX_BITS
 
 
-def average_constants(sum_bits: int, quotient_bits: int, layer: QAvgPool) -> Constants:
-    """What fsq_divide.hpp asks for."""
-    low, high = layer.output.range
-    return {
-        "SUM_BITS": sum_bits,
-        "COUNT": layer.count,
-        "EXTRA": layer.extra_frac,
+def added_zero(pool: QAvgPool) -> int:
+    """What is added to a sum of pixels less their zero points: to its product, or to itself with ``total``."""
+    return pool.count * pool.input.zero if pool.total else pool.output.zero
+
+
+def mean_parameters(quotient_bits: int, divide_bits: int, pool: QAvgPool) -> Parameters:
+    """What fsq_mean asks for of the average, beside the bits of the sum and of the result."""
+    low, high = pool.output.range
+    found: Parameters = {
+        "COUNT": pool.count,
+        "EXTRA": pool.extra_frac if pool.divides else 0,
         "QUOTIENT": quotient_bits,
-        "OUT_BITS": layer.output.bits,
+        "DIVIDE_BITS": divide_bits,
+        "OUT_BITS": pool.output.bits,
         "LOW": low,
         "HIGH": high,
     }
+    if pool.scaled:
+        factor, right = pool.multiplier
+        found |= {"FACTOR": Vector((factor,), 64), "RIGHT": max(right, 0), "LEFT": max(-right, 0)}
+    if added_zero(pool):
+        found["ZERO"] = added_zero(pool)
+    return found
+
+
+def average_constants(sum_bits: int, quotient_bits: int, pool: QAvgPool) -> Constants:
+    """What fsq_mean.hpp asks for."""
+    low, high = pool.output.range
+    factor, right = pool.multiplier if pool.scaled else (0, 0)
+    return {
+        "SUM_BITS": sum_bits,
+        "COUNT": pool.count,
+        "EXTRA": pool.extra_frac if pool.divides else 0,
+        "FACTOR": factor,
+        "QUOTIENT": quotient_bits,
+        "RIGHT": max(right, 0),
+        "LEFT": max(-right, 0),
+        "ZERO": added_zero(pool),
+        "OUT_BITS": pool.output.bits,
+        "LOW": low,
+        "HIGH": high,
+    }
+
+
+def mean_luts(sum_bits: int, quotient_bits: int, divide_bits: int, pool: QAvgPool) -> int:
+    """LUTs of fsq_mean: a division or a product in steps, and what it is rounded and limited by."""
+    out = pool.output.bits
+    if pool.scaled:
+        _, right = pool.multiplier
+        rounded = max(sum_bits + quotient_bits - right, out + 2)
+        return (
+            divide_bits * (sum_bits + 1) + rounded * (2 if pool.output.zero else 1) + max(right, 0) // 5 + out
+        )
+    if pool.total:
+        return sum_bits if added_zero(pool) else 0
+    return divide_bits * (pool.count.bit_length() + quotient_bits + 1) + out
 
 
 @dataclass(frozen=True)
 class AveragePlan(OneToOne):
     """Global average pool: ``add`` pixels a cycle; sums of the last row are divided, ``divide_bits`` a cycle.
 
-    ``quotient_bits`` is a multiple of ``divide_bits``. A division goes on while the next sum is added up.
+    ``quotient_bits`` is a multiple of ``divide_bits``: bits of a quotient or, where sums are multiplied, of the factor;
+    0 where they leave as they are. A division goes on while the next sum is added up. Sums start at ``start``, so that
+    they end less the pixels' zero points.
     """
 
     name: str
@@ -45,6 +94,7 @@ class AveragePlan(OneToOne):
     sum_bits: int
     quotient_bits: int
     divide_bits: int
+    start: int
     sums: Memory
     kind = "average_pool"
 
@@ -83,17 +133,15 @@ class AveragePlan(OneToOne):
     @property
     def luts(self) -> int:
         """Shift register of a word, adders, a restoring division."""
-        bits, shape = self.input.type.bits, self.input.type.shape
-        remainder = (shape.height * shape.width).bit_length() + self.quotient_bits + 1
+        bits = self.input.type.bits
         line = self.steps * self.add * bits if self.steps > 1 else 0
-        return (
-            line + self.add * self.sum_bits + self.divide_bits * remainder + self.output.type.bits + CONTROL
-        )
+        mean = mean_luts(self.sum_bits, self.quotient_bits, self.divide_bits, self.layer)
+        return line + self.add * self.sum_bits + mean + CONTROL
 
     @property
     def rtl(self) -> Rtl:
-        source, out = self.input.type, self.output.type
-        low, high = out.range
+        source = self.input.type
+        start: Parameters = {"START": self.start} if self.start else {}
         return Rtl(
             "fsq_avg_pool",
             {
@@ -105,13 +153,8 @@ class AveragePlan(OneToOne):
                 "IN_ROWS": self.input.rows,
                 "ADD": self.add,
                 "SUM_W": self.sum_bits,
-                "COUNT": self.layer.count,
-                "EXTRA": self.layer.extra_frac,
-                "QUOTIENT": self.quotient_bits,
-                "DIVIDE_BITS": self.divide_bits,
-                "OUT_BITS": out.bits,
-                "LOW": low,
-                "HIGH": high,
+                **mean_parameters(self.quotient_bits, self.divide_bits, self.layer),
+                **start,
                 **queue(self.output),
             },
         )
@@ -125,32 +168,58 @@ class AveragePlan(OneToOne):
                 **arriving(self.input),
                 "ADD": self.add,
                 "STEPS": self.steps,
+                "START": self.start,
                 **average_constants(self.sum_bits, self.quotient_bits, self.layer),
             },
         )
 
 
 def quotient_size(pool: QAvgPool, divide_bits: int) -> int:
-    """Bits of a quotient before rounding, as whole cycles of a divider of ``divide_bits`` give them."""
+    """Bits of a quotient before rounding, or of the factor, as whole cycles of ``divide_bits``; 0 where sums leave."""
+    if pool.total:
+        return 0
     low, high = pool.input.range
-    return divide_bits * ceil_div((max(-low, high) << pool.extra_frac).bit_length(), divide_bits)
+    bits = pool.multiplier[0] if pool.scaled else max(-low, high) << pool.extra_frac
+    return divide_bits * ceil_div(bits.bit_length(), divide_bits)
+
+
+def sum_size(pool: QAvgPool, count: int) -> int:
+    """Bits of the sum of ``count`` pixels less their zero points (two's complement)."""
+    low, high = (v - pool.input.zero for v in pool.input.range)
+    return signed_bits(low * count, high * count)
 
 
 def check_average(pool: QAvgPool) -> None:
     """Raise FpgaSqueezeError for numbers that an average kernel does not take."""
-    if pool.input.bits > 16 or pool.output.bits > 32:
-        raise FpgaSqueezeError(f"{pool.name}: the average pool takes at most 16 bits and gives at most 32")
-    if pool.extra_frac < 0:
+    if pool.input.bits > MAX_BITS or pool.output.bits > 32:
+        raise FpgaSqueezeError(
+            f"{pool.name}: the average pool takes at most {MAX_BITS} bits and gives at most 32"
+        )
+    if pool.divides and pool.extra_frac < 0:
         raise FpgaSqueezeError(
             f"{pool.name}: its output has {-pool.extra_frac} binary places less than its input; give it as many"
+        )
+    if pool.scaled and not pool.multiplier[0]:
+        raise FpgaSqueezeError(
+            f"{pool.name}: a step of its output is worth so much more than one of its input that it is always zero; "
+            "give it a smaller scale"
+        )
+    low, high = (v * pool.count for v in pool.input.range)
+    if pool.total and max(-low, high) > EXACT:
+        raise FpgaSqueezeError(
+            f"{pool.name}: its sums reach {max(-low, high)}, more than golden carries exactly ({EXACT}); "
+            "quantise the average"
+        )
+    if pool.total and not pool.output.range[0] <= low <= high <= pool.output.range[1]:
+        raise FpgaSqueezeError(
+            f"{pool.name}: its sums go from {low} to {high}, beyond its output's {pool.output.bits} bits; widen it"
         )
 
 
 def plan_average(pool: QAvgPool, source: Stream, add: int, divide_bits: int = 1) -> AveragePlan:
-    """Plan the global average pool with ``add`` pixels and ``divide_bits`` quotient bits per cycle."""
+    """Plan the global average pool with ``add`` pixels and ``divide_bits`` bits of a quotient or factor per cycle."""
     check_average(pool)
-    low, high = pool.input.range
-    sum_bits = signed_bits(low * pool.count, high * pool.count)
+    sum_bits = sum_size(pool, pool.count)
     channels = pool.input.shape.channels
     return AveragePlan(
         name=pool.name,
@@ -161,5 +230,6 @@ def plan_average(pool: QAvgPool, source: Stream, add: int, divide_bits: int = 1)
         sum_bits=sum_bits,
         quotient_bits=quotient_size(pool, divide_bits),
         divide_bits=divide_bits,
+        start=-pool.count * pool.input.zero,
         sums=Memory(f"{pool.name}_sums", "sums", channels, sum_bits, channels * sum_bits, single=1),
     )

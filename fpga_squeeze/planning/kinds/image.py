@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from ...device.lut_ram import ceil_div, mux_luts
 from ...errors import FpgaSqueezeError
+from ...network.fixed_point import IntArray
 from ...network.graph import IMAGE, TensorType
-from ..constants import Hls, Rtl, queue
+from ..constants import Hls, Parameters, Rtl, Vector, queue
 from ..streams import Sender, Stream
-from .control import queue_luts
+from .control import queue_luts, table_luts
 
 INPUT_DEPTH = 1
 """Words of the FIFO behind the line gatherer: a register. The words of a row then leave every other cycle."""
@@ -18,11 +19,15 @@ CONTROL = 105
 
 @dataclass(frozen=True)
 class InputPlan(Sender):
-    """Line gatherer: ``bytes_per_cycle`` bytes a cycle."""
+    """Line gatherer: ``bytes_per_cycle`` bytes a cycle.
+
+    tables  per channel, or once for all of them, the pixels that bytes 0 to 255 become; none: pixels are the bytes
+    """
 
     name: str
     output: Stream
     bytes_per_cycle: int
+    tables: tuple[tuple[int, ...], ...] = ()
     kind = "input"
 
     @property
@@ -38,14 +43,24 @@ class InputPlan(Sender):
 
     @property
     def luts(self) -> int:
-        """A row moves on by one of ``bytes_per_cycle`` distances, or by a byte."""
-        shape = self.output.type.shape
+        """A row moves on by one of ``bytes_per_cycle`` distances, or by a byte; a table for each byte that moves."""
+        shape, bits = self.output.type.shape, self.output.type.bits
         distances = mux_luts(self.bytes_per_cycle) if self.bytes_per_cycle > 1 else 0
-        return 8 * shape.width * shape.channels * distances + CONTROL + queue_luts(self.output.depth)
+        tables = self.bytes_per_cycle * table_luts(256 * len(self.tables), bits) if self.tables else 0
+        row = bits * shape.width * shape.channels * distances
+        return row + tables + CONTROL + queue_luts(self.output.depth)
 
     @property
     def rtl(self) -> Rtl:
         shape = self.output.type.shape
+        tables: Parameters = {}
+        if self.tables:
+            entries = tuple(pixel for table in self.tables for pixel in table)
+            tables = {
+                "BITS": self.output.type.bits,
+                "TABLES": len(self.tables),
+                "ENTRIES": Vector(entries, 8),
+            }
         return Rtl(
             "fsq_input",
             {
@@ -53,13 +68,14 @@ class InputPlan(Sender):
                 "HEIGHT": shape.height,
                 "WIDTH": shape.width,
                 "BYTES": self.bytes_per_cycle,
+                **tables,
                 **queue(self.output),
             },
         )
 
     @property
     def hls(self) -> Hls:
-        shape = self.output.type.shape
+        shape, bits = self.output.type.shape, self.output.type.bits
         return Hls(
             "input",
             f"Line gatherer {self.name}, {self.bytes_per_cycle} bytes per turn.",
@@ -68,14 +84,28 @@ class InputPlan(Sender):
                 "HEIGHT": shape.height,
                 "WIDTH": shape.width,
                 "BYTES": self.bytes_per_cycle,
+                "BITS": bits,
             },
+            {"tables": [[pixel & ((1 << bits) - 1) for pixel in table] for table in self.tables]},
         )
 
 
-def plan_input(tensor: TensorType, bytes_per_cycle: int) -> InputPlan:
-    """Plan the line gatherer for raw uint8 pixels."""
-    if tensor.bits != 8 or tensor.signed:
+def plan_input(tensor: TensorType, bytes_per_cycle: int, pixels: IntArray | None = None) -> InputPlan:
+    """Plan the line gatherer for raw uint8 pixels, which become ``pixels`` int64 [C, 256] of ``tensor``."""
+    output = Stream(IMAGE, tensor, 1, INPUT_DEPTH, (IMAGE,))
+    if pixels is None:
+        if tensor.bits != 8 or tensor.signed:
+            raise FpgaSqueezeError(
+                "the accelerator eats unsigned 8-bit pixels; this model's input has another type"
+            )
+        return InputPlan(IMAGE, output, bytes_per_cycle)
+    low, high = tensor.range
+    if tensor.bits > 8 or pixels.min() < low or pixels.max() > high:
         raise FpgaSqueezeError(
-            "the accelerator eats unsigned 8-bit pixels; this model's input has another type"
+            f"the image's pixels become integers of {tensor.bits} bits from {pixels.min()} to {pixels.max()}; "
+            "its type must have at most 8 bits and hold them"
         )
-    return InputPlan(IMAGE, Stream(IMAGE, tensor, 1, INPUT_DEPTH, (IMAGE,)), bytes_per_cycle)
+    tables = tuple(tuple(int(pixel) for pixel in table) for table in pixels)
+    if not tensor.signed and set(tables) == {tuple(range(256))}:
+        tables = ()
+    return InputPlan(IMAGE, output, bytes_per_cycle, tables[:1] if len(set(tables)) == 1 else tables)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from ...device.block_ram import Memory, kept_memory
 from ...errors import FpgaSqueezeError
-from ...network.fixed_point import signed_bits
 from ...network.graph import QAvgPool, QMaxPool
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, flags, queue
 from ..streams import Between, OneToOne, Stream
-from .average import average_constants, check_average, quotient_size
+from .average import average_constants, check_average, mean_luts, mean_parameters, quotient_size, sum_size
 from .control import queue_luts
 from .max_pool import POOL_DEPTH
 
@@ -25,9 +24,9 @@ class WindowPlan(OneToOne):
     masks          per input row: which of the kept rows belong to that window, the newest in bit 0
     extras         masks of the rows that follow the last input row of a frame; bit 0 is that row itself
     kept           a word per channel: kernel rows - 1 reduced rows
-    value_bits     of a reduced pixel: as at the input, or the sum of a window's row (two's complement)
-    sum_bits       of the sum of a window (two's complement)
-    quotient_bits  of the division, ``divide_bits`` a cycle
+    value_bits     of a reduced pixel: as at the input, or the sum of a window's row less zero points (two's complement)
+    sum_bits       of the sum of a window less zero points (two's complement)
+    quotient_bits  of the division or, where sums are multiplied, of the factor, ``divide_bits`` a cycle; 0: sums leave
     """
 
     name: str
@@ -59,7 +58,9 @@ class WindowPlan(OneToOne):
     def division(self) -> int:
         """Cycles of a division, and of the step from its last bit to the result; none where a shift does it."""
         match self.layer:
-            case QAvgPool() if self.layer.count & (self.layer.count - 1):
+            case QAvgPool() if self.layer.scaled or (
+                self.layer.divides and self.layer.count & (self.layer.count - 1)
+            ):
                 return self.quotient_bits // self.divide_bits + 1
             case QAvgPool() | QMaxPool():
                 return 0
@@ -85,16 +86,17 @@ class WindowPlan(OneToOne):
             case QMaxPool():
                 return width * 2 * (rows + columns - 2) * self.value_bits + control
             case QAvgPool():
-                adders = (columns - 1) * self.value_bits + rows * self.sum_bits
-                remainder = self.layer.count.bit_length() + self.quotient_bits + 1 if self.division else 0
-                divider = self.divide_bits * remainder + 3 * self.output.type.bits + self.sum_bits
-                return width * (adders + divider) + control
+                taps = columns if self.layer.input.zero else columns - 1
+                adders = taps * self.value_bits + rows * self.sum_bits
+                mean = mean_luts(self.sum_bits, self.quotient_bits, self.divide_bits, self.layer)
+                if not self.layer.scaled:
+                    mean = (mean if self.division else 0) + 2 * self.output.type.bits + self.sum_bits
+                return width * (adders + mean) + control
 
     @property
     def rtl(self) -> Rtl:
         source, out = self.input.type, self.output.type
         style, width = self.kept.style_number, self.kept.column_bits
-        low, high = out.range
         rows, columns = self.layer.kernel
         mask_bits = max(1, rows - 1)  # a row that follows the last one never has more of them than are kept
         average: Parameters = {}
@@ -102,13 +104,10 @@ class WindowPlan(OneToOne):
             average = {
                 "AVERAGE": 1,
                 "SUM_W": self.sum_bits,
-                "COUNT": self.layer.count,
-                "EXTRA": self.layer.extra_frac,
-                "QUOTIENT": self.quotient_bits,
-                "DIVIDE_BITS": self.divide_bits,
-                "LOW": low,
-                "HIGH": high,
+                **mean_parameters(self.quotient_bits, self.divide_bits, self.layer),
             }
+            if source.zero:
+                average["PIXEL_ZERO"] = source.zero
         return Rtl(
             "fsq_window_pool",
             {
@@ -131,8 +130,8 @@ class WindowPlan(OneToOne):
                 "STYLE": style,
                 "TILE_W": width,
                 "VALUE_BITS": self.value_bits,
-                **average,
                 "OUT_BITS": out.bits,
+                **average,
                 **queue(self.output),
             },
         )
@@ -158,6 +157,7 @@ class WindowPlan(OneToOne):
                     "VALUE_SIGNED": self.input.type.signed,
                     "WINDOW_BITS": self.input.type.bits,
                     "NEUTRAL": self.input.type.range[0],
+                    "PIXEL_ZERO": 0,
                 }
             case QAvgPool():
                 what, count = "Average", self.layer.count
@@ -165,8 +165,9 @@ class WindowPlan(OneToOne):
                     "VALUE_SIGNED": True,
                     "WINDOW_BITS": self.sum_bits,
                     "NEUTRAL": 0,
+                    "PIXEL_ZERO": self.input.type.zero,
                     **average_constants(self.sum_bits, self.quotient_bits, self.layer),
-                    "SHIFT": -1 if self.division else count.bit_length() - 1,
+                    "SHIFT": -1 if self.division else 0 if self.layer.total else count.bit_length() - 1,
                 }
         return Hls(
             "window",
@@ -195,13 +196,11 @@ def plan_window(pool: QMaxPool | QAvgPool, source: Stream, divide_bits: int = 1)
             extras.append((1 << (last - first + 1)) - 1)
         else:
             emit[last], masks[last] = True, (1 << (last - first)) - 1
-    low, high = pool.input.range
     value_bits, sum_bits, quotient = pool.input.bits, 0, 0
     match pool:
         case QAvgPool():
             check_average(pool)
-            value_bits = signed_bits(low * columns, high * columns)
-            sum_bits = signed_bits(low * pool.count, high * pool.count)
+            value_bits, sum_bits = sum_size(pool, columns), sum_size(pool, pool.count)
             quotient = quotient_size(pool, divide_bits)
         case QMaxPool():
             pass

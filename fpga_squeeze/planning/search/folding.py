@@ -15,7 +15,7 @@ from ..build import Formats, Pool, build_plan, emits_one_row_per_group
 from ..engine import EnginePlan, Folding
 from ..graph import graph_of
 from ..handshakes import Deadlock
-from ..kernels import engine_cost, engine_packing, parameter_cost, plan_buffers, row_cost, stream_cost
+from ..kernels import engine_cost, parameter_cost, plan_buffers, row_cost, stream_cost
 from ..kinds.store import StorePlan, least_slots, plan_store
 from ..order import EngineLayer
 from ..plan import KernelPlan, Plan
@@ -48,7 +48,7 @@ def all_choices(
 
     ``pools`` are those that its row groups reach: a pool takes only groups that complete one output row at most.
     """
-    out, packing = layer.output.shape, engine_packing(layer, multipliers)
+    out = layer.output.shape
     widest = max(conv.weight.shape[0] for conv in layer.convs)
     most = MAX_CHANNELS if weights == "dense" else MAX_CODED_CHANNELS
     phases, seen = [], set()
@@ -66,7 +66,7 @@ def all_choices(
         for r in rows:
             for c in range(1, min(most, widest) + 1):
                 folding = Folding(k, r, c)
-                choices.append(Choice(*engine_cost(layer, folding, packing, weights), folding))
+                choices.append(Choice(*engine_cost(layer, folding, multipliers, weights), folding))
     choices.sort(key=lambda v: (v.dsp, v.cycles, v.folding.rows, v.folding.phases, v.folding.channels))
     return tuple(choices)
 

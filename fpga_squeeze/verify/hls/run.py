@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from ...emit.hls_dialect import Dialect, find_dialect
 from ...errors import FpgaSqueezeError
 from ...planning.cost.estimate import Estimate
 from ...project.project import Project
+from ..cache import locked
 from ..synthesis import Resources, synthesise
 from .bambu import DEVICES, SCRIPTS, run_bambu
 from .job import Job, OnStep
@@ -144,7 +146,7 @@ def _device(tool: Dialect, project: Project) -> str:
 def _keep(result: HlsRun, path: Path) -> None:
     """Write a result whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
     part.replace(path)
 
@@ -176,25 +178,26 @@ def verify_hls(
     family = project.device.family if project.device else "zynq-7000"
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step) if with_yosys else {}
     try:
-        kept.unlink(missing_ok=True)
-        words = build / "fsq_words"
-        shutil.rmtree(words, ignore_errors=True)
-        step("golden's words")
-        write_words(project.plan, images, words)
-        runs = []
-        version = ""
-        for top in tops:
-            work = build / top.name
-            shutil.rmtree(work, ignore_errors=True)
-            files = write_sources(top, project.hls, name, work / "src")
-            job = Job(top, work, tuple(files), words, len(images), device, clock_ns, step)
-            run, version = _run_top(name, job, _ours(top, numbers, mapped))
-            if with_yosys:
-                job.step("map with Yosys")
-                run = replace(run, mapped=_area(map_verilog(*_verilog(name, job), family)))
-            runs.append(run)
-        result = HlsRun(name, version, device, clock_ns, len(images), tuple(runs))
-        _keep(result, kept)
+        with locked(build):
+            kept.unlink(missing_ok=True)
+            words = build / "fsq_words"
+            shutil.rmtree(words, ignore_errors=True)
+            step("golden's words")
+            write_words(project.plan, images, words)
+            runs = []
+            version = ""
+            for top in tops:
+                work = build / top.name
+                shutil.rmtree(work, ignore_errors=True)
+                files = write_sources(top, project.hls, name, work / "src")
+                job = Job(top, work, tuple(files), words, len(images), device, clock_ns, step)
+                run, version = _run_top(name, job, _ours(top, numbers, mapped))
+                if with_yosys:
+                    job.step("map with Yosys")
+                    run = replace(run, mapped=_area(map_verilog(*_verilog(name, job), family)))
+                runs.append(run)
+            result = HlsRun(name, version, device, clock_ns, len(images), tuple(runs))
+            _keep(result, kept)
     except OSError as error:
         raise FpgaSqueezeError(f"{error.filename or build}: {error.strerror or error}") from error
     return result

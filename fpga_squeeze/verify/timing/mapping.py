@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...device.catalogue import Family
 from ...errors import FpgaSqueezeError
-from ..cache import is_fresh, mark_fresh
+from ..cache import is_fresh, locked, mark_fresh
 from ..yosys import YOSYS_FAMILY, Elaborated, design_key, elaborated, kernel_of
 from .netlist import Design, Instance, Json, read_module
 
@@ -32,6 +32,13 @@ def map_design(
     joined across the modules of the RTL.
     Raises FpgaSqueezeError where Yosys is missing or refuses the RTL, and for a kernel that is not there.
     """
+    with locked(build):
+        return _map_design(rtl, build, family, kernel, on_step)
+
+
+def _map_design(
+    rtl: Path, build: Path, family: Family, kernel: str | None, on_step: Callable[[str], None] | None
+) -> Design:
     synth = synth_xilinx(family)
     key = design_key(rtl, synth, _FLATTEN, FORMAT)
     kept = build / "top.json"

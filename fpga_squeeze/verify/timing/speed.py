@@ -21,7 +21,9 @@ import math
 import re
 from dataclasses import dataclass
 
-from ...device.catalogue import Device
+from ...device.catalogue import DEFAULT_DEVICE, Device, find_device
+from ...errors import FpgaSqueezeError
+from ...project.project import Project
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,11 @@ def speed_of(device: Device) -> Speed:
     if device.family == "zynq-ultrascale+":
         return _scaled("UltraScale+ -2", ULTRA_2) if fast else _scaled("UltraScale+ -1, -2LV", ULTRA_1)
     return _scaled("7 series -2", SEVEN_2) if fast else _scaled("7 series -1", 1.0)
+
+
+def asked_of(project: Project, device: str | None, clock_mhz: float | None) -> tuple[Device, float]:
+    """Device and clock to time a project for, its own where None; raises FpgaSqueezeError for a clock that is none."""
+    clock = project.manifest.clock_mhz if clock_mhz is None else clock_mhz
+    if not (math.isfinite(clock) and clock > 0):
+        raise FpgaSqueezeError(f"field clock_mhz {clock:g}: give a clock above 0 MHz, for example 100")
+    return find_device(device) if device else project.device or find_device(DEFAULT_DEVICE), clock

@@ -31,6 +31,7 @@
 
 // ---- arithmetic
 #define FSQ_MULTIPLIER(name)
+#define FSQ_MULTIPLIER_LUT(name)
 
 // Word of a parameter ROM: a plain integer, so that the arrays need no code to initialise them.
 #define FSQ_ROM_WORD(bits) unsigned long long

@@ -37,6 +37,7 @@
 
 // ---- arithmetic
 #define FSQ_MULTIPLIER(name) FSQ_PRAGMA(HLS bind_op variable = name op = mul impl = dsp)
+#define FSQ_MULTIPLIER_LUT(name) FSQ_PRAGMA(HLS bind_op variable = name op = mul impl = fabric)  // no DSP slice
 
 // Word of a parameter ROM. In simulation a plain integer, so that the arrays need no code to initialise them.
 #ifdef FSQ_CSIM

@@ -10,19 +10,38 @@
 
 namespace fsq {
 
-// y = saturate(round_half_even((acc + bias) * 2^-shift)). The table gives left = RIGHT - shift: the sum moves left by it
-// and then right by the constant RIGHT.
-template <class P>
-inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>& bias,
-                                  const uint<P::LEFT_BITS>& left, int low, int high) {
+template <class P> using product_of = sint<largest(P::PRODUCT_BITS, P::Y_BITS) + 2>;
+
+// A sum times its scale: a number of places to the left, or with MULTIPLIES an integer. IN_DSP: in DSP slices, else in LUTs.
+template <class P> inline product_of<P> scaled(const sint<P::SUM_BITS>& sum, const uint<P::SCALE_BITS>& scale) {
     FSQ_INLINE
-    const int SUM = largest(P::ACC_BITS, P::BIAS_BITS) + 1;
-    const int T = SUM + P::LEFT_MAX;
-    typedef sint<largest(T, P::Y_BITS) + 2> wide;
-    const sint<SUM> sum = sint<SUM>(acc) + sint<SUM>(bias);
-    wide y = round_right<P::RIGHT, T>(wide(wide(sum) << left));
+    typedef product_of<P> wide;
+    if (!P::MULTIPLIES) return wide(sum) << scale;
+    if (P::IN_DSP) {
+        const wide product = wide(sum) * wide(scale);
+        FSQ_MULTIPLIER(product)
+        return product;
+    }
+    const wide product = wide(sum) * wide(scale);
+    FSQ_MULTIPLIER_LUT(product)
+    return product;
+}
+
+// y = saturate(zero + round_half_even((acc * 2^PLACES + bias) * scale * 2^-RIGHT)); then, with a table, what that says.
+template <class P>
+inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>& bias, const uint<P::SCALE_BITS>& scale,
+                                  int stage) {
+    FSQ_INLINE
+    typedef sint<largest(P::ACC_BITS + P::PLACES, P::BIAS_BITS) + 1> whole;
+    const sint<P::SUM_BITS> sum = (whole(acc) << P::PLACES) + whole(bias);
+    product_of<P> y = round_right<P::RIGHT, P::PRODUCT_BITS>(scaled<P>(sum, scale)) + P::zero(stage);
+    const int low = P::low(stage), high = P::high(stage);
     if (y < low) y = low;
     if (y > high) y = high;
+    if (P::TABLES > 0 && P::recode(stage) != 0) {
+        const uint<P::INDEX_BITS> index = uint<P::INDEX_BITS>(y);
+        y = P::recoded(P::recode(stage) - 1, index);
+    }
     return uint<P::Y_BITS>(y);
 }
 
@@ -84,18 +103,17 @@ template <class P>
 inline bool drain_beat(Drain<P>& drain, const shadow_of<P>& shadow, words_of<P>& words,
                        uint<P::Y_BITS> (&word)[P::OUT_WIDTH]) {
     FSQ_INLINE
-    typedef uint<P::BIAS_BITS + P::LEFT_BITS> entry_t;
+    typedef uint<P::BIAS_BITS + P::SCALE_BITS> entry_t;
     const entry_t entry = P::table_word(drain.pass.base + drain.channel);
     const sint<P::BIAS_BITS> bias = sint<P::BIAS_BITS>(entry);
-    const uint<P::LEFT_BITS> left = uint<P::LEFT_BITS>(entry >> P::BIAS_BITS);
-    const int low = P::low(drain.pass.stage), high = P::high(drain.pass.stage);
+    const uint<P::SCALE_BITS> scale = uint<P::SCALE_BITS>(entry >> P::BIAS_BITS);
 
     uint<P::Y_BITS> y[P::UNITS];
     FSQ_REGISTERS(y)
     FSQ_UNROLL_ABOVE
     for (int u = 0; u < P::UNITS; ++u) {
         FSQ_UNROLL_INSIDE
-        y[u] = requantise<P>(shadow[drain.beat][u], bias, left, low, high);
+        y[u] = requantise<P>(shadow[drain.beat][u], bias, scale, drain.pass.stage);
     }
 
     // pixel x belongs to lane x / PHASES in phase x mod PHASES

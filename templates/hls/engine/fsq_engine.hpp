@@ -11,7 +11,8 @@
 // L describes the rows that arrive, S those that stages store (fsq_lines.hpp). P gives: FREE_FIRST, FREE_STOP, FREE_LAST
 // (row groups that give a slot of arriving rows back), READ_EVERY, WORK (turns per frame), KERNEL_ROWS and KERNEL_COLUMNS
 // (largest), STAGES, STEPS, GROUPS, ROWS, LAST_ROWS, PHASES, CHANNELS_C, MOST_OUTS, LANES, TERMS (most of a sum); W_BITS,
-// X_BITS, X_SIGNED, ACC_BITS, PAIR_SHIFT, BIAS_BITS, LEFT_BITS, LEFT_MAX, RIGHT, Y_BITS; PARTS, UNITS; OUT_WIDTH, OUT_BITS;
+// X_BITS, X_SIGNED, ACC_BITS, PAIR_SHIFT, BIAS_BITS, PLACES, MULTIPLIES, IN_DSP, SCALE_BITS, SUM_BITS, PRODUCT_BITS, RIGHT,
+// Y_BITS (fsq_drain.hpp); TABLES, INDEX_BITS, recoded(table, index); PARTS, UNITS; OUT_WIDTH, OUT_BITS;
 // TABLE_ENTRIES, table_word(); FED (terms come from a feed). With FED what fsq_term_feed.hpp asks for, else WORD_BITS,
 // WEIGHT_WORDS, weight_word(), first_word(stage).
 //
@@ -19,7 +20,7 @@
 // its rows leave), frees (no later stage reads the rows that arrive), cursor (its place in the source), advances (where it
 // ends, that place moves on), tap_row and tap_column (of the source's window, at which its kernel starts), inputs,
 // kernel_rows, kernel_columns, outs (groups of output channels), last_channels (channels of the last one), base (its first
-// channel in the table), low, high (of its results), joined (its weights follow those of the stage before), and what
+// channel in the table), low, high (of its results), zero (added before), recode (a table behind, counted from 1), joined (its weights follow those of the stage before), and what
 // fsq_gates.hpp asks for.
 #ifndef FSQ_ENGINE_HPP
 #define FSQ_ENGINE_HPP

@@ -1,7 +1,8 @@
-// Sum of two maps: operands move left to one binary point, the sum is requantised;
-// y = saturate(round_half_even((a * 2^A_LEFT + b * 2^B_LEFT) * 2^(LEFT - RIGHT))), one of LEFT and RIGHT is 0.
+// Sum of two maps: operands move to one scale, the sum is requantised;
+// y = clip(round_half_even((a * A_FACTOR + b * B_FACTOR + OFFSET) * 2^(LEFT - RIGHT)) + ZERO), one of LEFT and RIGHT is 0.
 //
-// P gives WORDS (per frame), WIDTH; A_BITS, A_SIGNED, A_LEFT and the same of B; SUM_BITS, LEFT, RIGHT, OUT_BITS, LOW, HIGH.
+// P gives WORDS (per frame), WIDTH; A_BITS, A_SIGNED, A_FACTOR and the same of B; SUM_BITS, OFFSET, LEFT, RIGHT, ZERO,
+// OUT_BITS, LOW, HIGH.
 #ifndef FSQ_ADD_HPP
 #define FSQ_ADD_HPP
 
@@ -14,8 +15,12 @@ template <class P> inline uint<P::OUT_BITS> sum_of(const integer<P::A_BITS, P::A
     FSQ_INLINE
     const int BITS = P::SUM_BITS + P::LEFT;
     typedef sint<largest(BITS, P::OUT_BITS) + 2> wide;
-    const wide sum = wide(wide(a) << P::A_LEFT) + wide(wide(b) << P::B_LEFT);
-    wide y = round_right<P::RIGHT, BITS>(wide(sum << P::LEFT));
+    const wide left = wide(a) * wide(P::A_FACTOR);
+    const wide right = wide(b) * wide(P::B_FACTOR);
+    FSQ_MULTIPLIER_LUT(left)
+    FSQ_MULTIPLIER_LUT(right)
+    const wide sum = left + right + wide(P::OFFSET);
+    wide y = round_right<P::RIGHT, BITS>(wide(sum << P::LEFT)) + wide(P::ZERO);
     if (y < P::LOW) y = P::LOW;
     if (y > P::HIGH) y = P::HIGH;
     return uint<P::OUT_BITS>(y);

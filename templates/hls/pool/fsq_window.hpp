@@ -3,7 +3,8 @@
 //
 // P gives CHANNELS, HEIGHT, WIDTH, OUT_WIDTH, BITS, SIGNED, IN_ROWS, COLUMNS (of a window), STRIDE, PAD_LEFT, KEPT (rows of
 // a window without its last one, at least 1), AVERAGE, VALUE_BITS and VALUE_SIGNED (of a reduced pixel), WINDOW_BITS (of
-// what a window gives, signed as a reduced pixel), NEUTRAL (what no pixel gives), EXTRAS (rows sent after the last one);
+// what a window gives, signed as a reduced pixel), NEUTRAL (what no pixel gives), PIXEL_ZERO (is taken off every pixel of
+// a sum), EXTRAS (rows sent after the last one);
 // emit_row(y), mask_row(y) (bit i: kept row i belongs to the window that row y completes), extra_mask(i) (bit 0: the last
 // row itself, bit i: the row i above it).
 #ifndef FSQ_WINDOW_HPP
@@ -16,6 +17,11 @@ namespace fsq {
 template <class P> using value_of = integer<P::VALUE_BITS, P::VALUE_SIGNED>;
 template <class P> using window_of = integer<P::WINDOW_BITS, P::VALUE_SIGNED>;
 template <class P> using window_memory = value_of<P>[P::CHANNELS][P::KEPT * P::OUT_WIDTH];
+
+// Columns of the row within the window that starts in column `from`.
+template <class P> constexpr int inside(int from) {
+    return (from + P::COLUMNS < P::WIDTH ? from + P::COLUMNS : P::WIDTH) - (from > 0 ? from : 0);
+}
 
 // The larger one, or the sum.
 template <class P, class T> inline T merged(const T& a, const T& b) {
@@ -32,7 +38,7 @@ inline void reduce_row(const ap_uint<P::WIDTH * P::BITS>& word, value_of<P> (&no
     FSQ_UNROLL_ABOVE
     for (int x = 0; x < P::OUT_WIDTH; ++x) {
         FSQ_UNROLL_INSIDE
-        value_of<P> value = P::NEUTRAL;
+        value_of<P> value = P::NEUTRAL - inside<P>(x * P::STRIDE - P::PAD_LEFT) * P::PIXEL_ZERO;
         FSQ_UNROLL_ABOVE
         for (int k = 0; k < P::COLUMNS; ++k) {
             FSQ_UNROLL_INSIDE

@@ -1,32 +1,28 @@
-// Average pool over any window: a row of sums is divided side by side, or shifted where COUNT is a power of two.
+// Average pool over any window: a row of sums is divided side by side, multiplied where FACTOR is not 0, or shifted.
 //
-// P gives what fsq_window.hpp and fsq_divide.hpp ask for, and SHIFT (COUNT is 2 to it; below 0 where it is none).
+// P gives what fsq_window.hpp, fsq_divide.hpp and fsq_multiply.hpp ask for, and SHIFT (places to the right where neither is
+// needed: COUNT is 2 to it, or 0 for the sums themselves; else below 0).
 #ifndef FSQ_WINDOW_AVERAGE_HPP
 #define FSQ_WINDOW_AVERAGE_HPP
 
 #include "fsq_divide.hpp"
-#include "fsq_round.hpp"
+#include "fsq_multiply.hpp"
 #include "fsq_window.hpp"
 
 namespace fsq {
 
-template <class P, bool SHIFTS = (P::SHIFT >= 0)> struct Averages {
+template <class P, bool SHIFTS = (P::SHIFT >= 0), bool MULTIPLIES = (P::FACTOR != 0)> struct Averages {
     static void of(const window_of<P> (&sums)[P::OUT_WIDTH], uint<P::OUT_BITS> (&y)[P::OUT_WIDTH]) {
         FSQ_INLINE
-        const int BITS = P::SUM_BITS + P::EXTRA;
-        typedef sint<largest(BITS, P::OUT_BITS) + 2> wide;
         FSQ_UNROLL_ABOVE
         for (int x = 0; x < P::OUT_WIDTH; ++x) {
             FSQ_UNROLL_INSIDE
-            wide mean = round_right<P::SHIFT, BITS>(wide(wide(sums[x]) << P::EXTRA));
-            if (mean < P::LOW) mean = P::LOW;
-            if (mean > P::HIGH) mean = P::HIGH;
-            y[x] = uint<P::OUT_BITS>(mean);
+            y[x] = placed<P, P::SHIFT, P::EXTRA, P::SUM_BITS>(sums[x]);
         }
     }
 };
 
-template <class P> struct Averages<P, false> {
+template <class P> struct Averages<P, false, false> {
     static void of(const window_of<P> (&sums)[P::OUT_WIDTH], uint<P::OUT_BITS> (&y)[P::OUT_WIDTH]) {
         FSQ_INLINE
         rest_of<P> rest[P::OUT_WIDTH];
@@ -52,6 +48,33 @@ template <class P> struct Averages<P, false> {
         for (int x = 0; x < P::OUT_WIDTH; ++x) {
             FSQ_UNROLL_INSIDE
             y[x] = divided<P>(sums[x] < 0, rest[x], quotient[x]);
+        }
+    }
+};
+
+template <class P> struct Averages<P, false, true> {
+    static void of(const window_of<P> (&sums)[P::OUT_WIDTH], uint<P::OUT_BITS> (&y)[P::OUT_WIDTH]) {
+        FSQ_INLINE
+        product_of<P> product[P::OUT_WIDTH];
+        FSQ_REGISTERS(product)
+        clear(product);
+        factor_of<P> factor = P::FACTOR;
+        FSQ_ROLLED_ABOVE
+        for (int bit = 0; bit < P::QUOTIENT; ++bit) {
+            FSQ_PIPELINE(1)
+            factor_of<P> rest = 0;
+            FSQ_UNROLL_ABOVE
+            for (int x = 0; x < P::OUT_WIDTH; ++x) {
+                FSQ_UNROLL_INSIDE
+                rest = factor;
+                multiply_step<P>(sums[x], product[x], rest);
+            }
+            factor = rest;
+        }
+        FSQ_UNROLL_ABOVE
+        for (int x = 0; x < P::OUT_WIDTH; ++x) {
+            FSQ_UNROLL_INSIDE
+            y[x] = multiplied<P>(product[x]);
         }
     }
 };

@@ -1,8 +1,8 @@
 // Takes the sums of a pass, requantises them in BEATS cycles, and assembles row words.
 //
 // Beats go through the channels of the group, the rows, and the PARTS of a row; a row word is complete with the last
-// part of the last phase. A word leaves eleven cycles after the last term of its pass was issued, plus its beat; five
-// of them lie in the lanes, six here. Words that do not exist (past the last channel or row) are not sent.
+// part of the last phase. A word leaves six cycles and LATENCY after the last term of its pass was issued, plus its beat;
+// five of them lie in the lanes. Words that do not exist (past the last channel or row) are not sent.
 module fsq_drain #(
     parameter CHANNELS  = 1,                            // output channels of a group
     parameter ROWS      = 1,                            // rows of a group
@@ -13,15 +13,24 @@ module fsq_drain #(
     parameter WIDTH     = 8,                            // pixels of a row
     parameter ACC_BITS  = 24,                           // bits of a sum
     parameter BIAS_BITS = 24,                           // bits of a bias
-    parameter LEFT_MAX  = 0,                            // most places that a sum moves left before it moves RIGHT
-    parameter LEFT_W    = 1,                            // bits of such a number
-    parameter RIGHT     = 0,                            // places that every sum moves right
+    parameter PLACES    = 0,                            // binary places of a bias below those of a sum
+    parameter MULTIPLY  = 0,                            // 0: sums are shifted; else multiplied: see fsq_multiply
+    parameter SCALE_W   = 1,                            // bits of a scale: see fsq_requant
+    parameter SUM_W     = 25,                           // bits of a sum with its bias
+    parameter PRODUCT_W = 25,                           // bits of that times its scale
+    parameter RIGHT     = 0,                            // places that every product moves right
+    parameter LATENCY   = 5,                            // cycles of a requantiser, with the register of its sum and its table
     parameter OUT_BITS  = 8,                            // bits of a pixel
     parameter LIMIT_W   = 10,                           // bits of the limits, signed
     parameter SINKS     = 1,                            // ways of row words: see fsq_engine
     parameter SINK_W    = 1,                            // holds SINKS - 1
     parameter [SINKS*32-1:0] LOWS  = '0,                // limits of the pixels of each way, 32 bits, way 0 in the lowest
     parameter [SINKS*32-1:0] HIGHS = {SINKS{32'd255}},  // see LOWS
+    parameter [SINKS*32-1:0] ZEROS = '0,                // zero points of these pixels
+    parameter TABLES    = 0,                            // tables that pixels go through: see fsq_recode
+    parameter [SINKS*32-1:0] TABLE_OF = '0,             // table of each way, 0: none
+    parameter INDEX_W   = 1,                            // bits that choose an entry of a table
+    parameter RECODE    = 0,                            // the tables
     parameter P_W       = 1,                            // bits of a phase
     parameter OUT_W     = 1,                            // bits of the number of an entry of the table
     parameter C_W       = 1,                            // bits of a count of channels
@@ -37,9 +46,9 @@ module fsq_drain #(
     input  logic [                       OUT_W-1:0] base_i,        // its first channel in the table
     input  logic [                         C_W-1:0] channels_i,    // its channels that exist
     input  logic [                         R_W-1:0] rows_i,        // its rows that exist
-    // bias and shift of a channel, one cycle after its number
+    // bias and scale of a channel, one cycle after its number
     output logic [                       OUT_W-1:0] table_addr_o,  // entry of the table
-    input  logic [            BIAS_BITS+LEFT_W-1:0] table_data_i,  // its bias in the low bits, its places to the left above them
+    input  logic [           BIAS_BITS+SCALE_W-1:0] table_data_i,  // its bias in the low bits, its scale above them
     // finished row words
     output logic                                    push_o,        // a row word leaves
     output logic [                      SINK_W-1:0] sink_o,        // its way
@@ -50,7 +59,8 @@ module fsq_drain #(
   localparam BW = (BEATS > 1) ? $clog2(BEATS) : 1;
   localparam FW = (PARTS > 1) ? $clog2(PARTS) : 1;
   localparam ENTRY = UNITS * ACC_BITS;
-  localparam LATENCY = 5;  // head of the shadow registers to the requantised values
+  localparam TABLED = (TABLES > 0) ? 1 : 0;
+  localparam TABLE_W = (TABLES > 0) ? $clog2(TABLES + 1) : 1;
   genvar j, f, u;
 
   // ---- sums in the order of the beats: they wait in registers, a multiplexer takes those of a beat
@@ -122,28 +132,55 @@ module fsq_drain #(
   // ---- the requantisers
   logic [ENTRY-1:0] head_q;
   logic [UNITS*OUT_BITS-1:0] y;
-  logic signed [LIMIT_W-1:0] low, high;
+  logic signed [LIMIT_W-1:0] low, high, zero;
+  logic [TABLE_W-1:0] recode;
   always_ff @(posedge clk) head_q <= head;
 
   generate
     for (u = 0; u < UNITS; u = u + 1) begin : gen_requant
+      logic [OUT_BITS-1:0] pixel;
       fsq_requant #(
           .ACC_BITS (ACC_BITS),
           .BIAS_BITS(BIAS_BITS),
-          .LEFT_MAX (LEFT_MAX),
-          .LEFT_W   (LEFT_W),
+          .PLACES   (PLACES),
+          .MULTIPLY (MULTIPLY),
+          .SCALE_W  (SCALE_W),
+          .SUM_W    (SUM_W),
+          .PRODUCT_W(PRODUCT_W),
           .RIGHT    (RIGHT),
+          .ADD_ZERO ((|ZEROS) ? 1 : 0),
           .OUT_BITS (OUT_BITS),
           .LIMIT_W  (LIMIT_W)
       ) u_requant (
           .clk,
-          .acc_i (head_q[u*ACC_BITS+:ACC_BITS]),
-          .bias_i(table_data_i[BIAS_BITS-1:0]),
-          .left_i(table_data_i[BIAS_BITS+LEFT_W-1:BIAS_BITS]),
-          .low_i (low),
-          .high_i(high),
-          .y_o   (y[u*OUT_BITS+:OUT_BITS])
+          .acc_i  (head_q[u*ACC_BITS+:ACC_BITS]),
+          .bias_i (table_data_i[BIAS_BITS-1:0]),
+          .scale_i(table_data_i[BIAS_BITS+SCALE_W-1:BIAS_BITS]),
+          .zero_i (zero),
+          .low_i  (low),
+          .high_i (high),
+          .y_o    (pixel)
       );
+      if (TABLES > 0) begin : gen_table
+        fsq_recode #(
+            .BITS   (OUT_BITS),
+            .INDEX_W(INDEX_W),
+            .TABLES (TABLES),
+            .TABLE_W(TABLE_W),
+            .VALUES (RECODE)
+        ) u_recode (
+            .clk,
+            .x_i    (pixel),
+            .table_i(recode),
+            .y_o    (y[u*OUT_BITS+:OUT_BITS])
+        );
+      end else begin : gen_pixel
+        assign y[u*OUT_BITS+:OUT_BITS] = pixel;
+      end
+    end
+    if (TABLES == 0) begin : gen_no_table
+      logic unused_recode;
+      assign unused_recode = &{1'b0, recode};
     end
   endgenerate
 
@@ -182,21 +219,27 @@ module fsq_drain #(
         if (done_i) sink_q <= sink_i;
         sink_p <= {sink_p[(LATENCY-1)*SINK_W-1:0], sink_q};
       end
-      // the limits are compared one cycle before the values leave
+      // a table is read one cycle before the values leave, the limits are compared before that, zero points are added still earlier
       always_comb begin
-        low  = LIMIT_W'(LOWS[0+:32]);
-        high = LIMIT_W'(HIGHS[0+:32]);
+        low    = LIMIT_W'(LOWS[0+:32]);
+        high   = LIMIT_W'(HIGHS[0+:32]);
+        zero   = LIMIT_W'(ZEROS[0+:32]);
+        recode = TABLE_W'(TABLE_OF[0+:32]);
         for (s = 1; s < SINKS; s = s + 1) begin
-          if (sink_p[(LATENCY-2)*SINK_W+:SINK_W] == SINK_W'(s)) begin
+          if (sink_p[(LATENCY-2-TABLED)*SINK_W+:SINK_W] == SINK_W'(s)) begin
             low  = LIMIT_W'(LOWS[s*32+:32]);
             high = LIMIT_W'(HIGHS[s*32+:32]);
           end
+          if (sink_p[(LATENCY-3-TABLED)*SINK_W+:SINK_W] == SINK_W'(s)) zero = LIMIT_W'(ZEROS[s*32+:32]);
+          if (sink_p[(LATENCY-2)*SINK_W+:SINK_W] == SINK_W'(s)) recode = TABLE_W'(TABLE_OF[s*32+:32]);
         end
       end
       assign sink_o = sink_p[(LATENCY-1)*SINK_W+:SINK_W];
     end else begin : gen_sink
       assign low    = LIMIT_W'(LOWS[0+:32]);
       assign high   = LIMIT_W'(HIGHS[0+:32]);
+      assign zero   = LIMIT_W'(ZEROS[0+:32]);
+      assign recode = TABLE_W'(TABLE_OF[0+:32]);
       assign sink_o = '0;
       logic unused_sink;
       assign unused_sink = &{1'b0, sink_i};

@@ -40,7 +40,8 @@ module fsq_engine #(
     parameter [BUFFERS*32-1:0] PAD_TOPS    = '0,                 // rows of the first window above the image
     parameter [BUFFERS*32-1:0] PAD_LEFTS   = '0,                 // columns of the first window left of the image
     parameter [BUFFERS*32-1:0] PADDED      = '0,                 // 0: no window reaches above or below the image
-    parameter                  PAD_VALUES  = 0,                  // of the rows that arrive; stored rows have zeros around them
+    parameter                  PAD_VALUES  = 0,                  // pixels outside the image, buffer after buffer, channel after channel
+    parameter [BUFFERS*32-1:0] PAD_PLACES  = '0,                 // the first bit of each buffer's
     parameter [BUFFERS*32-1:0] CHOICES     = {BUFFERS{32'd1}},   // how a lane takes its pixel
     parameter [BUFFERS*32-1:0] SHIFTS      = {BUFFERS{32'd1}},   // how a lane takes its pixel
     parameter [BUFFERS*32-1:0] BELOWS      = '0,                 // how a lane takes its pixel
@@ -73,9 +74,13 @@ module fsq_engine #(
     parameter                  ACC_BITS    = 24,                  // bits of a sum
     parameter                  PAIR_SHIFT  = 0,                   // not 0: two lanes share a DSP, their pixels so many bits apart
     parameter                  BIAS_BITS   = 24,                  // bits of a bias
-    parameter                  LEFT_MAX    = 0,                   // most places that a sum moves left before it moves RIGHT
-    parameter                  LEFT_W      = 1,                   // bits of such a number
-    parameter                  RIGHT       = 0,                   // places that every sum moves right
+    parameter                  PLACES      = 0,                   // binary places of a bias below those of a sum
+    parameter                  MULTIPLY    = 0,                   // 0: sums are shifted; else multiplied: see fsq_multiply
+    parameter                  SCALE_W     = 1,                   // bits of a scale: see fsq_requant
+    parameter                  SUM_W       = 25,                  // bits of a sum with its bias
+    parameter                  PRODUCT_W   = 25,                  // bits of that times its scale
+    parameter                  RIGHT       = 0,                   // places that every product moves right
+    parameter                  LATENCY     = 5,                   // cycles of a requantiser: see fsq_drain
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
     parameter                  WAYS        = 1,                   // ways of rows out of the drain
@@ -83,6 +88,11 @@ module fsq_engine #(
     parameter [   WAYS*32-1:0] WAY_SINKS   = '0,                  // where each leads: the number of a row buffer; 0: the output
     parameter [   WAYS*32-1:0] LOWS        = '0,                  // limits of the pixels that go there
     parameter [   WAYS*32-1:0] HIGHS       = {WAYS{32'd255}},     // see LOWS
+    parameter [   WAYS*32-1:0] ZEROS       = '0,                  // zero points of these pixels
+    parameter                  TABLES      = 0,                   // tables that pixels go through: see fsq_recode
+    parameter [   WAYS*32-1:0] TABLE_OF    = '0,                  // table of each way, 0: none
+    parameter                  INDEX_W     = 1,                   // bits that choose an entry of a table
+    parameter                  RECODE      = 0,                   // the tables
     parameter                  OUT_WIDTH   = 8,                   // pixels of a row that leaves
     parameter                  OUT_BITS    = 8,                   // bits of such a pixel
     // drain
@@ -125,9 +135,8 @@ module fsq_engine #(
     output logic [               N_W-1:0] term_number_o,    // number of the term within its sum
     output logic [               C_W-1:0] term_channels_o,  // channels of its group
     output logic [             OUT_W-1:0] table_addr_o,     // entry of the table
-    input  logic [  BIAS_BITS+LEFT_W-1:0] table_data_i      // its bias in the low bits, its places to the left above them
+    input  logic [ BIAS_BITS+SCALE_W-1:0] table_data_i      // its bias in the low bits, its scale above them
 );
-  localparam TAG_W = WAY_W + P_W + OUT_W + C_W + R_W;
   localparam PLACE_W = SLOT_W + Y_W;
   localparam PIXELS = ROWS * LANES * X_BITS;
   genvar g, p;
@@ -137,7 +146,7 @@ module fsq_engine #(
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
   logic [BUFFER_W-1:0] source, source_q1, source_q2, push_sink;
-  logic [WAY_W-1:0] way, push_way;
+  logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
   logic [K_W-1:0] ky, kx;
   logic [TAP_W-1:0] tap_row, tap_column;
@@ -153,7 +162,6 @@ module fsq_engine #(
   logic [PIXELS-1:0] pixels;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
   logic [OUT_WIDTH*Y_BITS-1:0] word;
-  logic [OUT_WIDTH*OUT_BITS-1:0] out_word;
 
   fsq_sequencer #(
       .STAGES    (STAGES),
@@ -331,7 +339,7 @@ module fsq_engine #(
           .Y_W       (Y_W),
           .SLOT_W    (SLOT_W),
           .PADDED    (PADDED[g*32+:32]),
-          .PAD_VALUES((N * XB)'((g == 0) ? PAD_VALUES : 0))
+          .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32]))
       ) u_lines (
           .clk,
           .rst_n,
@@ -362,8 +370,8 @@ module fsq_engine #(
     end
   endgenerate
   assign in_ready_o = ready[0];
-  logic unused_ok;  // kernels of one pixel have no place in a window; one reader of a buffer gives its slots back
-  assign unused_ok = &{1'b0, ky, kx, tap_row, tap_column, released};
+  logic unused_ok;  // kernels of one pixel have no place in a window; one reader of a buffer gives its slots back; rows may all leave
+  assign unused_ok = &{1'b0, ky, kx, tap_row, tap_column, released, word};
 
   // ---- the lanes see one of the buffers; pixels arrive two cycles after their term
   always_ff @(posedge clk) {source_q2, source_q1} <= {source_q1, source};
@@ -408,17 +416,7 @@ module fsq_engine #(
       .done_o   (done)
   );
 
-  // what the pass is, five cycles later beside its sums
-  logic [TAG_W-1:0] tag_q[0:4];
-  always_ff @(posedge clk) begin
-    tag_q[0] <= {way, phase, out_base, out_valid, row_valid};
-    tag_q[1] <= tag_q[0];
-    tag_q[2] <= tag_q[1];
-    tag_q[3] <= tag_q[2];
-    tag_q[4] <= tag_q[3];
-  end
-
-  fsq_drain #(
+  fsq_delivery #(
       .CHANNELS (CHANNELS_C),
       .ROWS     (ROWS),
       .LANES    (LANES),
@@ -428,64 +426,53 @@ module fsq_engine #(
       .WIDTH    (OUT_WIDTH),
       .ACC_BITS (ACC_BITS),
       .BIAS_BITS(BIAS_BITS),
-      .LEFT_MAX (LEFT_MAX),
-      .LEFT_W   (LEFT_W),
+      .PLACES   (PLACES),
+      .MULTIPLY (MULTIPLY),
+      .SCALE_W  (SCALE_W),
+      .SUM_W    (SUM_W),
+      .PRODUCT_W(PRODUCT_W),
       .RIGHT    (RIGHT),
-      .OUT_BITS (Y_BITS),
+      .LATENCY  (LATENCY),
+      .Y_BITS   (Y_BITS),
       .LIMIT_W  (LIMIT_W),
-      .SINKS    (WAYS),
-      .SINK_W   (WAY_W),
+      .WAYS     (WAYS),
+      .WAY_W    (WAY_W),
+      .WAY_SINKS(WAY_SINKS),
       .LOWS     (LOWS),
       .HIGHS    (HIGHS),
+      .ZEROS    (ZEROS),
+      .TABLES   (TABLES),
+      .TABLE_OF (TABLE_OF),
+      .INDEX_W  (INDEX_W),
+      .RECODE   (RECODE),
+      .BUFFER_W (BUFFER_W),
       .P_W      (P_W),
       .OUT_W    (OUT_W),
       .C_W      (C_W),
-      .R_W      (R_W)
-  ) u_drain (
+      .R_W      (R_W),
+      .OUT_BITS (OUT_BITS),
+      .DEPTH    (DEPTH),
+      .COUNT_W  (COUNT_W)
+  ) u_delivery (
       .clk,
       .rst_n,
-      .done_i    (done),
-      .acc_i     (acc),
-      .sink_i    (tag_q[4][TAG_W-1-:WAY_W]),
-      .phase_i   (tag_q[4][R_W+C_W+OUT_W+:P_W]),
-      .base_i    (tag_q[4][R_W+C_W+:OUT_W]),
-      .channels_i(tag_q[4][R_W+:C_W]),
-      .rows_i    (tag_q[4][0+:R_W]),
+      .way_i      (way),
+      .phase_i    (phase),
+      .base_i     (out_base),
+      .channels_i (out_valid),
+      .rows_i     (row_valid),
+      .reserve_i  (reserve),
+      .room_o     (room),
+      .done_i     (done),
+      .acc_i      (acc),
       .table_addr_o,
       .table_data_i,
-      .push_o    (push),
-      .sink_o    (push_way),
-      .word_o    (word)
-  );
-
-  integer w;
-  always_comb begin
-    push_sink = BUFFER_W'(WAY_SINKS[0+:32]);
-    for (w = 1; w < WAYS; w = w + 1) begin
-      if (push_way == WAY_W'(w)) push_sink = BUFFER_W'(WAY_SINKS[w*32+:32]);
-    end
-  end
-
-  generate
-    for (p = 0; p < OUT_WIDTH; p = p + 1) begin : gen_word
-      assign out_word[p*OUT_BITS+:OUT_BITS] = word[p*Y_BITS+:OUT_BITS];
-    end
-  endgenerate
-
-  fsq_fifo #(
-      .WIDTH  (OUT_WIDTH * OUT_BITS),
-      .DEPTH  (DEPTH),
-      .COUNT_W(COUNT_W)
-  ) u_out (
-      .clk,
-      .rst_n,
-      .reserve_i(reserve),
-      .free_o   (room),
-      .push_i   (push && push_sink == '0),
-      .data_i   (out_word),
-      .valid_o  (out_valid_o),
-      .ready_i  (out_ready_i),
-      .data_o   (out_data_o)
+      .push_o     (push),
+      .sink_o     (push_sink),
+      .word_o     (word),
+      .out_valid_o,
+      .out_ready_i,
+      .out_data_o
   );
 
 `ifdef VERILATOR

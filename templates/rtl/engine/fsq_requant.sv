@@ -1,51 +1,94 @@
-// Requantiser: y = saturate(round_half_even((acc + bias) * 2^-shift)), one value per cycle, four cycles long.
+// Requantiser: y = saturate(zero + round_half_even((acc * 2^PLACES + bias) * scale * 2^-RIGHT)), one value per cycle.
 //
-// The table gives left = RIGHT - shift; the sum moves left by it and then right by the constant RIGHT.
+// The scale is a power of two, whose exponent the table gives, or an integer. It takes four cycles with the one, eight
+// with the other.
 module fsq_requant #(
-    parameter ACC_BITS  = 24,  // bits of a sum
+    parameter ACC_BITS  = 24,  // bits of a sum of the lanes
     parameter BIAS_BITS = 24,  // bits of a bias
-    parameter LEFT_MAX  = 0,   // most places that a sum moves left before it moves RIGHT
-    parameter LEFT_W    = 1,   // bits of such a number
-    parameter RIGHT     = 0,   // places that every sum moves right
+    parameter PLACES    = 0,   // binary places of a bias below those of a sum
+    parameter MULTIPLY  = 0,   // 0: sums are shifted; else they are multiplied: see fsq_multiply
+    parameter SCALE_W   = 1,   // bits of a scale, or of its exponent
+    parameter SUM_W     = 25,  // bits of a sum with its bias
+    parameter PRODUCT_W = 25,  // bits of that times its scale
+    parameter RIGHT     = 0,   // places that every product moves right
+    parameter ADD_ZERO  = 0,   // 1: a zero point is added
     parameter OUT_BITS  = 8,   // bits of a pixel
     parameter LIMIT_W   = 10   // bits of the limits, signed
 ) (
-    input  logic                        clk,     // clock
-    input  logic        [ ACC_BITS-1:0] acc_i,   // sum, signed
-    input  logic        [BIAS_BITS-1:0] bias_i,  // bias, signed
-    input  logic        [   LEFT_W-1:0] left_i,  // places that the sum moves left
-    input  logic signed [  LIMIT_W-1:0] low_i,   // lower limit, three cycles after acc_i
-    input  logic signed [  LIMIT_W-1:0] high_i,  // upper limit, with low_i
-    output logic        [ OUT_BITS-1:0] y_o      // pixel, four cycles after acc_i
+    input  logic                        clk,      // clock
+    input  logic        [ ACC_BITS-1:0] acc_i,    // sum, signed
+    input  logic        [BIAS_BITS-1:0] bias_i,   // bias, signed
+    input  logic        [  SCALE_W-1:0] scale_i,  // scale: places to the left, or a multiplier
+    input  logic signed [  LIMIT_W-1:0] zero_i,   // zero point of the pixel, two cycles before y_o
+    input  logic signed [  LIMIT_W-1:0] low_i,    // lower limit, one cycle before y_o
+    input  logic signed [  LIMIT_W-1:0] high_i,   // upper limit, with low_i
+    output logic        [ OUT_BITS-1:0] y_o       // pixel
 );
-  localparam SUM_W = ((ACC_BITS > BIAS_BITS) ? ACC_BITS : BIAS_BITS) + 1;
-  localparam T_W = SUM_W + LEFT_MAX;
-  localparam Q_W = ((T_W - RIGHT > LIMIT_W) ? T_W - RIGHT : LIMIT_W) + 1;
+  localparam Q_W = ((PRODUCT_W - RIGHT > LIMIT_W) ? PRODUCT_W - RIGHT : LIMIT_W) + 1;
 
   logic signed [SUM_W-1:0] sum_q;
-  logic [LEFT_W-1:0] left_q;
-  logic signed [T_W-1:0] t_q;
+  logic [SCALE_W-1:0] scale_q;
+  logic signed [PRODUCT_W-1:0] t;
   logic signed [Q_W-1:0] rounded, rounded_q, clipped;
   logic [OUT_BITS-1:0] y_q;
 
+  // what a multiplier gets is as narrow as the sums are, whatever the lanes hold
+  logic unused_sum;
+  assign unused_sum = &{1'b0, acc_i, bias_i};
+  always_ff @(posedge clk) begin
+    sum_q   <= (SUM_W'($signed(acc_i)) <<< PLACES) + SUM_W'($signed(bias_i));
+    scale_q <= scale_i;
+  end
   generate
-    if (RIGHT > 0 && RIGHT < T_W) begin : gen_round
+    if (MULTIPLY == 0) begin : gen_shift
+      logic signed [PRODUCT_W-1:0] t_q;
+      always_ff @(posedge clk) t_q <= PRODUCT_W'(sum_q) <<< scale_q;
+      assign t = t_q;
+    end else begin : gen_multiply
+      fsq_multiply #(
+          .SUM_W    (SUM_W),
+          .SCALE_W  (SCALE_W),
+          .PRODUCT_W(PRODUCT_W),
+          .WIDE     (MULTIPLY)
+      ) u_multiply (
+          .clk,
+          .sum_i    (sum_q),
+          .scale_i  (scale_q),
+          .product_o(t)
+      );
+    end
+    if (RIGHT > 0 && RIGHT < PRODUCT_W) begin : gen_round
+      logic signed [Q_W-1:0] floor;
       logic sticky, up;
       // half and more rounds up; exactly half only to an even value
-      assign up = t_q[RIGHT-1] & (sticky | t_q[RIGHT]);
+      assign floor = Q_W'($signed(t[PRODUCT_W-1:RIGHT]));
+      assign up = t[RIGHT-1] & (sticky | t[RIGHT]);
       if (RIGHT > 1) begin : gen_sticky
-        assign sticky = |t_q[RIGHT-2:0];
+        assign sticky = |t[RIGHT-2:0];
       end else begin : gen_no_sticky
         assign sticky = 1'b0;
       end
-      assign rounded = Q_W'($signed(t_q[T_W-1:RIGHT])) + Q_W'(up);
+      if (ADD_ZERO != 0) begin : gen_zero_point
+        // one adder: the lowest bits make its carry
+        logic [Q_W:0] sum;
+        assign sum = {floor, up} + {Q_W'(zero_i), up};
+        assign rounded = sum[Q_W:1];
+        logic unused_carry;
+        assign unused_carry = &{1'b0, sum[0]};
+      end else begin : gen_plain
+        assign rounded = floor + Q_W'(up);
+      end
     end else if (RIGHT > 0) begin : gen_zero
       // everything lies below half
-      assign rounded = '0;
+      assign rounded = Q_W'(zero_i);
       logic unused_zero;
-      assign unused_zero = &{1'b0, t_q};
+      assign unused_zero = &{1'b0, t};
     end else begin : gen_keep
-      assign rounded = Q_W'(t_q);
+      assign rounded = Q_W'(t) + Q_W'(zero_i);
+    end
+    if (ADD_ZERO == 0) begin : gen_no_zero
+      logic unused_zero_point;
+      assign unused_zero_point = &{1'b0, zero_i};
     end
   endgenerate
 
@@ -56,9 +99,6 @@ module fsq_requant #(
   end
 
   always_ff @(posedge clk) begin
-    sum_q     <= SUM_W'($signed(acc_i)) + SUM_W'($signed(bias_i));
-    left_q    <= left_i;
-    t_q       <= T_W'(sum_q) <<< left_q;
     rounded_q <= rounded;
     y_q       <= clipped[OUT_BITS-1:0];
   end

@@ -1,4 +1,7 @@
-// Sum of two maps: y = saturate(round_half_even((a * 2^LEFT_A + b * 2^LEFT_B) * 2^(LEFT - RIGHT))), two cycles per word.
+// Sum of two maps: y = clip(round_half_even((A(a) + B(b) + OFFSET) * 2^(LEFT - RIGHT)) + ZERO), two cycles per word.
+//
+// A(a) is a * 2^LEFT_A or, where there are any, the sum of TABLES_A tables: each takes PIECE bits of the pixel, the first one
+// the lowest; the same of b.
 //
 // A word of both is taken in the cycle in which both are offered, if it is idle; the sums are registered. In the next
 // cycle they are requantised and pushed; where the FIFO has no room, they wait there. It is idle again the cycle after.
@@ -7,12 +10,20 @@ module fsq_add #(
     parameter BITS_A   = 8,    // bits of a pixel of the first map
     parameter SIGNED_A = 0,    // 1: its pixels are signed
     parameter LEFT_A   = 0,    // places by which it moves left
+    parameter TABLES_A = 0,    // tables that it goes through instead
+    parameter ENTRIES_A = 0,   // their entries, SLOT bits each, 2^PIECE per table
     parameter BITS_B   = 8,    // bits of a pixel of the second map
     parameter SIGNED_B = 0,    // 1: its pixels are signed
     parameter LEFT_B   = 0,    // places by which it moves left
+    parameter TABLES_B = 0,    // tables that it goes through instead
+    parameter ENTRIES_B = 0,   // their entries, SLOT bits each, 2^PIECE per table
+    parameter PIECE    = 6,    // bits of a pixel that a table takes
+    parameter SLOT     = 64,   // bits of an entry, a power of two
     parameter SUM_W    = 10,   // bits of the sum, signed
+    parameter OFFSET   = 0,    // is added to it
     parameter RIGHT    = 0,    // places by which the sum moves right
     parameter LEFT     = 0,    // places by which the sum moves left
+    parameter ZERO     = 0,    // is added to what was rounded
     parameter OUT_BITS = 8,    // bits of a pixel that leaves
     parameter LOW      = 0,    // lower limit of the pixels that leave
     parameter HIGH     = 255,  // upper limit of the pixels that leave
@@ -47,27 +58,38 @@ module fsq_add #(
   generate
     for (x = 0; x < WIDTH; x = x + 1) begin : gen_pixel
       logic [SUM_W-1:0] a, b;
-      fsq_extend #(
+      fsq_scale #(
           .IN_BITS  (BITS_A),
           .IN_SIGNED(SIGNED_A),
+          .LEFT     (LEFT_A),
+          .TABLES   (TABLES_A),
+          .ENTRIES  (ENTRIES_A),
+          .PIECE    (PIECE),
+          .SLOT     (SLOT),
           .OUT_BITS (SUM_W)
       ) u_a (
           .x_i(in_data_i[x*BITS_A+:BITS_A]),
           .y_o(a)
       );
-      fsq_extend #(
+      fsq_scale #(
           .IN_BITS  (BITS_B),
           .IN_SIGNED(SIGNED_B),
+          .LEFT     (LEFT_B),
+          .TABLES   (TABLES_B),
+          .ENTRIES  (ENTRIES_B),
+          .PIECE    (PIECE),
+          .SLOT     (SLOT),
           .OUT_BITS (SUM_W)
       ) u_b (
           .x_i(in_data_i[WIDTH*BITS_A+x*BITS_B+:BITS_B]),
           .y_o(b)
       );
-      always_ff @(posedge clk) if (take) sums_q[x*SUM_W+:SUM_W] <= (a << LEFT_A) + (b << LEFT_B);
+      always_ff @(posedge clk) if (take) sums_q[x*SUM_W+:SUM_W] <= a + b + SUM_W'(OFFSET);
       fsq_round #(
           .IN_W    (SUM_W),
           .RIGHT   (RIGHT),
           .LEFT    (LEFT),
+          .ZERO    (ZERO),
           .OUT_BITS(OUT_BITS),
           .LOW     (LOW),
           .HIGH    (HIGH)

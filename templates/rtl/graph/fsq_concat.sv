@@ -1,7 +1,8 @@
 // Joins maps by channels: of each row group all words of the first map, then those of the second, and so on.
 //
 // A word is taken and pushed in the cycle in which it is offered and the FIFO has room. A row group starts when the map
-// DIRECT, which no store holds back, offers its first word, even where another map comes first.
+// DIRECT, which no store holds back, offers its first word, even where another map comes first. Pixels of the maps MAPPED
+// go through a table each.
 module fsq_concat #(
     parameter                COUNT    = 2,               // maps
     parameter                WORD_W   = 64,              // bits of a row word
@@ -10,6 +11,14 @@ module fsq_concat #(
     parameter                HEIGHT   = 8,               // rows of a frame
     parameter                ROWS     = 1,               // rows of a group
     parameter                INDEX_W  = 1,               // bits of the number of a map
+    parameter                IN_W     = COUNT * WORD_W,  // bits of a word of every map together
+    parameter                MAPPED   = 0,               // a bit for each map: it has a table
+    parameter                BITS     = 0,               // tables: bits of a pixel of each map, 32 bits, map 0 in the lowest
+    parameter                FIRSTS   = 0,               // tables: first bit of each map in in_data_i, 32 bits each
+    parameter                OUT_BITS = WORD_W,          // tables: bits of a pixel that leaves
+    parameter                TABLE_W  = 1,               // tables: bits of the widest pixel that goes through one
+    parameter                SLOT     = 1,               // tables: OUT_BITS, up to a power of two
+    parameter                ENTRIES  = 0,               // tables: of each map 2^TABLE_W slots
     parameter                WORDS_W  = 1,               // bits of the number of a word of a group, within its map
     parameter                DEPTH    = 1,               // words of the output FIFO
     parameter                COUNT_W  = 1                // bits of a count of words
@@ -18,7 +27,7 @@ module fsq_concat #(
     input  logic                    rst_n,        // synchronous reset, active low
     input  logic [       COUNT-1:0] in_valid_i,   // row words in: offered, map 0 in the lowest bit
     output logic [       COUNT-1:0] in_ready_o,   // row words in: taken if offered
-    input  logic [COUNT*WORD_W-1:0] in_data_i,    // row words in: map 0 in the low bits
+    input  logic [        IN_W-1:0] in_data_i,    // row words in: map 0 in the low bits
     output logic                    out_valid_o,  // row word out: offered
     input  logic                    out_ready_i,  // row word out: taken if offered
     output logic [      WORD_W-1:0] out_data_o    // row word out: pixel 0 in the low bits
@@ -26,7 +35,7 @@ module fsq_concat #(
   localparam GROUPS = (HEIGHT + ROWS - 1) / ROWS;
   localparam LAST_ROWS = HEIGHT - (GROUPS - 1) * ROWS;
   localparam GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
-  genvar g;
+  genvar g, x;
 
   logic [GW-1:0] group_q;
   logic [INDEX_W-1:0] map_q;
@@ -67,12 +76,44 @@ module fsq_concat #(
     end
   end
 
+  // ---- pixels of the result's type
+  logic [COUNT*WORD_W-1:0] words;
+  generate
+    if (MAPPED == 0) begin : gen_as_it_is
+      assign words = in_data_i;
+    end else begin : gen_map
+      localparam SIZE = SLOT << TABLE_W;  // bits of a table
+      localparam [COUNT-1:0] HAS = COUNT'(MAPPED);
+      localparam [COUNT*32-1:0] PIXEL = (COUNT * 32)'(BITS);
+      localparam [COUNT*32-1:0] FIRST = (COUNT * 32)'(FIRSTS);
+      localparam [COUNT*SIZE-1:0] ALL = (COUNT * SIZE)'(ENTRIES);
+      for (g = 0; g < COUNT; g = g + 1) begin : gen_words
+        localparam IN_BITS = PIXEL[g*32+:32];
+        localparam AT = FIRST[g*32+:32];
+        if (HAS[g]) begin : gen_table
+          for (x = 0; x < WORD_W / OUT_BITS; x = x + 1) begin : gen_pixel
+            fsq_table #(
+                .IN_BITS (IN_BITS),
+                .OUT_BITS(OUT_BITS),
+                .SLOT    (SLOT),
+                .ENTRIES (ALL[g*SIZE+:SLOT<<IN_BITS])
+            ) u_table (
+                .x_i(in_data_i[AT+x*IN_BITS+:IN_BITS]),
+                .y_o(words[g*WORD_W+x*OUT_BITS+:OUT_BITS])
+            );
+          end
+        end else begin : gen_wire
+          assign words[g*WORD_W+:WORD_W] = in_data_i[AT+:WORD_W];
+        end
+      end
+    end
+  endgenerate
   fsq_mux #(
       .N    (COUNT),
       .WIDTH(WORD_W),
       .SEL_W(INDEX_W)
   ) u_word (
-      .data_i  (in_data_i),
+      .data_i  (words),
       .select_i(map_q),
       .data_o  (word)
   );

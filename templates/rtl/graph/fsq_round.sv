@@ -1,8 +1,9 @@
-// Rounds by a constant number of places and saturates: y = clip(round_half_even(x * 2^(LEFT - RIGHT))), within a cycle.
+// Rounds by a constant number of places and saturates: y = clip(round_half_even(x * 2^(LEFT - RIGHT)) + ZERO), within a cycle.
 module fsq_round #(
     parameter IN_W     = 10,  // bits of the value, signed
     parameter RIGHT    = 0,   // places to the right
     parameter LEFT     = 0,   // places to the left
+    parameter ZERO     = 0,   // is added to what was rounded
     parameter OUT_BITS = 8,   // bits of the result
     parameter LOW      = 0,   // its lower limit
     parameter HIGH     = 255  // its upper limit
@@ -14,7 +15,7 @@ module fsq_round #(
   localparam REST = (T_W > RIGHT) ? T_W - RIGHT : 1;
   localparam Q_W = ((REST > OUT_BITS + 1) ? REST : OUT_BITS + 1) + 1;
   logic signed [T_W-1:0] t;
-  logic signed [Q_W-1:0] rounded, clipped;
+  logic signed [Q_W-1:0] rounded, value, clipped;
   assign t = T_W'(x_i) <<< LEFT;
   generate
     if (RIGHT == 0) begin : gen_keep
@@ -35,10 +36,11 @@ module fsq_round #(
       assign rounded = Q_W'($signed(t[T_W-1:RIGHT])) + Q_W'(up);
     end
   endgenerate
+  assign value = rounded + Q_W'(ZERO);
   always_comb begin
-    clipped = rounded;
-    if (rounded < Q_W'(LOW)) clipped = Q_W'(LOW);
-    if (rounded > Q_W'(HIGH)) clipped = Q_W'(HIGH);
+    clipped = value;
+    if (value < Q_W'(LOW)) clipped = Q_W'(LOW);
+    if (value > Q_W'(HIGH)) clipped = Q_W'(HIGH);
   end
   assign y_o = clipped[OUT_BITS-1:0];
   logic unused_clipped;

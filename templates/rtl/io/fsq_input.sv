@@ -1,5 +1,5 @@
 // Line gatherer: AXI4-Stream beats of 8 bytes (pixels interleaved, row after row, the frame padded to whole beats) into
-// one row word per channel.
+// one row word per channel. A byte becomes a pixel by a table, of its channel or of all channels, where there is one.
 //
 // Moves up to BYTES bytes per cycle into a row, then sends its CHANNELS words, one per cycle: every CHANNELS-th byte of
 // the row, which moves on by a byte after each word.
@@ -8,6 +8,9 @@ module fsq_input #(
     parameter HEIGHT   = 8,  // rows of a frame
     parameter WIDTH    = 8,  // pixels of a row
     parameter BYTES    = 1,  // bytes that move in a cycle: 1, 2, 4 or 8
+    parameter BITS     = 8,  // bits of a pixel, at most 8
+    parameter TABLES   = 0,  // tables: one for all channels, or one for each; 0: pixels are the bytes
+    parameter ENTRIES  = 0,  // their entries, 256 bytes per table
     parameter DEPTH    = 4,  // words of the output FIFO
     parameter COUNT_W  = 3   // bits of a count of words
 ) (
@@ -20,7 +23,7 @@ module fsq_input #(
     output logic               frame_error_o,  // TLAST stood elsewhere than on the last beat of a frame; stays set
     output logic               out_valid_o,    // row word out: offered
     input  logic               out_ready_i,    // row word out: taken if offered
-    output logic [WIDTH*8-1:0] out_data_o      // row word out: pixel 0 in the low bits
+    output logic [WIDTH*BITS-1:0] out_data_o   // row word out: pixel 0 in the low bits
 );
   localparam ROW = WIDTH * CHANNELS;  // bytes of a row
   localparam BEATS = (HEIGHT * ROW + 7) / 8;
@@ -37,8 +40,9 @@ module fsq_input #(
   logic [NW-1:0] beat_count_q;
   logic send_q, error_q, row_end, frame_end, accept, push, last_beat;
   logic [COUNT_W-1:0] free;
+  logic [BYTES*8-1:0] pixels;  // of the lowest bytes of the beat, a byte each
   logic [ROW*8-1:0] row_q;
-  logic [WIDTH*8-1:0] word;
+  logic [WIDTH*BITS-1:0] word;
 
   assign most      = (left_q < 4'(BYTES)) ? left_q : 4'(BYTES);
   assign step      = send_q ? '0 : ((RW + 4)'(rest_q) < (RW + 4)'(most) ? 4'(rest_q) : most);
@@ -50,17 +54,70 @@ module fsq_input #(
   assign last_beat = beat_count_q == NW'(BEATS - 1);
   assign frame_error_o = error_q;
 
+  // ---- pixels of bytes
+  genvar i;
+  generate
+    if (TABLES == 0) begin : gen_as_it_is
+      assign pixels = beat_q[BYTES*8-1:0];
+    end else begin : gen_tables
+      localparam TW = (TABLES > 1) ? CW : 0;  // bits of the number of a table
+      logic [CW-1:0] first_q;  // channel of the first byte
+      if (TABLES == 1) begin : gen_one
+        assign first_q = '0;
+        logic unused_first;
+        assign unused_first = &{1'b0, first_q};
+      end else begin : gen_each
+        logic [CW-1:0] by;  // step modulo CHANNELS
+        logic [CW:0] next;
+        integer s;
+        always_comb begin
+          by = '0;
+          for (s = 1; s <= BYTES; s = s + 1) if (step == 4'(s)) by = CW'(s % CHANNELS);
+        end
+        assign next = (CW + 1)'(first_q) + (CW + 1)'(by);
+        always_ff @(posedge clk) begin
+          if (!rst_n || row_end) first_q <= '0;
+          else first_q <= CW'((next < (CW + 1)'(CHANNELS)) ? next : next - (CW + 1)'(CHANNELS));
+        end
+      end
+      for (i = 0; i < BYTES; i = i + 1) begin : gen_byte
+        logic [8+TW-1:0] number;
+        logic [BITS-1:0] pixel;
+        if (TABLES == 1) begin : gen_same
+          assign number = beat_q[i*8+:8];
+        end else begin : gen_channel
+          logic [CW:0] channel;
+          assign channel = (CW + 1)'(first_q) + (CW + 1)'(i % CHANNELS);
+          assign number = {
+            CW'((channel < (CW + 1)'(CHANNELS)) ? channel : channel - (CW + 1)'(CHANNELS)), beat_q[i*8+:8]
+          };
+        end
+        fsq_table #(
+            .IN_BITS (8 + TW),
+            .OUT_BITS(BITS),
+            .SLOT    (8),
+            .ENTRIES ((2048 << TW)'(ENTRIES))
+        ) u_table (
+            .x_i(number),
+            .y_o(pixel)
+        );
+        assign pixels[i*8+:8] = 8'(pixel);
+      end
+    end
+  endgenerate
+
+  // ---- rows
   generate
     if (BYTES == 1) begin : gen_byte  // a byte moves or none: no choice in front of the register
       always_ff @(posedge clk) begin
         if (!rst_n) row_q <= '0;  // not needed, but what can be reset is not made of LUTs used as shift registers
-        else if (step[0] || push) row_q <= (ROW * 8)'({beat_q[7:0], row_q} >> 8);
+        else if (step[0] || push) row_q <= (ROW * 8)'({pixels, row_q} >> 8);
       end
     end else begin : gen_bytes
       logic [3:0] move;
       assign move = push ? 4'd1 : step;
       always_ff @(posedge clk)
-        if (move != '0) row_q <= (ROW * 8)'({beat_q[BYTES*8-1:0], row_q} >> {move, 3'b000});
+        if (move != '0) row_q <= (ROW * 8)'({pixels, row_q} >> {move, 3'b000});
     end
   endgenerate
   always_ff @(posedge clk) begin
@@ -99,12 +156,12 @@ module fsq_input #(
   genvar x;
   generate
     for (x = 0; x < WIDTH; x = x + 1) begin : gen_pixel
-      assign word[x*8+:8] = row_q[x*CHANNELS*8+:8];
+      assign word[x*BITS+:BITS] = row_q[x*CHANNELS*8+:BITS];
     end
   endgenerate
 
   fsq_fifo #(
-      .WIDTH  (WIDTH * 8),
+      .WIDTH  (WIDTH * BITS),
       .DEPTH  (DEPTH),
       .COUNT_W(COUNT_W)
   ) u_out (

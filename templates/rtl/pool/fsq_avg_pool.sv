@@ -1,8 +1,9 @@
-// Global average pool: adds ADD pixels per cycle, then divides bit by bit; y = round_half_even(sum * 2^EXTRA / COUNT).
+// Global average pool: adds ADD pixels per cycle, then divides bit by bit; y = round_half_even(sum * 2^EXTRA / COUNT), or
+// round_half_even(sum * FACTOR * 2^(LEFT - RIGHT)) + ZERO, or the sum itself (fsq_mean).
 //
-// A word takes ceil(WIDTH / ADD) cycles and two more. Sums of the last row go on to a divider (fsq_divider), DIVIDE_BITS
-// quotient bits per cycle; it works on one sum while the next one is added up, and takes one more cycle to send the
-// result.
+// A word takes ceil(WIDTH / ADD) cycles and two more. Sums of the last row go on to a divider, DIVIDE_BITS quotient bits
+// per cycle (of FACTOR where it multiplies); it works on one sum while the next one is added up, and takes one more cycle
+// to send the result.
 module fsq_avg_pool #(
     parameter CHANNELS = 10,     // channels of the rows
     parameter HEIGHT   = 4,      // rows of a frame
@@ -12,10 +13,15 @@ module fsq_avg_pool #(
     parameter IN_ROWS  = 1,      // rows of a group in the order of arrival
     parameter ADD      = 1,      // pixels per cycle
     parameter SUM_W    = 21,     // signed sum over the map
+    parameter START    = 0,      // the sum before the first pixel
     parameter COUNT    = 16,     // HEIGHT * WIDTH
     parameter EXTRA    = 0,      // more bits below the binary point than the input has
-    parameter QUOTIENT = 16,     // bits of the largest quotient, a multiple of DIVIDE_BITS
-    parameter DIVIDE_BITS = 1,   // quotient bits per cycle
+    parameter [63:0] FACTOR = 0, // not 0: sums are multiplied by it instead of divided
+    parameter QUOTIENT = 16,     // bits of the largest quotient or of FACTOR, a multiple of DIVIDE_BITS; 0: sums leave
+    parameter DIVIDE_BITS = 1,   // of these per cycle
+    parameter RIGHT    = 0,      // multiplied: places by which the product moves right
+    parameter LEFT     = 0,      // multiplied: places by which it moves left
+    parameter ZERO     = 0,      // is added, but for a quotient
     parameter OUT_BITS = 16,     // bits of a pixel that leaves
     parameter LOW      = 0,      // lower limit of the pixels that leave
     parameter HIGH     = 65535,  // upper limit of the pixels that leave
@@ -37,7 +43,7 @@ module fsq_avg_pool #(
   localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
   localparam TW = $clog2(STEPS + 1);
   localparam TURNS = QUOTIENT / DIVIDE_BITS;
-  localparam DW = $clog2(TURNS + 1);
+  localparam DW = (TURNS > 0) ? $clog2(TURNS + 1) : 1;
   localparam LINE = STEPS * ADD * BITS;
   localparam WAIT = 2'd0, SUM = 2'd1, STORE = 2'd2;  // of the adder
   localparam IDLE = 2'd0, DIVIDE = 2'd1, SEND = 2'd2;  // of the divider
@@ -81,7 +87,7 @@ module fsq_avg_pool #(
     end
   endgenerate
   assign step_sum = running[ADD];
-  assign base     = (step_q != '0) ? sum_q : ((y_q == '0) ? '0 : stored);
+  assign base     = (step_q != '0) ? sum_q : ((y_q == '0) ? SUM_W'(START) : stored);
 
   fsq_ram_single #(
       .WIDTH (SUM_W),
@@ -97,21 +103,25 @@ module fsq_avg_pool #(
 
   // ---- division
   logic [OUT_BITS-1:0] quotient;
-  fsq_divider #(
+  fsq_mean #(
       .SUM_W      (SUM_W),
       .COUNT      (COUNT),
       .EXTRA      (EXTRA),
+      .FACTOR     (FACTOR),
       .QUOTIENT   (QUOTIENT),
       .DIVIDE_BITS(DIVIDE_BITS),
+      .RIGHT      (RIGHT),
+      .LEFT       (LEFT),
+      .ZERO       (ZERO),
       .OUT_BITS   (OUT_BITS),
       .LOW        (LOW),
       .HIGH       (HIGH)
-  ) u_divider (
+  ) u_mean (
       .clk,
-      .load_i  (divide),
-      .sum_i   (sum_q),
-      .divide_i(divide_q == DIVIDE),
-      .y_o     (quotient)
+      .load_i(divide),
+      .sum_i (sum_q),
+      .next_i(divide_q == DIVIDE),
+      .y_o   (quotient)
   );
 
   always_ff @(posedge clk) begin
@@ -140,7 +150,7 @@ module fsq_avg_pool #(
         default: if (next) state_q <= WAIT;
       endcase
       case (divide_q)
-        IDLE: if (divide) divide_q <= DIVIDE;
+        IDLE: if (divide) divide_q <= (TURNS > 0) ? DIVIDE : SEND;
         DIVIDE: begin
           turn_q <= (turn_q == DW'(TURNS - 1)) ? '0 : turn_q + 1'b1;
           if (turn_q == DW'(TURNS - 1)) divide_q <= SEND;

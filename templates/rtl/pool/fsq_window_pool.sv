@@ -6,8 +6,8 @@
 //
 // Cycles of a word: it is taken and reduced along the row in cycle 0 and combined with kept rows in cycle 1. If its row
 // completes a window, the result is pushed in cycle 1 + DIVISION, or in the first one after that in which the FIFO has
-// room. DIVISION is 0 for a maximum and for an average over a power of two; else QUOTIENT / DIVIDE_BITS + 1, one divider
-// for every pixel that leaves. The next word may be taken in the cycle after the push, or in cycle 2 if there is none.
+// room. DIVISION is 0 for a maximum, for a sum and for an average over a power of two without FACTOR; else QUOTIENT /
+// DIVIDE_BITS + 1, one divider (fsq_mean) for every pixel that leaves. The next word may be taken in the cycle after the push, or in cycle 2 if there is none.
 // Words of an extra row take the same cycles, except that cycle 0 takes nothing.
 module fsq_window_pool #(
     parameter CHANNELS       = 1,               // channels of the rows
@@ -29,12 +29,17 @@ module fsq_window_pool #(
     parameter STYLE          = 0,               // kind of memory: see fsq_pool_memory
     parameter TILE_W         = 72,              // bits of a column of blocks
     parameter VALUE_BITS     = 8,               // bits of a reduced row's value: BITS, or those of a sum along the row, signed
-    parameter AVERAGE        = 0,               // 1: the average, zeros around the image; else the maximum
+    parameter AVERAGE        = 0,               // 1: the average, PIXEL_ZERO around the image; else the maximum
+    parameter PIXEL_ZERO     = 0,               // average: is taken off every pixel
     parameter SUM_W          = 12,              // average: bits of a window's sum, signed
     parameter COUNT          = 9,               // average: pixels of a window
     parameter EXTRA          = 0,               // average: more bits below the binary point than the input has
-    parameter QUOTIENT       = 8,               // average: bits of the largest quotient, a multiple of DIVIDE_BITS
-    parameter DIVIDE_BITS    = 1,               // average: quotient bits per cycle
+    parameter [63:0] FACTOR  = 0,               // average, not 0: sums are multiplied by it instead of divided
+    parameter QUOTIENT       = 8,               // average: bits of the largest quotient or of FACTOR; 0: sums leave
+    parameter DIVIDE_BITS    = 1,               // average: of these per cycle, a divisor of QUOTIENT
+    parameter RIGHT          = 0,               // average by FACTOR: places by which the product moves right
+    parameter LEFT           = 0,               // average by FACTOR: places by which it moves left
+    parameter ZERO           = 0,               // average by FACTOR, sum: is added to it
     parameter OUT_BITS       = 8,               // bits of a pixel that leaves
     parameter LOW            = 0,               // average: lower limit of the pixels that leave
     parameter HIGH           = 255,             // average: upper limit of the pixels that leave
@@ -57,8 +62,9 @@ module fsq_window_pool #(
   localparam LINE = OUT_WIDTH * VALUE_BITS;
   localparam OWORD = OUT_WIDTH * OUT_BITS;
   localparam POWER = (COUNT & (COUNT - 1)) == 0;  // an average is a shift
-  localparam DIVIDES = AVERAGE != 0 && !POWER;
-  localparam SHIFT = $clog2(COUNT) - EXTRA;  // places to the right
+  localparam SUMS = QUOTIENT == 0;
+  localparam DIVIDES = AVERAGE != 0 && (FACTOR != 0 || !(POWER || SUMS));
+  localparam SHIFT = SUMS ? 0 : $clog2(COUNT) - EXTRA;  // places to the right
   localparam [HEIGHT-1:0] EMIT = EMIT_ROWS;
   localparam [HEIGHT*MASK_W-1:0] MASK = MASKS;
   localparam [((EXTRAS > 0) ? EXTRAS : 1)*MASK_W-1:0] EXTRA_MASK = EXTRA_MASKS;
@@ -100,10 +106,13 @@ module fsq_window_pool #(
   always_ff @(posedge clk) if (take) line_q <= line;
   generate
     for (x = 0; x < OUT_WIDTH; x = x + 1) begin : gen_line
+      localparam FIRST = x * STRIDE - PAD_LEFT;  // column of its first tap; INSIDE: taps within the row
+      localparam STOP = (FIRST + KERNEL_COLUMNS < WIDTH) ? FIRST + KERNEL_COLUMNS : WIDTH;
+      localparam INSIDE = STOP - ((FIRST > 0) ? FIRST : 0);
       logic [(KERNEL_COLUMNS+1)*VALUE_BITS-1:0] running;
-      assign running[0+:VALUE_BITS] = '0;
+      assign running[0+:VALUE_BITS] = VALUE_BITS'(-INSIDE * PIXEL_ZERO);
       for (n = 0; n < KERNEL_COLUMNS; n = n + 1) begin : gen_tap
-        localparam X = x * STRIDE + n - PAD_LEFT;
+        localparam X = FIRST + n;
         logic [VALUE_BITS-1:0] left;
         assign left = running[n*VALUE_BITS+:VALUE_BITS];
         if (X >= 0 && X < WIDTH) begin : gen_inside
@@ -188,27 +197,32 @@ module fsq_window_pool #(
           assign running[(n+1)*SUM_W+:SUM_W] = running[n*SUM_W+:SUM_W] + (mask[n] ? over : '0);
         end
         if (DIVIDES) begin : gen_divider
-          fsq_divider #(
+          fsq_mean #(
               .SUM_W      (SUM_W),
               .COUNT      (COUNT),
               .EXTRA      (EXTRA),
+              .FACTOR     (FACTOR),
               .QUOTIENT   (QUOTIENT),
               .DIVIDE_BITS(DIVIDE_BITS),
+              .RIGHT      (RIGHT),
+              .LEFT       (LEFT),
+              .ZERO       (ZERO),
               .OUT_BITS   (OUT_BITS),
               .LOW        (LOW),
               .HIGH       (HIGH)
-          ) u_divider (
+          ) u_mean (
               .clk,
-              .load_i  (combine_q),
-              .sum_i   (running[ABOVE*SUM_W+:SUM_W]),
-              .divide_i(dividing),
-              .y_o     (word[x*OUT_BITS+:OUT_BITS])
+              .load_i(combine_q),
+              .sum_i (running[ABOVE*SUM_W+:SUM_W]),
+              .next_i(dividing),
+              .y_o   (word[x*OUT_BITS+:OUT_BITS])
           );
         end else begin : gen_shift
           fsq_round #(
               .IN_W    (SUM_W),
               .RIGHT   ((SHIFT > 0) ? SHIFT : 0),
               .LEFT    ((SHIFT < 0) ? -SHIFT : 0),
+              .ZERO    (ZERO),
               .OUT_BITS(OUT_BITS),
               .LOW     (LOW),
               .HIGH    (HIGH)
