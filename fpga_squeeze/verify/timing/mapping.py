@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from ...device.catalogue import Family
@@ -42,37 +44,45 @@ def _map_design(
     synth = synth_xilinx(family)
     key = design_key(rtl, synth, _FLATTEN, FORMAT)
     kept = build / "top.json"
-    if not is_fresh(kept, key):
-        with elaborated(rtl, build, on_step) as design:
-            cells = {name: design.top["cells"][name]["connections"] for name in design.instances}
-            ports = design.top["ports"]
-            outputs = {port: ports[port]["bits"] for port in ports if ports[port]["direction"] == "output"}
-            found = {"modules": design.instances, "cells": cells, "outputs": outputs}
-            kept.write_text(json.dumps(found), encoding="utf-8")
-        mark_fresh(kept, key)
-    top = json.loads(kept.read_text(encoding="utf-8"))
-    kernels = list(dict.fromkeys(kernel_of(name) for name in top["modules"]))
-    if kernel is not None and kernel not in kernels:
-        raise FpgaSqueezeError(f"{rtl}: there is no kernel {kernel}; there are {', '.join(kernels)}")
-    wanted = {name: module for name, module in top["modules"].items() if kernel in (None, kernel_of(name))}
-    files = {
-        module: build / f"{hashlib.sha256(module.encode()).hexdigest()[:16]}.json"
-        for module in wanted.values()
-    }
-    missing = [module for module, file in files.items() if not is_fresh(file, key)]
-    if missing:
+    with ExitStack() as stack:
+
+        @cache
+        def design() -> Elaborated:
+            return stack.enter_context(elaborated(rtl, build, on_step))
+
+        if not is_fresh(kept, key):
+            _keep_top(design(), kept)
+            mark_fresh(kept, key)
+        top = json.loads(kept.read_text(encoding="utf-8"))
+        kernels = list(dict.fromkeys(kernel_of(name) for name in top["modules"]))
+        if kernel is not None and kernel not in kernels:
+            raise FpgaSqueezeError(f"{rtl}: there is no kernel {kernel}; there are {', '.join(kernels)}")
+        wanted = {
+            name: module for name, module in top["modules"].items() if kernel in (None, kernel_of(name))
+        }
         names = {module: kernel_of(name) for name, module in wanted.items()}
-        with elaborated(rtl, build) as design:
-            for module in missing:
+        netlists: dict[str, Json] = {}
+        for module, name in names.items():
+            file = build / f"{hashlib.sha256(module.encode()).hexdigest()[:16]}.json"
+            if not is_fresh(file, key):
                 if on_step:
-                    on_step(f"map {names[module]}")
-                map_flat(design, module, synth, files[module])
-                mark_fresh(files[module], key)
-    netlists: dict[str, Json] = {module: read_module(file) for module, file in files.items()}
+                    on_step(f"map {name}")
+                map_flat(design(), module, synth, file)
+                mark_fresh(file, key)
+            netlists[module] = read_module(file)
     instances = [
         Instance(kernel_of(name), netlists[module], top["cells"][name]) for name, module in wanted.items()
     ]
     return Design(instances, top["outputs"] if kernel is None else {})
+
+
+def _keep_top(design: Elaborated, target: Path) -> None:
+    """What the level above the kernels holds: module and nets of every instance, and the nets of its outputs."""
+    cells = {name: design.top["cells"][name]["connections"] for name in design.instances}
+    ports = design.top["ports"]
+    outputs = {port: ports[port]["bits"] for port in ports if ports[port]["direction"] == "output"}
+    found = {"modules": design.instances, "cells": cells, "outputs": outputs}
+    target.write_text(json.dumps(found), encoding="utf-8")
 
 
 def synth_xilinx(family: Family) -> str:
