@@ -123,8 +123,9 @@ def _once(rng: np.random.Generator, model: QModel, tables: bool) -> QModel:
                     alike = not tables or output.bits > TABLE_BITS or rng.random() < 0.3
                     if join and alike:
                         output = replace(shared.setdefault(join.name, output), shape=output.shape)
-                    ceiling = conv.ceiling and min(conv.ceiling, output.range[1])
-                    conv = replace(conv, output=output, ceiling=ceiling)
+                    conv = replace(conv, output=output)
+                    if conv.ceiling is not None and not output.zero < conv.ceiling < output.range[1]:
+                        conv = replace(conv, ceiling=None)
                 else:
                     more = np.log2(_filled(rng, conv, maps[layer.inputs[0]]).scale / layer.output.scale)
                     conv = replace(conv, weight_frac=conv.weight_frac + int(np.rint(more)))
@@ -137,7 +138,8 @@ def _once(rng: np.random.Generator, model: QModel, tables: bool) -> QModel:
             case QAdd():
                 layers.append(replace(layer, operands=(sources[0], sources[1])))
             case QConcat():
-                kept = bool(rng.random() < 0.5) or not tables or layer.output.bits > TABLE_BITS
+                alike = len({replace(source, shape=layer.output.shape) for source in sources}) == 1
+                kept = alike or bool(rng.random() < 0.5) or not tables or layer.output.bits > TABLE_BITS
                 output = (
                     replace(sources[0], shape=layer.output.shape)
                     if kept
