@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from csim_helpers import check_equal, needs_tools, simulate
-from designs import RtlDesign
+from csim_helpers import check_equal, needs_tools, replaced, run_emitted, simulate
+from designs import HEADER, RtlDesign
 from random_graphs import graph_images, random_graph_qmodel
 from random_scales import any_pixels, rescaled
 from seeds import SEED
 
+from fpga_squeeze.emit.hls import emit_hls
+from fpga_squeeze.emit.hls_dialect import Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network.graph import (
     IMAGE,
@@ -32,6 +34,7 @@ from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kinds.average import check_average
 from fpga_squeeze.planning.kinds.image import InputPlan, plan_input
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.verify.pragmas import check_folder
 
 Images = npt.NDArray[np.uint8]
 
@@ -130,6 +133,19 @@ def test_rtl_in_the_planned_cycles(name: str | int, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "dialect"), [("three_of_four", "vitis"), ("three_alike", "bambu")])
+def test_tables_of_pixels_as_tools_read_them(name: str, dialect: Dialect, tmp_path: Path) -> None:
+    clang = pytest.importorskip("test_clang", reason="libclang is not here: it is in the test extras")
+    emit_hls(small_case(name)[0], tmp_path, HEADER, dialect)
+    for file in tmp_path.glob("*.cpp"):
+        if file.stem != IMAGE:
+            file.unlink()
+    assert not check_folder(tmp_path, dialect).violations
+    assert clang.diagnostics(tmp_path / f"{IMAGE}.cpp", *clang.vendor_headers()) == []
+
+
+@needs_tools
+@pytest.mark.slow
 @pytest.mark.fuzz
 def test_drawn_design(tmp_path: Path) -> None:
     plan, images = random_case(SEED)
@@ -149,6 +165,16 @@ def test_a_wrong_channel_is_seen(old: str, new: str, tmp_path: Path) -> None:
     design.edit("fsq_input.sv", old, new)
     comparison, _ = design.simulate(images[:1])
     assert comparison.first is not None and comparison.first.kernel == IMAGE
+
+
+@needs_tools
+@pytest.mark.slow
+def test_a_wrong_channel_of_the_cpp_is_seen(tmp_path: Path) -> None:
+    plan, images = small_case("three_of_eight")
+    emit_hls(plan, tmp_path / "hls", HEADER)
+    path = tmp_path / "hls" / "fsq_input.hpp"
+    path.write_text(replaced("first + P::BYTES % P::CHANNELS", "first")(path.read_text()))
+    assert run_emitted(plan, images, tmp_path)[IMAGE] > 0
 
 
 def test_pixels_that_the_gatherer_does_not_take() -> None:

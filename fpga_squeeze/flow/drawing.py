@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from .inspection import Inspection, LayerReport
 WIDTH, LINE, HEAD, GAP_X, GAP_Y, MARGIN, AROUND = 260, 16, 26, 36, 34, 24, 20
 """Of a box, a line of text, a box's first line, between boxes, around the page, around the boxes of an engine; in
 pixels."""
-MOST_CHARACTERS = 40
+MOST_CHARACTERS = 37
 
 
 @dataclass
@@ -35,7 +36,7 @@ class _Box:
 def draw(inspection: Inspection) -> str:
     """The picture as SVG text, light and dark."""
     boxes = _layers(inspection.layers) if inspection.layers else _nodes(inspection)
-    image = _Box(IMAGE, (), (inspection.input,))
+    image = _Box(IMAGE, (), inspection.input.split(", "))
     placed = _place([image, *boxes])
     kernels = [_around(name, some) for name, some in _groups(placed).items()]
     lowest = max(box.y + box.height for box in placed)
@@ -96,7 +97,7 @@ def _nodes(inspection: Inspection) -> list[_Box]:
         _Box(
             node.name,
             [maker.get(name, IMAGE if name == inspection.image else "") for name in node.inputs],
-            [node.op, *([node.reason] if node.reason else [])],
+            [node.op, *textwrap.wrap(node.reason, MOST_CHARACTERS)],
             styles.get(node.role, "box"),
             tip=f"{node.name} ({node.op}): {node.reason or node.role}",
         )

@@ -424,9 +424,8 @@ class Walk:
             return self.passed(node, x, ints=scale)
         if not self.readers.get(node.outputs[0]) and node.outputs[0] != graph.output:
             graph.fail(node, "must be followed by a DequantizeLinear with the same scale")
-        if pairs.known_scale(x.step) is None:
-            pairs.check_readers(graph, node, scale, self.others(node, x))
-        return self.behind(node, x, pairs.quantise(graph, node, x.step, scale), ints=scale)
+        step = pairs.quantise(graph, node, x.step, scale, self.others(node, x))
+        return self.behind(node, x, step, ints=scale)
 
     def behind(self, node: Node, x: Map, step: Step, **changes: Any) -> Map:
         """``x`` behind ``node``, of which ``step`` may have become a layer of its own."""
