@@ -42,6 +42,7 @@ from fpga_squeeze.planning.timing import schedule
 from fpga_squeeze.planning.weight_memories import FORMATS
 from fpga_squeeze.project.manifest import Source
 from fpga_squeeze.project.project import create_project
+from fpga_squeeze.verify.tools import find_verilator
 
 FRAMES = 3
 STYLES = ("lut", "dsp")
@@ -96,6 +97,15 @@ def test_networks_of_any_scale(number: int, tmp_path: Path) -> None:
 def test_networks_of_any_scale_in_cpp(number: int, tmp_path: Path) -> None:
     plan, rng = _plan(number)
     check_equal(simulate_csim(plan, random_images(rng, plan.model, FRAMES), tmp_path), plan)
+
+
+@pytest.mark.parametrize("number", range(30, 33))
+def test_random_design_lints(number: int, tmp_path: Path) -> None:
+    plan, rng = _plan(number)
+    design = RtlDesign.of_plan(plan, tmp_path, rng)
+    options = ["--lint-only", "-Wall", "--no-timing", "lint_waivers.vlt", "--top-module", "fsq_cosim_top"]
+    done = find_verilator().run([*options, "-f", "files.f", "fsq_cosim_top.sv"], design.rtl)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("number", [21, 22])
