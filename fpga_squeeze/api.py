@@ -27,10 +27,13 @@ from .datasets.download import download
 from .datasets.images import ImageArray, load_images
 from .emit.hls_dialect import Dialect
 from .errors import DoesNotFitError, FpgaSqueezeError
+from .flow.agreement import Agreement, agree
 from .flow.compress import Compression, CompressOptions, compress
 from .flow.design import DEFAULTS as DESIGN_DEFAULTS
 from .flow.design import DesignOptions, design
+from .flow.drawing import draw
 from .flow.evaluate import Evaluation, Score, evaluate
+from .flow.inspection import Inspection, LayerReport, inspect
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
 from .network import golden as golden_model
 from .network.fixed_point import IntArray
@@ -48,6 +51,7 @@ from .verify.synthesis import Synthesis, synthesise
 from .verify.terms import compare_fed_terms, compare_terms
 
 __all__ = [
+    "Agreement",
     "CompressOptions",
     "Compression",
     "Cycles",
@@ -56,6 +60,8 @@ __all__ = [
     "DesignOptions",
     "Evaluation",
     "HlsKernel",
+    "Inspection",
+    "LayerReport",
     "HlsRun",
     "OnStep",
     "Quantized",
@@ -64,16 +70,19 @@ __all__ = [
     "Score",
     "Synthesis",
     "Target",
+    "agree",
     "compare",
     "compress",
     "cosim",
     "csim",
     "download",
+    "draw",
     "estimate",
     "evaluate",
     "generate",
     "golden",
     "hls",
+    "inspect",
     "make_plan",
     "quantize",
     "synth",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from model_equality import differences
 from quantised_files import (
@@ -17,15 +19,20 @@ from quantised_files import (
     U8,
     U16,
     compare,
+    float_input,
+    ort_tensors,
     quantised_file,
 )
 from random_graphs import graph_images, random_graph
 from seeds import seeds
 
+from fpga_squeeze.cli import main
+from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
 
+PREPROCESS = Preprocess(std=(2.0,))
 SYMMETRIC = {"extra_options": {"ActivationSymmetric": True}}
 STYLES: dict[str, dict[str, Any]] = {
     "u8s8": {},
@@ -82,6 +89,27 @@ def test_random_files_come_back(tmp_path: Path) -> None:
         assert isinstance(q, QModel)
         write_qdq(q, tmp_path / f"{i}.onnx")
         assert not differences(q, read_model(tmp_path / f"{i}.onnx")), seed
+
+
+@pytest.mark.parametrize("style", ["s8s8-per-channel", "qop-u8u8"])
+def test_embedded_network(tmp_path: Path, capsys: pytest.CaptureFixture[str], style: str) -> None:
+    """What evaluate counts on the file is what onnxruntime's own integer kernels count, but for a tie."""
+    path, proto = tmp_path / "m.onnx", onnx.load(embedded_model_path())
+    quantised_file(path, proto, embedded_calibration(), preprocess=PREPROCESS, **STYLES[style])
+    images, labels = embedded_accuracy_set()
+    np.save(tmp_path / "images.npy", images)
+    rows = [f"images[{i}],{label}" for i, label in enumerate(labels)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    model = read_model(path, preprocess=PREPROCESS)
+    assert isinstance(model, QModel)
+    found = compare(model, path, images[:8], PREPROCESS, fused=True)
+    assert found.layers == len(model.layers) and found.differing <= 1e-4 * found.values
+    logits = ort_tensors(path, [proto.graph.output[0].name], float_input(images, PREPROCESS), fused=True)[0]
+    right = int(np.sum(logits.reshape(len(labels), -1).argmax(axis=1) == labels))
+    files = ["--images", str(tmp_path / "images.npy"), "--labels", str(tmp_path / "labels.csv")]
+    assert main(["evaluate", str(path), *files, "--std", "2", "--json"]) == 0
+    score = json.loads(capsys.readouterr().out)["golden"]
+    assert abs(score["top1_count"] - right) <= 1 and right > 0.9 * len(labels), (score, right)
 
 
 def test_comparison_sees_one_step(tmp_path: Path) -> None:

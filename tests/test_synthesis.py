@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from designs import HEADER
 from random_models import random_qmodel
+from rescaled_models import rescaled
 
 from fpga_squeeze import api
 from fpga_squeeze.cli import main
@@ -20,6 +22,7 @@ from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
 from fpga_squeeze.planning.build import build_plan
+from fpga_squeeze.planning.cost.estimate import estimate_kernel
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.project import Project
@@ -114,6 +117,27 @@ def test_two_products_in_one_dsp(tmp_path: Path) -> None:
             assert mapped[kernel.name]["DSP48E1"] == kernel.dsp, f"{kernel.name}: {dict(mapped[kernel.name])}"
     assert [e.lanes for e in plan.engines] == [e.lanes for e in single.engines]
     assert plan.dsp == 24 and plan.lanes == single.dsp > 40
+
+
+@pytest.mark.slow
+def test_multipliers_of_requantisers(tmp_path: Path) -> None:
+    """Scales that are no powers of two: slices and memories as estimated, none for what an engine has in LUTs."""
+    rng = np.random.default_rng(5)
+    drawn = random_qmodel(rng, max_size=12, max_fires=1, weight_bits=(8,), asymmetric=False)
+    model = rescaled(rng, drawn)
+    assert model is not None
+    plan = build_plan(model, [Folding(2, 1, 1)] * 3, multipliers=Multipliers(1, requant="dsp"))
+    first = plan.engines[0]
+    in_luts = replace(first, requant=replace(first.requant, multiply="lut"))
+    plan = replace(plan, kernels=tuple(in_luts if k is first else k for k in plan.kernels))
+    assert [engine.dsp > engine.lanes for engine in plan.engines] == [False, True, True]
+    emit_rtl(plan, tmp_path / "rtl", HEADER)
+    mapped = map_kernels(tmp_path / "rtl", tmp_path, luts=False)
+    for kernel in plan.kernels:
+        numbers, cells = estimate_kernel(kernel), Resources.of(mapped[kernel.name])
+        assert cells.dsp == kernel.dsp, kernel.name
+        assert (cells.ramb36, cells.ramb18) == (numbers.ramb36, numbers.ramb18), kernel.name
+        assert cells.lut_ram == numbers.lutram_luts, kernel.name
 
 
 def test_yosys_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

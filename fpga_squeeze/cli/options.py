@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import click
@@ -140,6 +140,11 @@ def preprocessing(command: Command) -> Command:
     return _with(_PREPROCESS, command)
 
 
+def reading(command: Command) -> Command:
+    """Add the options that say how a model file is read; :func:`read_options` reads them."""
+    return _with((*_READ, *_PREPROCESS), command)
+
+
 def pruning(command: Command) -> Command:
     """Add the options that say which images densities are found on; :func:`quantize_options` reads them."""
     return _with(_COMPRESS, command)
@@ -174,7 +179,7 @@ def _numbers(option: str, given: Sequence[str]) -> tuple[float, ...]:
         ) from error
 
 
-def preprocess_of(given: dict[str, Any]) -> Preprocess:
+def preprocess_of(given: Mapping[str, Any]) -> Preprocess:
     """What :func:`preprocessing` added; raises FpgaSqueezeError where it contradicts itself."""
     name = given["preprocess"]
     own = bool(given["mean"] or given["std"] or given["bgr"])
@@ -201,6 +206,15 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
         given.get("weight_budget"),
         _input_shape(given["input_shape"]),
         given["output_tensor"],
+    )
+
+
+def read_options(given: Mapping[str, Any]) -> QuantizeOptions:
+    """Typed options from what :func:`reading` added."""
+    return QuantizeOptions(
+        preprocess=preprocess_of(given),
+        input_shape=_input_shape(given["input_shape"]),
+        output_tensor=given["output_tensor"],
     )
 
 

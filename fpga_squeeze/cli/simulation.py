@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import click
 
 from .. import api
+from ..errors import FpgaSqueezeError
 from . import options as opt
-from .output import print_json, print_run, print_synthesis, steps
+from .inspection import print_agreement
+from .output import print_json, print_run, print_synthesis, progress, steps
 
 
 def _report(run: api.Run, as_json: bool) -> int:
@@ -44,10 +50,18 @@ def cosim(project: str, images: str | None, frames: int | None, stalls: int, as_
 
 
 @click.command()
-@opt.project
+@click.argument("project", metavar="DIR_OR_MODEL")
+@click.option("--images", metavar="PATH", help=f"Images to run a model on: {opt.IMAGES}.")
+@click.option("--frames", type=int, metavar="N", help="Run at most N images.")
+@opt.reading
 @opt.as_json
-def compare(project: str, as_json: bool) -> int:
-    """Compare the outputs of the last csim and cosim with a fresh golden run."""
+def compare(project: str, images: str | None, frames: int | None, as_json: bool, **given: Any) -> int:
+    """Compare the outputs of the last csim and cosim with a fresh golden run.
+
+    Of a quantised MODEL: compare golden with onnxruntime, tensor by tensor, each layer on onnxruntime's own inputs.
+    """
+    if not Path(project).is_dir():
+        return _agree(project, images, frames, as_json, given)
     with steps() as on_step:
         runs = api.compare(project, on_step)
     if as_json:
@@ -60,6 +74,22 @@ def compare(project: str, as_json: bool) -> int:
         for run in runs:
             print_run(run)
     return int(not all(run.equal for run in runs))
+
+
+def _agree(
+    model: str, images: str | None, frames: int | None, as_json: bool, given: Mapping[str, Any]
+) -> int:
+    """Golden and onnxruntime on a file; the exit code."""
+    if images is None:
+        raise FpgaSqueezeError(f"{model}: is no project; give images to run the model on as field images")
+    with progress() as (on_step, on_progress):
+        on_step("golden and onnxruntime")
+        result = api.agree(model, images, frames, options=opt.read_options(given), on_progress=on_progress)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_agreement(result)
+    return int(not result.equal)
 
 
 @click.command()

@@ -166,7 +166,7 @@ class _Writer(Writer):
                 pads=list(pool.pads),
                 count_include_pad=1,
             )
-        if pool.is_global:
+        if pool.is_global and pool.count > 1:  # a sum of one pixel is read as nothing at all
             axes = self.constant(f"{pool.name}_axes", np.array([2, 3], dtype=np.int64))
             total = self.node("ReduceSum", f"{pool.name}_sum", [x, axes], keepdims=1)
         else:

@@ -54,10 +54,16 @@ def onnx_runner(
 
     proto = load_proto(path)
     quantised = any("Quant" in node.op_type or "QLinear" in node.op_type for node in proto.graph.node)
-    if any(entry.key == METADATA_KEY for entry in proto.metadata_props):
-        preprocess = Preprocess()
-    run = session_runner(str(path), str(path), shape, classes, preprocess)
+    run = session_runner(str(path), str(path), shape, classes, fed_preprocess(path, preprocess))
     return "onnxruntime" if quantised else "float (onnxruntime)", contextlib.nullcontext(run)
+
+
+def fed_preprocess(path: Path, preprocess: Preprocess) -> Preprocess:
+    """What is done to pixels before an ONNX file: nothing where it is one of ours, which has it within."""
+    from ..frontend.onnx_load import load_proto
+
+    own = any(entry.key == METADATA_KEY for entry in load_proto(path).metadata_props)
+    return Preprocess() if own else preprocess
 
 
 def session_runner(
@@ -68,20 +74,10 @@ def session_runner(
     ``shape`` and ``classes`` are those of the model that it is compared with. Raises FpgaSqueezeError, naming
     ``where``, for another shape, or for what onnxruntime cannot run.
     """
-    session, name, kind, last = _session(network, where, shape)
-    statistics = channel_statistics(preprocess, shape.channels)
+    values = tensor_runner(network, where, shape, preprocess)
 
     def one(image: ImageArray) -> npt.NDArray[np.float64]:
-        pixels = network_input(image, *statistics)
-        with np.errstate(invalid="ignore"):
-            fed = pixels.astype(kind)
-        if np.issubdtype(kind, np.integer) and not np.array_equal(fed, pixels):
-            raise FpgaSqueezeError(
-                f"{where}: its input {name} is {fed.dtype}, but pixels are no such integers behind the quantised "
-                "model's preprocessing; export it with a float32 input"
-            )
-        with _one_line(where):
-            results = session.run(None, {name: (fed.transpose(1, 2, 0) if last else fed)[None]})
+        results = list(values(image).values())
         logits = next((result for result in results if np.size(result) == classes), None)
         if logits is None:
             given = "x".join(map(str, np.shape(results[0])[1:]))
@@ -92,6 +88,30 @@ def session_runner(
         return np.asarray(logits, dtype=np.float64).reshape(-1)
 
     return lambda images: np.stack([one(image) for image in images])
+
+
+def tensor_runner(
+    network: str | bytes, where: str, shape: Shape, preprocess: Preprocess
+) -> Callable[[ImageArray], dict[str, npt.NDArray[Any]]]:
+    """Runs ``network`` on one image [H, W, C] and gives all its outputs by name; raises as :func:`session_runner`."""
+    session, name, kind, last = _session(network, where, shape)
+    statistics = channel_statistics(preprocess, shape.channels)
+    names = [output.name for output in session.get_outputs()]
+
+    def one(image: ImageArray) -> dict[str, npt.NDArray[Any]]:
+        pixels = network_input(image, *statistics)
+        with np.errstate(invalid="ignore"):
+            fed = pixels.astype(kind)
+        if np.issubdtype(kind, np.integer) and not np.array_equal(fed, pixels):
+            raise FpgaSqueezeError(
+                f"{where}: its input {name} is {fed.dtype}, but pixels are no such integers behind the quantised "
+                "model's preprocessing; export it with a float32 input"
+            )
+        with _one_line(where):
+            results = session.run(names, {name: (fed.transpose(1, 2, 0) if last else fed)[None]})
+        return dict(zip(names, results, strict=True))
+
+    return one
 
 
 def _session(network: str | bytes, where: str, shape: Shape) -> tuple[Any, str, Any, bool]:

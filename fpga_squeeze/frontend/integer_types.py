@@ -198,7 +198,7 @@ class TypeFinder:
             graph.fail(
                 step.node, "joins what is not quantised; put QuantizeLinear and DequantizeLinear behind it"
             )
-        scale = self.behind(step).quant or known_scale(step) or self._common(step)
+        scale = known_scale(step) or self.behind(step).quant or self._common(step)
         own, whole = limits(self.graph, step.post, scale), int_range(scale.bits, scale.signed)
         spans, same = [], []
         for source in sources:

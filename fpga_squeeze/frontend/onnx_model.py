@@ -3,6 +3,8 @@ pools, Add and Concat, and what stands between them."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,17 +74,27 @@ def read_onnx(
     ``input_shape`` fixes what the file leaves free, ``output_tensor`` names one of several outputs, ``preprocess`` is
     done to a pixel before a quantised network.
     """
-    try:
-        graph = read_graph(Path(path), output_tensor)
-        to_qdq(graph)
-        table = take_table(graph)
-        walk = _Walk(graph, input_shape)
-        walk.input.table = table
+    with one_line(path):
+        walk = begin(path, input_shape, output_tensor)
         walk.run()
-        if walk.quantised:
-            integers = build_quantised(graph, walk.input, walk.steps, preprocess)
-            return replace(integers, notes=(*integers.notes, *walk.notes))
-        return replace(build_float(graph, walk.input, walk.steps), notes=tuple(walk.notes))
+        return walk.build(preprocess)
+
+
+def begin(path: str | Path, input_shape: Shape | None = None, output_tensor: str | None = None) -> Walk:
+    """The walk through a file, not yet begun; the arguments are those of :func:`read_onnx`."""
+    graph = read_graph(Path(path), output_tensor)
+    to_qdq(graph)
+    table = take_table(graph)
+    walk = Walk(graph, input_shape)
+    walk.input.table = table
+    return walk
+
+
+@contextlib.contextmanager
+def one_line(path: str | Path) -> Iterator[None]:
+    """What damaged files lead to, told as one line."""
+    try:
+        yield
     except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         # Attributes of a wrong type or length, as damaged files have them; onnx itself checks none of that.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -91,9 +103,13 @@ def read_onnx(
         ) from error
 
 
-class _Walk:
-    """One pass along the graph; ``maps`` are the tensors reached by name (None: behind something refused), ``steps``
-    the layers in order."""
+class Walk:
+    """One pass along the graph.
+
+    maps      the tensors reached, by name (None: behind something refused)
+    steps     the layers in order
+    reasons   why the network cannot be represented: each with the nodes that it is about
+    """
 
     def __init__(self, graph: OnnxGraph, input_shape: Shape | None) -> None:
         self.graph = graph
@@ -103,6 +119,7 @@ class _Walk:
         self.sized: set[str] = set()  # tensors computed from the shape of a tensor that was refused
         self.steps: list[LayerStep] = []
         self.notes: list[str] = []
+        self.reasons: dict[str, list[str]] = {}
         self.quantised = any(
             node.op == "QuantizeLinear"
             or (node.op == "DequantizeLinear" and node.inputs[0] == graph.input.name)
@@ -117,7 +134,7 @@ class _Walk:
 
     def run(self) -> None:
         """Walk to the output; raises FpgaSqueezeError with every reason why the network cannot be represented."""
-        graph, reasons = self.graph, dict[str, list[str]]()
+        graph, reasons = self.graph, self.reasons
         for node in graph.nodes:
             if self.shape_of(node):
                 continue
@@ -148,6 +165,13 @@ class _Walk:
         shape = end.step.output
         if (shape.height, shape.width) != (1, 1):
             graph.fail(None, f"ends in a {shape} map; a SqueezeNet ends in a global average pool")
+
+    def build(self, preprocess: Preprocess | None = None) -> FloatModel | QModel:
+        """The network that was walked through."""
+        if self.quantised:
+            integers = build_quantised(self.graph, self.input, self.steps, preprocess)
+            return replace(integers, notes=(*integers.notes, *self.notes))
+        return replace(build_float(self.graph, self.input, self.steps), notes=tuple(self.notes))
 
     def shape_of(self, node: Node) -> bool:
         """Whether ``node`` computes with constants alone, or with shapes, which are constants: the batch is one."""
@@ -400,9 +424,8 @@ class _Walk:
             return self.passed(node, x, ints=scale)
         if not self.readers.get(node.outputs[0]) and node.outputs[0] != graph.output:
             graph.fail(node, "must be followed by a DequantizeLinear with the same scale")
-        if pairs.known_scale(x.step) is None:
-            pairs.check_readers(graph, node, scale, self.others(node, x))
-        return self.behind(node, x, pairs.quantise(graph, node, x.step, scale), ints=scale)
+        step = pairs.quantise(graph, node, x.step, scale, self.others(node, x))
+        return self.behind(node, x, step, ints=scale)
 
     def behind(self, node: Node, x: Map, step: Step, **changes: Any) -> Map:
         """``x`` behind ``node``, of which ``step`` may have become a layer of its own."""

@@ -103,12 +103,22 @@ def check_readers(graph: OnnxGraph, node: Node, scale: Scale, others: list[Node 
             graph.fail(node, f"{other} quantises the same tensor with another scale; quantise it once")
 
 
-def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale) -> Step:
-    """``step`` with what the QuantizeLinear ``node`` says of it, or a step that changes its integers once more."""
+def open_concat(step: Step, alone: bool) -> bool:
+    """Whether ``step`` is a Concat that says nothing yet of its integers, which no other node reads."""
+    return alone and isinstance(step, ConcatStep) and step.post.quant is None
+
+
+def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale, others: list[Node | str]) -> Step:
+    """``step`` with what the QuantizeLinear ``node`` says of it, or a step that changes its integers once more.
+
+    ``others`` read the same without it.
+    """
     if scale.scale.size != 1:
         graph.fail(node, "quantises per channel; activations have one scale per tensor")
     known = known_scale(step)
-    if known is not None and not same_meaning(known, scale):
+    if known is None:
+        check_readers(graph, node, scale, others)
+    elif not same_meaning(known, scale) and not open_concat(step, not others):
         return ConcatStep(node, [step], Post(quant=scale, nodes=[node], tensor=_tensor(node)), step.output)
     step.post.quant = scale
     step.post.tensor = step.post.tensor or _tensor(node)
@@ -156,7 +166,11 @@ def activate(
     if exact and least <= now[0] and now[1] <= most:
         return step
     if behind is not None and node.op != "Relu" and not same_meaning(scale, behind):
-        return ConcatStep(node, [step], Post(low == 0, (low, high), node, nodes=[node]), step.output)
+        if not open_concat(step, alone):
+            step = ConcatStep(node, [step], Post(), step.output)
+        step.post.relu, step.post.clip, step.post.clip_node = low == 0, (low, high), node
+        step.post.nodes.append(node)
+        return step
     if not exact:
         graph.fail(
             node,
