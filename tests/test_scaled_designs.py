@@ -217,7 +217,6 @@ def test_pixels_that_the_gatherer_does_not_take() -> None:
         (TensorType(Shape(2, 1, 1), 10, False, 0), True, "go from 0 to 2295, beyond its output's 10 bits"),
         (TensorType(Shape(2, 1, 1), 30, False, 0), True, "more than golden carries"),
         (TensorType.of_scale(Shape(2, 1, 1), 8, False, 1e12), False, "always zero"),
-        (TensorType(Shape(2, 1, 1), 8, False, -1), False, "binary places less"),
     ],
 )
 def test_averages_that_no_kernel_takes(out: TensorType, total: bool, reason: str) -> None:

@@ -195,10 +195,6 @@ def check_average(pool: QAvgPool) -> None:
         raise FpgaSqueezeError(
             f"{pool.name}: the average pool takes at most {MAX_BITS} bits and gives at most 32"
         )
-    if pool.divides and pool.extra_frac < 0:
-        raise FpgaSqueezeError(
-            f"{pool.name}: its output has {-pool.extra_frac} binary places less than its input; give it as many"
-        )
     if pool.scaled and not pool.multiplier[0]:
         raise FpgaSqueezeError(
             f"{pool.name}: a step of its output is worth so much more than one of its input that it is always zero; "
