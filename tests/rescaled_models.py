@@ -23,7 +23,6 @@ from fpga_squeeze.network.graph import (
 )
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
-from fpga_squeeze.planning.fuse import fuse
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.requant import TABLE_BITS
 
@@ -155,21 +154,12 @@ def _once(rng: np.random.Generator, model: QModel, tables: bool) -> QModel:
 
 def rescaled(rng: np.random.Generator, model: QModel) -> QModel | None:
     """``model`` with types of any scale and zero point, biases with places of their own, ceilings, and joins of
-    branches that differ, where engines give what differs. Averages and sums keep their types.
+    branches that differ. Averages and sums keep their types.
 
-    None where scales lie too far apart for one engine, or a kernel that is no engine would have to change a type.
+    None where scales lie too far apart for one engine.
     """
     for tables in (True, False):
         new = _once(rng, model, tables)
-        nodes = {node.name: node for node in fuse(new)}
-        types = {name: node.output for name, node in nodes.items()} | {IMAGE: new.input}
-        if any(
-            replace(types[name], shape=node.output.shape) != node.output
-            for node in nodes.values()
-            if isinstance(node.body, QConcat)
-            for name in node.sources
-        ):
-            continue
         try:
             build_plan(new, [Folding(1, 1, 1)] * len(graph_of(new).engines))
         except FpgaSqueezeError as error:

@@ -45,7 +45,7 @@ def mean_parameters(quotient_bits: int, divide_bits: int, pool: QAvgPool) -> Par
 
 
 def average_constants(sum_bits: int, quotient_bits: int, pool: QAvgPool) -> Constants:
-    """What fsq_mean.hpp asks for."""
+    """What fsq_divide.hpp and fsq_mean_multiply.hpp ask for."""
     low, high = pool.output.range
     factor, right = pool.multiplier if pool.scaled else (0, 0)
     return {
@@ -194,10 +194,6 @@ def check_average(pool: QAvgPool) -> None:
     if pool.input.bits > MAX_BITS or pool.output.bits > 32:
         raise FpgaSqueezeError(
             f"{pool.name}: the average pool takes at most {MAX_BITS} bits and gives at most 32"
-        )
-    if pool.divides and pool.extra_frac < 0:
-        raise FpgaSqueezeError(
-            f"{pool.name}: its output has {-pool.extra_frac} binary places less than its input; give it as many"
         )
     if pool.scaled and not pool.multiplier[0]:
         raise FpgaSqueezeError(
