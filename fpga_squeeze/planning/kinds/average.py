@@ -15,8 +15,9 @@ from .max_pool import POOL_DEPTH
 
 CONTROL = 40
 MAX_BITS = 24
-"""Of a pixel: golden carries integers in float32, which holds them up to EXACT."""
-EXACT = 1 << MAX_BITS
+"""Of a pixel."""
+LARGEST = (1 << 31) - 1
+"""Of a sum that leaves as it is: drivers of simulations carry values in 32 bits."""
 
 
 def added_zero(pool: QAvgPool) -> int:
@@ -201,10 +202,9 @@ def check_average(pool: QAvgPool) -> None:
             "give it a smaller scale"
         )
     low, high = (v * pool.count for v in pool.input.range)
-    if pool.total and max(-low, high) > EXACT:
+    if pool.total and max(-low, high) > LARGEST:
         raise FpgaSqueezeError(
-            f"{pool.name}: its sums reach {max(-low, high)}, more than golden carries exactly ({EXACT}); "
-            "quantise the average"
+            f"{pool.name}: its sums reach {max(-low, high)}, beyond {LARGEST}; quantise the average"
         )
     if pool.total and not pool.output.range[0] <= low <= high <= pool.output.range[1]:
         raise FpgaSqueezeError(
