@@ -46,7 +46,7 @@ def mean_parameters(quotient_bits: int, divide_bits: int, pool: QAvgPool) -> Par
 
 
 def average_constants(sum_bits: int, quotient_bits: int, pool: QAvgPool) -> Constants:
-    """What fsq_mean.hpp asks for."""
+    """What fsq_divide.hpp and fsq_mean_multiply.hpp ask for."""
     low, high = pool.output.range
     factor, right = pool.multiplier if pool.scaled else (0, 0)
     return {
