@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ from fpga_squeeze.project.project import create_project
 from fpga_squeeze.verify.tools import find_verilator
 
 FRAMES = 3
-STYLES = ("lut", "dsp")
+STYLES: tuple[Literal["lut", "dsp"], ...] = ("lut", "dsp")
 
 
 def _draw(number: int) -> tuple[QModel, np.random.Generator]:

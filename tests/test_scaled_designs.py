@@ -36,6 +36,7 @@ from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kinds.average import check_average
 from fpga_squeeze.planning.kinds.image import InputPlan, plan_input
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.verify.compare import Mismatch
 from fpga_squeeze.verify.pragmas import check_folder
 
 Images = npt.NDArray[np.uint8]
@@ -186,7 +187,7 @@ def test_a_wrong_channel_is_seen(old: str, new: str, tmp_path: Path) -> None:
     design = RtlDesign.of_plan(plan, tmp_path)
     design.edit("fsq_input.sv", old, new)
     comparison, _ = design.simulate(images[:1])
-    assert comparison.first is not None and comparison.first.kernel == IMAGE
+    assert isinstance(comparison.first, Mismatch) and comparison.first.kernel == IMAGE
 
 
 @needs_tools
