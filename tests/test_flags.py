@@ -25,6 +25,7 @@ TOOLS = (
     "verify/hls/bambu.py",
     "verify/hls/mapping.py",
     "verify/hls/tools.py",
+    "verify/timing/route.py",
 )
 """Where options are those of other programs."""
 OPTIONS = (api.DesignOptions, api.QuantizeOptions, api.CompressOptions, Preprocess)

@@ -175,7 +175,7 @@ def test_differences_are_seen(by_onnxruntime: Path) -> None:
 
 def test_bad_input_of_compare(refused: Path, capsys: Capture) -> None:
     for arguments, text in (
-        (["compare", str(embedded_model_path())], "give images"),
+        (["compare", str(embedded_model_path())], "no project folder"),
         (["compare", str(embedded_model_path()), "--images", str(refused)], "is a float model"),
     ):
         assert main(arguments) == 2

@@ -299,7 +299,7 @@ def test_scales_are_golden_s(number: int) -> None:
                 assert signed_bits(min(products), max(products)) <= engine.product_bits
 
 
-def test_scales_too_far_apart_are_told() -> None:
+def test_scales_too_far_apart_share_no_engine(tmp_path: Path) -> None:
     model = _fire(signed=False)
     layers = []
     for layer in model.layers:
@@ -308,8 +308,13 @@ def test_scales_too_far_apart_are_told() -> None:
         if isinstance(layer, QConv) and layer.name == "fire2_expand3x3":
             layer = replace(layer, bias=layer.bias << 16, bias_places=layer.bias_places + 16)
         layers.append(layer)
-    with pytest.raises(FpgaSqueezeError, match="fire2: the scales of .* lie too far apart for one engine"):
-        build_plan(replace(model, layers=tuple(layers)), [Folding(1, 1, 1)] * 3)
+    apart = replace(model, layers=tuple(layers))
+    assert [engine.name for engine in graph_of(model).engines] == ["conv1", "fire2", "conv10"]
+    engines = [engine.name for engine in graph_of(apart).engines]
+    assert engines == ["conv1", "fire2_squeeze1x1", "fire2_expand1x1", "fire2_expand3x3", "conv10"]
+    rng = np.random.default_rng(SEED)
+    design = RtlDesign.of_plan(build_plan(apart, [Folding(1, 1, 1)] * 5), tmp_path)
+    design.check(random_images(rng, apart, FRAMES), "apart", (1,))
 
 
 def test_table_of_wide_pixels_is_refused() -> None:

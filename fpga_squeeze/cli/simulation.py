@@ -82,7 +82,10 @@ def _agree(
 ) -> int:
     """Golden and onnxruntime on a file; the exit code."""
     if images is None:
-        raise FpgaSqueezeError(f"{model}: is no project; give images to run the model on as field images")
+        raise FpgaSqueezeError(
+            f"{model}: is no project folder; give one, or, to compare a quantised model with onnxruntime, images as "
+            "field images"
+        )
     with progress() as (on_step, on_progress):
         on_step("golden and onnxruntime")
         result = api.agree(model, images, frames, options=opt.read_options(given), on_progress=on_progress)

@@ -5,9 +5,10 @@ from __future__ import annotations
 ADVICE = {
     "Gemm": "fully connected layers are not supported; write them as 1x1 convolutions",
     "MatMul": "fully connected layers are not supported; write them as 1x1 convolutions",
-    "LeakyRelu": "only Relu and Clip are supported as activation",
-    "PRelu": "only Relu and Clip are supported as activation",
-    "Sigmoid": "only Relu and Clip are supported as activation",
+    **dict.fromkeys(
+        ("Elu", "HardSigmoid", "HardSwish", "LeakyRelu", "PRelu", "Sigmoid", "Tanh"),
+        "only Relu and Clip are supported as activation",
+    ),
     "Cast": "only floats are computed with; cast constants, or behind a softmax",
     "Div": "no kernel divides one map by another",
     "Mul": "no kernel multiplies two maps",

@@ -11,6 +11,7 @@ from typing_extensions import assert_never
 
 from ..network.graph import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from .order import EngineLayer, module, single
+from .requant import too_far_apart
 
 Body = EngineLayer | QMaxPool | QAvgPool | QAdd | QConcat
 
@@ -59,7 +60,8 @@ class _Fusion:
         return parts
 
     def _engines(self, concat: QConcat, run: Sequence[QConv]) -> list[EngineLayer]:
-        """Engines for convolutions that stand side by side in ``concat``: as few as share their source."""
+        """Engines for convolutions that stand side by side in ``concat``: as few as share their source, and can share
+        their requantisers."""
         inner = {
             conv.name: before
             for conv in run
@@ -89,7 +91,8 @@ class _Fusion:
                 tensors = tuple(conv.name for conv in branches)
             channels = sum(conv.output.shape.channels for conv in branches)
             output = replace(concat.output, shape=replace(concat.output.shape, channels=channels))
-            engines.append(module(name, tensors, squeezes, branches, output, tables, first))
+            layer = module(name, tensors, squeezes, branches, output, tables, first)
+            engines += [single(conv) for conv in branches] if too_far_apart(layer) else [layer]
         return engines
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..device.dsp_packing import WIDE_PORT, Multipliers
+from ..device.dsp_packing import ONE_PRODUCT, WIDE_PORT, Multipliers
 from ..device.lut_ram import ceil_div
-from ..errors import FpgaSqueezeError
 from ..network.fixed_point import signed_bits
 from ..network.graph import QConv
 from ..network.scales import MAX_PRODUCT_BITS
@@ -92,9 +91,14 @@ def _scales(conv: QConv) -> tuple[list[int], int]:
     return [min(int(v), enough) if low or high else 0 for v, low, high in ranges], right
 
 
+def too_far_apart(layer: EngineLayer) -> bool:
+    """Whether the scales of an engine's convolutions ask for wider products than there are."""
+    return plan_requantiser(layer, ONE_PRODUCT).product_bits > MAX_PRODUCT_BITS
+
+
 @lru_cache(maxsize=256)  # a search plans the same layers again and again
 def plan_requantiser(layer: EngineLayer, multipliers: Multipliers) -> Requantiser:
-    """The requantisers of an engine; raises FpgaSqueezeError where scales lie too far apart for one multiplier."""
+    """The requantisers of an engine; where scales lie too far apart its convolutions have engines of their own."""
     convs = layer.convs
     places = max(conv.bias_places for conv in convs)
     tabled = any(work.table is not None for work in layer.work)
@@ -115,10 +119,4 @@ def plan_requantiser(layer: EngineLayer, multipliers: Multipliers) -> Requantise
             least, most = int(low) << more, int(high) << more
             sum_bits = max(sum_bits, signed_bits(least, most))
             product_bits = max(product_bits, signed_bits(least * m, most * m))
-    if product_bits > MAX_PRODUCT_BITS:
-        names = ", ".join(conv.name for conv in convs)
-        raise FpgaSqueezeError(
-            f"{layer.name}: the scales of {names} lie too far apart for one engine: products take {product_bits} "
-            f"bits, {MAX_PRODUCT_BITS} are supported; requantise these layers with scales that lie closer"
-        )
     return Requantiser(multipliers.requant, wide, places, right, scales, sum_bits, product_bits, tabled)
