@@ -281,7 +281,11 @@ UNUSED = (
     [
         (Widths(8, 8, 26, 16), (COUNTER, UNUSED), [-128, 255, 255]),
         # the borrow; the sign of the lower pixel; its extension in the packed operand
-        (NINE, (("fsq_mac_array.sv", "(X_BITS + 1)'(x0[X_BITS-1])", "(X_BITS + 1)'(0)"),), [-256, 127, -128]),
+        (
+            NINE,
+            (("fsq_mac_array.sv", "{(X_BITS + 1) {x0[X_BITS-1]}}", "(X_BITS + 1)'(0)"),),
+            [-256, 127, -128],
+        ),
         (NINE, (("fsq_mac_array.sv", "sign_q <= pixels_q[X_BITS-1]", "sign_q <= 1'b0"),), [255, 127, -128]),
         (NINE, (("fsq_mac_pair.sv", "{(X_SIGNED != 0) & x_i[X_BITS-1]}", "{1'b0}"),), [255, 127, -1]),
     ],

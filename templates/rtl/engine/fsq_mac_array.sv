@@ -94,7 +94,7 @@ module fsq_mac_array #(
         logic sign_q;  // of x0 in the product register
         assign {x1, x0} = pixels_i[2*p*X_BITS+:2*X_BITS];
         always_ff @(posedge clk) begin
-          pixels_q <= {{x1[X_BITS-1], x1} - (X_BITS + 1)'(x0[X_BITS-1]), x0};
+          pixels_q <= {{x1[X_BITS-1], x1} + {(X_BITS + 1) {x0[X_BITS-1]}}, x0};
           sign_q <= pixels_q[X_BITS-1];
           if (issue_q[3]) negative_q <= sign_q;
         end
