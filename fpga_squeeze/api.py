@@ -49,6 +49,8 @@ from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
 from .verify.synthesis import Synthesis, synthesise
 from .verify.terms import compare_fed_terms, compare_terms
+from .verify.timing.results import Routed, Timing
+from .verify.timing.speed import asked_of
 
 __all__ = [
     "Agreement",
@@ -66,10 +68,12 @@ __all__ = [
     "OnStep",
     "Quantized",
     "QuantizeOptions",
+    "Routed",
     "Run",
     "Score",
     "Synthesis",
     "Target",
+    "Timing",
     "agree",
     "compare",
     "compress",
@@ -85,7 +89,9 @@ __all__ = [
     "inspect",
     "make_plan",
     "quantize",
+    "route",
     "synth",
+    "timing",
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
@@ -429,6 +435,39 @@ def synth(target: str | Path, on_step: OnStep | None = None) -> Synthesis:
     family = project.device.family if project.device else "zynq-7000"
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step)
     return Synthesis(project.estimate(), mapped, project.device)
+
+
+def timing(
+    target: str | Path,
+    kernel: str | None = None,
+    device: str | None = None,
+    clock_mhz: float | None = None,
+    on_step: OnStep | None = None,
+) -> Timing:
+    """Static timing of a project's RTL as Yosys maps it, or of one kernel of it, before any placement.
+
+    Device and clock are the project's own unless given; XC7Z020 where it has none. Netlists are kept in the project.
+    """
+    from .verify.timing.report import time_design
+
+    project = load_project(target)
+    part, clock = asked_of(project, device, clock_mhz)
+    return time_design(project.rtl, project.build("timing"), part, clock, kernel, on_step)
+
+
+def route(
+    target: str | Path,
+    kernel: str | None = None,
+    device: str | None = None,
+    clock_mhz: float | None = None,
+    on_step: OnStep | None = None,
+) -> Routed:
+    """Place and route a project's RTL, or one kernel of it, with a nextpnr; arguments as of :func:`timing`."""
+    from .verify.timing.route import route as place_and_route
+
+    project = load_project(target)
+    part, clock = asked_of(project, device, clock_mhz)
+    return place_and_route(project.rtl, project.build("route"), part, clock, kernel, on_step)
 
 
 # ------------------------------------------------------------------------------------------------- HLS tools

@@ -13,6 +13,7 @@ import onnxruntime as ort
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from fpga_squeeze.export.float_onnx import to_onnx
+from fpga_squeeze.flow.agreement import as_type
 from fpga_squeeze.network.golden import forward, image_integers
 from fpga_squeeze.network.graph import IMAGE, FloatModel, Preprocess, QModel
 from fpga_squeeze.network.reference import channel_statistics, network_input
@@ -97,7 +98,10 @@ def compare(
     """Every layer that the file has integers of, on the integers that onnxruntime gives it."""
     types, names = model.types, list(model.tensors)
     found = ort_tensors(path, list(model.tensors.values()), float_input(images, preprocess), fused)
-    known = {name: types[name].of_file(ints) for name, ints in zip(names, found, strict=True)}
+    known = {
+        name: np.stack([as_type(one, types[name]) for one in ints])
+        for name, ints in zip(names, found, strict=True)
+    }
     out = Compared()
     if IMAGE in known:
         for image, ints in zip(images, known[IMAGE], strict=True):

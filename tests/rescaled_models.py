@@ -23,7 +23,6 @@ from fpga_squeeze.network.graph import (
 )
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
-from fpga_squeeze.planning.fuse import fuse
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.requant import TABLE_BITS
 
@@ -123,8 +122,9 @@ def _once(rng: np.random.Generator, model: QModel, tables: bool) -> QModel:
                     alike = not tables or output.bits > TABLE_BITS or rng.random() < 0.3
                     if join and alike:
                         output = replace(shared.setdefault(join.name, output), shape=output.shape)
-                    ceiling = conv.ceiling and min(conv.ceiling, output.range[1])
-                    conv = replace(conv, output=output, ceiling=ceiling)
+                    conv = replace(conv, output=output)
+                    if conv.ceiling is not None and not output.zero < conv.ceiling < output.range[1]:
+                        conv = replace(conv, ceiling=None)
                 else:
                     more = np.log2(_filled(rng, conv, maps[layer.inputs[0]]).scale / layer.output.scale)
                     conv = replace(conv, weight_frac=conv.weight_frac + int(np.rint(more)))
@@ -137,7 +137,8 @@ def _once(rng: np.random.Generator, model: QModel, tables: bool) -> QModel:
             case QAdd():
                 layers.append(replace(layer, operands=(sources[0], sources[1])))
             case QConcat():
-                kept = bool(rng.random() < 0.5) or not tables or layer.output.bits > TABLE_BITS
+                alike = len({replace(source, shape=layer.output.shape) for source in sources}) == 1
+                kept = alike or bool(rng.random() < 0.5) or not tables or layer.output.bits > TABLE_BITS
                 output = (
                     replace(sources[0], shape=layer.output.shape)
                     if kept
@@ -153,21 +154,12 @@ def _once(rng: np.random.Generator, model: QModel, tables: bool) -> QModel:
 
 def rescaled(rng: np.random.Generator, model: QModel) -> QModel | None:
     """``model`` with types of any scale and zero point, biases with places of their own, ceilings, and joins of
-    branches that differ, where engines give what differs. Averages and sums keep their types.
+    branches that differ. Averages and sums keep their types.
 
-    None where scales lie too far apart for one engine, or a kernel that is no engine would have to change a type.
+    None where scales lie too far apart for one engine.
     """
     for tables in (True, False):
         new = _once(rng, model, tables)
-        nodes = {node.name: node for node in fuse(new)}
-        types = {name: node.output for name, node in nodes.items()} | {IMAGE: new.input}
-        if any(
-            replace(types[name], shape=node.output.shape) != node.output
-            for node in nodes.values()
-            if isinstance(node.body, QConcat)
-            for name in node.sources
-        ):
-            continue
         try:
             build_plan(new, [Folding(1, 1, 1)] * len(graph_of(new).engines))
         except FpgaSqueezeError as error:

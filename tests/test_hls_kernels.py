@@ -120,7 +120,7 @@ def test_clang_has_nothing_to_say(name: str, tmp_path: Path) -> None:
         ("average_2x2_2", "fsq_round.hpp", "(below != 0 || odd)", "(below != 0 || !odd)"),
         ("add_far_apart", "fsq_add.hpp", "+ wide(P::OFFSET)", ""),
         ("concat_types", "fsq_concat.hpp", "P::pixel(INPUT, pixels[x])", "P::pixel(0, pixels[x])"),
-        ("global_scales", "fsq_multiply.hpp", "+ wide(P::ZERO)", ""),
+        ("global_scales", "fsq_mean_multiply.hpp", "+ wide(P::ZERO)", ""),
         ("window_sums", "fsq_window.hpp", "(from > 0 ? from : 0)", "from"),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,9 +20,11 @@ from random_models import random_images, random_qmodel
 from rescaled_models import rescaled
 from seeds import SEED
 
+from fpga_squeeze import load_project
 from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.device.dsp_packing import Multipliers
-from fpga_squeeze.emit.contents import recoded
+from fpga_squeeze.emit.contents import recoded, table_words
+from fpga_squeeze.emit.rtl_engine import engine_parameters
 from fpga_squeeze.emit.words import decode_words, stream_tensor, words_to_tensor
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network import golden
@@ -38,9 +41,12 @@ from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
 from fpga_squeeze.planning.weight_memories import FORMATS
+from fpga_squeeze.project.manifest import Source
+from fpga_squeeze.project.project import create_project
+from fpga_squeeze.verify.tools import find_verilator
 
 FRAMES = 3
-STYLES = ("lut", "dsp")
+STYLES: tuple[Literal["lut", "dsp"], ...] = ("lut", "dsp")
 
 
 def _draw(number: int) -> tuple[QModel, np.random.Generator]:
@@ -92,6 +98,37 @@ def test_networks_of_any_scale(number: int, tmp_path: Path) -> None:
 def test_networks_of_any_scale_in_cpp(number: int, tmp_path: Path) -> None:
     plan, rng = _plan(number)
     check_equal(simulate_csim(plan, random_images(rng, plan.model, FRAMES), tmp_path), plan)
+
+
+@pytest.mark.parametrize("number", range(30, 33))
+def test_random_design_lints(number: int, tmp_path: Path) -> None:
+    plan, rng = _plan(number)
+    design = RtlDesign.of_plan(plan, tmp_path, rng)
+    options = ["--lint-only", "-Wall", "--no-timing", "lint_waivers.vlt", "--top-module", "fsq_cosim_top"]
+    done = find_verilator().run([*options, "-f", "files.f", "fsq_cosim_top.sv"], design.rtl)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("number", [21, 22])
+def test_project_keeps_its_requantisers(number: int, tmp_path: Path) -> None:
+    """A project read back has the plan that its files were written from."""
+    plan, rng = _plan(number)
+    create_project(
+        tmp_path / "p",
+        plan.model,
+        plan,
+        random_images(rng, plan.model, 2),
+        None,
+        dialect="vitis",
+        device=None,
+        clock_mhz=100,
+        source=Source("random", ""),
+    )
+    again = load_project(tmp_path / "p").plan
+    assert again.multipliers == plan.multipliers
+    for old, new in zip(plan.engines, again.engines, strict=True):
+        assert engine_parameters(new) == engine_parameters(old)
+        assert table_words(new) == table_words(old)
 
 
 # ---------------------------------------------------------------------------------------------- hard designs
@@ -156,7 +193,10 @@ def _wrong(made: RtlDesign, images: np.ndarray) -> np.ndarray:
     stream = _engine(made.plan).output
     words = decode_words((made.build.parent / "run0" / "fire2.bin").read_bytes(), stream)
     expected = golden.run(made.plan.model, images)
-    return np.asarray(words_to_tensor(words, stream, len(images)) != stream_tensor(stream, expected, images))
+    return np.asarray(
+        words_to_tensor(words, stream, len(images))
+        != stream_tensor(made.plan.model, stream, expected, images)
+    )
 
 
 def _edit(made: RtlDesign, name: str, change: Callable[[int], int]) -> None:

@@ -142,7 +142,7 @@ def test_exact(name: str, tmp_path: Path) -> None:
         ("concat_types", ("fsq_table.sv", "ENTRIES[{x_i,", "ENTRIES[{x_i ^ 1'b1,")),
         ("global_ties", ("fsq_round.sv", "(sticky | t[RIGHT])", "1'b1")),
         ("global_scales", ("fsq_avg_pool.sv", "SUM_W'(START)", "'0")),
-        ("global_scales", ("fsq_multiplier.sv", "{high[i][SUM_W-1], high[i]}", "{1'b0, high[i]}")),
+        ("global_scales", ("fsq_mean_multiplier.sv", "{high[i][SUM_W-1], high[i]}", "{1'b0, high[i]}")),
         ("global_sums", ("fsq_mean.sv", "(SUM_W),\n          .ZERO    (ZERO)", "(SUM_W),\n          .ZERO    (0)")),
         ("window_scales", ("fsq_window_pool.sv", "-INSIDE * PIXEL_ZERO", "-KERNEL_COLUMNS * PIXEL_ZERO")),
     ],

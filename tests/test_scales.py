@@ -140,7 +140,8 @@ def test_concatenation_through_tables() -> None:
     clear = np.abs(real % 1 - 0.5) > 1e-4
     assert np.array_equal(got[:2][clear], np.clip(np.rint(real) + b.zero, *b.range)[clear])
     assert np.array_equal(got[2:], y)
-    assert concat.tables[1] is None and len(concat.tables[0]) == 256
+    first, second = concat.tables
+    assert first is not None and len(first) == 256 and second is None
 
 
 def test_a_table_is_what_quantising_again_gives() -> None:

@@ -21,7 +21,7 @@ from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
+from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Preprocess, QModel, Shape
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate_kernel
@@ -29,7 +29,8 @@ from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
-from fpga_squeeze.verify.synthesis import Resources, Synthesis, find_yosys, map_kernels
+from fpga_squeeze.verify.synthesis import Resources, Synthesis, map_kernels
+from fpga_squeeze.verify.yosys import find_yosys
 
 LOGIC_ERROR = 0.4
 """How far the estimate of a kernel's logic may be off, where it is no trifle: small decoders are overestimated."""
@@ -147,14 +148,20 @@ def test_signed_pairs_take_one_slice(port: int, tmp_path: Path) -> None:
 def test_multipliers_of_requantisers(tmp_path: Path) -> None:
     """Scales that are no powers of two: slices and memories as estimated, none for what an engine has in LUTs."""
     rng = np.random.default_rng(5)
-    drawn = random_qmodel(rng, max_size=12, max_fires=1, weight_bits=(8,), asymmetric=False)
-    model = rescaled(rng, drawn)
+    ends = (8, 8)
+    layers = (
+        Conv("conv1", (IMAGE,), rng.normal(0, 1 / 64, (9, 1, 3, 3)), np.zeros(9), 1, (1, 1, 1, 1), True),
+        Conv("conv2", ("conv1",), rng.normal(0, 1 / 2, (9, 9, 1, 1)), np.zeros(9), 1, (0, 0, 0, 0), True),
+        AvgPool("pool", ("conv2",), ends, 1, (0, 0, 0, 0)),
+    )
+    images = rng.integers(0, 256, (2, *ends, 1), dtype=np.uint8)
+    model = rescaled(rng, quantize(FloatModel("scaled", Shape(1, *ends), layers), images))
     assert model is not None
-    plan = build_plan(model, [Folding(2, 1, 1)] * 3, multipliers=Multipliers(1, requant="dsp"))
+    plan = build_plan(model, [Folding(2, 1, 1)] * 2, multipliers=Multipliers(1, requant="dsp"))
     first = plan.engines[0]
     in_luts = replace(first, requant=replace(first.requant, multiply="lut"))
     plan = replace(plan, kernels=tuple(in_luts if k is first else k for k in plan.kernels))
-    assert [engine.dsp > engine.lanes for engine in plan.engines] == [False, True, True]
+    assert [engine.dsp > engine.lanes for engine in plan.engines] == [False, True]
     emit_rtl(plan, tmp_path / "rtl", HEADER)
     mapped = map_kernels(tmp_path / "rtl", tmp_path, luts=False)
     for kernel in plan.kernels:

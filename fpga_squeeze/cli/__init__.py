@@ -39,7 +39,9 @@ def app() -> None:
 
 for _command in (design.quantize, design.generate, simulation.csim, simulation.cosim, simulation.compare):
     app.add_command(_command)
-for _command in (hls, design.estimate, simulation.synth, accuracy.evaluate, shrink.compress, design.golden):
+for _command in (hls, design.estimate, simulation.synth, simulation.timing, accuracy.evaluate):
+    app.add_command(_command)
+for _command in (shrink.compress, design.golden):
     app.add_command(_command)
 for _command in (inspection.inspect, fetch.fetch):
     app.add_command(_command)

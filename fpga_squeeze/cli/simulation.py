@@ -1,4 +1,4 @@
-"""The verbs that prove designs: csim, cosim, compare, synth."""
+"""The verbs that prove designs: csim, cosim, compare, synth, timing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..errors import FpgaSqueezeError
 from . import options as opt
 from .inspection import print_agreement
 from .output import print_json, print_run, print_synthesis, progress, steps
+from .timing import print_routed, print_timing
 
 
 def _report(run: api.Run, as_json: bool) -> int:
@@ -104,3 +105,38 @@ def synth(project: str, as_json: bool) -> int:
     else:
         print_synthesis(result)
     return int(bool(result.differences or result.short))
+
+
+@click.command()
+@opt.project
+@click.option("--kernel", metavar="K", help="Only this kernel.")
+@click.option("--device", metavar="NAME", help="Device or board to time for; the project's own if left out.")
+@click.option(
+    "--clock-mhz", type=float, metavar="F", help="Clock asked for, in MHz; the project's own if left out."
+)
+@click.option(
+    "--route",
+    "with_route",
+    is_flag=True,
+    help="Place and route as well: a nextpnr with the xilinx architecture and FSQ_CHIPDB, else nextpnr-ecp5.",
+)
+@opt.as_json
+def timing(
+    project: str,
+    kernel: str | None,
+    device: str | None,
+    clock_mhz: float | None,
+    with_route: bool,
+    as_json: bool,
+) -> int:
+    """Map the RTL with Yosys and time it, kernel by kernel, before any placement: levels, slack, slowest paths."""
+    with steps() as on_step:
+        result = api.timing(project, kernel, device, clock_mhz, on_step)
+        routed = api.route(project, kernel, device, clock_mhz, on_step) if with_route else None
+    if as_json:
+        print_json(result.to_json() | ({"routed": routed.to_json()} if routed else {}))
+    else:
+        print_timing(result)
+        if routed:
+            print_routed(routed)
+    return int(not result.met)

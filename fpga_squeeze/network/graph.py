@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -254,12 +253,6 @@ class TensorType:
     def plain(self) -> bool:
         """Whether a value is an integer times a power of two."""
         return self.factor == 1 and self.zero == 0
-
-    def of_file(self, ints: npt.NDArray[np.integer[Any]]) -> IntArray:
-        """Integers of the file's tensor (``QModel.tensors``) as those of this type: signed ones may have become
-        unsigned."""
-        whole = ints.dtype.kind == "i" and not self.signed and ints.dtype.itemsize * 8 == self.bits
-        return ints.astype(np.int64) + (1 << (self.bits - 1) if whole else 0)
 
     def limits(self, relu: bool, ceiling: int | None) -> tuple[int, int]:
         """Smallest and largest integer of a result: nothing negative with ``relu``, nothing above ``ceiling``."""

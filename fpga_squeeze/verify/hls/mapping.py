@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ...device.catalogue import Family
 from ...errors import FpgaSqueezeError
-from ..synthesis import YOSYS_FAMILY, Resources, find_yosys
+from ..synthesis import Resources
 from ..tools import first_error
+from ..yosys import YOSYS_FAMILY, find_yosys
 
 
 def map_verilog(files: Sequence[Path], top: str, family: Family) -> Resources:

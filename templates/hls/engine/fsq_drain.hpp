@@ -10,12 +10,12 @@
 
 namespace fsq {
 
-template <class P> using product_of = sint<largest(P::PRODUCT_BITS, P::Y_BITS) + 2>;
+template <class P> using scaled_sum_of = sint<largest(P::PRODUCT_BITS, P::Y_BITS) + 2>;
 
 // A sum times its scale: a number of places to the left, or with MULTIPLIES an integer. IN_DSP: in DSP slices, else in LUTs.
-template <class P> inline product_of<P> scaled(const sint<P::SUM_BITS>& sum, const uint<P::SCALE_BITS>& scale) {
+template <class P> inline scaled_sum_of<P> scaled(const sint<P::SUM_BITS>& sum, const uint<P::SCALE_BITS>& scale) {
     FSQ_INLINE
-    typedef product_of<P> wide;
+    typedef scaled_sum_of<P> wide;
     if (!P::MULTIPLIES) return wide(sum) << scale;
     if (P::IN_DSP) {
         const wide product = wide(sum) * wide(scale);
@@ -34,7 +34,7 @@ inline uint<P::Y_BITS> requantise(const acc_of<P>& acc, const sint<P::BIAS_BITS>
     FSQ_INLINE
     typedef sint<largest(P::ACC_BITS + P::PLACES, P::BIAS_BITS) + 1> whole;
     const sint<P::SUM_BITS> sum = (whole(acc) << P::PLACES) + whole(bias);
-    product_of<P> y = round_right<P::RIGHT, P::PRODUCT_BITS>(scaled<P>(sum, scale)) + P::zero(stage);
+    scaled_sum_of<P> y = round_right<P::RIGHT, P::PRODUCT_BITS>(scaled<P>(sum, scale)) + P::zero(stage);
     const int low = P::low(stage), high = P::high(stage);
     if (y < low) y = low;
     if (y > high) y = high;

@@ -2,12 +2,12 @@
 // where QUOTIENT is 0.
 //
 // P gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, IN_ROWS, ADD, STEPS (turns per word), START (of a sum), and what
-// fsq_divide.hpp and fsq_multiply.hpp ask for.
+// fsq_divide.hpp and fsq_mean_multiply.hpp ask for.
 #ifndef FSQ_AVG_POOL_HPP
 #define FSQ_AVG_POOL_HPP
 
 #include "fsq_divide.hpp"
-#include "fsq_multiply.hpp"
+#include "fsq_mean_multiply.hpp"
 #include "fsq_walk.hpp"
 
 namespace fsq {
@@ -28,8 +28,8 @@ template <class P, bool SUMS = (P::QUOTIENT == 0), bool MULTIPLIES = (P::FACTOR 
 };
 template <class P> struct Mean<P, false, true> {
     static uint<P::OUT_BITS> of(const sint<P::SUM_BITS>& sum) {
-        product_of<P> product = 0;
-        factor_of<P> rest = P::FACTOR;
+        mean_product<P> product = 0;
+        mean_factor<P> rest = P::FACTOR;
         FSQ_ROLLED_ABOVE
         for (int bit = 0; bit < P::QUOTIENT; ++bit) {
             FSQ_PIPELINE(1)

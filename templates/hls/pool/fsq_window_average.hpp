@@ -1,12 +1,12 @@
 // Average pool over any window: a row of sums is divided side by side, multiplied where FACTOR is not 0, or shifted.
 //
-// P gives what fsq_window.hpp, fsq_divide.hpp and fsq_multiply.hpp ask for, and SHIFT (places to the right where neither is
-// needed: COUNT is 2 to it, or 0 for the sums themselves; else below 0).
+// P gives what fsq_window.hpp, fsq_divide.hpp and fsq_mean_multiply.hpp ask for, and SHIFT (places to the right where
+// neither is needed: COUNT is 2 to it, or 0 for the sums themselves; else below 0).
 #ifndef FSQ_WINDOW_AVERAGE_HPP
 #define FSQ_WINDOW_AVERAGE_HPP
 
 #include "fsq_divide.hpp"
-#include "fsq_multiply.hpp"
+#include "fsq_mean_multiply.hpp"
 #include "fsq_window.hpp"
 
 namespace fsq {
@@ -55,14 +55,14 @@ template <class P> struct Averages<P, false, false> {
 template <class P> struct Averages<P, false, true> {
     static void of(const window_of<P> (&sums)[P::OUT_WIDTH], uint<P::OUT_BITS> (&y)[P::OUT_WIDTH]) {
         FSQ_INLINE
-        product_of<P> product[P::OUT_WIDTH];
+        mean_product<P> product[P::OUT_WIDTH];
         FSQ_REGISTERS(product)
         clear(product);
-        factor_of<P> factor = P::FACTOR;
+        mean_factor<P> factor = P::FACTOR;
         FSQ_ROLLED_ABOVE
         for (int bit = 0; bit < P::QUOTIENT; ++bit) {
             FSQ_PIPELINE(1)
-            factor_of<P> rest = 0;
+            mean_factor<P> rest = 0;
             FSQ_UNROLL_ABOVE
             for (int x = 0; x < P::OUT_WIDTH; ++x) {
                 FSQ_UNROLL_INSIDE

@@ -38,7 +38,7 @@ module fsq_mean #(
       logic unused_next;
       assign unused_next = &{1'b0, next_i};
     end else if (FACTOR != 0) begin : gen_multiply
-      fsq_multiplier #(
+      fsq_mean_multiplier #(
           .SUM_W    (SUM_W),
           .FACTOR_W (QUOTIENT),
           .FACTOR   (FACTOR[QUOTIENT-1:0]),

@@ -3,7 +3,7 @@
 // The product grows from its lowest bit: in each step what is above the bits that are done takes the sum or not, and gives
 // one more bit of the product, which takes the place of a bit of FACTOR. No multiplier. The sum is loaded in one cycle,
 // FACTOR_W / TURN_BITS cycles multiply it, and in the next one y stands there.
-module fsq_multiplier #(
+module fsq_mean_multiplier #(
     parameter SUM_W     = 21,  // bits of the sum, signed
     parameter FACTOR_W  = 16,  // bits of FACTOR, a multiple of TURN_BITS
     parameter [FACTOR_W-1:0] FACTOR = 1,  // the constant

