@@ -1,12 +1,12 @@
-// Drives fsq_mac_pair with the terms of a file and writes both sums of every sequence.
+// Drives two lanes of fsq_mac_array with the terms of a file and writes both sums of every sequence.
 //
 // Terms are four 32-bit integers each: weight, x1, x0, and flags (1: a term, else a gap; 2: first, 4: last of its
-// sequence). A term enters in one cycle and is added in the next, as in fsq_mac_array.
+// sequence). Pixels follow their weight two cycles later, as a row buffer gives them.
 #include <cstdint>
 #include <cstdio>
-#include <vector>
+#include <cstdlib>
 
-#include "Vfsq_mac_pair.h"
+#include "Vfsq_mac_array.h"
 #include "verilated.h"
 
 struct Term {
@@ -19,26 +19,33 @@ int main(int argc, char** argv) {
     FILE* out = std::fopen(argv[2], "wb");
     const int x_bits = std::atoi(argv[3]), w_bits = std::atoi(argv[4]);
     if (!in || !out) return 2;
-    Vfsq_mac_pair top;
-    Term term, before = {0, 0, 0, 0};
-    while (true) {
-        const bool more = std::fread(&term, sizeof term, 1, in) == 1;
-        if (!more) term = {0, 0, 0, 0};
-        top.x_i = (static_cast<uint32_t>(term.x1) << x_bits) | static_cast<uint32_t>(term.x0);
-        top.w_i = static_cast<uint32_t>(term.weight) & ((1u << w_bits) - 1);
-        top.acc_en_i = (before.flags & 1) != 0;
-        top.acc_first_i = (before.flags & 2) != 0;
+    const uint32_t x_mask = (1u << x_bits) - 1;
+    Vfsq_mac_array top;
+    top.replay_i = 0;
+    top.term_i = 0;
+    Term term, before = {0, 0, 0, 0}, earlier = {0, 0, 0, 0};
+    for (int cycle = 0, left = 8; left > 0; ++cycle) {
+        const bool reset = cycle < 8;
+        if (reset || std::fread(&term, sizeof term, 1, in) != 1) {
+            term = {0, 0, 0, 0};
+            left -= !reset;
+        }
+        top.rst_n = !reset;
+        top.issue_i = (term.flags & 1) != 0;
+        top.first_i = (term.flags & 2) != 0;
+        top.last_i = (term.flags & 4) != 0;
+        top.weights_i = static_cast<uint32_t>(term.weight) & ((1u << w_bits) - 1);
+        const uint32_t x1 = static_cast<uint32_t>(earlier.x1), x0 = static_cast<uint32_t>(earlier.x0);
+        top.pixels_i = (x1 & x_mask) << x_bits | (x0 & x_mask);
         top.clk = 0;
         top.eval();
         top.clk = 1;
         top.eval();
-        if (before.flags & 1) top.negative_i = before.weight < 0;
-        top.eval();
-        if (before.flags & 4) {
+        if (top.done_o) {
             const uint64_t sums = top.acc_o;
             std::fwrite(&sums, sizeof sums, 1, out);
         }
-        if (!more) break;
+        earlier = before;
         before = term;
     }
     std::fclose(out);

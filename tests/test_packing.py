@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from fpga_squeeze.cli.output import print_estimate
 from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, Packing, pack
 from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.network.fixed_point import int_range, signed_bits
 from fpga_squeeze.network.graph import QModel
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.build import build_plan
@@ -45,14 +46,22 @@ def _wrapped(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def _pair(terms: list[tuple[int, int, int]], shift: int, acc_bits: int) -> tuple[int, int]:
-    """What a slice and its counter do, register by register, in registers of their true widths."""
+def _pair(
+    terms: list[tuple[int, int, int]], shift: int, acc_bits: int, port: int | None = None
+) -> tuple[int, int]:
+    """What a slice and its counter do, register by register, in registers of their true widths.
+
+    ``port``  bits of the slice's wide input, signed; None: enough
+    """
     total = count = 0
     for weight, x1, x0 in terms:
-        after = _wrapped(total + weight * ((x1 << shift) | x0), shift + acc_bits)
+        packed = (x1 << shift) + x0
+        assert port is None or packed == _wrapped(packed, port)
+        after = _wrapped(total + weight * packed, shift + acc_bits)
         fell = (total >> (shift - 1)) & 1 and not (after >> (shift - 1)) & 1
         rose = not (total >> (shift - 1)) & 1 and (after >> (shift - 1)) & 1
-        count += int(bool(fell and weight >= 0)) - int(bool(rose and weight < 0))
+        negative = (weight < 0) != (x0 < 0)  # of what is not 0
+        count += int(bool(fell and not negative)) - int(bool(rose and negative))
         total = after
     if acc_bits > shift:
         count = _wrapped(count, acc_bits - shift)
@@ -65,14 +74,16 @@ def _pair(terms: list[tuple[int, int, int]], shift: int, acc_bits: int) -> tuple
 @st.composite
 def _sequences(draw: st.DrawFn) -> tuple[list[tuple[int, int, int]], int]:
     """Terms, many of them extreme, and a shift that the rules allow for their widths."""
-    x_bits, w_bits = draw(st.integers(1, 8)), draw(st.integers(2, 8))
+    signed = draw(st.booleans())
+    x_bits, w_bits = draw(st.integers(1 + signed, 8)), draw(st.integers(2, 8 + signed))
     shift = WIDE_PORT[draw(st.sampled_from(sorted(WIDE_PORT)))] - 1 - x_bits
     if draw(st.booleans()):
-        shift = x_bits + w_bits  # the narrowest that the rules allow
+        shift = x_bits + w_bits - signed  # the narrowest that the rules allow
     weight = st.sampled_from((-(1 << (w_bits - 1)), (1 << (w_bits - 1)) - 1, -1, 0)) | st.integers(
         -(1 << (w_bits - 1)), (1 << (w_bits - 1)) - 1
     )
-    pixel = st.sampled_from((0, (1 << x_bits) - 1)) | st.integers(0, (1 << x_bits) - 1)
+    low, high = int_range(x_bits, signed)
+    pixel = st.sampled_from((0, low, high)) | st.integers(low, high)
     block = st.tuples(st.tuples(weight, pixel, pixel), st.integers(1, 120))
     blocks = draw(st.lists(block, min_size=1, max_size=12))
     return [term for term, times in blocks for _ in range(times)], shift
@@ -100,28 +111,70 @@ def test_extremes(terms: int, weight: int, pixels: tuple[int, int]) -> None:
         assert _pair([(weight, *pixels)] * terms, shift, _bits(list(sums))) == sums
 
 
+@pytest.mark.parametrize("weight", [-256, -255, -1, 0, 1, 255])
+@pytest.mark.parametrize("pixels", [(-128, -128), (127, -128), (-128, 127), (127, 127), (0, -1), (-128, 0)])
+def test_extremes_of_signed_pixels(weight: int, pixels: tuple[int, int]) -> None:
+    """Weights of 9 bits in the 25 bits that a DSP48E1 takes."""
+    for terms in (1, 2, 700):
+        sums = tuple(weight * x * terms for x in pixels)
+        assert _pair([(weight, *pixels)] * terms, 16, _bits(list(sums)), WIDE_PORT["DSP48E1"]) == sums
+
+
 def test_a_field_too_narrow_fails() -> None:
-    """The bound is needed: with 15 bits the product 128 * 255 is more than half of the field."""
+    """The bounds are needed: with 15 bits the products 128 * 255 and 256 * 128 are more than half of the field."""
     assert _pair([(-128, 0, 255)] * 3, 15, 24) != (0, -128 * 255 * 3)
+    assert _pair([(-256, 0, -128)] * 3, 15, 24) != (0, 256 * 128 * 3)
+
+
+def test_any_step_of_the_low_field() -> None:
+    """Weights of 9 bits, signed pixels of 8: the top bit tells of every wrap, wherever in its field the sum stands."""
+    weight, pixel = np.meshgrid(np.arange(-256, 256), np.arange(-128, 128))
+    product, negative = weight * pixel, (weight < 0) != (pixel < 0)
+    for low in (0, 1, 127, 1 << 14, (1 << 15) - 1, 1 << 15, (1 << 15) + 1, 3 << 14, (1 << 16) - 1):
+        wraps = (low + product) >> 16
+        top = (low + product) >> 15 & 1
+        fell, rose = low >> 15 > top, low >> 15 < top
+        assert np.array_equal(wraps, (fell & ~negative).astype(int) - (rose & negative))
 
 
 # ------------------------------------------------------------------------------------------------- the RTL
 
 
-def _build(folder: Path, x_bits: int, w_bits: int, acc_bits: int, shift: int, source: str) -> Path:
-    """The bench around one parameterisation of fsq_mac_pair."""
-    parameters = {"X_BITS": x_bits, "W_BITS": w_bits, "ACC_BITS": acc_bits, "SHIFT": shift}
-    sources = {
-        "fsq_mac_pair.sv": source,
-        "fsq_mac_lane.sv": source_files("rtl")["fsq_mac_lane.sv"].read_text(),
+@dataclass(frozen=True)
+class Widths:
+    """Two lanes of fsq_mac_array in one slice."""
+
+    x_bits: int
+    w_bits: int
+    acc_bits: int
+    shift: int
+    signed: bool = False
+
+
+def _build(folder: Path, widths: Widths, *edits: tuple[str, str, str]) -> Path:
+    """The bench around one parameterisation; ``edits`` replace a text of a file by another."""
+    parameters = {
+        "PHASES": 2,
+        "LANES": 2,
+        "X_BITS": widths.x_bits,
+        "X_SIGNED": int(widths.signed),
+        "W_BITS": widths.w_bits,
+        "ACC_BITS": widths.acc_bits,
+        "PAIR_SHIFT": widths.shift,
     }
-    return build_bench(folder, "fsq_mac_pair", sources, "pair_bench.cpp", parameters)
+    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv", "fsq_ram_lut.sv")
+    sources = {name: source_files("rtl")[name].read_text() for name in names}
+    for name, old, new in edits:
+        assert old in sources[name]
+        sources[name] = sources[name].replace(old, new)
+    return build_bench(folder, "fsq_mac_array", sources, "pair_bench.cpp", parameters)
 
 
-def _terms(rng: np.random.Generator, x_bits: int, w_bits: int) -> Terms:
+def _terms(rng: np.random.Generator, widths: Widths) -> Terms:
     """One sequence of up to 700 terms: random, or made of extremes."""
     length = int(rng.integers(1, 701)) if rng.random() < 0.5 else int(rng.integers(1, 20))
-    low, high, top = -(1 << (w_bits - 1)), (1 << (w_bits - 1)) - 1, (1 << x_bits) - 1
+    low, high = int_range(widths.w_bits, True)
+    bottom, top = int_range(widths.x_bits, widths.signed)
     kind = rng.integers(4)
     if kind == 0:
         weight = rng.integers(low, high + 1, length)
@@ -129,9 +182,9 @@ def _terms(rng: np.random.Generator, x_bits: int, w_bits: int) -> Terms:
         weight = np.full(length, rng.choice((low, high)))
     else:
         weight = np.where(rng.random(length) < rng.random(), low, high)
-    x = rng.integers(0, top + 1, (length, 2)) if kind != 2 else rng.choice((0, top), (length, 2))
+    x = rng.integers(bottom, top + 1, (length, 2)) if kind != 2 else rng.choice((bottom, 0, top), (length, 2))
     if rng.random() < 0.3:
-        x[:] = top
+        x[:] = rng.choice((bottom, top))
     return np.column_stack((weight, x))
 
 
@@ -142,7 +195,7 @@ def _longest(terms: Terms, acc_bits: int) -> Terms:
     return terms[: np.flatnonzero(((sums >= -limit) & (sums < limit)).all(axis=1))[-1] + 1]
 
 
-def _run(program: Path, cases: list[Terms], x_bits: int, w_bits: int, acc_bits: int) -> Terms:
+def _run(program: Path, cases: list[Terms], widths: Widths) -> Terms:
     """Both sums [N, 2] that the RTL gives for every sequence; gaps stand between terms at random."""
     rng = np.random.default_rng(1)
     rows = []
@@ -157,47 +210,93 @@ def _run(program: Path, cases: list[Terms], x_bits: int, w_bits: int, acc_bits: 
         )
         rows.append(np.insert(block, gaps, filler, axis=0))
     np.concatenate(rows).astype("<i4").tofile(program.parent / "terms.bin")
-    command = [str(program), "terms.bin", "sums.bin", str(x_bits), str(w_bits)]
+    command = [str(program), "terms.bin", "sums.bin", str(widths.x_bits), str(widths.w_bits)]
     subprocess.run(command, cwd=program.parent, check=True)
     raw = np.fromfile(program.parent / "sums.bin", dtype="<u8").astype(object)
-    return np.array([[_wrapped(v >> acc_bits, acc_bits), _wrapped(v, acc_bits)] for v in raw], dtype=np.int64)
+    bits = widths.acc_bits
+    return np.array([[_wrapped(v >> bits, bits), _wrapped(v, bits)] for v in raw], dtype=np.int64)
 
 
 def _exact(cases: list[Terms]) -> Terms:
     return np.array([(terms[:, :1] * terms[:, 1:]).sum(axis=0) for terms in cases])
 
 
-SOURCE = source_files("rtl")["fsq_mac_pair.sv"].read_text()
+def _every_step(widths: Widths) -> list[Terms]:
+    """All weights with the extremes of pixels, one by one and many times, behind a term that moves the field."""
+    low, high = int_range(widths.w_bits, True)
+    bottom, top = int_range(widths.x_bits, widths.signed)
+    return [
+        np.array([[start, bottom, top]] + [[weight, x1, x0]] * times)
+        for weight in range(low, high + 1)
+        for x1, x0 in ((bottom, bottom), (top, bottom), (bottom, top), (0, bottom), (top, top))
+        for start, times in ((low, 1), (high, 3), (1, 2))
+    ]
+
+
+NINE = Widths(8, 9, 28, 16, signed=True)
+"""Weights of 9 bits in a DSP48E1."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("x_bits", "w_bits", "acc_bits", "shift"),
-    [(8, 8, 26, 16), (8, 8, 26, 18), (8, 8, 17, 16), (4, 4, 18, 20), (8, 5, 16, 16), (2, 8, 20, 22)],
+    "widths",
+    [
+        Widths(8, 8, 26, 16),
+        Widths(8, 8, 26, 18),
+        Widths(8, 8, 17, 16),
+        Widths(4, 4, 18, 20),
+        Widths(8, 5, 16, 16),
+        Widths(2, 8, 20, 22),
+        NINE,
+        Widths(5, 3, 8, 8, signed=True),
+    ],
+    ids=lambda widths: "-".join(map(str, astuple(widths))),
 )
-def test_rtl_pair_gives_both_sums(
-    x_bits: int, w_bits: int, acc_bits: int, shift: int, tmp_path: Path
-) -> None:
-    rng = np.random.default_rng(x_bits * 1000 + w_bits * 100 + acc_bits)
-    program = _build(tmp_path / "pair", x_bits, w_bits, acc_bits, shift, SOURCE)
-    cases = [_longest(_terms(rng, x_bits, w_bits), acc_bits) for _ in range(3500)]
-    got = _run(program, cases, x_bits, w_bits, acc_bits)
+def test_rtl_pair_gives_both_sums(widths: Widths, tmp_path: Path) -> None:
+    rng = np.random.default_rng(widths.x_bits * 1000 + widths.w_bits * 100 + widths.acc_bits)
+    program = _build(tmp_path / "pair", widths)
+    drawn = [_terms(rng, widths) for _ in range(3500)]
+    steps = _every_step(widths) if widths == NINE else []
+    cases = [_longest(terms, widths.acc_bits) for terms in drawn + steps]
+    got = _run(program, cases, widths)
     assert got.shape == (len(cases), 2)
     assert np.array_equal(got, _exact(cases))
 
 
+COUNTER = (
+    "fsq_mac_pair.sv",
+    "assign down  = ~top_q & top & negative_i;",
+    "assign down  = ~top_q & top & 1'b0;",
+)
+UNUSED = (
+    "fsq_mac_pair.sv",
+    "logic top, top_q",
+    "logic unused;\n      assign unused = negative_i;\n      logic top, top_q",
+)
+
+
 @pytest.mark.slow
-def test_rtl_pair_without_a_counter_fails(tmp_path: Path) -> None:
-    broken = SOURCE.replace(
-        "assign down  = ~top_q & top & negative_i;", "assign down  = ~top_q & top & 1'b0;"
-    )
-    assert broken != SOURCE
-    broken = broken.replace(
-        "logic top, top_q", "logic unused;\n      assign unused = negative_i;\n      logic top, top_q"
-    )
-    program = _build(tmp_path / "pair", 8, 8, 26, 16, broken)
-    cases = [np.array([[-128, 255, 255]] * n) for n in (1, 2, 3, 700)]
-    assert not np.array_equal(_run(program, cases, 8, 8, 26), _exact(cases))
+@pytest.mark.parametrize(
+    ("widths", "edits", "term"),
+    [
+        (Widths(8, 8, 26, 16), (COUNTER, UNUSED), [-128, 255, 255]),
+        # the borrow; the sign of the lower pixel; its extension in the packed operand
+        (
+            NINE,
+            (("fsq_mac_array.sv", "{(X_BITS + 1) {x0[X_BITS-1]}}", "(X_BITS + 1)'(0)"),),
+            [-256, 127, -128],
+        ),
+        (NINE, (("fsq_mac_array.sv", "sign_q <= pixels_q[X_BITS-1]", "sign_q <= 1'b0"),), [255, 127, -128]),
+        (NINE, (("fsq_mac_pair.sv", "{(X_SIGNED != 0) & x_i[X_BITS-1]}", "{1'b0}"),), [255, 127, -1]),
+    ],
+    ids=["counter", "borrow", "sign", "extension"],
+)
+def test_broken_rtl_pair_is_seen(
+    widths: Widths, edits: tuple[tuple[str, str, str], ...], term: list[int], tmp_path: Path
+) -> None:
+    program = _build(tmp_path / "pair", widths, *edits)
+    cases = [np.array([term] * n) for n in (1, 2, 3, 700)]
+    assert not np.array_equal(_run(program, cases, widths), _exact(cases))
 
 
 # ------------------------------------------------------------------------------------------------ the plan
@@ -234,10 +333,12 @@ def test_widths_that_do_not_allow_it() -> None:
     assert pack([conv], Multipliers(1)).reason == ""
     wide = replace(conv, weight_bits=8, input=replace(conv.input, bits=8, signed=False))
     assert (pack([wide], TWO).shift, pack([wide], Multipliers(2, "DSP48E2")).shift) == (16, 18)
-    wider = replace(wide, weight_bits=9)
-    assert pack([wider], TWO).products == 1
-    assert "9 x 8 bits do not fit the field of 16 bits" in pack([wider], TWO).reason
-    assert pack([wider], Multipliers(2, "DSP48E2")).products == 2
+    nine, ten = replace(wide, weight_bits=9), replace(wide, weight_bits=10)
+    assert pack([nine], TWO) == Packing((8, True), 2, 16)  # pixels become signed ones
+    assert pack([nine], Multipliers(2, "DSP48E2")) == Packing((8, False), 2, 18)
+    assert pack([ten], TWO).products == 1
+    assert "10 x 8 bits do not fit the field of 16 bits" in pack([ten], TWO).reason
+    assert pack([ten], Multipliers(2, "DSP48E2")).products == 2
     signed = replace(wide, input=replace(wide.input, signed=True))
     assert pack([signed], TWO) == Packing((8, False), 2, 16)  # they come as unsigned ones
     deep = replace(wide, input=replace(wide.input, bits=14))
@@ -248,23 +349,31 @@ def test_widths_that_do_not_allow_it() -> None:
         Multipliers(3)
 
 
-def test_signed_layers_keep_two_products() -> None:
-    """Their pixels enter the lanes 2**(bits-1) higher, and the biases take off what that adds to the sums."""
-    model = random_qmodel(np.random.default_rng(2), signed_probability=1.0)
+@pytest.mark.parametrize("weight_bits", [8, 9])
+def test_pixels_of_either_sign_keep_two_products(weight_bits: int) -> None:
+    """Their top bit is inverted where lanes want the other sign, and the biases take off what that adds to the sums."""
+    rng = np.random.default_rng(2)
+    model = random_qmodel(rng, weight_bits=(weight_bits,), activation_bits=8, signed_probability=0.5)
     plan = build_plan(model, choose_foldings(model, 40, TWO), 40, TWO)
     assert [engine.products_per_dsp for engine in plan.engines] == [2] * len(plan.engines)
-    assert any(engine.flips[0] for engine in plan.engines)
+    flips = [flip for engine in plan.engines for flip in engine.flips]
+    assert any(flips) and not all(flips)
     for engine in plan.engines:
-        assert engine.operand == (max(buffer.type.bits for buffer in engine.buffers), False)
+        bits = max(buffer.type.bits for buffer in engine.buffers)
+        signed = engine.weight_bits + bits > 24 - bits
+        assert engine.operand == (bits, signed)
         for number, stage in enumerate(engine.stages):
             conv, flip = stage.conv, engine.flips[stage.source]
-            assert flip == conv.input.signed
-            offset = (1 << (conv.input.bits - 1)) * int(flip)
+            assert flip == (conv.input.signed != signed)
+            offset = (1 << (conv.input.bits - 1)) * int(flip) * (1 if conv.input.signed else -1)
             rng = np.random.default_rng(number)
             low, high = conv.input.range
             x = rng.integers(low, high + 1, conv.weight[0].size)
             weight = conv.weight.reshape(len(conv.bias), -1)
             assert np.array_equal(weight @ x + conv.bias, weight @ (x + offset) + engine.biases(number))
+            products = weight * (np.array([low, high]) + offset)[:, None, None]
+            least, most = products.min(0).clip(max=0).sum(1).min(), products.max(0).clip(min=0).sum(1).max()
+            assert signed_bits(int(least), int(most)) <= engine.acc_bits
 
 
 def test_engines_with_one_product_say_why(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pytest
 import rescaled_models
 from csim_helpers import check_equal, needs_tools, replaced, run_emitted, simulate
-from designs import HEADER, RtlDesign
+from designs import HEADER, RtlDesign, random_foldings
 from random_graphs import graph_images, random_graph_qmodel
+from random_models import random_images, random_qmodel
 from random_scales import any_pixels, rescaled
 from seeds import SEED
 
@@ -19,6 +20,7 @@ from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import Dialect
 from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import (
     IMAGE,
     QAdd,
@@ -226,3 +228,61 @@ def test_averages_that_no_kernel_takes(out: TensorType, total: bool, reason: str
     pool = QAvgPool("pool", (IMAGE,), (side, side), 1, (0, 0, 0, 0), source, out, total)
     with pytest.raises(FpgaSqueezeError, match=reason):
         check_average(pool)
+
+
+def nine_bit_weights() -> tuple[Plan, Images]:
+    """Weights of 9 bits, two products in a DSP48E1: signed lanes, odd ones alone, read signed rows and the unsigned
+    5 bits of a squeeze, with pads around the image and the squeeze."""
+    rng = np.random.default_rng(113)
+    model = random_qmodel(
+        rng,
+        min_size=7,
+        max_size=10,
+        max_fires=1,
+        weight_bits=(9,),
+        activation_bits=8,
+        signed_probability=0.5,
+    )
+    foldings = random_foldings(rng, model, 3)
+    squeeze = next(conv for conv in model.convs if conv.name == "fire2_squeeze1x1")
+    narrow = replace(squeeze.output, bits=5, frac=squeeze.output.frac - 3)
+    layers = [
+        replace(layer, output=narrow)
+        if layer is squeeze
+        else replace(layer, input=narrow, bias=layer.bias >> 3)
+        if isinstance(layer, QConv) and layer.inputs == (squeeze.name,)
+        else layer
+        for layer in model.layers
+    ]
+    plan = build_plan(replace(model, layers=tuple(layers)), foldings, multipliers=Multipliers(2))
+    first, fire, last = plan.engines
+    assert {engine.operand for engine in plan.engines} == {(8, True)} and first.products_per_dsp == 2
+    assert (first.flips, fire.flips) == ((True,), (False, True)) and first.lines.pad_value.any()
+    assert any(engine.lanes_per_row * engine.folding.rows % 2 for engine in (first, last))
+    images: Images = random_images(rng, model, 2)
+    squeezed = golden.run(plan.model, images)[squeeze.name]
+    assert squeezed.min() < 16 <= squeezed.max()  # of either value of the top bit
+    return plan, images
+
+
+@needs_tools
+@pytest.mark.slow
+def test_nine_bit_weights_in_cpp(tmp_path: Path) -> None:
+    """And pixels packed without a borrow are seen."""
+    plan, images = nine_bit_weights()
+    check_equal(simulate(plan, images, tmp_path, together=False), plan)
+    file = tmp_path / "hls" / "fsq_lanes.hpp"
+    file.write_text(replaced("P::X_SIGNED ? operand_t(high +", "false ? operand_t(high +")(file.read_text()))
+    assert any(run_emitted(plan, images, tmp_path, together=False).values())
+
+
+@needs_tools
+@pytest.mark.slow
+def test_nine_bit_weights_in_rtl(tmp_path: Path) -> None:
+    """And an inverted pixel of few bits that is not widened by its new sign is seen."""
+    plan, images = nine_bit_weights()
+    design = RtlDesign.of_plan(plan, tmp_path)
+    design.check(images, "nine bits", stalls=(1,))
+    design.edit("fsq_extend.sv", "((IN_SIGNED != 0) != (FLIP != 0))", "(IN_SIGNED != 0 && FLIP == 0)")
+    comparison, _ = design.simulate(images)
+    assert not comparison.equal and [k.name for k in comparison.kernels if k.mismatches][0] == "fire2"

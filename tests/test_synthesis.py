@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Preprocess, QModel, Shape
+from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate_kernel
 from fpga_squeeze.planning.engine import Folding
@@ -118,6 +120,28 @@ def test_two_products_in_one_dsp(tmp_path: Path) -> None:
             assert mapped[kernel.name]["DSP48E1"] == kernel.dsp, f"{kernel.name}: {dict(mapped[kernel.name])}"
     assert [e.lanes for e in plan.engines] == [e.lanes for e in single.engines]
     assert plan.dsp == 24 and plan.lanes == single.dsp > 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("port", [25, 26])
+def test_signed_pairs_take_one_slice(port: int, tmp_path: Path) -> None:
+    """Weights of 9 bits: packed pixels with their borrow have the 25 bits that a slice takes; one bit more, and the
+    multiplier does not fit."""
+    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv")
+    for name in names:
+        text = source_files("rtl")[name].read_text()
+        (tmp_path / name).write_text(
+            text.replace("? X_BITS : X_BITS + 1", f"? X_BITS + {port - 25} : X_BITS + 1")
+        )
+    widths = "-set X_SIGNED 1 -set W_BITS 9 -set PAIR_SHIFT 16"
+    script = (
+        f"read_verilog -sv {' '.join(names)}; chparam -set CHANNELS 3 -set LANES 5 {widths} fsq_mac_array; "
+        "synth_xilinx -family xc7 -flatten -top fsq_mac_array -run :map_ffram; select -assert-count 9 t:DSP48E1"
+    )
+    done = subprocess.run([*find_yosys(), "-q", "-p", script], cwd=tmp_path, capture_output=True, text=True)
+    fits = done.returncode == 0
+    assert fits or "Assertion failed: selection" in done.stdout + done.stderr
+    assert fits == (port == 25)
 
 
 @pytest.mark.slow

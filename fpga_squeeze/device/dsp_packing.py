@@ -7,19 +7,25 @@ A slice multiplies ``x1 * 2**n + x0`` by one weight and accumulates ``P = S1 * 2
 
 ``C`` is counted. Where no product is larger than half of the low field, ``|w * x0| <= 2**(n-1)``, adding it leads from
 one half of the field to the other at most; so ``C`` has grown by one exactly when the top bit of ``L`` falls from 1 to
-0 under a weight >= 0, and shrunk by one exactly when it rises from 0 to 1 under a negative one.
+0 under a product >= 0, and shrunk by one exactly when it rises from 0 to 1 under a negative one. (A product of exactly
+2**(n-1) moves the top bit always: it rises where nothing wraps, and falls where something does.)
 
 What that asks for:
 
-- unsigned pixels: a product then has the sign of its weight, and the pixels are packed by placing them side by side.
-  Signed ones come as x + 2**(bits-1), their top bit inverted, and the bias takes what that adds to the sum;
-- ``weight_bits + pixel_bits <= n``: the bound on products, 2**(weight_bits-1) * (2**pixel_bits - 1) <= 2**(n-1);
+- pixels that are all unsigned, or all signed. Others get their top bit inverted, which makes x + 2**(bits-1) of a
+  signed one and x - 2**(bits-1) of an unsigned one, and the bias takes what that does to the sum;
+- unsigned: a product has the sign of its weight, the pixels are packed by placing them side by side, and
+  ``weight_bits + pixel_bits <= n`` is the bound on products, 2**(weight_bits-1) * (2**pixel_bits - 1) <= 2**(n-1);
+- signed: a product has the sign of its weight xor that of x0 (where a factor is 0 nothing wraps, and no sign matters),
+  a negative x0 borrows one of x1, and the bound is 2**(weight_bits-1) * 2**(pixel_bits-1) <= 2**(n-1), that is
+  ``weight_bits + pixel_bits <= n + 1``: one bit of weight more. As the borrow and the signs take logic, only engines
+  that need this bit have signed pixels;
 - ``n + pixel_bits + 1 <= port``: the packed pixels fit the wide input of the multiplier. The widest n is taken, 24 -
   pixel_bits in a DSP48E1 (25 x 18 bits, UG479) and 26 - pixel_bits in a DSP48E2 (27 x 18 bits, UG579): 16 and 18 for
-  pixels of 8 bits;
+  pixels of 8 bits. x1 - 1 takes the bit for which unsigned pixels have a sign of 0;
 - ``n + acc_bits <= 48``: the accumulator of either slice holds S1 modulo 2**acc_bits above the low field.
 
-So 8-bit pixels go with weights of up to 8 bits in a DSP48E1 and of up to 10 in a DSP48E2. The number of terms does not
+So 8-bit pixels go with weights of up to 9 bits in a DSP48E1 and of up to 11 in a DSP48E2. The number of terms does not
 matter; ``C`` is kept modulo 2**(acc_bits - n), and is only the sign of ``L`` where acc_bits <= n.
 """
 
@@ -30,7 +36,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import FpgaSqueezeError
-from ..network.fixed_point import signed_bits
+from ..network.fixed_point import int_range, signed_bits
 from ..network.graph import QConv, TensorType
 from .catalogue import Device
 
@@ -100,16 +106,17 @@ def operand_type(types: Sequence[TensorType]) -> tuple[int, bool]:
 
 
 def acc_range(conv: QConv, flip: bool) -> tuple[int, int]:
-    """Bounds of every partial sum of ``conv`` at the lanes, ``flip`` where its signed pixels arrive as unsigned ones.
+    """Bounds of every partial sum of ``conv`` at the lanes, ``flip`` where its pixels arrive with the other sign.
 
     As :attr:`QConv.acc_range`: a partial sum lies between the sum of the negative terms and that of the positive ones.
     """
     if not flip:
         return conv.acc_range
-    high = (1 << conv.input.bits) - 1
+    low, high = int_range(conv.input.bits, not conv.input.signed)
     weight = conv.weight.reshape(len(conv.bias), -1)
-    positive, negative = weight.clip(min=0).sum(axis=1) * high, weight.clip(max=0).sum(axis=1) * high
-    return int(negative.min(initial=0)), int(positive.max(initial=0))
+    over, under = weight.clip(min=0).sum(axis=1), weight.clip(max=0).sum(axis=1)
+    least, most = under * high + over * low, over * high + under * low
+    return int(least.min(initial=0)), int(most.max(initial=0))
 
 
 def pack(convs: Sequence[QConv], multipliers: Multipliers) -> Packing:
@@ -119,17 +126,18 @@ def pack(convs: Sequence[QConv], multipliers: Multipliers) -> Packing:
         return Packing(operand_type(types))
     bits = max(t.bits for t in types)
     weight_bits = max(conv.weight_bits for conv in convs)
-    acc_bits = max(signed_bits(*acc_range(conv, conv.input.signed)) for conv in convs)
     shift = WIDE_PORT[multipliers.slice] - 1 - bits
-    if weight_bits + bits > shift:
+    signed = weight_bits + bits > shift
+    if weight_bits + bits > shift + int(signed):
         return Packing(
             operand_type(types),
             reason=f"products of {weight_bits} x {bits} bits do not fit the field of {shift} bits that "
             f"a {multipliers.slice} has between two pixels",
         )
+    acc_bits = max(signed_bits(*acc_range(conv, conv.input.signed != signed)) for conv in convs)
     if shift + acc_bits > ACCUMULATOR:
         return Packing(
             operand_type(types),
             reason=f"two sums of {acc_bits} bits exceed the accumulator of {ACCUMULATOR} bits",
         )
-    return Packing((bits, False), 2, shift)
+    return Packing((bits, signed), 2, shift)

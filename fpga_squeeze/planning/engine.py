@@ -78,7 +78,8 @@ class LineBuffer:
     pads         of the first and the last window
     pad_value    int64 [channels], the pixel outside the image
     reader       the last stage that reads them: it gives slots back
-    flip         its pixels are signed and enter the lanes 2**(bits-1) higher, as unsigned ones
+    flip         its pixels enter the lanes with their top bit inverted: signed ones 2**(bits-1) higher, as unsigned
+                 ones, and unsigned ones as much lower, as signed ones
     taps         how lanes choose their pixels
     slots        row slots of ``span`` = rows * stride input rows
     frame_slots  slots that a frame fills
@@ -112,13 +113,15 @@ def rows_needed(conv: QConv, height: int, rows: int, groups: int, group: int) ->
 def lane_biases(conv: QConv, flip: bool, places: int) -> IntArray:
     """int64 [O]: the biases of ``conv`` with ``places`` binary places below its accumulator's.
 
-    With ``flip`` its pixels x reach the lanes as x + 2**(bits-1): sum(w x) = sum(w (x + z)) - z sum(w), so that what
-    the lanes compute too much is taken off the bias.
+    With ``flip`` its pixels x reach the lanes as x + z, z being 2**(bits-1) for signed ones and -2**(bits-1) for
+    others: sum(w x) = sum(w (x + z)) - z sum(w), so that what the lanes compute too much is taken off the bias.
     """
     bias = conv.bias << (places - conv.bias_places)
     if not flip:
         return bias
     too_much = conv.weight.reshape(len(bias), -1).sum(axis=1) << (conv.input.bits - 1)
+    if not conv.input.signed:
+        too_much = -too_much
     return np.asarray(bias - (too_much << places), dtype=np.int64)
 
 
@@ -185,7 +188,7 @@ class EnginePlan:
 
     @property
     def flips(self) -> tuple[bool, ...]:
-        """Per row buffer: its pixels enter the lanes as unsigned ones."""
+        """Per row buffer: its pixels enter the lanes with their top bit inverted."""
         return tuple(buffer.flip for buffer in self.buffers)
 
     def biases(self, stage: int) -> IntArray:

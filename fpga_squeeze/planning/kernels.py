@@ -141,9 +141,8 @@ def plan_buffers(
     layer: EngineLayer, in_rows: int, folding: Folding, packing: Packing | None = None
 ) -> tuple[LineBuffer, ...]:
     """The row buffers of an engine whose input rows come ``in_rows`` at a time."""
-    paired = packing is not None and packing.products > 1
     return tuple(
-        _plan_lines(layer, number, in_rows, folding, paired)
+        _plan_lines(layer, number, in_rows, folding, packing)
         for number in range(1 + max(work.sink or 0 for work in layer.work))
     )
 
@@ -166,7 +165,9 @@ def _stored_slots(layer: EngineLayer, number: int, folding: Folding) -> int:
     return most
 
 
-def _plan_lines(layer: EngineLayer, number: int, in_rows: int, folding: Folding, paired: bool) -> LineBuffer:
+def _plan_lines(
+    layer: EngineLayer, number: int, in_rows: int, folding: Folding, packing: Packing | None
+) -> LineBuffer:
     """Size a row buffer of an engine: the window of all kernels that read it, and slots.
 
     The windows of the row groups that its readers work on at once, and the producer group that brings the last row,
@@ -218,7 +219,7 @@ def _plan_lines(layer: EngineLayer, number: int, in_rows: int, folding: Folding,
         pads=pads,
         pad_value=convs[0].pad_value,
         reader=max(i for i, work in readers if work.delay == behind),
-        flip=paired and tensor.signed,
+        flip=packing is not None and packing.products > 1 and tensor.signed != packing.operand[1],
         taps=Taps.of(window[1], pads[1], stride, folding, lanes),
         span=span,
         slots=slots,

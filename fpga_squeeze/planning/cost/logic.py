@@ -91,11 +91,14 @@ def drain_luts(engine: EnginePlan) -> int:
 
 
 def lane_luts(engine: EnginePlan) -> int:
-    """LUTs beside the DSP slices: those that separate the two sums of ``fsq_mac_pair``."""
+    """LUTs beside the DSP slices: those that separate the two sums of ``fsq_mac_pair``; where its pixels are signed, a
+    borrow that all channels share, and the sign of each product."""
     if not engine.packing.shift:
         return 2
-    pairs = engine.lanes_per_row * engine.folding.rows // 2 * engine.folding.channels
-    return pairs * (2 * engine.acc_bits - min(engine.acc_bits, engine.packing.shift) + 3) + 2
+    places, (bits, signed) = engine.lanes_per_row * engine.folding.rows // 2, engine.operand
+    pairs = places * engine.folding.channels
+    separate = 2 * engine.acc_bits - min(engine.acc_bits, engine.packing.shift) + 3
+    return pairs * (separate + int(signed)) + places * bits * int(signed) + 2
 
 
 def _decoder_luts(weights: CompressedWeights) -> int:

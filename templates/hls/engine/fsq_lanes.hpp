@@ -12,9 +12,10 @@ template <class P> using acc_of = sint<P::ACC_BITS>;
 // Two lanes in one DSP slice (PAIR_SHIFT != 0): pixels x1, x0 of one channel, packed n = PAIR_SHIFT bits apart.
 //
 // The slice accumulates P = sum of w * (x1 * 2^n + x0) = S1 * 2^n + S0. With C = floor(S0 / 2^n) and L = P mod 2^n,
-// S0 = C * 2^n + L and S1 = (P >> n) - C. Pixels are unsigned and |w * x0| <= 2^(n-1), so that C has grown by one where
-// the top bit of L falls under a weight >= 0, and shrunk by one where it rises under a negative weight. Where the sums
-// have n bits at most, C is the sign of L. Which widths allow it is decided by the plan.
+// S0 = C * 2^n + L and S1 = (P >> n) - C. |w * x0| <= 2^(n-1), so that C has grown by one where the top bit of L falls
+// under a product w * x0 >= 0, and shrunk by one where it rises under a negative one (that of no sign wraps nothing). Where
+// the sums have n bits at most, C is the sign of L. Which widths allow it, and whether pixels are signed, is decided by
+// the plan.
 template <class P> struct Pairs {
     static constexpr int COUNT = P::PAIR_SHIFT > 0 ? P::ROWS * P::LANES / 2 : 0;  // of each channel
     static constexpr int PLACES = largest(COUNT, 1);
@@ -38,7 +39,10 @@ inline void add_pair(const sint<P::W_BITS>& weight, const operand_of<P>& x1, con
     typedef typename Q::wraps_t wraps_t;
     typedef typename Q::operand_t operand_t;
     typedef typename Q::product_t product_t;
-    const operand_t pixels = (operand_t(x1) << Q::SHIFT) | operand_t(x0);
+    // unsigned pixels lie side by side, a negative one borrows of the other
+    const operand_t high = operand_t(x1) << Q::SHIFT;
+    const operand_t pixels = P::X_SIGNED ? operand_t(high + operand_t(x0)) : operand_t(high | operand_t(x0));
+    const bool negative = (weight < 0) != (x0 < 0);
     const product_t product = product_t(weight) * product_t(pixels);
     FSQ_MULTIPLIER(product)
     const sum_t before = first ? sum_t(0) : sum;
@@ -48,8 +52,8 @@ inline void add_pair(const sint<P::W_BITS>& weight, const operand_of<P>& x1, con
     const bool top = ((after >> (Q::SHIFT - 1)) & one) != 0;
     wraps_t count = first ? wraps_t(0) : wraps;
     if (!Q::COUNTS) count = top ? wraps_t(-1) : wraps_t(0);
-    else if (top_before && !top && weight >= 0) count = count + 1;
-    else if (!top_before && top && weight < 0) count = count - 1;
+    else if (top_before && !top && !negative) count = count + 1;
+    else if (!top_before && top && negative) count = count - 1;
     sum = after;
     wraps = count;
     s1 = (after >> Q::SHIFT) - count;

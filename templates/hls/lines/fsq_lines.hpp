@@ -4,8 +4,8 @@
 // slot (y / (ROWS * STRIDE)) mod SLOTS; a slot holds STRIDE rows of every bank. Places are stepped, never divided.
 // Words arrive in groups of IN_ROWS rows: all channels of the group, and for each channel its rows.
 //
-// A buffer's description B gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, FLIP (pixels enter the lanes 2^(BITS-1) higher, as
-// unsigned ones), IN_ROWS, ROWS, STRIDE, SLOTS, WINDOW_ROWS and WINDOW_COLUMNS (all kernels that read it lie within),
+// A buffer's description B gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, FLIP (pixels enter the lanes with their top bit
+// inverted: signed ones 2^(BITS-1) higher, as unsigned, unsigned ones as much lower, as signed), IN_ROWS, ROWS, STRIDE, SLOTS, WINDOW_ROWS and WINDOW_COLUMNS (all kernels that read it lie within),
 // PAD_TOP, PAD_LEFT, PHASES, LANES, GROUPS, CURSORS (places at which it is read), the place TOP_SLOT, TOP_BANK, TOP_SUB of
 // row -PAD_TOP, and pad_value(channel), the pixel outside the image.
 #ifndef FSQ_LINES_HPP
@@ -162,7 +162,8 @@ template <class B> struct Cursors<B, 0> {
 template <class B, class OPERAND> inline OPERAND lane_pixel(const pixel_of<B>& pixel) {
     FSQ_INLINE
     typedef uint<B::BITS> bits;
-    return B::FLIP ? OPERAND(bits(bits(pixel) ^ bits(1 << (B::BITS - 1)))) : OPERAND(pixel);
+    typedef integer<B::BITS, !B::SIGNED> flipped;
+    return B::FLIP ? OPERAND(flipped(bits(pixel) ^ bits(1 << (B::BITS - 1)))) : OPERAND(pixel);
 }
 
 // Every lane chooses its pixel of the window's row ky: lane l of a row stands at x = (l * PHASES + phase) * STRIDE + kx -

@@ -32,7 +32,7 @@ module fsq_engine #(
     parameter [BUFFERS*32-1:0] WIDTHS      = {BUFFERS{32'd8}},   // pixels of a row
     parameter [BUFFERS*32-1:0] BITS        = {BUFFERS{32'd8}},   // bits of a pixel
     parameter [BUFFERS*32-1:0] SIGNED      = '0,                 // 1: pixels are signed
-    parameter [BUFFERS*32-1:0] FLIPS       = '0,                 // 1: signed pixels enter the lanes as unsigned ones, the top bit inverted
+    parameter [BUFFERS*32-1:0] FLIPS       = '0,                 // 1: pixels enter the lanes with the top bit inverted: signed ones as unsigned, unsigned ones as signed
     parameter [BUFFERS*32-1:0] IN_ROWS     = {BUFFERS{32'd1}},   // rows of a group in the order of arrival
     parameter [BUFFERS*32-1:0] STRIDES     = {BUFFERS{32'd1}},   // from window to window
     parameter [BUFFERS*32-1:0] WINDOW_ROWS    = {BUFFERS{32'd1}},  // rows of the window that holds the kernels of all readers

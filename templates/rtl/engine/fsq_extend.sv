@@ -1,8 +1,9 @@
-// Widens a pixel, keeping its value; with FLIP it becomes an unsigned one, 2^(IN_BITS-1) higher.
+// Widens a pixel, keeping its value; with FLIP a signed one becomes unsigned, 2^(IN_BITS-1) higher, and an unsigned one
+// signed, as much lower.
 module fsq_extend #(
     parameter IN_BITS   = 8,  // bits of the pixel
     parameter IN_SIGNED = 0,  // 1: the pixel is signed
-    parameter FLIP      = 0,  // 1: the pixel's top bit is inverted, its sign is not kept
+    parameter FLIP      = 0,  // 1: the pixel's top bit is inverted
     parameter OUT_BITS  = 8   // at least IN_BITS, and one more where an unsigned pixel meets signed lanes
 ) (
     input  logic [ IN_BITS-1:0] x_i,  // pixel
@@ -12,7 +13,7 @@ module fsq_extend #(
   assign x = (FLIP != 0) ? x_i ^ (IN_BITS'(1) << (IN_BITS - 1)) : x_i;
   generate
     if (OUT_BITS > IN_BITS) begin : gen_wider
-      assign y_o = {{(OUT_BITS - IN_BITS) {(IN_SIGNED != 0 && FLIP == 0) & x[IN_BITS-1]}}, x};
+      assign y_o = {{(OUT_BITS - IN_BITS) {((IN_SIGNED != 0) != (FLIP != 0)) & x[IN_BITS-1]}}, x};
     end else begin : gen_same
       assign y_o = x;
     end

@@ -30,7 +30,6 @@ module fsq_mac_array #(
   localparam UW = CHANNELS * W_BITS;
 
   logic [UW-1:0] weights, w_q1, w_q2, w_q3;
-  logic [ROWS*LANES*X_BITS-1:0] pixels_q;
   logic [4:0] issue_q, first_q, last_q;
 
   generate
@@ -57,10 +56,9 @@ module fsq_mac_array #(
   endgenerate
 
   always_ff @(posedge clk) begin
-    w_q1     <= weights;
-    w_q2     <= w_q1;
-    w_q3     <= w_q2;
-    pixels_q <= pixels_i;
+    w_q1 <= weights;
+    w_q2 <= w_q1;
+    w_q3 <= w_q2;
   end
 
   always_ff @(posedge clk) begin
@@ -80,8 +78,31 @@ module fsq_mac_array #(
 
   // two pixels of a channel share a weight; the last one of an odd number is alone
   localparam PAIRS = (PAIR_SHIFT != 0) ? ROWS * LANES / 2 : 0;
+  localparam ALONE = ROWS * LANES - 2 * PAIRS;
+  localparam XP = 2 * X_BITS + X_SIGNED;  // bits of a pair: see fsq_mac_pair
   genvar c, p;
   generate
+    if (ALONE != 0) begin : gen_alone
+      logic [ALONE*X_BITS-1:0] pixels_q;
+      always_ff @(posedge clk) pixels_q <= pixels_i[ROWS*LANES*X_BITS-1-:ALONE*X_BITS];
+    end
+    for (p = 0; p < PAIRS; p = p + 1) begin : gen_packed
+      logic [XP-1:0] pixels_q;
+      logic negative_q;  // sign of x0 in the term added last
+      if (X_SIGNED != 0) begin : gen_signed
+        logic [X_BITS-1:0] x0, x1;
+        logic sign_q;  // of x0 in the product register
+        assign {x1, x0} = pixels_i[2*p*X_BITS+:2*X_BITS];
+        always_ff @(posedge clk) begin
+          pixels_q <= {{x1[X_BITS-1], x1} + {(X_BITS + 1) {x0[X_BITS-1]}}, x0};
+          sign_q <= pixels_q[X_BITS-1];
+          if (issue_q[3]) negative_q <= sign_q;
+        end
+      end else begin : gen_unsigned
+        always_ff @(posedge clk) pixels_q <= pixels_i[2*p*X_BITS+:2*X_BITS];
+        assign negative_q = 1'b0;
+      end
+    end
     for (c = 0; c < CHANNELS; c = c + 1) begin : gen_channel
       if (PAIRS != 0) begin : gen_pairs
         // sign of the weight in the product register, and of the term added last
@@ -93,16 +114,17 @@ module fsq_mac_array #(
         for (p = 0; p < PAIRS; p = p + 1) begin : gen_pair
           fsq_mac_pair #(
               .X_BITS  (X_BITS),
+              .X_SIGNED(X_SIGNED),
               .W_BITS  (W_BITS),
               .ACC_BITS(ACC_BITS),
               .SHIFT   (PAIR_SHIFT)
           ) u_pair (
               .clk,
-              .x_i        (pixels_q[2*p*X_BITS+:2*X_BITS]),
+              .x_i        (gen_packed[p].pixels_q),
               .w_i        (w_q3[c*W_BITS+:W_BITS]),
               .acc_en_i   (issue_q[3]),
               .acc_first_i(first_q[3]),
-              .negative_i (negative_q),
+              .negative_i (negative_q ^ gen_packed[p].negative_q),
               .acc_o      (acc_o[(c*ROWS*LANES+2*p)*ACC_BITS+:2*ACC_BITS])
           );
         end
@@ -115,7 +137,7 @@ module fsq_mac_array #(
             .ACC_BITS(ACC_BITS)
         ) u_lane (
             .clk,
-            .x_i        (pixels_q[p*X_BITS+:X_BITS]),
+            .x_i        (gen_alone.pixels_q[(p-2*PAIRS)*X_BITS+:X_BITS]),
             .w_i        (w_q3[c*W_BITS+:W_BITS]),
             .acc_en_i   (issue_q[3]),
             .acc_first_i(first_q[3]),

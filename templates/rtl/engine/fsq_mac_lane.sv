@@ -12,7 +12,7 @@ module fsq_mac_lane #(
     input  logic                acc_first_i,  // it is the first term
     output logic [ACC_BITS-1:0] acc_o         // sum, signed
 );
-  localparam XS = X_BITS + 1;
+  localparam XS = (X_SIGNED != 0) ? X_BITS : X_BITS + 1;
   localparam PW = XS + W_BITS;
 
   logic signed [XS-1:0] x;
@@ -20,7 +20,7 @@ module fsq_mac_lane #(
   logic signed [PW-1:0] product_q;
   logic signed [ACC_BITS-1:0] acc_q, start, term;
 
-  assign x = {(X_SIGNED != 0) & x_i[X_BITS-1], x_i};
+  assign x = XS'(x_i);  // an unsigned pixel gets a sign of 0
   assign w = w_i;
   // The accumulator's bound covers every single product, so that a narrower sum only drops copies of the sign.
   generate
