@@ -233,7 +233,9 @@ def test_every_reason_is_told(tmp_path: Path) -> None:
     x = net.relu(net.conv(x, 4, 4, 3, "wide", dilations=[2, 2]))
     x = net.node("HardSwish", [x], "behind")
     path = net.save(tmp_path / "n.onnx", net.node("GlobalAveragePool", [x]))
-    text = refused(path, r"node first \(Sigmoid\), node behind \(HardSwish\): .*; node wide \(Conv\): has dilations")
+    text = refused(
+        path, r"node first \(Sigmoid\), node behind \(HardSwish\): .*; node wide \(Conv\): has dilations"
+    )
     assert "node behind (HardSwish)" in text and text.count(str(path)) == 1
 
 

@@ -244,6 +244,13 @@ def print_estimate(numbers: Estimate) -> None:
         )
         for k in filter(lambda k: k.products_reason, numbers.kernels):
             say(f"one product per DSP in {k.name}: {k.products_reason}")
+    if multipliers := sum(k.multipliers for k in numbers.kernels):
+        bits, slices = (
+            max(k.multiplier_bits for k in numbers.kernels),
+            sum(k.multiplier_dsp for k in numbers.kernels),
+        )
+        place = f"{slices:,} DSP slices" if slices else "LUTs"
+        say(f"scales that are no powers of two: {multipliers} multipliers by up to {bits} bits, in {place}")
     if numbers.fits:
         say(f"fits {numbers.device}")
     for shortage in numbers.short:

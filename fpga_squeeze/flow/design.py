@@ -146,13 +146,14 @@ def design(model: Target, options: DesignOptions = DEFAULTS, on_step: OnStep | N
             return Design(fewer, smaller, timed, (note,))
     if not fitting:
         return done
-    advice = (
-        "field weight_budget, or a smaller field weight_bits, makes"
-        if coded
-        else "field weights huffman makes"
-    )
+    if not coded:
+        advice = "field weights huffman makes them smaller"
+    elif loaded.calibrated:
+        advice = "field weight_budget, or a smaller field weight_bits, makes them smaller"
+    else:
+        advice = "zeros make them smaller: prune the float model before it is quantised"
     note = (
         f"the device's memory holds the plan back: {cycles:,} cycles per frame, where its DSP slices would reach "
-        f"{free:,}; weights take {plan.weight_bits:,} bits, {advice} them smaller"
+        f"{free:,}; weights take {plan.weight_bits:,} bits, {advice}"
     )
     return replace(done, notes=(note,))

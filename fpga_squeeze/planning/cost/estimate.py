@@ -31,6 +31,8 @@ class KernelEstimate:
     kind                    input, conv, fire, max_pool, average_pool, fork, store, add or concat
     folding                 (k, r, c) of an engine
     products_per_dsp        1 or 2 for an engine; products_reason tells why there is one where two were asked for
+    multipliers             requantisers of an engine that multiply, by up to multiplier_bits, in multiplier_dsp DSP
+                            slices (of ``dsp``), or in LUTs where that is 0
     cycles                  cycles per frame in which the kernel is at work
     lane_efficiency         useful products / (lanes * cycles), for engines
     weight_capacity_bits    bits of the block RAMs that hold the weights
@@ -45,6 +47,9 @@ class KernelEstimate:
     dsp: int
     products_per_dsp: int
     products_reason: str
+    multipliers: int
+    multiplier_bits: int
+    multiplier_dsp: int
     weight_bits: int
     weight_capacity_bits: int
     ramb36: int
@@ -187,6 +192,7 @@ def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:
     """Cost of one kernel."""
     engine = kernel if isinstance(kernel, EnginePlan) else None
     folding = engine.folding if engine else None
+    multiplies = engine is not None and engine.requant.multiply != "shift"
     return KernelEstimate(
         name=kernel.name,
         kind=kernel.kind,
@@ -195,6 +201,9 @@ def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:
         dsp=kernel.dsp,
         products_per_dsp=engine.products_per_dsp if engine else 0,
         products_reason=engine.packing.reason if engine else "",
+        multipliers=engine.units if multiplies and engine else 0,
+        multiplier_bits=engine.requant.scale_bits if multiplies and engine else 0,
+        multiplier_dsp=engine.units * engine.requant.dsp if engine else 0,
         weight_bits=payload_bits(engine.weights) if engine else 0,
         weight_capacity_bits=rom_bits(engine.weights) if engine else 0,
         ramb36=sum(m.ramb36 for m in kernel.memories),
