@@ -11,23 +11,8 @@ import numpy as np
 from typing_extensions import assert_never
 
 from fpga_squeeze import zoo
-from fpga_squeeze.network.graph import (
-    IMAGE,
-    Add,
-    AvgPool,
-    Concat,
-    Conv,
-    FloatModel,
-    MaxPool,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    TensorType,
-)
+from fpga_squeeze.network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, MaxPool
+from fpga_squeeze.network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from fpga_squeeze.quantization.average_first import average_first
 
 WEIGHT, PIXEL = 30.0, 80.0

@@ -20,7 +20,8 @@ from fpga_squeeze.datasets.images import load_images
 from fpga_squeeze.flow.sources import choose
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.network.graph import FloatModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.quantization.method import Method
 from fpga_squeeze.quantization.quantize import PRESETS, float_logits, quantize
 

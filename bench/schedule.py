@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fpga_squeeze.device.catalogue import find_device
-from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.cost.estimate import Estimate, estimate
 from fpga_squeeze.planning.cost.placement import fits
 from fpga_squeeze.planning.plan import Plan

@@ -37,7 +37,8 @@ from .flow.inspection import Inspection, LayerReport, inspect
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
 from .network import golden as golden_model
 from .network.fixed_point import IntArray
-from .network.graph import FloatModel, QModel
+from .network.graph import FloatModel
+from .network.integers import QModel
 from .planning.cost.estimate import Estimate
 from .planning.cost.estimate import estimate as estimate_plan
 from .planning.search.planner import make_plan

@@ -17,7 +17,7 @@ from fpga_squeeze.emit.hls_dialect import Dialect
 from fpga_squeeze.emit.words import decode_words, stream_tensor, words_to_tensor
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of

@@ -11,7 +11,7 @@ from fpga_squeeze.device.block_ram import STYLES, Style, with_style
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan, emits_one_row_per_group
 from fpga_squeeze.planning.cost.placement import row_buffers, with_styles
 from fpga_squeeze.planning.engine import Folding

@@ -10,18 +10,8 @@ import numpy as np
 
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import IntArray
-from fpga_squeeze.network.graph import (
-    Pads,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QMaxPool,
-    QModel,
-    Shape,
-    TensorType,
-    Window,
-    window_output,
-)
+from fpga_squeeze.network.graph import Pads, Shape, Window, window_output
+from fpga_squeeze.network.integers import QAdd, QAvgPool, QConcat, QMaxPool, QModel, TensorType
 from fpga_squeeze.planning.kinds.add import plan_add
 from fpga_squeeze.planning.kinds.average import plan_average
 from fpga_squeeze.planning.kinds.concat import plan_concat

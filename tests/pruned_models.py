@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fpga_squeeze.network.graph import QConv, QModel
+from fpga_squeeze.network.integers import QConv, QModel
 
 
 def pruned(rng: np.random.Generator, model: QModel) -> QModel:

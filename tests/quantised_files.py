@@ -15,7 +15,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from fpga_squeeze.export.float_onnx import to_onnx
 from fpga_squeeze.flow.agreement import as_type
 from fpga_squeeze.network.golden import forward, image_integers
-from fpga_squeeze.network.graph import IMAGE, FloatModel, Preprocess, QModel
+from fpga_squeeze.network.graph import IMAGE, FloatModel, Preprocess
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.reference import channel_statistics, network_input
 
 U8, S8, U16, S16 = QuantType.QUInt8, QuantType.QInt8, QuantType.QUInt16, QuantType.QInt16

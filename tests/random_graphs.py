@@ -16,10 +16,10 @@ from fpga_squeeze.network.graph import (
     Layer,
     MaxPool,
     Pads,
-    QModel,
     Shape,
     Window,
 )
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.quantization.quantize import quantize
 
 KERNELS: tuple[Window, ...] = ((1, 1), (1, 1), (3, 3), (3, 3), (3, 1), (1, 3), (5, 5), (2, 2), (5, 1), (7, 7))

@@ -16,20 +16,8 @@ import numpy.typing as npt
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import int_range
 from fpga_squeeze.network.golden import FLOAT32_EXACT, FloatInts
-from fpga_squeeze.network.graph import (
-    IMAGE,
-    Pads,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    Shape,
-    TensorType,
-    Window,
-    window_output,
-)
+from fpga_squeeze.network.graph import IMAGE, Pads, Shape, Window, window_output
+from fpga_squeeze.network.integers import QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 
 POOLS = ((3, 2), (3, 2), (2, 2), (3, 3), (2, 1))
 NO_PADS: Pads = (0, 0, 0, 0)

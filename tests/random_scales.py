@@ -6,18 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fpga_squeeze.network.graph import (
-    IMAGE,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    Shape,
-    TensorType,
-)
+from fpga_squeeze.network.graph import IMAGE, Shape
+from fpga_squeeze.network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 
 
 def any_type(

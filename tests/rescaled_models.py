@@ -9,18 +9,8 @@ import numpy as np
 
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import (
-    IMAGE,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    Shape,
-    TensorType,
-)
+from fpga_squeeze.network.graph import IMAGE, Shape
+from fpga_squeeze.network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of

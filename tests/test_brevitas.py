@@ -12,7 +12,8 @@ from random_graphs import graph_images
 
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import Preprocess, QModel, Shape
+from fpga_squeeze.network.graph import Preprocess, Shape
+from fpga_squeeze.network.integers import QModel
 
 pytest.importorskip("brevitas", reason="brevitas not here: pip install fpga-squeeze[brevitas]")
 pytest.importorskip("onnxscript", reason="onnxscript not here: pip install onnxscript")

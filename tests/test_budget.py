@@ -14,7 +14,8 @@ from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibra
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool, QModel
+from fpga_squeeze.network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.reference import layer_float
 from fpga_squeeze.network.walk import walk
 from fpga_squeeze.quantization.budget import RATES, WeightBudget, code_bits, coded_size

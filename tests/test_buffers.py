@@ -12,7 +12,7 @@ from random_graphs import random_graph_qmodel
 from random_models import random_images, random_qmodel
 
 from fpga_squeeze.emit.rtl import emit_rtl
-from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import EnginePlan, Folding
 from fpga_squeeze.planning.graph import graph_of

@@ -21,7 +21,7 @@ from fpga_squeeze.cli import main
 from fpga_squeeze.cli.options import join_numbers
 from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.quantization.budget import coded_size
 
 Capture = pytest.CaptureFixture[str]

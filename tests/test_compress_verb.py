@@ -21,7 +21,8 @@ from fpga_squeeze.compression.prune import density
 from fpga_squeeze.compression.report import EIGHT, FLOAT, SIX, deep_compression_bytes, report
 from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.network.graph import FloatModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.reference import float_logits
 
 Capture = pytest.CaptureFixture[str]

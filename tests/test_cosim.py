@@ -16,7 +16,8 @@ from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import FloatModel, Preprocess, QMaxPool
+from fpga_squeeze.network.graph import FloatModel, Preprocess
+from fpga_squeeze.network.integers import QMaxPool
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.search.folding import plan_for_lanes

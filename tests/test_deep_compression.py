@@ -18,7 +18,8 @@ from fpga_squeeze.compression.report import deep_compression_bytes
 from fpga_squeeze.datasets.images import load_images
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.frontend.deep_compression import CONVS, HEADER, is_deep_compression
-from fpga_squeeze.network.graph import AvgPool, Concat, Conv, FloatModel, MaxPool, QModel
+from fpga_squeeze.network.graph import AvgPool, Concat, Conv, FloatModel, MaxPool
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.reference import PRESETS, float_logits
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"

@@ -23,7 +23,8 @@ from fpga_squeeze.flow.runner import onnx_runner
 from fpga_squeeze.flow.sources import QuantizeOptions, choose
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel, Shape
+from fpga_squeeze.network.graph import FloatModel, Preprocess, Shape
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.parallel import FrameRunner
 from fpga_squeeze.network.reference import PRESETS, float_logits
 

@@ -19,20 +19,8 @@ from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import (
-    AvgPool,
-    Concat,
-    Conv,
-    FloatModel,
-    MaxPool,
-    QAdd,
-    QAvgPool,
-    QConv,
-    QMaxPool,
-    QModel,
-    Shape,
-    TensorType,
-)
+from fpga_squeeze.network.graph import AvgPool, Concat, Conv, FloatModel, MaxPool, Shape
+from fpga_squeeze.network.integers import QAdd, QAvgPool, QConv, QMaxPool, QModel, TensorType
 from fpga_squeeze.network.reference import float_logits
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"

@@ -19,7 +19,8 @@ from test_frontend_graphs import normalised
 from fpga_squeeze.export.float_onnx import write_float
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import Conv, FloatModel, QModel
+from fpga_squeeze.network.graph import Conv, FloatModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.reference import PRESETS, float_logits
 from fpga_squeeze.quantization.quantize import quantize
 

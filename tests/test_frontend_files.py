@@ -16,7 +16,8 @@ from test_frontend_errors import refused
 from fpga_squeeze.cli import main
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import FloatModel, QModel, Shape
+from fpga_squeeze.network.graph import FloatModel, Shape
+from fpga_squeeze.network.integers import QModel
 
 
 def proto(**options: object) -> onnx.ModelProto:

@@ -26,18 +26,8 @@ from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.qdq import inexact, write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import (
-    IMAGE,
-    FloatModel,
-    QAdd,
-    QAvgPool,
-    QConv,
-    QMaxPool,
-    QModel,
-    Shape,
-    TensorType,
-    window_output,
-)
+from fpga_squeeze.network.graph import IMAGE, FloatModel, Shape, window_output
+from fpga_squeeze.network.integers import QAdd, QAvgPool, QConv, QMaxPool, QModel, TensorType
 from fpga_squeeze.quantization.quantize import PRESETS, quantize
 from fpga_squeeze.verify.oracle import ort_integers
 

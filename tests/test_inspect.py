@@ -18,7 +18,7 @@ from fpga_squeeze.datasets.images import embedded_calibration, embedded_images, 
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.flow.agreement import agreement
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import QConv, QModel
+from fpga_squeeze.network.integers import QConv, QModel
 
 Capture = pytest.CaptureFixture[str]
 

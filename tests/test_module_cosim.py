@@ -13,7 +13,8 @@ from random_models import random_images
 
 from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.rtl import emit_rtl
-from fpga_squeeze.network.graph import IMAGE, AvgPool, Concat, FloatModel, QModel, Shape, Window
+from fpga_squeeze.network.graph import IMAGE, AvgPool, Concat, FloatModel, Shape, Window
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.placement import with_styles
 from fpga_squeeze.planning.engine import Folding

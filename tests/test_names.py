@@ -18,7 +18,8 @@ from fpga_squeeze.emit.hls_dialect import DIALECTS
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.frontend.names import Namer, usable
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import FloatModel, QModel
+from fpga_squeeze.network.graph import FloatModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.quantization.quantize import quantize

@@ -23,7 +23,7 @@ from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, Packing, pack
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network.fixed_point import int_range, signed_bits
-from fpga_squeeze.network.graph import QModel
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate

@@ -16,7 +16,8 @@ from fpga_squeeze.coding.bits import conv_order, pack_segment, unpack_segment
 from fpga_squeeze.device.block_ram import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
-from fpga_squeeze.network.graph import IMAGE, QConv, QMaxPool, QModel, Shape, TensorType
+from fpga_squeeze.network.graph import IMAGE, Shape
+from fpga_squeeze.network.integers import QConv, QMaxPool, QModel, TensorType
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of

@@ -20,7 +20,8 @@ from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.flow.agreement import agreement
 from fpga_squeeze.flow.inspection import structure
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import Preprocess, QModel
+from fpga_squeeze.network.graph import Preprocess
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.reference import PRESETS
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.plan import Plan

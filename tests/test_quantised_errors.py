@@ -17,7 +17,8 @@ from test_quantised_patterns import I8, U8, Quantised
 from fpga_squeeze.cli import main
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import Preprocess, QModel
+from fpga_squeeze.network.graph import Preprocess
+from fpga_squeeze.network.integers import QModel
 
 
 def two_layers(net: Quantised, **options: Any) -> str:

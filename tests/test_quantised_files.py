@@ -30,7 +30,8 @@ from fpga_squeeze.cli import main
 from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import FloatModel, Preprocess, QModel
+from fpga_squeeze.network.graph import FloatModel, Preprocess
+from fpga_squeeze.network.integers import QModel
 
 PREPROCESS = Preprocess(std=(2.0,))
 SYMMETRIC = {"extra_options": {"ActivationSymmetric": True}}

@@ -20,7 +20,8 @@ from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import IMAGE, QAvgPool, QConcat, QConv, QMaxPool, QModel
+from fpga_squeeze.network.graph import IMAGE
+from fpga_squeeze.network.integers import QAvgPool, QConcat, QConv, QMaxPool, QModel
 from fpga_squeeze.network.reference import PRESETS
 
 U8, I8 = np.uint8, np.int8

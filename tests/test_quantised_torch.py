@@ -13,7 +13,8 @@ from random_graphs import graph_images
 
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import QModel, Shape
+from fpga_squeeze.network.graph import Shape
+from fpga_squeeze.network.integers import QModel
 
 pytest.importorskip("torch", reason="torch not here: pip install torch")
 import torch  # noqa: E402

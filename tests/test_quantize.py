@@ -26,12 +26,9 @@ from fpga_squeeze.network.graph import (
     Layer,
     MaxPool,
     Preprocess,
-    QConcat,
-    QConv,
-    QMaxPool,
-    QModel,
     Shape,
 )
+from fpga_squeeze.network.integers import QConcat, QConv, QMaxPool, QModel
 from fpga_squeeze.quantization.average_first import average_first
 from fpga_squeeze.quantization.equalise import equalise
 from fpga_squeeze.quantization.quantize import PRESETS, float_logits, fold_preprocess, quantize

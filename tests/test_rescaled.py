@@ -29,7 +29,7 @@ from fpga_squeeze.emit.words import decode_words, stream_tensor, words_to_tensor
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.fixed_point import signed_bits
-from fpga_squeeze.network.graph import QConcat, QConv, QModel
+from fpga_squeeze.network.integers import QConcat, QConv, QModel
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.engine import EnginePlan, Folding

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpga_squeeze.network import golden
-from fpga_squeeze.network.graph import QAdd, QAvgPool, QConcat, QConv, Shape, TensorType
+from fpga_squeeze.network.graph import Shape
+from fpga_squeeze.network.integers import QAdd, QAvgPool, QConcat, QConv, TensorType
 from fpga_squeeze.network.scales import as_multipliers, recode, split
 
 

@@ -14,7 +14,8 @@ from random_models import random_qmodel
 
 from bench.networks import squeezenet
 from fpga_squeeze.device.dsp_packing import Multipliers
-from fpga_squeeze.network.graph import IMAGE, Pads, QConv, QMaxPool, QModel, Shape
+from fpga_squeeze.network.graph import IMAGE, Pads, Shape
+from fpga_squeeze.network.integers import QConv, QMaxPool, QModel
 from fpga_squeeze.planning import links, timing
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import EnginePlan, Folding

@@ -21,7 +21,8 @@ from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.frontend import read_model
-from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Preprocess, QModel, Shape
+from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Preprocess, Shape
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate_kernel

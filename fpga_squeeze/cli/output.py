@@ -15,7 +15,7 @@ from typing_extensions import assert_never
 
 from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
 from ..device.catalogue import DEVICES
-from ..network.graph import QModel
+from ..network.integers import QModel
 from ..planning.cost.estimate import Estimate
 from .flags import with_flags
 

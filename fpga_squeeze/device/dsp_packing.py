@@ -37,7 +37,7 @@ from typing import Literal
 
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import int_range, signed_bits
-from ..network.graph import QConv, TensorType
+from ..network.integers import QConv, TensorType
 from .catalogue import Device
 
 SliceName = Literal["DSP48E1", "DSP48E2"]

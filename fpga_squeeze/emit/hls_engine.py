@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..network.graph import TensorType
+from ..network.integers import TensorType
 from ..planning.constants import Constants
 from ..planning.engine import EnginePlan, LineBuffer
 from ..planning.order import OUTPUT

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ..network import golden
 from ..network.fixed_point import IntArray
-from ..network.graph import IMAGE, QModel
+from ..network.graph import IMAGE
+from ..network.integers import QModel
 from ..planning.plan import Plan
 from ..planning.streams import Stream
 

@@ -19,7 +19,8 @@ from typing_extensions import assert_never
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import int_range
 from ..network.golden import FLOAT32_EXACT
-from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
+from ..network.graph import IMAGE
+from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..network.metadata import METADATA_KEY, OwnMetadata, write_metadata
 from ..network.walk import walk
 from .writer import Writer, write_proto

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .. import __version__
 from ..errors import FpgaSqueezeError
-from ..network.graph import MaxPool, QMaxPool, Shape
+from ..network.graph import MaxPool, Shape
+from ..network.integers import QMaxPool
 
 LOGITS = "logits"
 

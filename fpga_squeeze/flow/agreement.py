@@ -20,18 +20,8 @@ from ..datasets.images import load_images
 from ..errors import FpgaSqueezeError
 from ..network import golden
 from ..network.golden import FloatInts
-from ..network.graph import (
-    IMAGE,
-    FloatModel,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    TensorType,
-)
+from ..network.graph import IMAGE, FloatModel
+from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..network.walk import walk
 from .runner import fed_preprocess, tensor_runner
 from .sources import DEFAULTS, QuantizeOptions, read

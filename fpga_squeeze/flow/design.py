@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..errors import FpgaSqueezeError
-from ..network.graph import QModel
+from ..network.integers import QModel
 from ..planning.cost.placement import fits
 from ..planning.engine import Folding
 from ..planning.plan import Plan

@@ -17,7 +17,8 @@ from ..datasets.images import ImageArray, iter_images, list_images
 from ..datasets.labels import Names, read_labels
 from ..errors import FpgaSqueezeError
 from ..network import golden
-from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from ..network.graph import FloatModel, Preprocess, Shape
+from ..network.integers import QModel
 from ..network.parallel import FrameRunner
 from ..network.reference import float_logits
 from ..project.project import load_project

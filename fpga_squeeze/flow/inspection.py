@@ -12,25 +12,8 @@ import numpy as np
 from typing_extensions import assert_never
 
 from ..frontend import is_onnx
-from ..network.graph import (
-    IMAGE,
-    Add,
-    AvgPool,
-    Concat,
-    Conv,
-    FloatModel,
-    Layer,
-    MaxPool,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    Shape,
-    TensorType,
-)
+from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool, Shape
+from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..planning.fuse import fuse
 from ..planning.order import EngineLayer
 from .sources import DEFAULTS, QuantizeOptions, read

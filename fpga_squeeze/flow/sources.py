@@ -18,7 +18,8 @@ from ..datasets.images import (
     load_images,
 )
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from ..network.graph import FloatModel, Preprocess, Shape
+from ..network.integers import QModel
 from ..network.reference import PRESETS
 from ..project.manifest import Source
 from ..project.project import Labels

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from ..network.graph import FloatModel, Preprocess, Shape
+from ..network.integers import QModel
 from .deep_compression import is_deep_compression, read_deep_compression
 
 CAFFE = (".caffemodel", ".prototxt")

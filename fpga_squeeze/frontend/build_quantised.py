@@ -6,19 +6,8 @@ import numpy as np
 from typing_extensions import assert_never
 
 from ..network.fixed_point import IntArray, signed_bits
-from ..network.graph import (
-    IMAGE,
-    FloatArray,
-    Preprocess,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    TensorType,
-)
+from ..network.graph import IMAGE, FloatArray, Preprocess
+from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..network.metadata import OwnMetadata
 from ..network.reference import channel_statistics
 from ..network.scales import split

@@ -9,7 +9,8 @@ from pathlib import Path
 import onnx
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, QModel
+from ..network.graph import FloatModel
+from ..network.integers import QModel
 from .onnx_model import read_onnx
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from ..network.fixed_point import IntArray, int_range, signed_bits
-from ..network.graph import TensorType
+from ..network.integers import TensorType
 from .onnx_file import Node, OnnxGraph, Scale
 from .pairs import known_scale, limits, same_meaning, to_integer
 from .steps import (

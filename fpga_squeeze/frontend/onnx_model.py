@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from ..network.graph import FloatModel, Preprocess, Shape
+from ..network.integers import QModel
 from . import layout, pairs
 from .affine import AFFINE, fold_behind, fold_in_front, read_affine
 from .build import build_float

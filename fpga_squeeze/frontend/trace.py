@@ -9,7 +9,8 @@ from typing import Literal
 import onnx
 
 from ..errors import FpgaSqueezeError
-from ..network.graph import FloatModel, Preprocess, QModel, Shape
+from ..network.graph import FloatModel, Preprocess, Shape
+from ..network.integers import QModel
 from .build import layer_names, own_metadata
 from .onnx_load import load_proto
 from .onnx_model import Walk, begin, one_line

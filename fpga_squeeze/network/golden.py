@@ -16,19 +16,8 @@ from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from .fixed_point import IntArray, divide_half_even, round_half_even_shift
-from .graph import (
-    IMAGE,
-    Pads,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    Shape,
-    Window,
-)
+from .graph import IMAGE, Pads, Shape, Window
+from .integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel
 from .scales import FLOAT32_PLACES
 from .walk import walk
 

@@ -9,7 +9,8 @@ from typing_extensions import assert_never
 
 from ..device.dsp_packing import ONE_PRODUCT, Multipliers
 from ..errors import FpgaSqueezeError
-from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QMaxPool, QModel
+from ..network.graph import IMAGE
+from ..network.integers import QAdd, QAvgPool, QConcat, QMaxPool, QModel
 from .engine import Folding
 from .fuse import Node, fuse
 from .graph import Graph, graph_of

@@ -14,7 +14,8 @@ import numpy as np
 from ..device.block_ram import Memory
 from ..device.dsp_packing import Packing
 from ..network.fixed_point import IntArray
-from ..network.graph import Pads, QConv, TensorType, Window
+from ..network.graph import Pads, Window
+from ..network.integers import QConv, TensorType
 from .order import EngineLayer, joined_stages, work_order
 from .requant import Requantiser
 from .streams import Stream

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from typing_extensions import assert_never
 
-from ..network.graph import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
+from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from .order import EngineLayer, module, single
 from .requant import too_far_apart
 

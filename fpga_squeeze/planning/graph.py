@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing_extensions import assert_never
 
 from ..device.lut_ram import ceil_div
-from ..network.graph import IMAGE, QAdd, QAvgPool, QConcat, QMaxPool, QModel, TensorType
+from ..network.graph import IMAGE
+from ..network.integers import QAdd, QAvgPool, QConcat, QMaxPool, QModel, TensorType
 from .engine import rows_needed
 from .fuse import Node, fuse
 from .order import EngineLayer

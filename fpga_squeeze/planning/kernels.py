@@ -11,7 +11,8 @@ from ..device.dsp_packing import ONE_PRODUCT, Multipliers, Packing, acc_range, p
 from ..device.lut_ram import ceil_div
 from ..errors import FpgaSqueezeError
 from ..network.fixed_point import signed_bits
-from ..network.graph import Pads, QConv, Window
+from ..network.graph import Pads, Window
+from ..network.integers import QConv
 from .engine import EnginePlan, Folding, LineBuffer, Taps, lane_biases, rows_needed
 from .order import OUTPUT, EngineLayer, Work, work_order
 from .requant import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_BITS, TABLE_LATENCY, plan_requantiser

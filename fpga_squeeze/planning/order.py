@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..network.fixed_point import IntArray
-from ..network.graph import QConv, TensorType
+from ..network.integers import QConv, TensorType
 
 OUTPUT = None
 """Sink of a stage whose rows leave the engine."""

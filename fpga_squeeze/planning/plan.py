@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..device.dsp_packing import ONE_PRODUCT, Multipliers
-from ..network.graph import QModel
+from ..network.integers import QModel
 from .engine import EnginePlan
 from .kinds.add import AddPlan
 from .kinds.average import AveragePlan

@@ -13,7 +13,7 @@ from typing import Literal
 from ..device.dsp_packing import ONE_PRODUCT, WIDE_PORT, Multipliers
 from ..device.lut_ram import ceil_div
 from ..network.fixed_point import signed_bits
-from ..network.graph import QConv
+from ..network.integers import QConv
 from ..network.scales import MAX_PRODUCT_BITS
 from .order import EngineLayer
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..device.block_ram import Memory
-from ..network.graph import TensorType
+from ..network.integers import TensorType
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..coding.terms import Coding, LayerStream, layer_stream
 from ..device.block_ram import Memory, rom_tiles, tile_bits
 from ..device.catalogue import LUTRAM_BITS_PER_LUT
 from ..errors import FpgaSqueezeError
-from ..network.graph import QConv
+from ..network.integers import QConv
 from .order import Work, joined_stages
 
 WeightFormat = Literal["dense", "huffman", "mask", "sparse"]

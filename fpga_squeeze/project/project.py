@@ -20,7 +20,7 @@ from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
 from ..network import golden
-from ..network.graph import QModel
+from ..network.integers import QModel
 from ..paths import resource_dir
 from ..planning.build import build_plan
 from ..planning.cost.estimate import Estimate, estimate

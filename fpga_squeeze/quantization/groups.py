@@ -13,7 +13,8 @@ from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network.golden import FLOAT32_EXACT
-from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool, TensorType
+from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool
+from ..network.integers import TensorType
 
 WIDE_BITS = 16
 """Width of the network's output, where the sum over its map allows, and of an average that convolutions read."""

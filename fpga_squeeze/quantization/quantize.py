@@ -19,25 +19,8 @@ from ..errors import FpgaSqueezeError
 from ..network import golden
 from ..network.fixed_point import int_range
 from ..network.golden import FloatInts
-from ..network.graph import (
-    IMAGE,
-    Add,
-    AvgPool,
-    Concat,
-    Conv,
-    FloatModel,
-    Layer,
-    MaxPool,
-    Preprocess,
-    QAdd,
-    QAvgPool,
-    QConcat,
-    QConv,
-    QLayer,
-    QMaxPool,
-    QModel,
-    TensorType,
-)
+from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool, Preprocess
+from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..network.reference import (
     PRESETS,
     FloatMap,

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..network import golden
 from ..network.golden import FLOAT32_EXACT
-from ..network.graph import Conv, FloatArray, QConv, TensorType
+from ..network.graph import Conv, FloatArray
+from ..network.integers import QConv, TensorType
 from ..network.reference import FloatMap
 from .budget import WeightBudget
 from .method import DEFAULT, Method

@@ -13,7 +13,7 @@ from ..errors import FpgaSqueezeError
 from ..export.qdq import inexact, to_qdq
 from ..network.fixed_point import IntArray
 from ..network.golden import check_images
-from ..network.graph import QModel, TensorType
+from ..network.integers import QModel, TensorType
 
 
 def ort_integers(model: QModel, images: npt.NDArray[np.uint8]) -> dict[str, IntArray]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...device.lut_ram import ceil_div
 from ...network.fixed_point import int_range
-from ...network.graph import QAdd, TensorType
+from ...network.integers import QAdd, TensorType
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, queue
 from ..streams import Sender, Stream
 from .control import queue_luts, slot

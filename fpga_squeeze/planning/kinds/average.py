@@ -8,7 +8,7 @@ from ...device.block_ram import Memory
 from ...device.lut_ram import ceil_div
 from ...errors import FpgaSqueezeError
 from ...network.fixed_point import signed_bits
-from ...network.graph import QAvgPool
+from ...network.integers import QAvgPool
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, queue
 from ..streams import Between, OneToOne, Stream
 from .max_pool import POOL_DEPTH

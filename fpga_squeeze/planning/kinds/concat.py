@@ -8,7 +8,7 @@ import numpy as np
 
 from ...device.lut_ram import mux_luts
 from ...network.fixed_point import IntArray, index_bits
-from ...network.graph import QConcat
+from ...network.integers import QConcat
 from ..constants import Hls, Parameters, Rtl, Vector, queue
 from ..streams import Sender, Stream
 from .control import queue_luts, slot, table_luts

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ...device.lut_ram import ceil_div, mux_luts
 from ...errors import FpgaSqueezeError
 from ...network.fixed_point import IntArray
-from ...network.graph import IMAGE, TensorType
+from ...network.graph import IMAGE
+from ...network.integers import TensorType
 from ..constants import Hls, Parameters, Rtl, Vector, queue
 from ..streams import Sender, Stream
 from .control import queue_luts, table_luts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...device.block_ram import Memory, kept_memory
 from ...device.lut_ram import ceil_div, mux_luts
-from ...network.graph import QMaxPool
+from ...network.integers import QMaxPool
 from ..constants import Hls, Rtl, arriving, flags, queue
 from ..streams import Between, OneToOne, Stream
 from .control import queue_luts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...device.block_ram import Memory, kept_memory
 from ...errors import FpgaSqueezeError
-from ...network.graph import QAvgPool, QMaxPool
+from ...network.integers import QAvgPool, QMaxPool
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, flags, queue
 from ..streams import Between, OneToOne, Stream
 from .average import average_constants, check_average, mean_luts, mean_parameters, quotient_size, sum_size

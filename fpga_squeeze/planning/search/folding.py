@@ -10,7 +10,7 @@ from functools import lru_cache
 from ...device.dsp_packing import ONE_PRODUCT, Multipliers
 from ...device.lut_ram import ceil_div
 from ...errors import DoesNotFitError, FpgaSqueezeError
-from ...network.graph import QModel
+from ...network.integers import QModel
 from ..build import Formats, Pool, build_plan, emits_one_row_per_group
 from ..engine import EnginePlan, Folding
 from ..graph import graph_of

@@ -15,7 +15,7 @@ from itertools import product
 
 from ...device.catalogue import Device
 from ...device.dsp_packing import Multipliers
-from ...network.graph import QModel
+from ...network.integers import QModel
 from ..build import Formats, build_plan
 from ..cost.logic import engine_luts
 from ..cost.placement import fits, parameters_fit, place

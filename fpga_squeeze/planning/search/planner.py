@@ -9,7 +9,7 @@ from typing import Literal
 from ...device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ...device.dsp_packing import Multipliers
 from ...errors import DoesNotFitError, FpgaSqueezeError
-from ...network.graph import QModel
+from ...network.integers import QModel
 from ..build import build_plan
 from ..cost.placement import fits, place
 from ..engine import Folding
