@@ -16,7 +16,6 @@ from fpga_squeeze.verify.timing.speed import Speed
 
 SPEED = Speed("by hand", 1.0, 1.0, 0.5)
 OUTPUTS = {"Q", "O", "CO", "P", "PCOUT", "DOA", "DOADO"}
-CLOCKS = {"C", "CLK", "WCLK", "CLKARDCLK"}
 
 
 class Module:

@@ -1,4 +1,4 @@
-"""What the parameter memories hold: words of weights, and the table of biases and shifts."""
+"""What the parameter memories hold: words of weights, and the table of biases and scales."""
 
 from __future__ import annotations
 

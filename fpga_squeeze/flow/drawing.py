@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..emit.render import render
 from ..network.graph import IMAGE
@@ -26,7 +26,7 @@ class _Box:
     kernel: str = ""
     x: int = 0
     y: int = 0
-    rank: int = field(default=0)
+    rank: int = 0
 
     @property
     def height(self) -> int:

@@ -92,9 +92,7 @@ def _elements(proto: onnx.NodeProto, values: Sequence[Array | None]) -> int:
             return math.prod(max(1, int(v)) for v in given[1].ravel()) * max(1, given[0].size)
         case "Tile":
             return math.prod(max(1, int(v)) for v in given[1].ravel()) * given[0].size
-        case "Gather":
-            return given[0].size * given[1].size
-        case "MatMul" | "Gemm":
+        case "Gather" | "MatMul" | "Gemm":
             return given[0].size * given[1].size
         case "Range":
             start, limit, delta = (float(v.ravel()[0]) for v in given)

@@ -225,7 +225,7 @@ def average_geometry(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, in
     return (x.height, x.width), 1, NO_PADS, Shape(x.channels, 1, 1)
 
 
-def reduced_axes(graph: OnnxGraph, node: Node, layout: Layout, x: Shape) -> tuple[set[int], Layout]:
+def reduced_axes(graph: OnnxGraph, node: Node, layout: Layout) -> tuple[set[int], Layout]:
     """(the axes of [N, C, H, W] that a ReduceMean or ReduceSum reduces, rows 2 and columns 3; the layout behind it)."""
     axes = graph.integers(node, 1, "axes")
     axes = axes if axes is not None else [int(v) for v in node.attrs.get("axes", ())]

@@ -3,8 +3,6 @@ pools, Add and Concat, and what stands between them."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +47,7 @@ from .operators import (
 )
 from .preprocessing import take_table
 from .qdq_form import to_qdq
-from .reasons import told
+from .reasons import one_line, told
 from .steps import (
     AddStep,
     AverageStep,
@@ -89,19 +87,6 @@ def begin(path: str | Path, input_shape: Shape | None = None, output_tensor: str
     walk = Walk(graph, input_shape)
     walk.input.table = table
     return walk
-
-
-@contextlib.contextmanager
-def one_line(path: str | Path) -> Iterator[None]:
-    """What damaged files lead to, told as one line."""
-    try:
-        yield
-    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
-        # Attributes of a wrong type or length, as damaged files have them; onnx itself checks none of that.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FpgaSqueezeError(
-            f"{path}: is damaged or no valid ONNX ({reason}); export the model again"
-        ) from error
 
 
 class Walk:
@@ -327,7 +312,7 @@ class Walk:
     def reduce(self, node: Node, x: Map) -> Map:
         """A mean or a sum over rows, columns or both; one behind the other, they are one average."""
         step, shape = x.step, x.step.output
-        axes, behind = reduced_axes(self.graph, node, x.layout, shape)
+        axes, behind = reduced_axes(self.graph, node, x.layout)
         window = shape.height if 2 in axes else 1, shape.width if 3 in axes else 1
         factor = x.factor * (window[0] * window[1] if node.op == "ReduceSum" else 1)
         total = node if node.op == "ReduceSum" else x.sum

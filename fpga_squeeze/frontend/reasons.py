@@ -1,6 +1,12 @@
-"""Many reasons in one line."""
+"""Why a file is refused, in one line."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import FpgaSqueezeError
 
 MOST_REASONS = 8
 """Reasons told at once, and nodes for each; the others are counted."""
@@ -15,3 +21,16 @@ def told(reasons: dict[str, list[str]]) -> str:
         out.append(f"{shown}{more}: {reason}" if shown else reason)
     more = f"; and {len(out) - MOST_REASONS} more reasons" if len(out) > MOST_REASONS else ""
     return "; ".join(out[:MOST_REASONS]) + more
+
+
+@contextlib.contextmanager
+def one_line(path: str | Path) -> Iterator[None]:
+    """What damaged files lead to, told as one line."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        # Attributes of a wrong type or length, as damaged files have them; onnx itself checks none of that.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FpgaSqueezeError(
+            f"{path}: is damaged or no valid ONNX ({reason}); export the model again"
+        ) from error

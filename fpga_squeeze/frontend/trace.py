@@ -13,7 +13,8 @@ from ..network.graph import FloatModel, Preprocess, Shape
 from ..network.integers import QModel
 from .build import layer_names, own_metadata
 from .onnx_load import load_proto
-from .onnx_model import Walk, begin, one_line
+from .onnx_model import Walk, begin
+from .reasons import one_line
 from .steps import InputStep
 
 Role = Literal["layer", "part", "input", "constant", "passed", "unused", "behind", "refused"]
