@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ import onnxruntime as ort
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from fpga_squeeze.export.float_onnx import to_onnx
-from fpga_squeeze.flow.agreement import as_type
-from fpga_squeeze.network.golden import forward, image_integers
+from fpga_squeeze.flow.agreement import Agreement, against
 from fpga_squeeze.network.graph import IMAGE, FloatModel, Preprocess
 from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.network.reference import channel_statistics, network_input
@@ -66,63 +64,38 @@ def quantised_file(
     return path
 
 
-def ort_tensors(path: Path, names: list[str], x: np.ndarray, fused: bool = False) -> list[np.ndarray]:
-    """The tensors so named for float inputs ``x``; ``fused`` lets onnxruntime run its integer kernels."""
-    proto = onnx.load(path)
+Tensors = dict[str, np.ndarray]
+
+
+def _runner(path: Path, names: Iterable[str], fused: bool) -> Callable[[np.ndarray], Tensors]:
+    """onnxruntime on a float frame [1, C, H, W]: the tensors so named."""
+    proto, names = onnx.load(path), list(names)
     given = {value.name for value in (*proto.graph.output, *proto.graph.input)}
-    for name in names:
-        if name not in given:
-            proto.graph.output.append(onnx.ValueInfoProto(name=name))
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in given)
     options = ort.SessionOptions()
     level = ort.GraphOptimizationLevel
     options.graph_optimization_level = level.ORT_ENABLE_ALL if fused else level.ORT_DISABLE_ALL
     options.log_severity_level = 3
     session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     source = session.get_inputs()[0].name
-    frames = [session.run(names, {source: one[None]}) for one in x]
-    return [np.concatenate(values) for values in zip(*frames, strict=True)]
+    return lambda frame: dict(zip(names, session.run(names, {source: frame}), strict=True))
 
 
-@dataclass
-class Compared:
-    """Values that differ between golden and onnxruntime, each layer on onnxruntime's own inputs."""
-
-    values: int = 0
-    differing: int = 0
-    largest: int = 0
-    layers: int = 0
+def ort_tensors(path: Path, names: list[str], x: np.ndarray, fused: bool = False) -> list[np.ndarray]:
+    """The tensors so named for float inputs ``x``; ``fused`` lets onnxruntime run its integer kernels."""
+    run = _runner(path, names, fused)
+    frames = [run(one[None]) for one in x]
+    return [np.concatenate([frame[name] for frame in frames]) for name in names]
 
 
 def compare(
     model: QModel, path: Path, images: np.ndarray, preprocess: Preprocess | None = None, fused: bool = False
-) -> Compared:
-    """Every layer that the file has integers of, on the integers that onnxruntime gives it."""
-    types, names = model.types, list(model.tensors)
-    found = ort_tensors(path, list(model.tensors.values()), float_input(images, preprocess), fused)
-    known = {
-        name: np.stack([as_type(one, types[name]) for one in ints])
-        for name, ints in zip(names, found, strict=True)
-    }
-    out = Compared()
-    if IMAGE in known:
-        for image, ints in zip(images, known[IMAGE], strict=True):
-            pre = preprocess or Preprocess()
-            swapped = ints[::-1] if pre.bgr else ints
-            assert np.array_equal(image_integers(model, image), swapped), "the image's integers differ"
-        if preprocess and preprocess.bgr:
-            known[IMAGE] = known[IMAGE][:, ::-1]
-    for i in range(len(images)):
-        values = {IMAGE: image_integers(model, images[i])} | {
-            n: v[i].astype(np.float32) for n, v in known.items()
-        }
-        for layer in model.layers:
-            y = forward(layer, [values[name] for name in layer.inputs])
-            if layer.name in known:
-                off = np.abs(y.astype(np.int64) - known[layer.name][i].reshape(y.shape))
-                out.values += off.size
-                out.differing += int(np.count_nonzero(off))
-                out.largest = max(out.largest, int(off.max(initial=0)))
-                out.layers += i == 0
-            else:
-                values[layer.name] = y
-    return out
+) -> Agreement:
+    """Every layer that the file has integers of, on those that onnxruntime gives it; the image's must be equal."""
+    output = onnx.load(path).graph.output[0].name
+    run = _runner(path, dict.fromkeys([output, *model.tensors.values()]), fused)
+    bgr = preprocess is not None and preprocess.bgr
+    found = against(model, lambda image: run(float_input(image[None], preprocess)), images, bgr)
+    assert not any(t.differ for t in found.tensors if t.layer == IMAGE), "the image's integers differ"
+    found.tensors = [t for t in found.tensors if t.layer != IMAGE]
+    return found

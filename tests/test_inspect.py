@@ -19,6 +19,8 @@ from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.flow.agreement import agreement
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.integers import QConv, QModel
+from fpga_squeeze.network.reference import PRESETS
+from fpga_squeeze.zoo.squeezenet import squeezenet
 
 Capture = pytest.CaptureFixture[str]
 
@@ -171,6 +173,16 @@ def test_differences_are_seen(by_onnxruntime: Path) -> None:
                 t.differ for t in found.tensors if t.layer == layer.name
             )
             break
+
+
+def test_swapped_channels_of_our_own_file(tmp_path: Path) -> None:
+    """The file that quantize writes has red first, whatever the float network took."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
+    np.save(tmp_path / "i.npy", images)
+    options = api.QuantizeOptions(tmp_path / "i.npy", PRESETS["caffe"])
+    made = api.quantize(squeezenet(size=40, classes=5, width=8), tmp_path / "q.onnx", options)
+    assert made.model.preprocess.bgr
+    assert not api.agree(made.path, tmp_path / "i.npy").differ
 
 
 def test_bad_input_of_compare(refused: Path, capsys: Capture) -> None:

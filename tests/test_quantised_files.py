@@ -74,8 +74,8 @@ def test_integers_are_those_of_onnxruntime(tmp_path: Path, style: str) -> None:
         q = read_model(path)
         assert isinstance(q, QModel)
         found = compare(q, path, images)
-        assert found.layers >= len(model.layers) - 1 and found.largest <= 1, (seed, found)
-        values, differing = values + found.values, differing + found.differing
+        assert len(found.tensors) >= len(model.layers) - 1 and found.largest <= 1, (seed, found)
+        values, differing = values + found.values, differing + found.differ
     assert differing <= 1e-3 * values, (values, differing)
 
 
@@ -104,7 +104,7 @@ def test_embedded_network(tmp_path: Path, capsys: pytest.CaptureFixture[str], st
     model = read_model(path, preprocess=PREPROCESS)
     assert isinstance(model, QModel)
     found = compare(model, path, images[:8], PREPROCESS, fused=True)
-    assert found.layers == len(model.layers) and found.differing <= 1e-4 * found.values
+    assert len(found.tensors) == len(model.layers) and found.differ <= 1e-4 * found.values
     logits = ort_tensors(path, [proto.graph.output[0].name], float_input(images, PREPROCESS), fused=True)[0]
     right = int(np.sum(logits.reshape(len(labels), -1).argmax(axis=1) == labels))
     files = ["--images", str(tmp_path / "images.npy"), "--labels", str(tmp_path / "labels.csv")]
@@ -121,4 +121,4 @@ def test_comparison_sees_one_step(tmp_path: Path) -> None:
     conv = q.convs[0]
     conv.bias.setflags(write=True)
     conv.bias[0] += int(2 / conv.ratio[0])
-    assert compare(q, path, images).differing > 0
+    assert compare(q, path, images).differ > 0

@@ -7,16 +7,17 @@ difference is the layer's own, and each one is set against its distance from a t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from typing_extensions import assert_never
 
-from ..datasets.images import load_images
+from ..datasets.images import ImageArray, load_images
 from ..errors import FpgaSqueezeError
 from ..network import golden
 from ..network.golden import FloatInts
@@ -27,6 +28,8 @@ from .runner import fed_preprocess, tensor_runner
 from .sources import DEFAULTS, QuantizeOptions, read
 
 Steps = npt.NDArray[np.float64]
+Run = Callable[[ImageArray], Mapping[str, npt.NDArray[Any]]]
+"""One image, uint8 [H, W, C], to tensors of a file by name: its output, the first, and integers of its layers."""
 
 
 @dataclass
@@ -131,17 +134,27 @@ def agreement(
     if not model.tensors:
         raise FpgaSqueezeError(f"{path}: names no integer tensors to compare with onnxruntime")
     golden.check_images(model, images)
+    fed = fed_preprocess(path, model.preprocess)
+    run = tensor_runner(_with_outputs(path, model), str(path), model.input.shape, fed)
+    return against(model, run, images, fed.bgr, on_progress)
+
+
+def against(
+    model: QModel,
+    run: Run,
+    images: npt.NDArray[np.uint8],
+    bgr: bool,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Agreement:
+    """Golden of ``model`` against ``run``, whose image tensor has blue first where ``bgr``, for uint8 [N, H, W, C]."""
     types, out = model.types, Agreement()
     rows = {name: TensorAgreement(name, tensor) for name, tensor in model.tensors.items()}
-    run = tensor_runner(
-        _with_outputs(path, model), str(path), model.input.shape, fed_preprocess(path, model.preprocess)
-    )
     for number, image in enumerate(images):
         values = run(image)
-        theirs = {name: as_type(values[tensor][0], types[name]) for name, tensor in model.tensors.items()}
+        theirs = {name: _as_type(values[tensor][0], types[name]) for name, tensor in model.tensors.items()}
         known = {IMAGE: golden.image_integers(model, image)}
         if IMAGE in theirs:
-            if model.preprocess.bgr:  # the accelerator takes red first
+            if bgr:  # the accelerator takes red first
                 theirs[IMAGE] = theirs[IMAGE][::-1]
             rows[IMAGE].add(known[IMAGE], theirs[IMAGE], None)
             known[IMAGE] = theirs[IMAGE]
@@ -176,7 +189,7 @@ def _with_outputs(path: Path, model: QModel) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def as_type(values: npt.NDArray[np.generic], t: TensorType) -> FloatInts:
+def _as_type(values: npt.NDArray[np.generic], t: TensorType) -> FloatInts:
     """Integers of the file [C, H, W] as those of ``t``: int8 around a zero point became uint8, 128 more."""
     ints = values.astype(np.int64).reshape(t.shape.channels, t.shape.height, t.shape.width)
     if values.dtype.kind == "i" and not t.signed and values.dtype.itemsize * 8 == t.bits:
