@@ -1,4 +1,4 @@
-"""Rounding, saturation and exact division against Python's own integers and fractions."""
+"""Rounding, widths and exact division against Python's own integers and fractions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from fpga_squeeze.network.fixed_point import (
     divide_half_even,
     int_range,
-    requantise,
     round_half_even_shift,
-    saturate,
     signed_bits,
 )
 
@@ -47,12 +45,6 @@ def test_divide_decides_ties(count: int) -> None:
     assert (divide_half_even(totals, count) % 2 == 0).all()
 
 
-@given(VALUES, st.integers(2, 16), st.booleans())
-def test_saturate_stays_in_range(value: int, bits: int, signed: bool) -> None:
-    low, high = int_range(bits, signed)
-    assert int(saturate(value, bits, signed)) == min(max(value, low), high)
-
-
 @given(st.integers(-(1 << 40), 1 << 40), st.integers(-(1 << 40), 1 << 40))
 def test_signed_bits_is_narrowest(a: int, b: int) -> None:
     low, high = min(a, b, 0), max(a, b, 0)
@@ -64,10 +56,10 @@ def test_signed_bits_is_narrowest(a: int, b: int) -> None:
         assert low < tight[0] or high > tight[1]
 
 
-def test_requantise_broadcasts_over_channels() -> None:
+def test_shift_broadcasts_over_channels() -> None:
     acc = np.array([[5, 6, 7], [5, -6, 700]])
-    out = requantise(acc, np.array([[1], [-1]]), 8, False)
-    assert out.tolist() == [[2, 3, 4], [10, 0, 255]]
+    out = round_half_even_shift(acc, np.array([[1], [-1]]))
+    assert out.tolist() == [[2, 3, 4], [10, -12, 1400]]
 
 
 def test_divide_refuses_nonsense() -> None:

@@ -1,7 +1,7 @@
 """Bits and rounding: the ground floor of the numeric contract.
 
-Every value in the accelerator is ``integer * 2**-frac``. This module holds the three operations that touch
-bits below the binary point (requantisation, exact average, saturation) and nothing else.
+Every value in the accelerator is an integer. This module holds their ranges and widths, and the two operations that
+round: a shift to the right, by which sums and products become activations, and the exact average.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def signed_bits(low: int, high: int) -> int:
 def round_half_even_shift(value: npt.ArrayLike, shift: npt.ArrayLike) -> IntArray:
     """``round_half_even(value * 2**-shift)`` on int64, exactly; a negative ``shift`` is a left shift.
 
-    ``value`` and ``shift`` broadcast. The caller keeps ``|value| * 2**max(-shift, 0)`` below 2**62.
+    Every requantisation rounds so. ``value`` and ``shift`` broadcast. The caller keeps ``|value| * 2**max(-shift, 0)`` below 2**62.
     """
     v = np.asarray(value, dtype=np.int64)
     s = np.asarray(shift, dtype=np.int64)
@@ -40,18 +40,6 @@ def round_half_even_shift(value: npt.ArrayLike, shift: npt.ArrayLike) -> IntArra
     half = np.where(right > 0, np.int64(1) << np.maximum(right - 1, 0), np.int64(1))
     up = (remainder > half) | ((remainder == half) & ((quotient & 1) == 1))
     return np.asarray(np.where(right > 0, quotient + up, v << left), dtype=np.int64)
-
-
-def saturate(value: npt.ArrayLike, bits: int, signed: bool) -> IntArray:
-    """Clip int64 ``value`` into a ``bits`` wide field."""
-    low, high = int_range(bits, signed)
-    return np.clip(np.asarray(value, dtype=np.int64), low, high)
-
-
-def requantise(value: npt.ArrayLike, shift: npt.ArrayLike, bits: int, signed: bool) -> IntArray:
-    """``saturate(round_half_even(value * 2**-shift))``: the one rule by which an accumulator becomes an
-    activation."""
-    return saturate(round_half_even_shift(value, shift), bits, signed)
 
 
 def divide_half_even(total: npt.ArrayLike, count: int, extra_frac: int = 0) -> IntArray:

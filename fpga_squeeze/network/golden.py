@@ -87,7 +87,8 @@ def conv_forward(x: FloatInts, conv: QConv) -> FloatInts:
     """One image through a convolution and its requantisation.
 
     Scaling by a power of two is exact in binary floating point and ``rint`` rounds half to even, so this
-    equals :func:`fpga_squeeze.network.fixed_point.requantise` on the same integers.
+    equals :func:`fpga_squeeze.network.fixed_point.round_half_even_shift` on the same integers; sums that are multiplied
+    are rounded by that itself.
     """
     acc = conv_accumulate(x, conv)
     if conv.scaled:

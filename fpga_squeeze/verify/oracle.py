@@ -20,7 +20,7 @@ def ort_integers(model: QModel, images: npt.NDArray[np.uint8]) -> dict[str, IntA
     """Integers of every layer from onnxruntime: the keys, shapes and dtype of ``golden.run``.
 
     Raises FpgaSqueezeError where equality is not proven, or where the float logits of the file are not
-    exactly ``logits * 2**-frac``.
+    exactly the integers times their scale.
     """
     reasons = inexact(model)
     if reasons:
