@@ -9,6 +9,7 @@ import click
 
 from .. import api
 from ..errors import FpgaSqueezeError
+from ..network.fixed_point import int_name
 from . import options as opt
 from .output import new_table, print_json, print_note, say, show, steps
 
@@ -103,7 +104,7 @@ def _type(layer: api.LayerReport) -> str:
     """Integer type of a layer, its scale cut short."""
     if layer.bits is None or layer.scale is None:
         return ""
-    kind = f"{'int' if layer.signed else 'uint'}{layer.bits}"
+    kind = int_name(layer.bits, bool(layer.signed))
     return f"{f'({kind} - {layer.zero})' if layer.zero else kind} * {layer.scale:.4g}"
 
 

@@ -17,7 +17,7 @@ from onnx import helper
 from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
-from ..network.fixed_point import int_range
+from ..network.fixed_point import int_name, int_range
 from ..network.golden import FLOAT32_EXACT
 from ..network.graph import IMAGE
 from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
@@ -106,7 +106,7 @@ class _Writer(Writer):
 
     def meaning(self, name: str, t: TensorType) -> tuple[str, str]:
         """Scale and zero point of a type."""
-        zero = np.array(t.zero, dtype=f"{'' if t.signed else 'u'}int{8 if t.bits <= 8 else 16}")
+        zero = np.array(t.zero, dtype=int_name(8 if t.bits <= 8 else 16, t.signed))
         return self.scale(f"{name}_scale", t.scale), self.constant(f"{name}_zero", zero)
 
     def image(self, model: QModel) -> str:
@@ -114,7 +114,7 @@ class _Writer(Writer):
         if model.pixels is None:
             return self.quantise(IMAGE, "pixels", model.input)
         channels = model.input.shape.channels
-        kind = f"{'' if model.input.signed else 'u'}int{8 if model.input.bits <= 8 else 16}"
+        kind = int_name(8 if model.input.bits <= 8 else 16, model.input.signed)
         table = self.constant(f"{IMAGE}_table", model.pixels.reshape(-1).astype(kind))
         starts = self.constant(f"{IMAGE}_starts", 256 * np.arange(channels).reshape(1, -1, 1, 1))
         at = self.node("Cast", f"{IMAGE}_ints", ["pixels"], to=onnx.TensorProto.INT64)

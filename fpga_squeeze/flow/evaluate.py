@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..datasets.images import ImageArray, iter_images, list_images
 from ..datasets.labels import Names, read_labels
 from ..errors import FpgaSqueezeError
+from ..frontend.reasons import LEAVE_OUT
 from ..network import golden
 from ..network.graph import FloatModel, Preprocess, Shape
 from ..network.integers import QModel
@@ -99,9 +100,6 @@ class Evaluation:
             "excluded": self.excluded,
             "calibration_images": self.calibration,
         }
-
-
-LEAVE_OUT = "leave out field preprocess, or field mean, field std and field bgr"
 
 
 def evaluate(

@@ -12,6 +12,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from ..frontend import is_onnx
+from ..network.fixed_point import int_name
 from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool, Shape
 from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..planning.fuse import fuse
@@ -109,16 +110,15 @@ def _trace(path: Path, options: QuantizeOptions) -> Trace:
     """What was done with the nodes of a file; other formats than ONNX tell no nodes."""
     from ..frontend.trace import Trace, trace_onnx
 
-    pre = None if options.preprocess == DEFAULTS.preprocess else options.preprocess
     if is_onnx(path):
-        return trace_onnx(path, options.input_shape, options.output_tensor, pre)
+        return trace_onnx(path, options.input_shape, options.output_tensor, options.before_file)
     model = read(path, options)
     shape = model.input.shape if isinstance(model, QModel) else model.input_shape
     return Trace(IMAGE, shape, (), model, ())
 
 
 def _type(t: TensorType) -> str:
-    return f"{'int' if t.signed else 'uint'}{t.bits} * {t.scale_text}"
+    return f"{int_name(t.bits, t.signed)} * {t.scale_text}"
 
 
 def kernels_of(model: QModel) -> dict[str, str]:

@@ -52,6 +52,11 @@ class QuantizeOptions:
     input_shape: Shape | None = None
     output_tensor: str | None = None
 
+    @property
+    def before_file(self) -> Preprocess | None:
+        """What is done to a pixel before a quantised file; None: nothing is said of it."""
+        return None if self.preprocess == PRESETS["none"] else self.preprocess
+
 
 DEFAULTS = QuantizeOptions()
 
@@ -136,12 +141,11 @@ def read(model: Target | FloatModel, options: QuantizeOptions = DEFAULTS) -> Flo
     if isinstance(model, FloatModel):
         return model
     path = embedded_model_path() if model is None else model
-    pre = options.preprocess
     return read_model(
         path,
         input_shape=options.input_shape,
         output_tensor=options.output_tensor,
-        preprocess=None if pre == DEFAULTS.preprocess else pre,
+        preprocess=options.before_file,
     )
 
 

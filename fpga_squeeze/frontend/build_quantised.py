@@ -17,6 +17,7 @@ from .integer_types import Integers, TypeFinder
 from .onnx_file import OnnxGraph
 from .pairs import limits
 from .preprocessing import PIXELS, pixel_table
+from .reasons import LEAVE_OUT
 from .steps import (
     AddStep,
     AverageStep,
@@ -42,11 +43,7 @@ def build_quantised(
     """
     own = own_metadata(graph)
     if own.name and preprocess is not None:
-        graph.fail(
-            None,
-            "was written by this tool with its preprocessing in it; leave out field preprocess, or field mean, field "
-            "std and field bgr",
-        )
+        graph.fail(None, f"was written by this tool with its preprocessing in it; {LEAVE_OUT}")
     return _Builder(graph, image, steps, own, preprocess).model()
 
 

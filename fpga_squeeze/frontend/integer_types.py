@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from typing_extensions import assert_never
 
-from ..network.fixed_point import IntArray, int_range, signed_bits
+from ..network.fixed_point import IntArray, int_name, int_range, signed_bits
 from ..network.integers import TensorType
 from .onnx_file import Node, OnnxGraph, Scale
 from .pairs import known_scale, limits, same_meaning, to_integer
@@ -287,4 +287,4 @@ def _field(group: _Group, zero: int, ends: bool, exact: bool) -> tuple[int, int,
 
 def _text(scale: Scale) -> str:
     zero = f" around {scale.zero_point.item():g}" if scale.zero_point.item() else ""
-    return f"{'' if scale.signed else 'u'}int{scale.bits} * {scale.scale.item():.9g}{zero}"
+    return f"{int_name(scale.bits, scale.signed)} * {scale.scale.item():.9g}{zero}"

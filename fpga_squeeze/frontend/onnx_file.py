@@ -13,7 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 from ..errors import FpgaSqueezeError
-from ..network.fixed_point import IntArray, int_range
+from ..network.fixed_point import IntArray, int_name, int_range
 from ..network.graph import FloatArray
 from .folding import MAX_CONSTANT, MOVES, evaluate, moved_axis
 from .onnx_load import OWN_DOMAINS, load_proto, opset_of
@@ -93,6 +93,13 @@ class OnnxGraph:
         place = f"{self.path}: {where}" if where else str(self.path)
         raise FpgaSqueezeError(" ".join(f"{place}: {reason}".split()))
 
+    def find_users(self) -> None:
+        """Fill ``users`` anew."""
+        self.users.clear()
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                self.users.setdefault(name, []).append(node)
+
     def constant(self, node: Node, index: int, what: str) -> Constant | None:
         """Input ``index`` of ``node`` as a constant; None where it is left out; an error where it is
         computed."""
@@ -143,9 +150,7 @@ def read_graph(path: Path, output: str | None = None) -> OnnxGraph:
         if id(node) in out.looped:
             out.fail(node, "is part of a loop; export the model again")
     out.input = image_input(out, inputs)
-    for node in out.nodes:
-        for name in dict.fromkeys(node.inputs):
-            out.users.setdefault(name, []).append(node)
+    out.find_users()
     return out
 
 
@@ -238,7 +243,7 @@ def fold(graph: OnnxGraph, node: Node) -> bool:
         step, zero = _along(graph, x.value, scale)
         real = np.asarray(x.value, dtype=np.float32) / step.astype(np.float32)
         ints = np.clip(np.rint(real) + zero, *int_range(scale.bits, scale.signed)).astype(np.int64)
-        dtype = f"{'' if scale.signed else 'u'}int{scale.bits if scale.bits > 4 else 8}"
+        dtype = int_name(max(8, scale.bits), scale.signed)
         constants[out] = Constant(ints.astype(dtype), ints)
     else:
         return all(name in constants or not name for name in node.inputs) and _evaluated(graph, node)

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from typing_extensions import assert_never
 
-from ..network.fixed_point import int_range
+from ..network.fixed_point import int_name, int_range
 from .onnx_file import Node, OnnxGraph, Scale, read_scale
 from .steps import AddStep, AverageStep, ConcatStep, ConvStep, InputStep, PoolStep, Post, Step, never_negative
 
@@ -23,7 +23,7 @@ def same_meaning(a: Scale, b: Scale) -> bool:
 def casts_to(node: Node, scale: Scale) -> bool:
     """Whether the Cast ``node`` leaves integers in their own type, as PyTorch's exporter writes it."""
     name = str(onnx.TensorProto.DataType.Name(int(node.attrs.get("to", 0)))).lower()
-    return name == f"{'' if scale.signed else 'u'}int{scale.bits}"
+    return name == int_name(scale.bits, scale.signed)
 
 
 def to_integer(scale: Scale, real: float) -> int:

@@ -11,6 +11,7 @@ from ..network.fixed_point import IntArray, int_range
 from ..network.graph import Preprocess
 from ..network.reference import channel_statistics
 from .onnx_file import OnnxGraph, Scale
+from .reasons import LEAVE_OUT
 from .steps import InputStep
 
 PIXELS = 256
@@ -61,10 +62,7 @@ def pixel_table(
     if not quantises and (preprocess is None and not image.front):
         return None
     if not quantises:
-        graph.fail(
-            scale.node,
-            "reads pixels as integers; leave out field preprocess, or field mean, field std and field bgr",
-        )
+        graph.fail(scale.node, f"reads pixels as integers; {LEAVE_OUT}")
     mean, std, order = channel_statistics(preprocess or Preprocess(), channels)
     pixels = np.arange(PIXELS, dtype=np.float64)
     real: npt.NDArray[Any] = ((pixels[None] - mean[:, None]) / std[:, None]).astype(np.float32)

@@ -20,7 +20,4 @@ def to_qdq(graph: OnnxGraph) -> None:
     if not rewritten:
         return
     graph.nodes = out
-    graph.users.clear()
-    for node in graph.nodes:
-        for name in dict.fromkeys(node.inputs):
-            graph.users.setdefault(name, []).append(node)
+    graph.find_users()

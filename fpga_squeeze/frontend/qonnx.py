@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..network.fixed_point import int_range
+from ..network.fixed_point import int_name, int_range
 from .onnx_file import Constant, Node, OnnxGraph, Scale, checked_scale
 
 DOMAINS = (
@@ -94,7 +94,7 @@ def _pair(graph: OnnxGraph, node: Node, scale: Scale, limits: tuple[int, int]) -
     if scale.scale.size > 1 or scale.zero_point.size > 1:
         graph.fail(node, "quantises per channel; activations have one scale per tensor")
     out = node.outputs[0]
-    kind = f"{'' if scale.signed else 'u'}int{scale.bits}"
+    kind = int_name(scale.bits, scale.signed)
 
     def keep(part: str, value: np.ndarray) -> str:
         graph.constants[f"{out} {part}"] = Constant(value)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..errors import FpgaSqueezeError
 
+LEAVE_OUT = "leave out field preprocess, or field mean, field std and field bgr"
+"""The way out where a file has its preprocessing in it."""
 MOST_REASONS = 8
 """Reasons told at once, and nodes for each; the others are counted."""
 

@@ -19,6 +19,11 @@ def int_range(bits: int, signed: bool) -> tuple[int, int]:
     return 0, (1 << bits) - 1
 
 
+def int_name(bits: int, signed: bool) -> str:
+    """``uint8``, ``int4``, ...: the name of a type."""
+    return f"{'int' if signed else 'uint'}{bits}"
+
+
 def signed_bits(low: int, high: int) -> int:
     """Bits of the narrowest two's complement field that holds every integer of ``[low, high]``."""
     return max(int(low < 0) and (-low - 1).bit_length(), int(high > 0) and high.bit_length()) + 1
@@ -27,7 +32,8 @@ def signed_bits(low: int, high: int) -> int:
 def round_half_even_shift(value: npt.ArrayLike, shift: npt.ArrayLike) -> IntArray:
     """``round_half_even(value * 2**-shift)`` on int64, exactly; a negative ``shift`` is a left shift.
 
-    Every requantisation rounds so. ``value`` and ``shift`` broadcast. The caller keeps ``|value| * 2**max(-shift, 0)`` below 2**62.
+    Every requantisation rounds so. ``value`` and ``shift`` broadcast. The caller keeps ``|value| * 2**max(-shift, 0)``
+    below 2**62.
     """
     v = np.asarray(value, dtype=np.int64)
     s = np.asarray(shift, dtype=np.int64)

@@ -17,7 +17,7 @@ from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from ..network import golden
-from ..network.fixed_point import int_range
+from ..network.fixed_point import int_name, int_range
 from ..network.golden import FloatInts
 from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool, Preprocess
 from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
@@ -309,7 +309,7 @@ def _float(x: npt.NDArray[np.integer]) -> FloatInts:
 
 def _compact(x: FloatInts, t: TensorType) -> npt.NDArray[np.integer]:
     """Integers in the smallest array type that holds the tensor: calibration keeps one map per image."""
-    kind = ("int" if t.signed else "uint") + ("8" if t.bits <= 8 else "16")
+    kind = int_name(8 if t.bits <= 8 else 16, t.signed)
     return np.asarray(x.astype(kind))
 
 

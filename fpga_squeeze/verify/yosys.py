@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,13 @@ def design_key(rtl: Path, *extra: str) -> str:
 def kernel_of(instance: str) -> str:
     """Kernel that an instance of ``fsq_top`` belongs to: a kernel and its parameters are one."""
     return instance.removeprefix("u_").removesuffix("_params")
+
+
+def check_kernel(rtl: Path, kernel: str | None, instances: Iterable[str]) -> None:
+    """Raise FpgaSqueezeError where ``kernel`` is none of those that ``instances`` belong to; None is all of them."""
+    kernels = dict.fromkeys(kernel_of(name) for name in instances)
+    if kernel is not None and kernel not in kernels:
+        raise FpgaSqueezeError(f"{rtl}: there is no kernel {kernel}; there are {', '.join(kernels)}")
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from ...device.catalogue import Family
-from ...errors import FpgaSqueezeError
 from ..cache import is_fresh, locked, mark_fresh
-from ..yosys import YOSYS_FAMILY, Elaborated, design_key, elaborated, kernel_of
+from ..yosys import YOSYS_FAMILY, Elaborated, check_kernel, design_key, elaborated, kernel_of
 from .netlist import Design, Instance, Json, read_module
 
 FORMAT = "1"
@@ -54,9 +53,7 @@ def _map_design(
             _keep_top(design(), kept)
             mark_fresh(kept, key)
         top = json.loads(kept.read_text(encoding="utf-8"))
-        kernels = list(dict.fromkeys(kernel_of(name) for name in top["modules"]))
-        if kernel is not None and kernel not in kernels:
-            raise FpgaSqueezeError(f"{rtl}: there is no kernel {kernel}; there are {', '.join(kernels)}")
+        check_kernel(rtl, kernel, top["modules"])
         wanted = {
             name: module for name, module in top["modules"].items() if kernel in (None, kernel_of(name))
         }

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from ...device.catalogue import Device
 from ...errors import FpgaSqueezeError
 from ..tools import first_error
-from ..yosys import TOP, YOSYS_FAMILY, elaborated, kernel_of
+from ..yosys import TOP, YOSYS_FAMILY, check_kernel, elaborated, kernel_of
 from .mapping import map_flat, synth_xilinx
 from .results import Routed
 
@@ -85,9 +85,7 @@ def route(
     router = find_router(device)
     say = on_step or (lambda _text: None)
     with elaborated(rtl, build, on_step) as design:
-        kernels = dict.fromkeys(kernel_of(name) for name in design.instances)
-        if kernel is not None and kernel not in kernels:
-            raise FpgaSqueezeError(f"{rtl}: there is no kernel {kernel}; there are {', '.join(kernels)}")
+        check_kernel(rtl, kernel, design.instances)
         say(f"map for {router.name}")
         alone = _alone(design.top, [n for n in design.instances if kernel_of(n) == kernel]) if kernel else ""
         map_flat(design, TOP, router.synth, design.work / "mapped.json", alone)
