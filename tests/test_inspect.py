@@ -107,6 +107,9 @@ def test_picture_of_what_is_refused(refused: Path, tmp_path: Path, capsys: Captu
     assert (kinds.count("refused"), kinds.count("behind"), kinds.count("box")) == (3, 3, 2)
     assert sum(1 for _ in root.iter(f"{space}path")) == 8
     assert "refused, for 3 reasons" in capsys.readouterr().out
+    before = refused.read_bytes()
+    assert main(["inspect", str(refused), "--svg", str(refused)]) == 2
+    assert "choose another --svg" in capsys.readouterr().err and refused.read_bytes() == before
     assert main(["inspect", str(refused), "--svg", str(tmp_path / "no" / "g.svg")]) == 2
     assert "cannot be written" in capsys.readouterr().err
 
@@ -189,6 +192,8 @@ def test_bad_input_of_compare(refused: Path, capsys: Capture) -> None:
     for arguments, text in (
         (["compare", str(embedded_model_path())], "no project folder"),
         (["compare", str(embedded_model_path()), "--images", str(refused)], "is a float model"),
+        (["compare", str(refused.parent), "--frames", "2"], "leave out every option but --json"),
+        (["compare", str(refused.parent), "--bgr"], "leave out every option but --json"),
     ):
         assert main(arguments) == 2
         assert text in capsys.readouterr().err

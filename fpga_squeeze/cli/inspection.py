@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from typing_extensions import assert_never
 
 from .. import api
 from ..errors import FpgaSqueezeError
+from ..flow.sources import keep_sources
 from ..network.fixed_point import int_name
 from . import options as opt
 from .output import new_table, print_json, print_note, say, show, steps
@@ -30,6 +32,8 @@ ROLES = {
 @opt.as_json
 def inspect(model: str, svg: str | None, as_json: bool, **given: Any) -> int:
     """Every node of a MODEL and its kernel, types, scales and weights, and every reason why it is refused."""
+    if svg:
+        keep_sources(svg, model, way_out="choose another --svg")
     with steps() as on_step:
         on_step(f"read {model}")
         result = api.inspect(model, opt.read_options(given))
@@ -65,8 +69,10 @@ def print_inspection(result: api.Inspection) -> None:
                     becomes = f"part of {node.layer}"
                 case "refused":
                     becomes = "refused, see below"
-                case other:
-                    becomes = ROLES[other]
+                case "input" | "constant" | "passed" | "unused" | "behind":
+                    becomes = ROLES[node.role]
+                case _:
+                    assert_never(node.role)
             style = "red" if node.role == "refused" else None
             table.add_row(node.name, node.op, becomes, kernels.get(node.layer, ""), style=style)
         show(table)

@@ -63,6 +63,11 @@ def compare(project: str, images: str | None, frames: int | None, as_json: bool,
     """
     if not Path(project).is_dir():
         return _agree(project, images, frames, as_json, given)
+    if images is not None or frames is not None or any(given.values()):
+        raise FpgaSqueezeError(
+            f"{project}: is a project folder, whose last csim and cosim are compared as they are; leave out every "
+            "option but --json"
+        )
     with steps() as on_step:
         runs = api.compare(project, on_step)
     if as_json:
@@ -83,8 +88,8 @@ def _agree(
     """Golden and onnxruntime on a file; the exit code."""
     if images is None:
         raise FpgaSqueezeError(
-            f"{model}: is no project folder; give one, or, to compare a quantised model with onnxruntime, images as "
-            "field images"
+            f"{model}: is no project folder; give one, or, to compare a quantised model with onnxruntime, images with "
+            "--images"
         )
     with progress() as (on_step, on_progress):
         on_step("golden and onnxruntime")

@@ -80,7 +80,9 @@ def is_embedded(model: Target) -> bool:
     return path.is_file() and path.samefile(embedded_model_path())
 
 
-def keep_sources(output: str | Path, *sources: Target | FloatModel) -> None:
+def keep_sources(
+    output: str | Path, *sources: Target | FloatModel, way_out: str = "choose another field output"
+) -> None:
     """Raise FpgaSqueezeError where a file written as ``output`` would replace one of ``sources``, however it is named;
     None is the embedded model."""
     for source in sources:
@@ -89,7 +91,7 @@ def keep_sources(output: str | Path, *sources: Target | FloatModel) -> None:
             continue
         if Path(path).samefile(output):
             raise FpgaSqueezeError(
-                f"{output}: is the file that is read ({path}), and would be lost; choose another field output"
+                f"{output}: is the file that is read ({path}), and would be lost; {way_out}"
             )
 
 
