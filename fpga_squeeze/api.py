@@ -184,7 +184,7 @@ def quantize(
     keep_sources(path, model, *([options.calibration] if options.calibration else []))
     integers, calibration = quantized(model, options, on_step)
     if calibration is None:
-        raise FpgaSqueezeError(f"{model}: is quantised already")
+        raise FpgaSqueezeError(f"{model}: is quantised already; generate takes it as it is")
     if on_step:
         on_step(f"write {path}")
     return Quantized(path, integers, tuple(write_qdq(integers, path)))

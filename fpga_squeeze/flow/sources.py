@@ -162,7 +162,7 @@ def quantized(
         )
         if read_with != DEFAULTS:
             raise FpgaSqueezeError(
-                f"{model}: is quantised already; its widths and calibration cannot be changed any more"
+                f"{model}: is quantised already; its widths and calibration are settled; leave those fields out"
             )
         return source, None
     from ..quantization.quantize import quantize as quantize_model
