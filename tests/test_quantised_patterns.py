@@ -312,6 +312,8 @@ def test_integers_as_input(tmp_path: Path, kind: int) -> None:
         return
     model = read_model(path)
     assert isinstance(model, QModel) and model.pixels is None and model.input.zero == 7
+    with pytest.raises(FpgaSqueezeError, match="takes integers as its image"):
+        read_model(path, preprocess=PRESETS["caffe"])
     images = graph_images(np.random.default_rng(1), model.input.shape, 2)
     names = [name for name in model.tensors if name != IMAGE]
     planes = images.transpose(0, 3, 1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import TensorProto
 from typing_extensions import assert_never
 
 from ..network.fixed_point import IntArray, signed_bits
@@ -29,6 +30,7 @@ from .steps import (
     Step,
 )
 
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 WIDE_BITS = 24
 """Of sums that leave without a scale of their own and have one per channel: the significand of float32, in which the
 file would have them."""
@@ -44,6 +46,9 @@ def build_quantised(
     own = own_metadata(graph)
     if own.name and preprocess is not None:
         graph.fail(None, f"was written by this tool with its preprocessing in it; {LEAVE_OUT}")
+    kind = graph.input.type.tensor_type.elem_type
+    if preprocess is not None and (preprocess.mean or preprocess.std) and kind not in FLOATS:
+        graph.fail(None, "takes integers as its image, which are pixels; leave out field mean and field std")
     return _Builder(graph, image, steps, own, preprocess).model()
 
 

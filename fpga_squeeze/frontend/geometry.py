@@ -310,7 +310,9 @@ def limits(graph: OnnxGraph, node: Node) -> tuple[float, float]:
 def _windowed_average(graph: OnnxGraph, node: Node, x: Shape) -> tuple[Window, int, Pads, Shape]:
     kernel = _window(graph, node)
     _undilated(graph, node)
-    if kernel == (x.height, x.width) and not any(int(v) for v in node.attrs.get("pads", ())):
+    one = kernel == (x.height, x.width) and not any(int(v) for v in node.attrs.get("pads", ()))
+    padding = node.attrs.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID", b"", "NOTSET", "VALID", "")
+    if one and not padding:
         stride = 1  # there is one window only
     else:
         stride = _pair(graph, node, "strides", 1)

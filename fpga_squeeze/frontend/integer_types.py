@@ -6,6 +6,7 @@ unsigned type, and those that start at none of the limits a type has are moved t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from typing_extensions import assert_never
 from ..network.fixed_point import IntArray, int_name, int_range, signed_bits
 from ..network.integers import TensorType
 from .onnx_file import Node, OnnxGraph, Scale
+from .operators import IDENTITY
 from .pairs import known_scale, limits, same_meaning, to_integer
 from .steps import (
     AddStep,
@@ -156,8 +158,8 @@ class TypeFinder:
     def _join(self, a: Step, b: Step) -> None:
         """Both in one group."""
         one, other = self.groups[id(a)], self.groups[id(b)]
-        if one is other:
-            return
+        if one is other or _loses(one, other) or _loses(other, one):
+            return  # of two groups, the Concat changes the integers of one to those of the other
         one.members += other.members
         one.least, one.most = min(one.least, other.least), max(one.most, other.most)
         one.cut = one.cut[0] or other.cut[0], one.cut[1] or other.cut[1]
@@ -200,18 +202,20 @@ class TypeFinder:
             )
         scale = known_scale(step) or self.behind(step).quant or self._common(step)
         own, whole = limits(self.graph, step.post, scale), int_range(scale.bits, scale.signed)
-        spans, same = [], []
+        spans, same, beyond = [], [], [False, False]
         for source in sources:
             group, span = self.groups[id(source)], self.spans[id(source)]
             equal = same_meaning(group.scale, scale)
             if not equal:
+                least, most = (group.real(v) / scale.scale.item() + scale.zero_point.item() for v in span)
+                beyond = [beyond[0] or least < whole[0] - 0.5, beyond[1] or most > whole[1] + 0.5]
                 span = to_integer(scale, group.real(span[0])), to_integer(scale, group.real(span[1]))
             spans.append(span)
             same.append(equal and own[0] <= span[0] and span[1] <= own[1])
         least, most = min(s[0] for s in spans), max(s[1] for s in spans)
-        low, high = max(own[0], least), min(own[1], most)
+        low, high = (min(max(v, own[0]), own[1]) for v in (least, most))
         group = self._keep(step, scale, (low, high))
-        group.cut = own[0] > max(least, whole[0]), own[1] < min(most, whole[1])
+        group.cut = beyond[0] or own[0] > least, beyond[1] or own[1] < most
         for source, equal in zip(sources, same, strict=True):
             if equal:
                 self._join(step, source)
@@ -244,18 +248,38 @@ class TypeFinder:
         if group.cut[1] and group.most != int_range(bits, signed)[1] + moved:
             self.graph.fail(
                 scale.node,
-                f"leaves the integers {group.least}..{group.most} behind a Concat, no whole field of bits",
+                f"leaves the integers {group.least}..{group.most}, no whole field of bits; only convolutions and sums "
+                f"have limits of any number: {IDENTITY}",
             )
 
     def _record(self, member: Step, scale: Scale, zero: int, moved: int, bits: int, signed: bool) -> None:
         kind = TensorType.of_scale(member.output, bits, signed, float(scale.scale.item()), zero - moved)
         least, most = (v - moved for v in self.spans[id(member)])
+        if isinstance(member, AverageStep):
+            self._average(member, scale, (least, most), kind)
         if isinstance(member, ConvStep | AddStep) and least not in (kind.range[0], kind.zero):
             self.graph.fail(
                 scale.node,
                 f"starts at {least + moved}, what it is joined with at {kind.range[0] + moved}; clip both to the same",
             )
         self.found[id(member)] = Integers(kind, moved, least, most)
+
+    def _average(self, step: AverageStep, scale: Scale, span: tuple[int, int], kind: TensorType) -> None:
+        """An error where something limits an average further than its type does: it has no limits of its own."""
+        low, high = kind.range
+        positive = self._never_negative(step.inputs[0]) and span[0] == kind.zero
+        post = self.behind(step)
+        limited = post.relu or post.clip or math.isfinite(post.least) or math.isfinite(post.most)
+        if limited and ((span[0] > low and not positive) or span[1] < high):
+            self.graph.fail(
+                post.clip_node or scale.node,
+                f"limits what {step.node} gives, which has no place for it; {IDENTITY}",
+            )
+
+
+def _loses(group: _Group, other: _Group) -> bool:
+    """Whether integers of ``other`` lie beyond what a Concat in ``group`` cuts off."""
+    return (group.cut[0] and other.least < group.least) or (group.cut[1] and other.most > group.most)
 
 
 def _fits(own: tuple[int, bool] | None, span: tuple[int, int]) -> bool:
@@ -272,7 +296,7 @@ def _field(group: _Group, zero: int, ends: bool, exact: bool) -> tuple[int, int,
     ``exact``: the least of them must be the type's, or its zero point.
     """
     least, most, scale = group.least, group.most, group.scale
-    if scale.signed and zero and ends:  # the network's output stays as the file has it
+    if scale.signed and zero and ends and not group.cut[0]:  # the network's output stays as the file has it
         return 0, scale.bits, True
     if scale.signed and not zero and least < 0:
         bits = signed_bits(least, most)

@@ -118,12 +118,30 @@ def quantise(graph: OnnxGraph, node: Node, step: Step, scale: Scale, others: lis
     known = known_scale(step)
     if known is None:
         check_readers(graph, node, scale, others)
+        if isinstance(step, AverageStep) and _limited(graph, step, scale):
+            limited, step.post = (
+                step.post,
+                Post(quant=scale),
+            )  # an average has no limits: a table behind it has
+            limited.quant, limited.tensor = scale, _tensor(node)
+            limited.nodes.append(node)
+            return ConcatStep(node, [step], limited, step.output)
     elif not same_meaning(known, scale) and not open_concat(step, not others):
         return ConcatStep(node, [step], Post(quant=scale, nodes=[node], tensor=_tensor(node)), step.output)
     step.post.quant = scale
     step.post.tensor = step.post.tensor or _tensor(node)
     step.post.nodes.append(node)
     return step
+
+
+def _limited(graph: OnnxGraph, step: AverageStep, scale: Scale) -> bool:
+    """Whether a ReLU or a Clip behind an average leaves less than its sums give and no type's whole range."""
+    low, high = step.post.limits
+    if high == math.inf and (low == -math.inf or (low == 0 and never_negative(step.inputs[0]))):
+        return False
+    moved = int_range(scale.bits, True)[0] if scale.signed and scale.zero_point.any() else 0
+    least, most = (v - moved for v in limits(graph, step.post, scale))
+    return all((least, most) != int_range(b, s) for b in range(1, scale.bits + 1) for s in (False, True))
 
 
 def _tensor(node: Node) -> str:

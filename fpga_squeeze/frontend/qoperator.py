@@ -91,7 +91,12 @@ class _Maker:
             steps = [graph.constant(node, i, what) for i, what in ((1, "input scale"), (4, "weight scale"))]
             x, w = (np.asarray(c.value, dtype=np.float32).reshape(-1) for c in steps if c is not None)
             scale = Scale(node, (x * w).astype(np.float64), np.zeros(()), 32, True, 0)
-            ints = np.asarray(bias.value).astype(np.int64)
+            ints = np.asarray(bias.value).astype(np.int64).reshape(-1)
+            if scale.scale.size not in (1, ints.size):
+                graph.fail(
+                    node,
+                    f"has {scale.scale.size} scales for {ints.size} output channels; give as many of both",
+                )
             graph.constants[self.fresh("bias")] = Constant(ints * scale.scale, ints, scale)
             operands.append(self.fresh("bias"))
         made = self.around(operands, 6)

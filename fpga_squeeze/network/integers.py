@@ -71,6 +71,11 @@ def _frozen(array: npt.ArrayLike) -> IntArray:
     return out
 
 
+def _saturating(ratio: FloatArray, output: TensorType) -> FloatArray:
+    """``ratio``, or the least with which every sum but 0 is cut off, as it is with any larger one."""
+    return np.minimum(ratio, np.ldexp(1.0, output.bits + 1))
+
+
 @dataclass(frozen=True, eq=False)
 class QConv:
     """An integer convolution of the numeric contract.
@@ -120,6 +125,9 @@ class QConv:
                 f"{self.name}: a channel is shifted left by {left} bits; move its binary point"
             )
 
+        if self.scaled and self.multiplier[1] < 0:
+            raise FpgaSqueezeError(f"{self.name}: its scales lie too far apart; quantise it again")
+
     @property
     def kernel(self) -> Window:
         return int(self.weight.shape[2]), int(self.weight.shape[3])
@@ -156,7 +164,7 @@ class QConv:
     def multiplier(self) -> tuple[IntArray, int]:
         """(m int64 [O], right): sums are multiplied by m[o] and shifted to the right, where ``scaled``."""
         ratio = np.ldexp(self.ratio, -self.bias_places)
-        m, right = as_multipliers(ratio, self.magnitudes, self.output.bits)
+        m, right = as_multipliers(_saturating(ratio, self.output), self.magnitudes, self.output.bits)
         return _frozen(m), right
 
     @cached_property
@@ -263,7 +271,7 @@ class QAvgPool:
         whole = np.float32(self.output.scale) * np.float32(self.count)
         ratio = np.array([np.float32(self.input.scale) / whole], dtype=np.float64)
         reach = self.count * max(abs(v - self.input.zero) for v in self.input.range)
-        m, right = as_multipliers(ratio, reach, self.output.bits)
+        m, right = as_multipliers(_saturating(ratio, self.output), reach, self.output.bits)
         return int(m[0]), right
 
     @property
