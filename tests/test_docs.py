@@ -27,7 +27,7 @@ from fpga_squeeze.cli import app
 
 EVERYTHING = [block for page in pages() for block in shown(page)]
 COMMANDS = sorted({block.command for block in EVERYTHING if block.other_input is None})
-SLOW = ("csim", "cosim", "synth")
+SLOW = ("csim", "cosim", "synth", "timing")
 """Verbs that build simulators or netlists."""
 NOT_OURS = {"--strict": "mypy"}
 """Options that README and docs name but that are no verb's, with the program that has them."""

@@ -49,8 +49,9 @@ def drawn(number: int, folder: Path) -> tuple[Plan, np.ndarray]:
     return build_plan(model, foldings, multipliers=Multipliers(1 + number % 2), formats=formats), images
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
-@pytest.mark.parametrize("number", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in (1, 2))])
+@pytest.mark.parametrize("number", range(3))
 def test_random_files_in_rtl(number: int, tmp_path: Path) -> None:
     plan, images = drawn(number, tmp_path)
     design = RtlDesign.of_plan(plan, tmp_path)

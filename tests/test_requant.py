@@ -16,6 +16,7 @@ from fpga_squeeze.paths import source_files
 SOURCES = ("fsq_requant.sv", "fsq_multiply.sv", "fsq_add_pairs.sv")
 SHIFT_CYCLES, MULTIPLY_CYCLES = 4, 8
 """From a sum at the input to its pixel."""
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

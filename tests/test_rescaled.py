@@ -94,7 +94,8 @@ def test_networks_of_any_scale(number: int, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.fuzz
-@pytest.mark.parametrize("number", [11, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [11, 12])
 def test_networks_of_any_scale_in_cpp(number: int, tmp_path: Path) -> None:
     plan, rng = _plan(number)
     check_equal(simulate_csim(plan, random_images(rng, plan.model, FRAMES), tmp_path), plan)
