@@ -218,7 +218,8 @@ def _edit(made: RtlDesign, name: str, change: Callable[[int], int]) -> None:
 
 def _copy(made: RtlDesign, folder: Path) -> RtlDesign:
     shutil.copytree(made.rtl, folder / "rtl")
-    shutil.copytree(made.build, folder / "build")
+    if made.build.exists():  # it was simulated before
+        shutil.copytree(made.build, folder / "build")
     return RtlDesign(made.plan, folder / "rtl", folder / "build")
 
 
