@@ -14,11 +14,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from typing_extensions import assert_never
@@ -39,6 +39,7 @@ from .network import golden as golden_model
 from .network.fixed_point import IntArray
 from .network.graph import FloatModel
 from .network.integers import QModel
+from .paths import write_whole
 from .planning.cost.estimate import Estimate
 from .planning.cost.estimate import estimate as estimate_plan
 from .planning.search.planner import make_plan
@@ -285,21 +286,9 @@ def golden(
             "logits_scale": np.array(model.output.scale),
             "logits_zero": np.array(model.output.zero, dtype=np.int64),
         }
-        _save(Path(output), values | meaning)
+        arrays: dict[str, Any] = values | meaning
+        write_whole(Path(output), lambda file: np.savez_compressed(file, **arrays))
     return values
-
-
-def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an .npz under exactly this name, whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        part.replace(path)
-    except OSError as error:
-        if part.is_file():
-            part.unlink()
-        raise FpgaSqueezeError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 # -------------------------------------------------------------------------------------------- simulation

@@ -1,9 +1,11 @@
-"""Where the package's own files lie: in the source tree beside the package, in a wheel inside it."""
+"""Where the package's own files lie: in the source tree beside it, in a wheel inside it; and files written whole."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from .errors import FpgaSqueezeError
 
@@ -24,3 +26,16 @@ def source_files(language: Literal["rtl", "hls"]) -> dict[str, Path]:
     """Modules or headers that every design takes as they are, by name; which room they lie in does not matter."""
     pattern = "*.sv" if language == "rtl" else "*.hpp"
     return {path.name: path for path in sorted((resource_dir("templates") / language).rglob(pattern))}
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """A file of exactly this name with what ``write`` puts into it, whole or not at all; raises FpgaSqueezeError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            write(file)
+        part.replace(path)
+    except OSError as error:
+        if part.is_file():
+            part.unlink()
+        raise FpgaSqueezeError(f"{path}: cannot be written: {error.strerror or error}") from error

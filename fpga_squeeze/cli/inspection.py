@@ -9,9 +9,9 @@ import click
 from typing_extensions import assert_never
 
 from .. import api
-from ..errors import FpgaSqueezeError
 from ..flow.sources import keep_sources
 from ..network.fixed_point import int_name
+from ..paths import write_whole
 from . import options as opt
 from .output import new_table, print_json, print_note, say, show, steps
 
@@ -38,7 +38,7 @@ def inspect(model: str, svg: str | None, as_json: bool, **given: Any) -> int:
         on_step(f"read {model}")
         result = api.inspect(model, opt.read_options(given))
     if svg:
-        _write(Path(svg), api.draw(result))
+        write_whole(Path(svg), lambda file: file.write(api.draw(result).encode()))
     if as_json:
         print_json(result.to_json())
     else:
@@ -46,13 +46,6 @@ def inspect(model: str, svg: str | None, as_json: bool, **given: Any) -> int:
         if svg:
             say(f"wrote {svg}")
     return 0 if result.supported else 2
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise FpgaSqueezeError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def print_inspection(result: api.Inspection) -> None:

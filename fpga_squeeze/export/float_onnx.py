@@ -11,7 +11,7 @@ from typing_extensions import assert_never
 from ..errors import FpgaSqueezeError
 from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatModel, Layer, MaxPool, Shape
 from ..network.walk import walk
-from .writer import Writer, write_proto
+from .writer import Writer, window, write_proto
 
 OPSET, IR_VERSION = 17, 8
 INPUT = "data"
@@ -39,15 +39,7 @@ def _layer(w: Writer, layer: Layer, inputs: list[str], shape: Shape) -> str:
         case AvgPool():
             if layer.kernel == (shape.height, shape.width) and not any(layer.pads):
                 return w.node("GlobalAveragePool", layer.name, inputs)
-            return w.node(
-                "AveragePool",
-                layer.name,
-                inputs,
-                kernel_shape=list(layer.kernel),
-                strides=[layer.stride] * 2,
-                pads=list(layer.pads),
-                count_include_pad=1,
-            )
+            return w.node("AveragePool", layer.name, inputs, **window(layer), count_include_pad=1)
         case Add():
             return _limited(w, layer, w.node("Add", layer.name, inputs))
         case Concat():
@@ -71,14 +63,7 @@ def _conv(w: Writer, conv: Conv, x: str) -> str:
                 f"{conv.name}: its {what} has a value that float32 cannot hold; train it again"
             )
         tensors.append(w.constant(f"{conv.name}_{what}", single))
-    y = w.node(
-        "Conv",
-        conv.name,
-        [x, *tensors],
-        kernel_shape=list(conv.kernel),
-        strides=[conv.stride] * 2,
-        pads=list(conv.pads),
-    )
+    y = w.node("Conv", conv.name, [x, *tensors], **window(conv))
     return _limited(w, conv, y)
 
 

@@ -23,7 +23,7 @@ from ..network.graph import IMAGE
 from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
 from ..network.metadata import METADATA_KEY, OwnMetadata, write_metadata
 from ..network.walk import walk
-from .writer import Writer, write_proto
+from .writer import Writer, window, write_proto
 
 OPSET, IR_VERSION = 21, 10
 WIDEST = 16
@@ -142,14 +142,7 @@ class _Writer(Writer):
         step = np.float32(conv.input.scale) * conv.weight_scale.astype(np.float32)
         scale = self.scale(f"{name}_bias_scale", np.ldexp(step, -conv.bias_places))
         offset = self.node("DequantizeLinear", f"{name}_bias", [ints, scale], axis=0)
-        y = self.node(
-            "Conv",
-            name,
-            [x, weight, offset],
-            kernel_shape=list(conv.kernel),
-            strides=[conv.stride] * 2,
-            pads=list(conv.pads),
-        )
+        y = self.node("Conv", name, [x, weight, offset], **window(conv))
         return self.node("Relu", f"{name}_relu", [y]) if conv.relu else y
 
     def average(self, pool: QAvgPool, x: str) -> str:
@@ -158,30 +151,14 @@ class _Writer(Writer):
         What is not rounded again is left to a float pool.
         """
         if pool.total:
-            return self.node(
-                "AveragePool",
-                pool.name,
-                [x],
-                kernel_shape=list(pool.kernel),
-                strides=[pool.stride] * 2,
-                pads=list(pool.pads),
-                count_include_pad=1,
-            )
+            return self.node("AveragePool", pool.name, [x], **window(pool), count_include_pad=1)
         if pool.is_global and pool.count > 1:  # a sum of one pixel is read as nothing at all
             axes = self.constant(f"{pool.name}_axes", np.array([2, 3], dtype=np.int64))
             total = self.node("ReduceSum", f"{pool.name}_sum", [x, axes], keepdims=1)
         else:
             channels = pool.input.shape.channels
             ones = self.constant(f"{pool.name}_ones", np.ones((channels, 1, *pool.kernel), dtype=np.float32))
-            total = self.node(
-                "Conv",
-                f"{pool.name}_sum",
-                [x, ones],
-                kernel_shape=list(pool.kernel),
-                strides=[pool.stride] * 2,
-                pads=list(pool.pads),
-                group=channels,
-            )
+            total = self.node("Conv", f"{pool.name}_sum", [x, ones], **window(pool), group=channels)
         return self.node(
             "Div", pool.name, [total, self.constant(f"{pool.name}_count", np.array(pool.count, np.float32))]
         )

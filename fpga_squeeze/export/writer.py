@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from .. import __version__
-from ..errors import FpgaSqueezeError
-from ..network.graph import MaxPool, Shape
-from ..network.integers import QMaxPool
+from ..network.graph import AvgPool, Conv, MaxPool, Shape
+from ..network.integers import QAvgPool, QConv, QMaxPool
+from ..paths import write_whole
 
 LOGITS = "logits"
 
@@ -36,15 +35,7 @@ class Writer:
 
     def pool(self, pool: MaxPool | QMaxPool, x: str) -> str:
         """Max pooling."""
-        return self.node(
-            "MaxPool",
-            pool.name,
-            [x],
-            kernel_shape=list(pool.kernel),
-            strides=[pool.stride] * 2,
-            pads=list(pool.pads),
-            ceil_mode=int(pool.ceil),
-        )
+        return self.node("MaxPool", pool.name, [x], **window(pool), ceil_mode=int(pool.ceil))
 
     def model(
         self, name: str, source: str, shape: Shape, x: str, output: Shape, opset: int, ir_version: int
@@ -69,14 +60,16 @@ class Writer:
         )
 
 
+def window(layer: Conv | MaxPool | AvgPool | QConv | QMaxPool | QAvgPool) -> dict[str, Any]:
+    """The attributes of a node with windows: rows and columns, strides, padding."""
+    return {
+        "kernel_shape": list(layer.kernel),
+        "strides": [layer.stride] * 2,
+        "pads": list(layer.pads),
+    }
+
+
 def write_proto(proto: onnx.ModelProto, path: Path) -> None:
     """Write ``proto`` under exactly this name, whole or not at all; raises FpgaSqueezeError where that fails."""
     data = proto.SerializeToString(deterministic=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        if part.is_file():
-            part.unlink()
-        raise FpgaSqueezeError(f"{path}: cannot be written: {error.strerror or error}") from error
+    write_whole(path, lambda file: file.write(data))

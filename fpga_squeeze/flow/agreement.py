@@ -19,6 +19,7 @@ from typing_extensions import assert_never
 
 from ..datasets.images import ImageArray, load_images
 from ..errors import FpgaSqueezeError
+from ..frontend.onnx_load import load_proto
 from ..network import golden
 from ..network.golden import FloatInts
 from ..network.graph import IMAGE, FloatModel
@@ -134,8 +135,9 @@ def agreement(
     if not model.tensors:
         raise FpgaSqueezeError(f"{path}: names no integer tensors to compare with onnxruntime")
     golden.check_images(model, images)
-    fed = fed_preprocess(path, model.preprocess)
-    run = tensor_runner(_with_outputs(path, model), str(path), model.input.shape, fed)
+    proto = load_proto(path)
+    fed = fed_preprocess(proto, model.preprocess)
+    run = tensor_runner(_with_outputs(proto, model), str(path), model.input.shape, fed)
     return against(model, run, images, fed.bgr, on_progress)
 
 
@@ -178,9 +180,8 @@ def against(
     return out
 
 
-def _with_outputs(path: Path, model: QModel) -> bytes:
+def _with_outputs(proto: onnx.ModelProto, model: QModel) -> bytes:
     """The file with the integer tensors as further outputs."""
-    proto = onnx.load(path)
     known = {value.name for value in proto.graph.output}
     wanted = [
         onnx.ValueInfoProto(name=name) for name in dict.fromkeys(model.tensors.values()) if name not in known

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess, Shape
 from ..network.metadata import METADATA_KEY
 from ..network.reference import channel_statistics, network_input
+
+if TYPE_CHECKING:  # it takes a while to load
+    import onnx
 
 Run = Callable[[ImageArray], npt.NDArray[Any]]
 """uint8 [N, H, W, C] to logits, float64 [N, classes]."""
@@ -54,15 +57,13 @@ def onnx_runner(
 
     proto = load_proto(path)
     quantised = any("Quant" in node.op_type or "QLinear" in node.op_type for node in proto.graph.node)
-    run = session_runner(str(path), str(path), shape, classes, fed_preprocess(path, preprocess))
+    run = session_runner(str(path), str(path), shape, classes, fed_preprocess(proto, preprocess))
     return "onnxruntime" if quantised else "float (onnxruntime)", contextlib.nullcontext(run)
 
 
-def fed_preprocess(path: Path, preprocess: Preprocess) -> Preprocess:
+def fed_preprocess(proto: onnx.ModelProto, preprocess: Preprocess) -> Preprocess:
     """What is done to pixels before an ONNX file: nothing where it is one of ours, which has it within."""
-    from ..frontend.onnx_load import load_proto
-
-    own = any(entry.key == METADATA_KEY for entry in load_proto(path).metadata_props)
+    own = any(entry.key == METADATA_KEY for entry in proto.metadata_props)
     return Preprocess() if own else preprocess
 
 

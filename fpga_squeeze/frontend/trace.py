@@ -65,7 +65,9 @@ def trace_onnx(
             reasons = [(place, reason) for reason, places in walk.reasons.items() for place in places]
             if not reasons:  # the walk went through: the numbers are what is wrong
                 reasons = [_parted(each) for each in told.split("; node ")]
-    nodes = tuple(_role(walk, proto, dict(reasons)) for proto in load_proto(path).graph.node)
+    names = layer_names(walk.steps, own_metadata(walk.graph).layers)
+    layers = {id(step): name for step, name in zip(walk.steps, names, strict=True)}
+    nodes = tuple(_role(walk, layers, proto, dict(reasons)) for proto in load_proto(path).graph.node)
     return Trace(walk.graph.input.name, walk.input.output, nodes, model, tuple(reasons))
 
 
@@ -77,10 +79,10 @@ def _parted(told: str) -> tuple[str, str]:
     return (place if place.startswith("node ") else f"node {place}") + ")", reason
 
 
-def _role(walk: Walk, proto: onnx.NodeProto, reasons: dict[str, str]) -> NodeRole:
+def _role(walk: Walk, layers: dict[int, str], proto: onnx.NodeProto, reasons: dict[str, str]) -> NodeRole:
     output = next((name for name in proto.output if name), "")
     name = proto.name or output
-    role, layer = _place(walk, output)
+    role, layer = _place(walk, layers, output)
     reason = next((text for place, text in reasons.items() if place.startswith(f"node {name} (")), "")
     if reason:
         role = "refused"
@@ -95,8 +97,8 @@ def _role(walk: Walk, proto: onnx.NodeProto, reasons: dict[str, str]) -> NodeRol
     )
 
 
-def _place(walk: Walk, output: str) -> tuple[Role, str]:
-    """(role, layer) of the node that gives tensor ``output``."""
+def _place(walk: Walk, layers: dict[int, str], output: str) -> tuple[Role, str]:
+    """(role, layer) of the node that gives tensor ``output``; ``layers`` are the names of steps by ``id``."""
     graph = walk.graph
     if output in graph.constants or output in graph.unfolded:
         return "constant", ""
@@ -107,6 +109,4 @@ def _place(walk: Walk, output: str) -> tuple[Role, str]:
         return ("behind" if output in walk.maps or output in walk.sized else "unused"), ""
     if isinstance(found.step, InputStep):
         return "input", ""
-    names = layer_names(walk.steps, own_metadata(graph).layers)
-    layer = next(n for step, n in zip(walk.steps, names, strict=True) if step is found.step)
-    return ("layer" if output in found.step.node.outputs else "part"), layer
+    return ("layer" if output in found.step.node.outputs else "part"), layers[id(found.step)]
