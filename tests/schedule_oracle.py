@@ -25,13 +25,11 @@ from fpga_squeeze.planning.kinds.image import InputPlan
 from fpga_squeeze.planning.kinds.max_pool import PoolPlan
 from fpga_squeeze.planning.kinds.store import StorePlan
 from fpga_squeeze.planning.kinds.window import WindowPlan
+from fpga_squeeze.planning.latency import RELEASE_LATENCY, VISIBLE
 from fpga_squeeze.planning.order import OUTPUT
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.streams import Stream
 from fpga_squeeze.planning.timing import Schedule
-
-RELEASE_LATENCY = 4  # fsq_row_cursor and fsq_line_buffer: last term issued -> the slot can be taken
-VISIBLE = 1  # a pushed word, a popped place and a finished row are seen one cycle later
 
 Process = Iterator[None]
 

@@ -35,8 +35,8 @@ from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.engine import EnginePlan, Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kernels import engine_cost
+from fpga_squeeze.planning.latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
 from fpga_squeeze.planning.plan import Plan
-from fpga_squeeze.planning.requant import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule

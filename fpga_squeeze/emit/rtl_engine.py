@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from ..network.fixed_point import count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
+from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, SUM_LATENCY
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import position_bits, recoded
 from .parameters import Parameters, constant, packed, walk_parameters
 
-LANES_LATENCY, PUSH_LATENCY = 5, 1
-"""Cycles of a drain's latency that do not lie in its requantisers (fsq_mac_array; the choice of a beat's sums)."""
 Way = tuple[int, int, int, int, int]
 """Where row words go (0: out of the engine, else to that row buffer), the limits of their pixels, their zero point, and
 the table that they go through."""
@@ -149,11 +148,12 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "RIGHT": requant.right,
         "Y_BITS": engine.pixel_bits,
         "LIMIT_W": engine.pixel_bits + 2,
-        "LATENCY": requant.latency - LANES_LATENCY - PUSH_LATENCY,
+        "LATENCY": requant.latency - SUM_LATENCY - CHOICE_LATENCY,
         "OUT_WIDTH": engine.output.type.shape.width,
         "OUT_BITS": engine.output.type.bits,
         "PARTS": engine.parts,
         "UNITS": engine.units,
+        "READ": READ_LATENCY,
         "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
         "DEPTH": engine.output.depth,
         "COUNT_W": count_bits(engine.output.depth),

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from typing_extensions import assert_never
 
 from .kinds.store import OFFER, RELEASE
+from .latency import VISIBLE
 from .routes import Ended, Joined, Passed, Route, Split, Stored
 from .tree import Branches, Join, Leaf, Pass, Tree
 
 if TYPE_CHECKING:
     from .links import Link, State, Words
-
-VISIBLE = 1  # a pushed word, a popped place and a finished row are seen one cycle later
 
 
 class Deadlock(RuntimeError):

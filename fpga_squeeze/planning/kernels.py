@@ -14,8 +14,9 @@ from ..network.fixed_point import signed_bits
 from ..network.graph import Pads, Window
 from ..network.integers import QConv
 from .engine import EnginePlan, Folding, LineBuffer, Taps, lane_biases, rows_needed
+from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
 from .order import OUTPUT, EngineLayer, Work, work_order
-from .requant import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_BITS, TABLE_LATENCY, plan_requantiser
+from .requant import TABLE_BITS, plan_requantiser
 from .streams import Stream
 from .weight_memories import (
     LUTRAM_PER_BLOCK,

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from .handshakes import VISIBLE, Handshakes, NotKnown
+from .handshakes import Handshakes, NotKnown
+from .latency import VISIBLE
 from .order import OUTPUT
 from .routes import Extra, Route, routes_of
 from .tree import Leaf, Tree, nodes

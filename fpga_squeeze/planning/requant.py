@@ -15,16 +15,10 @@ from ..device.lut_ram import ceil_div
 from ..network.fixed_point import signed_bits
 from ..network.integers import QConv
 from ..network.scales import MAX_PRODUCT_BITS
+from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
 from .order import EngineLayer
 
 Multiply = Literal["shift", "lut", "dsp"]
-DRAIN_LATENCY = 11
-"""Cycles from the last term of a pass to the push of its first beat (fsq_mac_array 5, fsq_drain 6) where sums are
-shifted."""
-MULTIPLY_LATENCY = 4
-"""Cycles more where they are multiplied (fsq_multiply)."""
-TABLE_LATENCY = 1
-"""Cycles more where a stage's pixels go through a table (fsq_recode)."""
 NARROW_PORT = 17
 """Unsigned bits of the narrow input of the multiplier in a DSP48E1 and a DSP48E2 (UG479, UG579: 18, signed)."""
 TABLE_BITS = 8

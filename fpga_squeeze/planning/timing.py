@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing_extensions import assert_never
 
 from .engine import EnginePlan
-from .handshakes import VISIBLE, Deadlock
+from .handshakes import Deadlock
 from .kinds.add import AddPlan
 from .kinds.average import AveragePlan
 from .kinds.concat import ConcatPlan
@@ -26,6 +26,7 @@ from .kinds.image import InputPlan
 from .kinds.max_pool import PoolPlan
 from .kinds.store import StorePlan
 from .kinds.window import WindowPlan
+from .latency import VISIBLE
 from .links import Link, State, find_link
 from .order import OUTPUT
 from .plan import KernelPlan, Plan

@@ -11,10 +11,8 @@ from typing import NamedTuple
 from .engine import EnginePlan
 from .kinds.image import InputPlan
 from .kinds.store import OFFER, RELEASE, StorePlan
+from .latency import RELEASE_LATENCY
 from .order import OUTPUT
-
-RELEASE_LATENCY = 4
-"""Of an engine (fsq_row_cursor and fsq_line_buffer): last term issued -> the slot can be taken."""
 
 
 class RowGroup(NamedTuple):

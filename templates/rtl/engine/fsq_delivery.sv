@@ -17,6 +17,7 @@ module fsq_delivery #(
     parameter                SUM_W     = 25,               // bits of a sum with its bias
     parameter                PRODUCT_W = 25,               // bits of that times its scale
     parameter                RIGHT     = 0,                // places that every product moves right
+    parameter                READ      = 2,                // cycles from the issue of a term to its pixels
     parameter                LATENCY   = 5,                // cycles of a requantiser: see fsq_drain
     parameter                Y_BITS    = 8,                // the widest of stored and output pixels
     parameter                LIMIT_W   = 10,               // bits of the limits, signed
@@ -49,7 +50,7 @@ module fsq_delivery #(
     input  logic [                         R_W-1:0] rows_i,        // its rows that exist
     input  logic [                     COUNT_W-1:0] reserve_i,     // words reserved in the output FIFO in this cycle
     output logic [                     COUNT_W-1:0] room_o,        // its free words
-    // its sums, five cycles later
+    // its sums, READ + 3 cycles later
     input  logic                                    done_i,        // they stand on acc_i
     input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,         // channel, then row, then lane
     output logic [                       OUT_W-1:0] table_addr_o,  // entry of the table
@@ -65,15 +66,11 @@ module fsq_delivery #(
   localparam TAG_W = WAY_W + P_W + OUT_W + C_W + R_W;
   genvar p;
 
-  // what the pass is, five cycles later beside its sums
-  logic [TAG_W-1:0] tag_q[0:4];
-  always_ff @(posedge clk) begin
-    tag_q[0] <= {way_i, phase_i, base_i, channels_i, rows_i};
-    tag_q[1] <= tag_q[0];
-    tag_q[2] <= tag_q[1];
-    tag_q[3] <= tag_q[2];
-    tag_q[4] <= tag_q[3];
-  end
+  // what the pass is, READ + 3 cycles later beside its sums
+  logic [(READ+3)*TAG_W-1:0] tags_q;
+  logic [TAG_W-1:0] tag;
+  always_ff @(posedge clk) tags_q <= {tags_q[(READ+2)*TAG_W-1:0], way_i, phase_i, base_i, channels_i, rows_i};
+  assign tag = tags_q[(READ+2)*TAG_W+:TAG_W];
 
   logic [WAY_W-1:0] push_way;
   fsq_drain #(
@@ -113,11 +110,11 @@ module fsq_delivery #(
       .rst_n,
       .done_i,
       .acc_i,
-      .sink_i    (tag_q[4][TAG_W-1-:WAY_W]),
-      .phase_i   (tag_q[4][R_W+C_W+OUT_W+:P_W]),
-      .base_i    (tag_q[4][R_W+C_W+:OUT_W]),
-      .channels_i(tag_q[4][R_W+:C_W]),
-      .rows_i    (tag_q[4][0+:R_W]),
+      .sink_i    (tag[TAG_W-1-:WAY_W]),
+      .phase_i   (tag[R_W+C_W+OUT_W+:P_W]),
+      .base_i    (tag[R_W+C_W+:OUT_W]),
+      .channels_i(tag[R_W+:C_W]),
+      .rows_i    (tag[0+:R_W]),
       .table_addr_o,
       .table_data_i,
       .push_o,

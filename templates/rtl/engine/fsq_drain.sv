@@ -1,8 +1,7 @@
 // Takes the sums of a pass, requantises them in BEATS cycles, and assembles row words.
 //
 // Beats go through the channels of the group, the rows, and the PARTS of a row; a row word is complete with the last
-// part of the last phase. A word leaves six cycles and LATENCY after the last term of its pass was issued, plus its beat;
-// five of them lie in the lanes. Words that do not exist (past the last channel or row) are not sent.
+// part of the last phase. A word leaves LATENCY + 1 cycles after the sums of its pass stand there, plus its beat. Words that do not exist (past the last channel or row) are not sent.
 module fsq_drain #(
     parameter CHANNELS  = 1,                            // output channels of a group
     parameter ROWS      = 1,                            // rows of a group

@@ -98,6 +98,7 @@ module fsq_engine #(
     // drain
     parameter                  PARTS       = 1,  // beats per row
     parameter                  UNITS       = 8,  // requantisers: ceil(LANES / PARTS)
+    parameter                  READ        = 2,  // cycles from the issue of a term to its pixels: see fsq_line_buffer
     parameter                  SPARSE      = 0,  // 1: terms come with their positions, zeros skipped
     // output FIFO
     parameter                  DEPTH       = 4,  // words of the output FIFO
@@ -145,7 +146,8 @@ module fsq_engine #(
   logic [STAGES-1:0] rows_ok, ends;
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
-  logic [BUFFER_W-1:0] source, source_q1, source_q2, push_sink;
+  logic [BUFFER_W-1:0] source, push_sink;
+  logic [READ*BUFFER_W-1:0] source_q;
   logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
   logic [K_W-1:0] ky, kx;
@@ -264,7 +266,8 @@ module fsq_engine #(
           .FREE_STOP  (FREES ? FREE_STOPS[BUFFER*32+:32] : 0),
           .FREE_LAST  (FREES ? FREE_LASTS[BUFFER*32+:32] : 0),
           .Y_W        (Y_W),
-          .SLOT_W     (SLOT_W)
+          .SLOT_W     (SLOT_W),
+          .READ       (READ)
       ) u_cursor (
           .clk,
           .rst_n,
@@ -373,15 +376,15 @@ module fsq_engine #(
   logic unused_ok;  // kernels of one pixel have no place in a window; one reader of a buffer gives its slots back; rows may all leave
   assign unused_ok = &{1'b0, ky, kx, tap_row, tap_column, released, word};
 
-  // ---- the lanes see one of the buffers; pixels arrive two cycles after their term
-  always_ff @(posedge clk) {source_q2, source_q1} <= {source_q1, source};
+  // ---- the lanes see one of the buffers; pixels arrive READ cycles after their term
+  always_ff @(posedge clk) source_q <= {source_q[(READ-1)*BUFFER_W-1:0], source};
   fsq_mux #(
       .N    (BUFFERS),
       .WIDTH(PIXELS),
       .SEL_W(BUFFER_W)
   ) u_source (
       .data_i  (source_pixels),
-      .select_i(source_q2),
+      .select_i(source_q[(READ-1)*BUFFER_W+:BUFFER_W]),
       .data_o  (pixels)
   );
 
@@ -401,7 +404,8 @@ module fsq_engine #(
       .ACC_BITS  (ACC_BITS),
       .PAIR_SHIFT(PAIR_SHIFT),
       .TERMS     (TERMS),
-      .N_W       (N_W)
+      .N_W       (N_W),
+      .READ      (READ)
   ) u_lanes (
       .clk,
       .rst_n,
@@ -432,6 +436,7 @@ module fsq_engine #(
       .SUM_W    (SUM_W),
       .PRODUCT_W(PRODUCT_W),
       .RIGHT    (RIGHT),
+      .READ     (READ),
       .LATENCY  (LATENCY),
       .Y_BITS   (Y_BITS),
       .LIMIT_W  (LIMIT_W),

@@ -1,7 +1,7 @@
 // The lanes of an engine: CHANNELS weights times ROWS x LANES pixels per cycle, and the way of the weights to them.
 //
-// Timing, counted from the cycle t in which the sequencer issues a term: weight taken at t, pixels on pixels_i at t+2,
-// product at t+4, sum at t+5. Weights of phase 0 are kept and replayed for the other phases of the row.
+// Timing, counted from the cycle t in which the sequencer issues a term: weight taken at t, pixels on pixels_i at t+READ,
+// product at t+READ+2, sum at t+READ+3. Weights of phase 0 are kept and replayed for the other phases of the row.
 module fsq_mac_array #(
     parameter CHANNELS = 1,    // output channels of a group
     parameter ROWS     = 1,    // rows of a group
@@ -13,7 +13,8 @@ module fsq_mac_array #(
     parameter ACC_BITS = 24,   // bits of a sum
     parameter PAIR_SHIFT = 0,  // not 0: two lanes share a DSP, their pixels so many bits apart
     parameter TERMS    = 9,    // most terms of a sum
-    parameter N_W      = 4     // bits of the number of a term within its sum
+    parameter N_W      = 4,    // bits of the number of a term within its sum
+    parameter READ     = 2     // cycles from the issue of a term to its pixels
 ) (
     input  logic                                    clk,        // clock
     input  logic                                    rst_n,      // synchronous reset, active low
@@ -23,14 +24,16 @@ module fsq_mac_array #(
     input  logic                                    replay_i,   // not phase 0: weights come from the replay memory
     input  logic [                         N_W-1:0] term_i,     // number of the term within its sum
     input  logic [             CHANNELS*W_BITS-1:0] weights_i,  // its weights, channel 0 in the low bits
-    input  logic [           ROWS*LANES*X_BITS-1:0] pixels_i,   // its pixels, two cycles later: row, then lane
+    input  logic [           ROWS*LANES*X_BITS-1:0] pixels_i,   // its pixels, READ cycles later: row, then lane
     output logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_o,      // channel, then row, then lane
     output logic                                    done_o      // the sums of a pass stand on acc_o
 );
   localparam UW = CHANNELS * W_BITS;
 
-  logic [UW-1:0] weights, w_q1, w_q2, w_q3;
-  logic [4:0] issue_q, first_q, last_q;
+  logic [UW-1:0] weights, w_q;
+  logic [(READ+1)*UW-1:0] weights_q;
+  logic [READ+2:0] issue_q, first_q, last_q;
+  logic acc_en, acc_first;
 
   generate
     if (PHASES > 1) begin : gen_replay
@@ -55,11 +58,8 @@ module fsq_mac_array #(
     end
   endgenerate
 
-  always_ff @(posedge clk) begin
-    w_q1 <= weights;
-    w_q2 <= w_q1;
-    w_q3 <= w_q2;
-  end
+  always_ff @(posedge clk) weights_q <= {weights_q[READ*UW-1:0], weights};
+  assign w_q = weights_q[READ*UW+:UW];
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -67,14 +67,16 @@ module fsq_mac_array #(
       first_q <= '0;
       last_q  <= '0;
     end else begin
-      issue_q <= {issue_q[3:0], issue_i};
-      first_q <= {first_q[3:0], issue_i & first_i};
+      issue_q <= {issue_q[READ+1:0], issue_i};
+      first_q <= {first_q[READ+1:0], issue_i & first_i};
       last_q  <= {last_q[3:0], issue_i & last_i};
     end
   end
-  assign done_o = last_q[4];
+  assign acc_en = issue_q[READ+1];
+  assign acc_first = first_q[READ+1];
+  assign done_o = last_q[READ+2];
   logic unused_q;
-  assign unused_q = &{1'b0, issue_q[4], first_q[4]};
+  assign unused_q = &{1'b0, issue_q[READ+2], first_q[READ+2]};
 
   // two pixels of a channel share a weight; the last one of an odd number is alone
   localparam PAIRS = (PAIR_SHIFT != 0) ? ROWS * LANES / 2 : 0;
@@ -96,7 +98,7 @@ module fsq_mac_array #(
         always_ff @(posedge clk) begin
           pixels_q <= {{x1[X_BITS-1], x1} + {(X_BITS + 1) {x0[X_BITS-1]}}, x0};
           sign_q <= pixels_q[X_BITS-1];
-          if (issue_q[3]) negative_q <= sign_q;
+          if (acc_en) negative_q <= sign_q;
         end
       end else begin : gen_unsigned
         always_ff @(posedge clk) pixels_q <= pixels_i[2*p*X_BITS+:2*X_BITS];
@@ -108,8 +110,8 @@ module fsq_mac_array #(
         // sign of the weight in the product register, and of the term added last
         logic sign_q, negative_q;
         always_ff @(posedge clk) begin
-          sign_q <= w_q3[(c+1)*W_BITS-1];
-          if (issue_q[3]) negative_q <= sign_q;
+          sign_q <= w_q[(c+1)*W_BITS-1];
+          if (acc_en) negative_q <= sign_q;
         end
         for (p = 0; p < PAIRS; p = p + 1) begin : gen_pair
           fsq_mac_pair #(
@@ -121,9 +123,9 @@ module fsq_mac_array #(
           ) u_pair (
               .clk,
               .x_i        (gen_packed[p].pixels_q),
-              .w_i        (w_q3[c*W_BITS+:W_BITS]),
-              .acc_en_i   (issue_q[3]),
-              .acc_first_i(first_q[3]),
+              .w_i        (w_q[c*W_BITS+:W_BITS]),
+              .acc_en_i   (acc_en),
+              .acc_first_i(acc_first),
               .negative_i (negative_q ^ gen_packed[p].negative_q),
               .acc_o      (acc_o[(c*ROWS*LANES+2*p)*ACC_BITS+:2*ACC_BITS])
           );
@@ -138,9 +140,9 @@ module fsq_mac_array #(
         ) u_lane (
             .clk,
             .x_i        (gen_alone.pixels_q[(p-2*PAIRS)*X_BITS+:X_BITS]),
-            .w_i        (w_q3[c*W_BITS+:W_BITS]),
-            .acc_en_i   (issue_q[3]),
-            .acc_first_i(first_q[3]),
+            .w_i        (w_q[c*W_BITS+:W_BITS]),
+            .acc_en_i   (acc_en),
+            .acc_first_i(acc_first),
             .acc_o      (acc_o[(c*ROWS*LANES+p)*ACC_BITS+:ACC_BITS])
         );
       end
