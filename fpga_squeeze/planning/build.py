@@ -242,4 +242,6 @@ def build_plan(
     held = formats or ["dense"] * len(engines)
     builder = _Builder(model, foldings, multipliers, held, slots or {}, together)
     kernels = builder.build()
-    return Plan(model, tuple(kernels), builder.dsp if lane_budget is None else lane_budget, multipliers, together)
+    return Plan(
+        model, tuple(kernels), builder.dsp if lane_budget is None else lane_budget, multipliers, together
+    )

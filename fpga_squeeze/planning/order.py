@@ -70,6 +70,7 @@ class EngineLayer:
         waited for. No stage runs later than those before it have ended, so that no step of a frame is empty.
         """
         groups = -(-self.output.shape.height // rows)
+
         def delay(work: Work) -> int:
             own = min(-(-work.delay // rows), groups)
             for late, reach in work.before:
