@@ -74,8 +74,6 @@ def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
                 "table_addr_w": parameters["OUT_W"],
                 "unit_w": kernel.folding.channels * kernel.weight_bits,
                 "term_bits": sum(bits for _, bits in term_fields(kernel)),
-                "channels": kernel.folding.channels,
-                "weight_bits": kernel.weight_bits,
                 "stage_terms": [stage.size for stage in kernel.stages],
                 "order": _order(kernel),
             }

@@ -80,7 +80,7 @@ module fsq_engine #(
     parameter                  SUM_W       = 25,                  // bits of a sum with its bias
     parameter                  PRODUCT_W   = 25,                  // bits of that times its scale
     parameter                  RIGHT       = 0,                   // places that every product moves right
-    parameter                  LATENCY     = 5,                   // cycles of a requantiser: see fsq_drain
+    parameter                  LATENCY     = 6,                   // cycles of a requantiser: see fsq_drain
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
     parameter                  WAYS        = 1,                   // ways of rows out of the drain
@@ -134,7 +134,6 @@ module fsq_engine #(
     output logic                          term_issue_o,     // a term is issued
     output logic                          term_replay_o,    // not phase 0: a term that was issued before
     output logic [               N_W-1:0] term_number_o,    // number of the term within its sum
-    output logic [               C_W-1:0] term_channels_o,  // channels of its group
     output logic [             OUT_W-1:0] table_addr_o,     // entry of the table
     input  logic [ BIAS_BITS+SCALE_W-1:0] table_data_i      // its bias in the low bits, its scale above them
 );
@@ -391,7 +390,6 @@ module fsq_engine #(
   assign term_issue_o    = issue;
   assign term_replay_o   = phase != '0;
   assign term_number_o   = term;
-  assign term_channels_o = out_valid;
 
   fsq_mac_array #(
       .CHANNELS  (CHANNELS_C),
