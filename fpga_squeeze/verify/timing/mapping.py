@@ -84,7 +84,7 @@ def _keep_top(design: Elaborated, target: Path) -> None:
 
 def synth_xilinx(family: Family) -> str:
     """Command of Yosys that maps flat for a family, without pads."""
-    return f"synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad -noclkbuf"
+    return f"scratchpad -set synth_xilinx.abc9.W 700; synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad -noclkbuf"
 
 
 def map_flat(design: Elaborated, module: str, synth: str, target: Path, before: str = "") -> None:
