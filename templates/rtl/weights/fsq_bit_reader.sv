@@ -1,8 +1,8 @@
 // Shows the next bits of a stream from block RAM, and goes on by as many bits as its reader asks, one step per cycle.
 //
-// A word is three chunks of six bits. Three chunks stand here, the window starts at a bit of the first one; a step shifts
+// A word is three chunks of six bits. Four chunks stand here, the window starts at a bit of the first one; a step shifts
 // them by up to two. The chunks that follow come out of the word behind that of the first chunk, and the one after it. The
-// first six bits of the window stand in a register of their own: from them to those of the next step is the longest way.
+// first six bits of the window stand in a register of their own: what follows them is found while they tell how far to go.
 // A segment starts with a chunk, and ends in the last chunk of a word, followed by one to six zeros: behind it the chunks
 // are loaded anew, so that no cycle is lost.
 module fsq_bit_reader #(
@@ -43,19 +43,17 @@ module fsq_bit_reader #(
     integer i;
     for (i = 0; i < 128; i = i + 1) bit_table[i] = 1'((((i / 8) % 16 + i % 8) % 6) >> at);
   endfunction
-  // Which chunk follows, of each {shift, place}.
+  // Which chunk follows then, of each {shift, place}.
   function automatic [15:0] place_table(input integer at);
-    integer i, sum;
-    for (i = 0; i < 16; i = i + 1) begin
-      sum            = (i / 4 == LOAD) ? i % 4 : i / 4 + i % 4;
-      place_table[i] = 1'((sum % 3) >> at);
-    end
+    integer i;
+    for (i = 0; i < 16; i = i + 1)
+      place_table[i] = 1'(((i / 4 == LOAD) ? i % 4 + 1 : (i / 4 + i % 4 + 2) % 3 + 1) >> at);
   endfunction
   // Whether a word is used up, of each {step, shift, place}.
   function automatic [31:0] unload_table();
     integer i;
     for (i = 0; i < 32; i = i + 1)
-      unload_table[i] = i >= 16 && ((i / 4) % 4 == LOAD || (i / 4) % 4 + i % 4 >= 3);
+      unload_table[i] = i >= 16 && ((i / 4) % 4 == LOAD || (i / 4) % 4 + i % 4 >= 4);
   endfunction
 
   logic [17:0] word;
@@ -82,20 +80,20 @@ module fsq_bit_reader #(
       .take_i(unload)
   );
 
-  logic [17:0] chunks_q, chunks, low_q;  // low_q: the word behind that of the first chunk
+  logic [17:0] low_q;  // the word behind that of the first chunk
+  logic [23:0] chunks_q, chunks;
   logic [2:0] bit_q, bit_next;  // of the first chunk, at which the window starts
-  logic [1:0] place_q, place_next, place;  // chunk of low_q that follows the three; from which on chunks are shown
-  logic [17:0] behind;  // those chunks of {word, low_q}
+  logic [1:0] place_q, place_next, place;  // chunk of {word, low_q} that follows the four; from which on they are shown
+  logic [11:0] behind;  // two chunks from there on
+  logic [11:0] later;  // where a segment starts: the two after these
   logic [1:0] shift;
   logic [5:0] first_q, first_next;  // of the window
-  logic [22:0] bits;
   logic [18:0] even;
   logic [17:0] ahead;  // the window, and what follows it
   logic [8:0] near;  // from the next one on, less than four bits before that
 
   // ---- window
-  assign bits     = {behind[4:0], chunks_q};
-  assign even     = bit_q[2] ? bits[22:4] : (bit_q[1] ? bits[20:2] : bits[18:0]);
+  assign even     = bit_q[2] ? chunks_q[22:4] : (bit_q[1] ? chunks_q[20:2] : chunks_q[18:0]);
   assign ahead    = bit_q[0] ? even[18:1] : even[17:0];
   assign window_o = {ahead[11:6], first_q};
   fsq_mux4 #(
@@ -150,11 +148,18 @@ module fsq_bit_reader #(
       .y_o(unload)
   );
   assign place    = end_i ? start_i : place_q;
-  assign behind   = place[1] ? {word[11:0], low_q[17:12]} : (place[0] ? {word[5:0], low_q[17:6]} : low_q);
   fsq_mux4 #(
-      .WIDTH(18)
+      .WIDTH(12)
+  ) u_behind (
+      .data_i  ({word[11:0], word[5:0], low_q[17:12], low_q[17:6], low_q[11:0]}),
+      .select_i(place),
+      .data_o  (behind)
+  );
+  assign later = start_i[1] ? word[17:6] : (start_i[0] ? word[11:0] : {word[5:0], low_q[17:12]});
+  fsq_mux4 #(
+      .WIDTH(24)
   ) u_chunks (
-      .data_i  ({behind, behind[11:0], chunks_q[17:12], behind[5:0], chunks_q[17:6], chunks_q}),
+      .data_i  ({later, behind, behind, chunks_q[23:12], behind[5:0], chunks_q[23:6], chunks_q}),
       .select_i(shift),
       .data_o  (chunks)
   );
@@ -173,7 +178,7 @@ module fsq_bit_reader #(
   // padding is zero, and segments end where they have to
   logic [1:0] steps_q;  // so many of the first three have been
   integer rest;  // bits of the word behind those taken
-  assign rest = 18 - 6 * int'(place_q) - int'(bit_q) - int'(length_i);
+  assign rest = 24 - 6 * int'(place_q) - int'(bit_q) - int'(length_i);
   always_ff @(posedge clk) begin
     if (!rst_n) steps_q <= '0;
     else if (step_i) begin
