@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...device.catalogue import Family
 from ..cache import is_fresh, locked, mark_fresh
-from ..yosys import YOSYS_FAMILY, Elaborated, check_kernel, design_key, elaborated, kernel_of
+from ..yosys import WIRES, YOSYS_FAMILY, Elaborated, check_kernel, design_key, elaborated, kernel_of
 from .netlist import Design, Instance, Json, read_module
 
 FORMAT = "1"
@@ -84,7 +84,7 @@ def _keep_top(design: Elaborated, target: Path) -> None:
 
 def synth_xilinx(family: Family) -> str:
     """Command of Yosys that maps flat for a family, without pads."""
-    return f"scratchpad -set synth_xilinx.abc9.W 700; synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad -noclkbuf"
+    return f"{WIRES}synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad -noclkbuf"
 
 
 def map_flat(design: Elaborated, module: str, synth: str, target: Path, before: str = "") -> None:
