@@ -20,18 +20,14 @@ struct stream {
     };
     static constexpr int WORD_BITS = ::WORD_BITS;
     static constexpr int WORDS = 1 << 12;
-    static constexpr int LIMIT = ::LIMIT;
-    static constexpr int INDEX_BITS = ::INDEX_BITS;
-    // Where a segment is empty, both are the other one.
-    static bool both() { return now->s_words != 0 && now->e_words != 0; }
-    static int first_word(int segment) { return both() && segment == 1 ? now->s_words : 0; }
-    static int last_word(int segment) { return (both() && segment == 0 ? 0 : now->e_words) + now->s_words - 1; }
+    static constexpr int EXTRA = ::EXTRA;
+    static int first_word(int segment) { return segment == 1 ? now->s_words : 0; }
+    static int last_word(int segment) { return (segment == 0 ? 0 : now->e_words) + now->s_words - 1; }
     static int start(int stage) { return stage == 0 ? now->s_start : now->e_start; }
     static fsq::uint<WORD_BITS> word(int address) { return now->words.at(static_cast<std::size_t>(address)); }
-    static int bound(int stage, int n) { return now->bounds[stage][n]; }
-    static int offset(int stage, int n) { return now->offsets[stage][n]; }
+    static int length(int stage, int prefix) { return now->lengths[stage][prefix]; }
+    static int first(int stage, int prefix) { return now->firsts[stage][prefix]; }
     static bool is_free(int stage) { return now->free[stage] != 0; }
-    static int symbol(int stage, int index) { return now->symbols[stage][index]; }
 };
 
 }  // namespace

@@ -25,44 +25,41 @@ std::vector<int32_t> in_order(const Case& c) {
 
 void decode(Vdecoder_bench& top, const Case& c, std::vector<int32_t>& out) {
     for (int stage = 0; stage < STAGES; ++stage) {
-        for (int n = 0; n < LIMIT; ++n) {
-            put(top.bounds_i, stage * LIMIT + n, LIMIT + 1, c.bounds[stage][n]);
-            put(top.offsets_i, stage * LIMIT + n, INDEX_BITS, c.offsets[stage][n]);
+        for (int n = 0; n < PREFIXES; ++n) {
+            put(top.lengths_i, stage * PREFIXES + n, 4, c.lengths[stage][n]);
+            put(top.firsts_i, stage * PREFIXES + n, 8, c.firsts[stage][n]);
         }
     }
-    top.free_i = static_cast<uint32_t>(c.free[0] | c.free[1] << 1 | c.free[2] << 2);
     const std::vector<int32_t> words = in_order(c);
-    int visit = 0, n = 0, data1 = 0, data2 = 0, data3 = 0, due1 = 0, due2 = 0;
-    top.rst_n = 0;
-    top.take_i = 0;
-    top.end_i = 0;
-    top.stage_i = 0;
-    top.start_i = static_cast<uint32_t>(c.s_start);
-    for (int cycle = 0; visit < 6 || due1 || due2; ++cycle) {
+    // what has been asked of the memory, and of the decoder, in the cycles before; three steps fill the decoder
+    int data[3] = {0, 0, 0}, due[4] = {0, 0, 0, 0};
+    int visit = 0, n = 0, fill = 3;
+    for (int cycle = 0; visit < 6 || due[0] || due[1] || due[2] || due[3]; ++cycle) {
         if (cycle == 100000) {
             std::fprintf(stderr, "the decoder stands still\n");
             std::exit(3);
         }
-        top.rst_n = cycle >= 2;
-        top.rom_data_i = static_cast<uint32_t>(data3);
-        top.clk = 0;
-        const int stage = visit < 6 ? VISITS[visit] : 0;
+        const int stage = visit < 6 ? VISITS[visit] : 0, next = fill ? 0 : VISITS[(visit + 1) % 6];
         const bool last = visit < 6 && n == c.counts[stage] - 1;
+        top.rst_n = cycle >= 2;
+        top.rom_data_i = static_cast<uint32_t>(data[2]);
         top.stage_i = static_cast<uint32_t>(stage);
-        top.end_i = last && stage != 1;
-        if (cycle >= 2) top.start_i = static_cast<uint32_t>(visit == 0 ? c.s_start : c.e_start);
-        top.take_i = 0;
+        top.end_i = fill || (last && stage != 1);
+        top.start_i = static_cast<uint32_t>((next == 0 ? c.s_start : c.e_start) / 6);
+        top.clk = 0;
         top.eval();
-        const bool take = top.rst_n && visit < 6 && top.valid_o && std::rand() % 4 != 0;
-        top.take_i = take;
+        const bool go = top.rst_n && visit < 6 && top.ready_o && std::rand() % 4 != 0;
+        top.go_i = go;
         top.eval();
-        if (due2) out.push_back(c.symbols[top.stage_o][top.index_o]);
-        due2 = due1;
-        due1 = take;
-        data3 = data2;
-        data2 = data1;
-        data1 = top.rom_addr_o < words.size() ? words[top.rom_addr_o] : 0;
-        if (take) {
+        if (due[3]) out.push_back(static_cast<int8_t>(top.symbol_o));
+        for (int i = 3; i > 0; --i) due[i] = due[i - 1];
+        due[0] = go && !fill;
+        data[2] = data[1];
+        data[1] = data[0];
+        data[0] = top.rom_addr_o < words.size() ? words[top.rom_addr_o] : 0;
+        if (go && fill) {
+            --fill;
+        } else if (go) {
             n = last ? 0 : n + 1;
             visit += last;
         }

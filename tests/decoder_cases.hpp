@@ -7,16 +7,15 @@
 #include <cstdlib>
 #include <vector>
 
-constexpr int STAGES = 3, LIMIT = 16, INDEX_BITS = 8, WORD_BITS = 18;
+constexpr int STAGES = 3, PREFIXES = 64, EXTRA = 6, WORD_BITS = 18;
 constexpr int VISITS[] = {0, 0, 1, 2, 1, 2};
 
 struct Case {
     int32_t s_words, s_start, e_words, e_start;
     int32_t counts[STAGES];
-    int32_t bounds[STAGES][LIMIT];
-    int32_t offsets[STAGES][LIMIT];
+    int32_t lengths[STAGES][PREFIXES];
+    int32_t firsts[STAGES][PREFIXES];
     int32_t free[STAGES];
-    int32_t symbols[STAGES][1 << INDEX_BITS];
     std::vector<int32_t> words;  // the segments behind each other
 };
 
@@ -29,8 +28,8 @@ inline std::vector<Case> read_cases(const char* path) {
     std::vector<Case> cases(static_cast<std::size_t>(count));
     for (Case& c : cases) {
         bool ok = read_ints(file, &c.s_words, 4) && read_ints(file, c.counts, STAGES) &&
-                  read_ints(file, c.bounds[0], STAGES * LIMIT) && read_ints(file, c.offsets[0], STAGES * LIMIT) &&
-                  read_ints(file, c.free, STAGES) && read_ints(file, c.symbols[0], STAGES << INDEX_BITS);
+                  read_ints(file, c.lengths[0], STAGES * PREFIXES) && read_ints(file, c.firsts[0], STAGES * PREFIXES) &&
+                  read_ints(file, c.free, STAGES);
         if (!ok) std::exit(2);
         c.words.resize(static_cast<std::size_t>(c.s_words + c.e_words));
         if (!read_ints(file, c.words.data(), c.words.size())) std::exit(2);

@@ -8,46 +8,46 @@ from pathlib import Path
 import numpy as np
 
 from fpga_squeeze.coding.bits import pack_bits
-from fpga_squeeze.coding.huffman import PrefixCode
-from fpga_squeeze.emit.codes import CodeTables, SegmentWalk
+from fpga_squeeze.coding.prefix import EXTRA, PREFIX, Group, PrefixCode
 from fpga_squeeze.network.fixed_point import IntArray
-from fpga_squeeze.planning.weight_memories import CODE_WORD, Segment
+from fpga_squeeze.planning.weight_memories import CODE_WORD, Segment, coded_segment
 
-LIMIT = 16
-INDEX_BITS = 8
 VISITS = (0, 0, 1, 2, 1, 2)
 """Stages of a Fire module with two row groups, in the order of their work."""
-
-
-SIZES = (0.06, 0.1, 0.6, 0.2, 0.04)
-"""Chances of codes with 1, 2, and up to 20, 60, 256 symbols."""
+SYMBOLS = (-128, 127)
 
 
 def random_code(rng: np.random.Generator) -> PrefixCode:
-    """A code of 1..256 symbols and of any shape: free, fixed, Huffman, lopsided, with codewords left over."""
-    sizes = [1, 2, *(int(rng.integers(2, above)) for above in (20, 60, 257))]
-    size = int(rng.choice(sizes, p=SIZES))
-    symbols = (rng.permutation(256)[:size] - 128).tolist()
+    """A code of 1..256 symbols and of any shape: free, fixed, short, lopsided, with codewords left over."""
+    low, high = SYMBOLS
     kind = rng.integers(4)
-    if size == 1:
-        return PrefixCode.of_lengths({symbols[0]: int(rng.integers(0, LIMIT + 1))})
-    if kind == 0:
-        return PrefixCode.fixed(symbols)
-    if kind == 1:
+    if kind == 0 and rng.random() < 0.5:
+        return PrefixCode.of_lengths({int(rng.integers(low, high + 1)): int(rng.integers(0, PREFIX + 1))})
+    if kind <= 1:
+        size = int(rng.integers(2, rng.choice([4, 20, 60, 257])))
+        symbols = (rng.permutation(256)[:size] + low).tolist()
         counts = np.ceil(np.exp(rng.normal(0, 3, size))).astype(int)
-        least = (size - 1).bit_length()
-        limit = int(rng.integers(least, LIMIT + 1))
-        return PrefixCode.huffman(dict(zip(symbols, counts.tolist(), strict=True)), limit)
-    # split codewords at random, then drop some or make some longer
-    lengths = [0]
-    while len(lengths) < size:
-        short = [i for i, length in enumerate(lengths) if length < LIMIT]
+        return (
+            PrefixCode.shortest(dict(zip(symbols, counts.tolist(), strict=True)))
+            if kind
+            else PrefixCode.fixed(symbols)
+        )
+    # split prefixes at random, or always the longest, then drop some, and add bits behind the longest
+    prefixes, size = [0], int(rng.integers(2, 65))
+    while len(prefixes) < size:
+        short = [i for i, length in enumerate(prefixes) if length < PREFIX]
+        if not short:
+            break
         place = int(rng.choice(short)) if kind == 2 else short[-1]
-        lengths[place] += 1
-        lengths.append(lengths[place])
-    if kind == 3 and rng.random() < 0.5:
-        lengths = [int(rng.integers(length, LIMIT + 1)) for length in lengths]
-    return PrefixCode.of_lengths(dict(zip(symbols, lengths, strict=True)))
+        prefixes[place] += 1
+        prefixes.append(prefixes[place])
+    groups, symbol = [], low
+    for prefix in prefixes:
+        extra = int(rng.integers(0, EXTRA + 1)) if prefix == PREFIX and rng.random() < 0.5 else 0
+        if rng.random() < 0.9 and symbol + (1 << extra) - 1 <= high:
+            groups.append(Group(symbol, prefix, extra))
+            symbol += (1 << extra) + int(rng.integers(0, 3))
+    return PrefixCode.of_groups(groups or [Group(low, 1, 0)])
 
 
 @dataclass(frozen=True)
@@ -61,49 +61,48 @@ class DecoderCase:
 
     def expected(self) -> IntArray:
         """The symbols that Python's bitwise decoder gives, in the order of VISITS."""
-        squeeze, used = self.codes[0].decode(self.bits[0][self.segments[0].pad :], self.counts[0])
-        assert used == len(self.bits[0]) - self.segments[0].pad
-        behind = self.bits[1][self.segments[1].pad :]
-        one, first = self.codes[1].decode(behind, self.counts[1])
-        three, second = self.codes[2].decode(behind[first:], self.counts[2])
-        assert first + second == len(behind)
-        parts = (squeeze, one, three)
+        parts = []
+        for segment, bits in zip(self.segments, self.bits, strict=True):
+            at = segment.start
+            for stage in segment.stages:
+                symbols, used = self.codes[stage].decode(bits[at:], self.counts[stage])
+                parts.append(symbols)
+                at += used
+            assert 0 < len(bits) - at == segment.pad - segment.start <= PREFIX
         return np.concatenate([parts[stage] for stage in VISITS])
 
-    def encode(self, break_offset: bool = False) -> bytes:
-        """The case as decoder_cases.hpp reads it."""
-        tables = CodeTables.of(self.codes, LIMIT)
-        symbols = np.zeros((len(self.codes), 1 << INDEX_BITS), dtype="<i4")
-        for row, held in zip(symbols, tables.symbols, strict=True):
-            row[: len(held)] = held
-        offsets = np.array(tables.offsets, dtype="<i4") + int(break_offset)
+    def encode(self, broken: bool = False) -> bytes:
+        """The case as decoder_cases.hpp reads it; ``broken``: with every first symbol of the codes one too high."""
         squeeze, expand = self.segments
-        starts = SegmentWalk.of(self.segments, (0, 1, 1), 1).starts
-        numbers = [squeeze.words, starts[0], expand.words, starts[1], *self.counts]
+        tables = np.array([code.table for code in self.codes])
+        numbers = [squeeze.words, squeeze.start, expand.words, expand.start, *self.counts]
         words = pack_bits(np.concatenate(self.bits), CODE_WORD)
-        parts = (numbers, tables.bounds, offsets, tables.free, symbols, words)
+        free = [code.is_free for code in self.codes]
+        parts = (numbers, tables[:, :, 0], tables[:, :, 1] + int(broken), free, words)
         return b"".join(np.asarray(part).astype("<i4").tobytes() for part in parts)
 
 
 def random_case(rng: np.random.Generator) -> DecoderCase:
-    """Three codes with 50 to 60 symbols each; every stage is decoded twice."""
+    """Three codes, and for each of them 50 to 60 symbols or very few; every stage is decoded twice."""
     codes = tuple(random_code(rng) for _ in range(3))
-    counts = tuple(int(n) for n in rng.integers(50, 61, 3))
+    counts = tuple(int(n) for n in rng.integers(50, 61, 3)) if rng.random() < 0.8 else (1, 2, 1)
     streams = []
     for code, count in zip(codes, counts, strict=True):
-        share = np.array([2.0**-length for _, length in code.lengths])
+        symbols = [s for s in code.codewords if SYMBOLS[0] <= s <= SYMBOLS[1]]
+        share = np.array([2.0 ** -code.codewords[s][1] for s in symbols])
         weights = share / share.sum() if rng.random() < 0.5 else None
-        streams.append(code.encode(rng.choice(code.symbols, count, p=weights)))
+        streams.append(code.encode(rng.choice(symbols, count, p=weights)))
     bits, segments = [], []
     for members in ((0,), (1, 2)):
         payload = np.concatenate([streams[m] for m in members])
-        pad = -len(payload) % CODE_WORD
-        segments.append(Segment((pad + len(payload)) // CODE_WORD, pad, members))
-        bits.append(np.concatenate([np.zeros(pad, dtype=np.int64), payload]))
+        segment = coded_segment(len(payload), members)
+        start = np.zeros(segment.start, dtype=np.int64)
+        segments.append(segment)
+        bits.append(np.concatenate([start, payload, np.zeros(segment.pad - segment.start, dtype=np.int64)]))
     return DecoderCase(codes, counts, tuple(segments), tuple(bits))
 
 
-def write_cases(cases: list[DecoderCase], path: Path, break_offset: bool = False) -> None:
-    """Write ``cases`` for the benches; ``break_offset``: with every offset of the codes one too high."""
+def write_cases(cases: list[DecoderCase], path: Path, broken: bool = False) -> None:
+    """Write ``cases`` for the benches; ``broken``: see :meth:`DecoderCase.encode`."""
     count = np.array([len(cases)], dtype="<i4").tobytes()
-    path.write_bytes(count + b"".join(case.encode(break_offset) for case in cases))
+    path.write_bytes(count + b"".join(case.encode(broken) for case in cases))

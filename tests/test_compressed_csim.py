@@ -29,6 +29,8 @@ from pruned_models import pruned
 from random_models import random_images, random_qmodel
 from seeds import SEED
 
+from fpga_squeeze.coding.prefix import PREFIX
+from fpga_squeeze.coding.terms import END
 from fpga_squeeze.emit.contents import coded_words
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
@@ -207,9 +209,9 @@ def decoded(stream: CodedStream, words: list[int]) -> list[IntArray] | None:
         bits = np.array(
             [(word >> i) & 1 for word in held for i in range(stream.memory.width)], dtype=np.int64
         )
-        if bits[: segment.pad].any():
+        if bits[: segment.start].any():
             return None
-        at = segment.pad
+        at = segment.start
         for stage in segment.stages:
             try:
                 part, used = stream.codes[stage].decode(bits[at:], stream.counts[stage])
@@ -217,7 +219,7 @@ def decoded(stream: CodedStream, words: list[int]) -> list[IntArray] | None:
                 return None
             symbols.append(part)
             at += used
-        if at != len(bits):
+        if bits[at:].any() or not 0 < len(bits) - at <= PREFIX:
             return None
     return symbols
 
@@ -227,10 +229,10 @@ def sums_hold(engine: EnginePlan, runs: list[IntArray]) -> bool:
     for stage, symbols in zip(engine.stages, runs, strict=True):
         positions, place, sums = int(stage.conv.weight[0].size), -1, 0
         for symbol in symbols:
-            place += 1 + int(symbol) // 2
+            place += 1 + int(symbol) % END
             if place >= positions:
                 return False
-            if symbol % 2 or place == positions - 1:
+            if symbol >= END or place == positions - 1:
                 sums, place = sums + 1, -1
         if place != -1 or sums != stage.outs:
             return False
@@ -284,15 +286,23 @@ def changed_number(code: str, function: str, stage: int, number: int, step: int)
     return change
 
 
+def used_prefix(stream: CodedStream, weights: CompressedWeights) -> int:
+    """First bits of a codeword that the last stage's stream has: of the symbol that is the most frequent."""
+    terms = weights.layers[-1].terms
+    symbols = terms.run_symbols if stream.channel is None else terms.weight[:, stream.channel]
+    values, counts = np.unique(symbols, return_counts=True)
+    word, _ = stream.codes[-1].codewords[int(values[counts.argmax()])]
+    return word % (1 << PREFIX)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["weight", "run"])
-def test_wrong_offset(built: Built, kind: str, tmp_path: Path) -> None:
-    """An offset that is one too low gives the symbol before: another weight, or another place or end of a sum."""
+def test_wrong_symbol(built: Built, kind: str, tmp_path: Path) -> None:
+    """A symbol that is one too high is another weight, or another place or end of a sum."""
     engine, weights = built.engine("huffman")
     stream = next(v for v in weights.streams if (v.channel is None) == (kind == "run"))
-    code = stream.codes[-1]
     change = changed_number(
-        f"{engine.name}_{kind}_code", "offset", len(stream.codes) - 1, code.longest - 1, -1
+        f"{engine.name}_{kind}_code", "first", len(stream.codes) - 1, used_prefix(stream, weights), 1
     )
     if kind == "weight":
         built.check_first(tmp_path, engine, change)
@@ -304,15 +314,12 @@ def test_wrong_offset(built: Built, kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["weight", "run"])
-def test_wrong_bound(built: Built, kind: str, tmp_path: Path) -> None:
-    """A bound that is too low takes a codeword for a longer one, and the stream falls out of step."""
+def test_wrong_length(built: Built, kind: str, tmp_path: Path) -> None:
+    """A codeword is taken for a longer one, and the stream falls out of step."""
     engine, weights = built.engine("huffman")
     stream = next(v for v in weights.streams if (v.channel is None) == (kind == "run"))
-    code, limit = stream.codes[-1], stream.limit
-    first = code.lengths[0][1]
-    assert first < code.longest
     change = changed_number(
-        f"{engine.name}_{kind}_code", "bound", len(stream.codes) - 1, first - 1, -(1 << (limit - first))
+        f"{engine.name}_{kind}_code", "length", len(stream.codes) - 1, used_prefix(stream, weights), 1
     )
     # seen at the stream, or at the lanes
     reason = rf"{stream.memory.name}: (no codeword|a segment|padding)|{engine.name}: .*term"

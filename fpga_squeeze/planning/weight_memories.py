@@ -275,6 +275,12 @@ def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -
     return DenseWeights(memory, word, unit, tuple(segments), _replay(name, stages, phases, unit))
 
 
+def coded_segment(size: int, stages: tuple[int, ...]) -> Segment:
+    """The segment of ``size`` bits of codewords: a bit of padding at the least, because fsq_bit_reader asks for it."""
+    words = size // CODE_WORD + 1
+    return Segment(words, words * CODE_WORD - size, stages)
+
+
 def _coded(
     name: str, channel: int | None, layers: Sequence[LayerStream], parts: Sequence[tuple[int, ...]]
 ) -> CodedStream | None:
@@ -291,8 +297,7 @@ def _coded(
     segments = []
     for members in parts:
         size = sum(sizes[m] for m in members)
-        words = size // CODE_WORD + 1  # a bit of padding at the least: see fsq_bit_reader
-        segments.append(Segment(words, words * CODE_WORD - size, members))
+        segments.append(coded_segment(size, members))
     depth = sum(s.words for s in segments)
     memory = Memory(name, "weights", depth, CODE_WORD, sum(sizes), rom_tiles(depth, CODE_WORD))
     counts = tuple(len(v.terms.run) for v in layers)
