@@ -287,12 +287,16 @@ def changed_number(code: str, function: str, stage: int, number: int, step: int)
 
 
 def used_prefix(stream: CodedStream, weights: CompressedWeights) -> int:
-    """First bits of a codeword that the last stage's stream has: of the symbol that is the most frequent."""
-    terms = weights.layers[-1].terms
-    symbols = terms.run_symbols if stream.channel is None else terms.weight[:, stream.channel]
-    values, counts = np.unique(symbols, return_counts=True)
-    word, _ = stream.codes[-1].codewords[int(values[counts.argmax()])]
-    return word % (1 << PREFIX)
+    """The first bits of the last stage's stream."""
+    segment = stream.segments[-1]
+    words = coded_words(weights, stream)[-segment.words :]
+    at = segment.start
+    for stage in segment.stages[:-1]:
+        terms = weights.layers[stage].terms
+        symbols = terms.run_symbols if stream.channel is None else terms.weight[:, stream.channel]
+        at += stream.codes[stage].size(symbols)
+    bits = sum(word << (i * stream.memory.width) for i, word in enumerate(words))
+    return (bits >> at) % (1 << PREFIX)
 
 
 @pytest.mark.slow
@@ -315,7 +319,7 @@ def test_wrong_symbol(built: Built, kind: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["weight", "run"])
 def test_wrong_length(built: Built, kind: str, tmp_path: Path) -> None:
-    """A codeword is taken for a longer one, and the stream falls out of step."""
+    """A codeword is taken for a longer one: the stream falls out of step, though it may find its way back."""
     engine, weights = built.engine("huffman")
     stream = next(v for v in weights.streams if (v.channel is None) == (kind == "run"))
     change = changed_number(
@@ -323,8 +327,8 @@ def test_wrong_length(built: Built, kind: str, tmp_path: Path) -> None:
     )
     # seen at the stream, or at the lanes
     reason = rf"{stream.memory.name}: (no codeword|a segment|padding)|{engine.name}: .*term"
-    with pytest.raises(FpgaSqueezeError, match=f"csim: ({reason})"):
-        built.broken(tmp_path, f"{engine.name}.cpp", change)
+    with pytest.raises((FpgaSqueezeError, AssertionError), match=f"csim: ({reason})|mismatches"):
+        assert built.broken(tmp_path, f"{engine.name}.cpp", change).weight_mismatches == 0
 
 
 @pytest.mark.slow
