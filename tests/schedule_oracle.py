@@ -137,7 +137,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                 for phase in range(k):
                     ends_rows = phase == k - 1
                     if ends_rows and sink is OUTPUT:
-                        while (room := out.room_at(word + valid * rows - 1)) is None:
+                        while (room := out.room_at(word + c * r - 1)) is None:
                             yield
                         now = max(now, room)
                     last = max(now + stage.lengths[out_group] - 1, last + plan.beats)

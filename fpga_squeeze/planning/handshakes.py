@@ -117,7 +117,7 @@ class Handshakes:
                 last = max(now + length - 1, last + beats) + (phases - 2) * max(length, beats)
                 now = last + 1
             if stage.sends:
-                now = max(now, self._room(0, valid * words.rows))
+                now = max(now, self._room(0, at_once * producer.rows))
             last = max(now + length - 1, last + beats)
             now = last + 1
             drained = last + producer.latency + parts - 1

@@ -1,11 +1,13 @@
 """Lengths of the RTL's pipelines in cycles: plan, parameters and schedule read them here."""
 
+ISSUE_LATENCY = 1
+"""From the decision to issue a term until it is issued (fsq_sequencer); the schedule counts from the decision."""
 READ_LATENCY = 2
 """From the issue of a term to its pixels at the lanes (fsq_line_buffer)."""
-SUM_LATENCY = READ_LATENCY + 3
-"""From the issue of a term to the sum with it (fsq_mac_array)."""
-RELEASE_LATENCY = READ_LATENCY + 2
-"""From the last term of a row group until its slots can be taken (fsq_row_cursor, fsq_line_writer)."""
+SUM_LATENCY = ISSUE_LATENCY + READ_LATENCY + 3
+"""From the decision to issue a term to the sum with it (fsq_mac_array)."""
+RELEASE_LATENCY = ISSUE_LATENCY + READ_LATENCY + 2
+"""From the decision to issue the last term of a row group until its slots can be taken (fsq_row_cursor, fsq_line_writer)."""
 CHOICE_LATENCY = 1
 """Of a drain: from the sums of a pass to those of its first beat (fsq_drain)."""
 SHIFT_LATENCY = 5

@@ -49,7 +49,6 @@ module fsq_delivery #(
     input  logic [                         C_W-1:0] channels_i,    // its channels that exist
     input  logic [                         R_W-1:0] rows_i,        // its rows that exist
     input  logic [                     COUNT_W-1:0] reserve_i,     // words reserved in the output FIFO in this cycle
-    output logic [                     COUNT_W-1:0] room_o,        // its free words
     // its sums, READ + 3 cycles later
     input  logic                                    done_i,        // they stand on acc_i
     input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,         // channel, then row, then lane
@@ -131,6 +130,9 @@ module fsq_delivery #(
   end
 
   logic [WIDTH*OUT_BITS-1:0] out_word;
+  logic [COUNT_W-1:0] room;  // fsq_sequencer counts what it needs of it
+  logic unused_room;
+  assign unused_room = &{1'b0, room};
   generate
     for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
       assign out_word[p*OUT_BITS+:OUT_BITS] = word_o[p*Y_BITS+:OUT_BITS];
@@ -145,7 +147,7 @@ module fsq_delivery #(
       .clk,
       .rst_n,
       .reserve_i,
-      .free_o   (room_o),
+      .free_o   (room),
       .push_i   (push_o && sink_o == '0),
       .data_i   (out_word),
       .valid_o  (out_valid_o),

@@ -80,9 +80,9 @@ module fsq_row_store #(
   ) u_gate (
       .clk,
       .rst_n,
-      .row_done_i (row_done),
-      .group_end_i(group_end),
-      .ok_o       (rows_ok)
+      .row_done_i(row_done),
+      .take_i    (group_end),
+      .ok_o      (rows_ok)
   );
   assign last_group  = group_q == GW'(GROUPS - 1);
   assign last_row    = row_q == (last_group ? RW'(LAST_ROWS - 1) : RW'(OUT_ROWS - 1));
