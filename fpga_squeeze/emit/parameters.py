@@ -96,7 +96,7 @@ def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Par
 
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
-    walk = SegmentWalk.of(weights.segments, engine.delays)
+    walk = SegmentWalk.of(weights.segments, engine.delays, engine.groups)
     marked = [i for i, segment in enumerate(weights.segments) if segment.pad]
     return {
         "CHANNELS": engine.folding.channels,
@@ -115,7 +115,7 @@ def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
 
 def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Parameters:
     tables = stream_tables(stream)
-    walk = SegmentWalk.of(stream.segments, engine.delays)
+    walk = SegmentWalk.of(stream.segments, engine.delays, engine.groups)
     count_width = count_bits(max(stream.counts))
     slot = (symbol_bits - 1).bit_length()  # a power of two, so that the table needs no multiplier
     return {

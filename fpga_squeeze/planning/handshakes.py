@@ -123,7 +123,7 @@ class Handshakes:
             drained = last + producer.latency + parts - 1
             if stage.sends:
                 self._send(drained, offset + first, valid, words.routes)
-            elif first + valid == stage.channels:
+            elif stage.last and first + valid == stage.channels:
                 drained += (valid - 1) * producer.rows * parts
                 self.stored += [drained + row * parts + VISIBLE for row in range(words.rows)]
         self.last = last

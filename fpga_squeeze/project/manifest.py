@@ -43,6 +43,7 @@ class Manifest:
     multipliers products per DSP slice that were asked for, and the kind of slice
     memories    where every row buffer lies: "lut", "block" or "ultra"
     stores      rows of every store, where streams meet again
+    together    engines that also run what stands before them
     estimate    totals of the estimate at generation time, for reading; commands compute them anew
     files       every generated file, relative to the project
     """
@@ -56,6 +57,7 @@ class Manifest:
     multipliers: Multipliers
     memories: dict[str, Style]
     stores: dict[str, int]
+    together: tuple[str, ...]
     device: str | None
     part: str
     clock_mhz: float
@@ -80,13 +82,14 @@ class Manifest:
         # projects made before there was a choice
         for key in ("multipliers", "memories", "stores"):
             data.setdefault(key, {})
+        data.setdefault("together", [])
         data.setdefault("weights", dict.fromkeys(data["foldings"], "dense"))
         given = {f.name: data[f.name] for f in fields(cls)}
         pre = given["preprocess"]
         given["source"] = Source(**given["source"])
         given["multipliers"] = Multipliers(**given["multipliers"])
         given["preprocess"] = Preprocess(tuple(pre["mean"]), tuple(pre["std"]), bool(pre["bgr"]))
-        given |= {key: tuple(given[key]) for key in ("input", "notes", "files")}
+        given |= {key: tuple(given[key]) for key in ("input", "notes", "files", "together")}
         for key in ("foldings", "memories"):
             given[key] = {str(k): str(v) for k, v in given[key].items()}
         given["stores"] = {str(k): int(v) for k, v in given["stores"].items()}
