@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..coding.bits import conv_order, conv_units, pack_bits, pack_segment
+from ..coding.bits import conv_units, pack_bits, pack_segment
 from ..network.fixed_point import IntArray, index_bits
 from ..planning.engine import EnginePlan
 from ..planning.weight_memories import CodedStream, CompressedWeights, DenseWeights
 
 
-def dense_words(engine: EnginePlan, weights: DenseWeights) -> list[int]:
-    """Words of a dense weight memory, segment after segment."""
+def dense_words(engine: EnginePlan, weights: DenseWeights, behind: bool = False) -> list[int]:
+    """Words of a dense weight memory, segment after segment, each padded before its weights or ``behind`` them."""
     words: list[int] = []
     for segment in weights.segments:
-        order = [conv_order(engine.stages[s].conv.weight, engine.folding.channels) for s in segment.stages]
-        words += pack_segment(np.concatenate(order), engine.weight_bits, weights.word_bits)
+        convs = [engine.stages[stage].conv for stage in segment.stages]
+        units = np.concatenate([conv_units(conv.weight, engine.folding.channels) for conv in convs])
+        words += pack_segment(units.reshape(-1), engine.weight_bits, weights.word_bits, behind)
     return words
 
 

@@ -9,7 +9,7 @@ from ..planning.constants import Constants
 from ..planning.engine import EnginePlan
 from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
 from .codes import SegmentWalk, stream_tables
-from .contents import position_bits, term_fields, weight_words
+from .contents import dense_words, position_bits, term_fields, weight_words
 from .hls_memory import Context, memory_context
 
 
@@ -133,7 +133,7 @@ def weights_context(engine: EnginePlan) -> Context:
     weights = engine.weights
     if isinstance(weights, CompressedWeights):
         return {"dense": None, "feed": _feed(engine, weights)}
-    held = memory_context(weights.memory, weight_words(engine)[0]) | {
+    held = memory_context(weights.memory, dense_words(engine, weights, behind=True)) | {
         "text": f"{weights.memory.depth} words of {weights.word_bits} bits, units of {engine.folding.channels} x "
         f"{engine.weight_bits} bits in the order of use."
     }

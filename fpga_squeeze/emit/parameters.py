@@ -10,6 +10,7 @@ from typing import Any
 from ..device.block_ram import Memory
 from ..network.fixed_point import count_bits, index_bits
 from ..planning.engine import EnginePlan
+from ..planning.latency import WORD_READ
 from ..planning.weight_memories import (
     SYMBOL_QUEUE,
     WEIGHT_QUEUE,
@@ -83,9 +84,9 @@ def walk_parameters(delays: Sequence[int], groups: int, prefix: str = "") -> Par
 
 
 def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Parameters:
-    """What fsq_word_stream asks for."""
+    """What fsq_word_walk asks for, and the time of the memory."""
     return {
-        "QUEUE": WEIGHT_QUEUE,
+        "READ": WORD_READ,
         "SEGMENTS": len(walk.delays),
         "SEGMENT_W": index_bits(len(walk.delays)),
         "GROUPS": groups,
@@ -97,19 +98,14 @@ def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Par
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
     walk = SegmentWalk.of(weights.segments, engine.delays, engine.groups)
-    marked = [i for i, segment in enumerate(weights.segments) if segment.pad]
     return {
-        "CHANNELS": engine.folding.channels,
-        "W_BITS": engine.weight_bits,
-        "C_W": count_bits(engine.folding.channels),
-        "STAGES": len(engine.stages),
-        "RESTS": packed(engine.rests),
+        "UNIT_W": weights.unit_bits,
         "WORD_W": weights.word_bits,
         "ADDR_W": index_bits(weights.memory.depth),
+        "PLACES": weights.places,
+        "PLACE_W": index_bits(weights.places),
         **_segment_parameters(walk, engine.groups),
-        "MARKED": len(marked),
-        "MARKS": packed([*(walk.last[i] for i in marked), 0]),
-        "PADS": packed([*(weights.segments[i].pad for i in marked), 0]),
+        "STARTS": packed(weights.start(segment) for segment in weights.segments),
     }
 
 
@@ -127,6 +123,7 @@ def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Param
         "COUNTS": constant(stream.counts, count_width),
         "WORD_W": stream.memory.width,
         "ADDR_W": index_bits(stream.memory.depth),
+        "QUEUE": WEIGHT_QUEUE,
         **_segment_parameters(walk, engine.groups, "SEGMENT_"),
         "DEPTH": SYMBOL_QUEUE,
         "LIMIT": tables.limit,

@@ -8,9 +8,13 @@ SUM_LATENCY = ISSUE_LATENCY + READ_LATENCY + 3
 """From the decision to issue a term to the sum with it (fsq_mac_array)."""
 RELEASE_LATENCY = ISSUE_LATENCY + READ_LATENCY + 2
 """From the decision to issue the last term of a row group until its slots can be taken (fsq_row_cursor, fsq_line_writer)."""
+TABLE_READ = 2
+"""From the number of an entry of the table to its bias and scale (fsq_rom)."""
+WORD_READ = TABLE_READ + 1
+"""From the address of a word of a weight memory to the word: there is a register behind the choice among its blocks."""
 CHOICE_LATENCY = 1
 """Of a drain: from the sums of a pass to those of its first beat (fsq_drain)."""
-SHIFT_LATENCY = 5
+SHIFT_LATENCY = TABLE_READ + 4
 """From the sums of a beat to its pixels where sums are shifted (fsq_drain, fsq_requant)."""
 DRAIN_LATENCY = SUM_LATENCY + CHOICE_LATENCY + SHIFT_LATENCY
 """From the last term of a pass to the push of its first beat where sums are shifted."""

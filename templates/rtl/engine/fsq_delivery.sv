@@ -18,7 +18,7 @@ module fsq_delivery #(
     parameter                PRODUCT_W = 25,               // bits of that times its scale
     parameter                RIGHT     = 0,                // places that every product moves right
     parameter                READ      = 2,                // cycles from the issue of a term to its pixels
-    parameter                LATENCY   = 5,                // cycles of a requantiser: see fsq_drain
+    parameter                LATENCY   = 6,                // cycles of a requantiser: see fsq_drain
     parameter                Y_BITS    = 8,                // the widest of stored and output pixels
     parameter                LIMIT_W   = 10,               // bits of the limits, signed
     parameter                WAYS      = 1,                // ways of row words

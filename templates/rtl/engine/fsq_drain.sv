@@ -18,7 +18,7 @@ module fsq_drain #(
     parameter SUM_W     = 25,                           // bits of a sum with its bias
     parameter PRODUCT_W = 25,                           // bits of that times its scale
     parameter RIGHT     = 0,                            // places that every product moves right
-    parameter LATENCY   = 5,                            // cycles of a requantiser, with the register of its sum and its table
+    parameter LATENCY   = 6,                            // cycles of a requantiser, with the register of its sum and its table
     parameter OUT_BITS  = 8,                            // bits of a pixel
     parameter LIMIT_W   = 10,                           // bits of the limits, signed
     parameter SINKS     = 1,                            // ways of row words: see fsq_engine
@@ -45,7 +45,7 @@ module fsq_drain #(
     input  logic [                       OUT_W-1:0] base_i,        // its first channel in the table
     input  logic [                         C_W-1:0] channels_i,    // its channels that exist
     input  logic [                         R_W-1:0] rows_i,        // its rows that exist
-    // bias and scale of a channel, one cycle after its number
+    // bias and scale of a channel, two cycles after its number
     output logic [                       OUT_W-1:0] table_addr_o,  // entry of the table
     input  logic [           BIAS_BITS+SCALE_W-1:0] table_data_i,  // its bias in the low bits, its scale above them
     // finished row words
@@ -129,11 +129,14 @@ module fsq_drain #(
   );
 
   // ---- the requantisers
-  logic [ENTRY-1:0] head_q;
+  logic [ENTRY-1:0] head_q1, head_q;  // a sum waits for its entry of the table
   logic [UNITS*OUT_BITS-1:0] y;
   logic signed [LIMIT_W-1:0] low, high, zero;
   logic [TABLE_W-1:0] recode;
-  always_ff @(posedge clk) head_q <= head;
+  always_ff @(posedge clk) begin
+    head_q1 <= head;
+    head_q  <= head_q1;
+  end
 
   generate
     for (u = 0; u < UNITS; u = u + 1) begin : gen_requant

@@ -85,7 +85,7 @@ module fsq_engine #(
     parameter                  SUM_W       = 25,                  // bits of a sum with its bias
     parameter                  PRODUCT_W   = 25,                  // bits of that times its scale
     parameter                  RIGHT       = 0,                   // places that every product moves right
-    parameter                  LATENCY     = 5,                   // cycles of a requantiser: see fsq_drain
+    parameter                  LATENCY     = 6,                   // cycles of a requantiser: see fsq_drain
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
     parameter                  WAYS        = 1,                   // ways of rows out of the drain
@@ -138,7 +138,6 @@ module fsq_engine #(
     input  logic                          unit_valid_i,     // those of the next term are there
     input  logic [ CHANNELS_C*W_BITS-1:0] unit_i,           // those weights, channel 0 in the low bits
     output logic                          unit_take_o,      // they are taken
-    output logic [               C_W-1:0] unit_channels_o,  // channels of their group
     output logic [             OUT_W-1:0] table_addr_o,     // entry of the table
     input  logic [ BIAS_BITS+SCALE_W-1:0] table_data_i      // its bias in the low bits, its scale above them
 );
@@ -216,7 +215,6 @@ module fsq_engine #(
       .run_take_o,
       .unit_valid_i,
       .unit_take_o,
-      .unit_channels_o,
       .rows_ok_i  (rows_ok),
       .rows_take_o(starts),
       .pop_i      (out_valid_o && out_ready_i),

@@ -52,7 +52,6 @@ module fsq_sequencer #(
     output logic               run_take_o,       // it is taken
     input  logic               unit_valid_i,     // the weights of the next term of phase 0 are there
     output logic               unit_take_o,      // they are taken: the term is issued in the next cycle
-    output logic [    C_W-1:0] unit_channels_o,  // channels of their group
     input  logic [ STAGES-1:0] rows_ok_i,        // the rows of a stage's next row group are there
     output logic [ STAGES-1:0] rows_take_o,      // that row group starts
     input  logic               pop_i,            // a word leaves the output FIFO
@@ -197,7 +196,6 @@ module fsq_sequencer #(
       (!last || drained_q);
   assign rows_take_o = issue ? starts : '0;
   assign unit_take_o = issue && !replay;
-  assign unit_channels_o = channels;
 
   // words that lack in the output FIFO for a whole group, less one. One adder: what is added is one too few, and one is
   // carried in unless a word leaves.
