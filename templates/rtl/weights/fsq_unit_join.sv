@@ -1,21 +1,33 @@
-// Weights of a term out of a stream for each output channel of a group: they are taken together, when all are there.
+// Symbols of several streams that are taken together, when all are there: the weights of a term, or its run.
+//
+// A second set waits where the first one is not taken at once, so that take_i goes no further than here.
 module fsq_unit_join #(
-    parameter CHANNELS = 1,  // output channels of a group
-    parameter W_BITS   = 8   // bits of a weight
+    parameter STREAMS = 1,  // streams
+    parameter WIDTH   = 8   // bits of a symbol
 ) (
-    input  logic                       clk,             // clock
-    input  logic                       rst_n,           // synchronous reset, active low
-    input  logic [       CHANNELS-1:0] symbol_valid_i,  // a weight is there, one bit per channel
-    input  logic [CHANNELS*W_BITS-1:0] symbol_i,        // those weights, channel 0 in the low bits
-    output logic                       symbol_take_o,   // all of them are taken
-    output logic                       valid_o,         // the weights of a term are there
-    output logic [CHANNELS*W_BITS-1:0] unit_o,          // those weights, channel 0 in the low bits
-    input  logic                       take_i           // they are taken: only if there
+    input  logic                     clk,             // clock
+    input  logic                     rst_n,           // synchronous reset, active low
+    input  logic [      STREAMS-1:0] symbol_valid_i,  // a symbol is there, one bit per stream
+    input  logic [STREAMS*WIDTH-1:0] symbol_i,        // those symbols, stream 0 in the low bits
+    output logic                     symbol_take_o,   // all of them are taken
+    output logic                     valid_o,         // a set is there
+    output logic [STREAMS*WIDTH-1:0] unit_o,          // that set, stream 0 in the low bits
+    input  logic                     take_i           // it is taken: only if there
 );
-  assign symbol_take_o = (&symbol_valid_i) && (take_i || !valid_o);
+  logic full_q;  // a second set waits
+  logic [STREAMS*WIDTH-1:0] waiting_q;
+  assign symbol_take_o = (&symbol_valid_i) && !full_q;
   always_ff @(posedge clk) begin
-    if (!rst_n) valid_o <= 1'b0;
-    else valid_o <= symbol_take_o || (valid_o && !take_i);
+    if (!rst_n) begin
+      valid_o <= 1'b0;
+      full_q  <= 1'b0;
+    end else begin
+      valid_o <= symbol_take_o || full_q || (valid_o && !take_i);
+      full_q  <= (symbol_take_o || full_q) && valid_o && !take_i;
+    end
   end
-  always_ff @(posedge clk) if (symbol_take_o) unit_o <= symbol_i;
+  always_ff @(posedge clk) begin
+    if (!full_q) waiting_q <= symbol_i;
+    if (take_i || !valid_o) unit_o <= full_q ? waiting_q : symbol_i;
+  end
 endmodule
