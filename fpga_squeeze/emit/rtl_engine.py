@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..network.fixed_point import count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
-from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, SUM_LATENCY
+from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, RELEASE_LATENCY, SUM_LATENCY
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import position_bits, recoded
 from .parameters import Parameters, constant, packed, walk_parameters
@@ -154,6 +154,7 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "PARTS": engine.parts,
         "UNITS": engine.units,
         "READ": READ_LATENCY,
+        "RELEASE": RELEASE_LATENCY,
         "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
         "DEPTH": engine.output.depth,
         "COUNT_W": count_bits(engine.output.depth),

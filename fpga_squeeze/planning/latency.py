@@ -1,11 +1,15 @@
 """Lengths of the RTL's pipelines in cycles: plan, parameters and schedule read them here."""
 
-READ_LATENCY = 2
-"""From the issue of a term to its pixels at the lanes (fsq_line_buffer)."""
+READ_LATENCY = 6
+"""From the issue of a term to its pixels at the lanes (fsq_line_buffer, and a register of fsq_engine)."""
 SUM_LATENCY = READ_LATENCY + 3
 """From the issue of a term to the sum with it (fsq_mac_array)."""
-RELEASE_LATENCY = READ_LATENCY + 2
+READ_END, WRITE_START = 3, 2
+"""From the issue of a term, and from the taking of a word, until a memory has its address (fsq_line_bank)."""
+RELEASE_LATENCY = READ_END - WRITE_START + 1
 """From the last term of a row group until its slots can be taken (fsq_row_cursor, fsq_line_writer)."""
+ROW_VISIBLE = 2
+"""From the taking of a row's last word until the row counts (fsq_line_writer, fsq_row_gate)."""
 CHOICE_LATENCY = 1
 """Of a drain: from the sums of a pass to those of its first beat (fsq_drain)."""
 SHIFT_LATENCY = 5
@@ -17,4 +21,4 @@ MULTIPLY_LATENCY = 4
 TABLE_LATENCY = 1
 """Cycles more where a stage's pixels go through a table (fsq_recode)."""
 VISIBLE = 1
-"""Until a pushed word, a popped place and a finished row are seen."""
+"""Until a pushed word and a popped place are seen."""

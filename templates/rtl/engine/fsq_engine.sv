@@ -98,7 +98,8 @@ module fsq_engine #(
     // drain
     parameter                  PARTS       = 1,  // beats per row
     parameter                  UNITS       = 8,  // requantisers: ceil(LANES / PARTS)
-    parameter                  READ        = 2,  // cycles from the issue of a term to its pixels: see fsq_line_buffer
+    parameter                  READ        = 6,  // cycles from the issue of a term to its pixels: one more than fsq_line_buffer
+    parameter                  RELEASE     = 2,  // cycles from the last term of a row group until its slots can be taken
     parameter                  SPARSE      = 0,  // 1: terms come with their positions, zeros skipped
     // output FIFO
     parameter                  DEPTH       = 4,  // words of the output FIFO
@@ -147,7 +148,6 @@ module fsq_engine #(
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
   logic [BUFFER_W-1:0] source, push_sink;
-  logic [READ*BUFFER_W-1:0] source_q;
   logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
   logic [K_W-1:0] ky, kx;
@@ -161,7 +161,7 @@ module fsq_engine #(
   logic [CURSORS*PLACE_W-1:0] places;
   logic [CURSORS*SLOT_W-1:0] released;
   logic [BUFFERS*PIXELS-1:0] source_pixels;
-  logic [PIXELS-1:0] pixels;
+  logic [PIXELS-1:0] pixels, pixels_q;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
   logic [OUT_WIDTH*Y_BITS-1:0] word;
 
@@ -267,7 +267,7 @@ module fsq_engine #(
           .FREE_LAST  (FREES ? FREE_LASTS[BUFFER*32+:32] : 0),
           .Y_W        (Y_W),
           .SLOT_W     (SLOT_W),
-          .READ       (READ)
+          .RELEASE    (RELEASE)
       ) u_cursor (
           .clk,
           .rst_n,
@@ -342,7 +342,9 @@ module fsq_engine #(
           .Y_W       (Y_W),
           .SLOT_W    (SLOT_W),
           .PADDED    (PADDED[g*32+:32]),
-          .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32]))
+          .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32])),
+          .FLIP      (FLIPS[g*32+:32]),
+          .ALONE     (BUFFERS == 1)
       ) u_lines (
           .clk,
           .rst_n,
@@ -351,6 +353,7 @@ module fsq_engine #(
           .in_data_i   (data),
           .row_done_o  (row_done[g]),
           .release_i   (released[READER*SLOT_W+:SLOT_W]),
+          .rd_select_i (source == BUFFER_W'(g)),
           .rd_channel_i(channel[NW-1:0]),
           .rd_ky_i     (window_ky),
           .rd_kx_i     (window_kx),
@@ -362,8 +365,7 @@ module fsq_engine #(
       for (p = 0; p < ROWS * LANES; p = p + 1) begin : gen_extend
         fsq_extend #(
             .IN_BITS  (XB),
-            .IN_SIGNED(SIGNED[g*32+:32]),
-            .FLIP     (FLIPS[g*32+:32]),
+            .IN_SIGNED((SIGNED[g*32+:32] != 0) != (FLIPS[g*32+:32] != 0)),
             .OUT_BITS (X_BITS)
         ) u_extend (
             .x_i(read[p*XB+:XB]),
@@ -376,17 +378,13 @@ module fsq_engine #(
   logic unused_ok;  // kernels of one pixel have no place in a window; one reader of a buffer gives its slots back; rows may all leave
   assign unused_ok = &{1'b0, ky, kx, tap_row, tap_column, released, word};
 
-  // ---- the lanes see one of the buffers; pixels arrive READ cycles after their term
-  always_ff @(posedge clk) source_q <= {source_q[(READ-1)*BUFFER_W-1:0], source};
-  fsq_mux #(
-      .N    (BUFFERS),
-      .WIDTH(PIXELS),
-      .SEL_W(BUFFER_W)
-  ) u_source (
-      .data_i  (source_pixels),
-      .select_i(source_q[(READ-1)*BUFFER_W+:BUFFER_W]),
-      .data_o  (pixels)
-  );
+  // ---- the lanes see one of the buffers: the pixels of the others are 0
+  integer i;
+  always_comb begin
+    pixels = '0;
+    for (i = 0; i < BUFFERS; i = i + 1) pixels = pixels | source_pixels[i*PIXELS+:PIXELS];
+  end
+  always_ff @(posedge clk) pixels_q <= pixels;
 
   assign term_issue_o    = issue;
   assign term_replay_o   = phase != '0;
@@ -415,7 +413,7 @@ module fsq_engine #(
       .replay_i (SPARSE == 0 && phase != '0),
       .term_i   (term),
       .weights_i(term_weights_i),
-      .pixels_i (pixels),
+      .pixels_i (pixels_q),
       .acc_o    (acc),
       .done_o   (done)
   );

@@ -5,6 +5,9 @@
 // in row slot (y / (ROWS * STRIDE)) mod SLOTS. A frame starts at a fresh slot. Words arrive in groups of IN_ROWS rows:
 // all channels of the group, and for each channel its rows. A slot is taken when its first word arrives and given back
 // by the reader. Positions outside the image read PAD_VALUES of their channel.
+//
+// A word taken in cycle t is in its memory in t + 3, its row counts from t + 2 on. A term read in cycle t has its line and
+// choice in t + 2, its address in t + 2 (block RAM) or t + 3, its word in t + 4, its pixels in t + 5.
 module fsq_line_buffer #(
     parameter CHANNELS   = 1,                                  // channels of the rows
     parameter HEIGHT     = 8,                                  // rows of a frame
@@ -32,7 +35,10 @@ module fsq_line_buffer #(
     parameter Y_W        = 5,                                  // bits of a row number, signed
     parameter SLOT_W     = 1,                                  // bits of a count of slots
     parameter PADDED     = 1,                                  // 0: no window reaches above or below the image
-    parameter [CHANNELS*BITS-1:0] PAD_VALUES = '0              // pixels outside the image, channel 0 in the lowest bits
+    parameter [CHANNELS*BITS-1:0] PAD_VALUES = '0,             // pixels outside the image, channel 0 in the lowest bits
+    parameter FLIP       = 0,                                  // 1: pixels leave with their top bit inverted
+    parameter ALONE      = 1,                                  // 1: rd_select_i is always 1
+    parameter SHARE      = 96                                  // bits of words and pixels that share a copy of a signal: a multiple of 24
 ) (
     input  logic                        clk,           // clock
     input  logic                        rst_n,         // synchronous reset, active low
@@ -43,7 +49,8 @@ module fsq_line_buffer #(
     output logic                        row_done_o,    // a row is complete
     // slots given back by the reader
     input  logic [          SLOT_W-1:0] release_i,     // slots given back
-    // one read per cycle; pixels come two cycles later
+    // one read per cycle; pixels come five cycles later
+    input  logic                        rd_select_i,   // this buffer is read: else the pixels are 0
     input  logic [            CI_W-1:0] rd_channel_i,  // channel to read
     input  logic [            KY_W-1:0] rd_ky_i,       // row of the window
     input  logic [            KX_W-1:0] rd_kx_i,       // column of the window
@@ -56,9 +63,11 @@ module fsq_line_buffer #(
   localparam BW = (ROWS > 1) ? $clog2(ROWS) : 1;
   localparam LINES = SLOTS * STRIDE;  // row slots of one bank
   localparam LW = (LINES > 1) ? $clog2(LINES) : 1;
-  localparam SW = (STRIDE > 1) ? $clog2(STRIDE) : 1;
   localparam OUT = LANES * BITS;
-  localparam PAD_ZERO = (|PAD_VALUES) ? 0 : 1;
+  localparam OUTSIDE = {CHANNELS{BITS'(FLIP) << (BITS - 1)}};  // pixels that leave as 0
+  localparam PAD_ZERO = (PAD_VALUES == OUTSIDE);
+  localparam TW = SLOT_W + KY_W;  // bits of a slot and a row of the window
+  localparam XW = P_W + KX_W;  // bits of a phase and a column of the window
   genvar b, n, m;
 
   // Lane l wants pixel STEP * l + offset - PAD_LEFT of its row. It chooses among all offsets at once (CHOICES), or, where
@@ -69,7 +78,6 @@ module fsq_line_buffer #(
   localparam TWO = CHOICES < OFFSETS;
   localparam COUNT = LANES + SHIFTS - 1;
   localparam LEFT = TWO ? BELOW * STEP : PAD_LEFT;  // pixels of the first position that lie left of the row
-  localparam OW = (OFFSETS > 1) ? $clog2(OFFSETS) : 1;
   localparam CW = (CHOICES > 1) ? $clog2(CHOICES) : 1;
   localparam FW = (SHIFTS > 1) ? $clog2(SHIFTS) : 1;
   // ------------------------------------------------------------------ writer
@@ -101,102 +109,110 @@ module fsq_line_buffer #(
       .channel_o(wr_channel)
   );
 
-  // ------------------------------------------------------------------ reader
-  // place of the window's row, from tables over ky: which slot next to the group's, which bank, which sub-row
-  localparam SD_W = SLOT_W + 2;
-  logic [KERNEL_ROWS-1:0][SD_W-1:0] tab_slot;
-  logic [KERNEL_ROWS-1:0][BW-1:0] tab_bank;
-  logic [KERNEL_ROWS-1:0][SW-1:0] tab_sub;
-  logic [KERNEL_ROWS-1:0][Y_W-1:0] tab_row;
+  // the word itself goes behind its place
+  logic [WIDTH*BITS-1:0] word_q, word_p;
+  always_ff @(posedge clk) begin
+    word_q <= in_data_i;
+    word_p <= word_q;
+  end
+
+  // ------------------------------------------------------------------ reader: what is read, a cycle later
+  logic select_q, select_p, select_r;
+  logic [CI_W-1:0] channel_q, channel_p;
+  logic [KY_W-1:0] ky_q;
+  logic [KX_W-1:0] kx_q;
+  logic [P_W-1:0] phase_q;
+  logic [SLOT_W-1:0] slot_q;
+  logic [Y_W-1:0] row_q, row_p;
+  always_ff @(posedge clk) begin
+    select_q  <= rd_select_i;
+    channel_q <= rd_channel_i;
+    ky_q      <= rd_ky_i;
+    kx_q      <= rd_kx_i;
+    phase_q   <= rd_phase_i;
+    slot_q    <= rd_slot_i;
+    row_q     <= rd_row_i;
+  end
+
+  // ---- two cycles later, from tables: first bank of the window's row, its number; what the lanes take
+  logic [(1<<KY_W)-1:0][BW-1:0] tab_bank;
+  logic [(1<<KY_W)-1:0][Y_W-1:0] tab_row;
+  logic [(1<<XW)-1:0][CW-1:0] tab_choice;
+  logic [(1<<XW)-1:0][FW-1:0] tab_shift;
   generate
-    for (n = 0; n < KERNEL_ROWS; n = n + 1) begin : gen_ky
-      localparam REL = n - PAD_TOP + SPAN * KERNEL_ROWS;  // kept positive; KERNEL_ROWS slots are taken off below
-      assign tab_slot[n] = SD_W'(REL / SPAN - KERNEL_ROWS + SLOTS);
+    for (n = 0; n < (1 << KY_W); n = n + 1) begin : gen_ky
+      localparam REL = n - PAD_TOP + SPAN * KERNEL_ROWS;  // kept positive
       assign tab_bank[n] = BW'((REL % SPAN) / STRIDE);
-      assign tab_sub[n]  = SW'((REL % SPAN) % STRIDE);
       assign tab_row[n]  = Y_W'(n - PAD_TOP);
     end
-  endgenerate
-
-  logic [SD_W-1:0] slot_sum;
-  logic [BW-1:0] first_bank;
-  logic [SW-1:0] rd_sub;
-  logic [Y_W-1:0] rd_y;
-  assign slot_sum   = SD_W'(rd_slot_i) + tab_slot[rd_ky_i];
-  assign first_bank = tab_bank[rd_ky_i];
-  assign rd_sub     = tab_sub[rd_ky_i];
-  assign rd_y       = rd_row_i + tab_row[rd_ky_i];
-
-  // what the lanes take: tables over the offset
-  logic [OFFSETS-1:0][CW-1:0] tab_choice;
-  logic [OFFSETS-1:0][FW-1:0] tab_shift;
-  logic [OW-1:0] offset;
-  assign offset = OW'(rd_phase_i) * OW'(STRIDE) + OW'(rd_kx_i);
-  generate
-    for (n = 0; n < OFFSETS; n = n + 1) begin : gen_offset
-      localparam AT = n - PAD_LEFT + BELOW * STEP;
-      assign tab_choice[n] = CW'(TWO ? AT % STEP : n);
-      assign tab_shift[n]  = FW'(TWO ? AT / STEP : 0);
+    for (n = 0; n < (1 << XW); n = n + 1) begin : gen_offset
+      localparam AT = (n >> KX_W) * STRIDE + (n & ((1 << KX_W) - 1));
+      localparam IN_STEPS = AT - PAD_LEFT + BELOW * STEP;
+      assign tab_choice[n] = CW'(TWO ? IN_STEPS % STEP : AT);
+      assign tab_shift[n]  = FW'(TWO ? IN_STEPS / STEP : 0);
     end
   endgenerate
-
-  // what travels beside the addresses
-  logic [CW-1:0] choice_q;
-  logic [FW-1:0] shift_q;
-  logic [BW-1:0] bank_q;
-  logic [Y_W-1:0] y_q;
-  logic [CI_W-1:0] rd_ch_q;
+  logic [CW-1:0] choice_p;
+  logic [FW-1:0] shift_p, shift_r;
+  logic [BW-1:0] bank_p, bank_r;
   always_ff @(posedge clk) begin
-    choice_q <= tab_choice[offset];
-    shift_q  <= tab_shift[offset];
-    bank_q   <= first_bank;
-    y_q      <= rd_y;
-    rd_ch_q  <= rd_channel_i;
+    select_p  <= select_q;
+    select_r  <= select_p;
+    channel_p <= channel_q;
+    choice_p  <= tab_choice[{phase_q, kx_q}];
+    shift_p   <= tab_shift[{phase_q, kx_q}];
+    shift_r   <= shift_p;
+    bank_p    <= tab_bank[ky_q];
+    bank_r    <= bank_p;
+    row_p     <= row_q + tab_row[ky_q];
   end
 
   logic [CHANNELS-1:0][BITS-1:0] pad_values;
-  logic [BITS-1:0] pad_value;
+  logic [BITS-1:0] pad;
   assign pad_values = PAD_VALUES;
-  assign pad_value  = pad_values[rd_ch_q];
+  assign pad = (PAD_VALUES == {CHANNELS{PAD_VALUES[BITS-1:0]}}) ? PAD_VALUES[BITS-1:0] : pad_values[channel_p];
 
-  // the window's rows that lie in the image
-  logic [ROWS-1:0] in_image;
+  // ---- three cycles later: the window's rows that lie outside the image
+  logic [ROWS-1:0] outside_r;
   generate
-    for (b = 0; b < ROWS; b = b + 1) begin : gen_inside
+    for (b = 0; b < ROWS; b = b + 1) begin : gen_outside
       logic [Y_W-1:0] y;
-      assign y = y_q + Y_W'(b * STRIDE);
-      assign in_image[b] = !y[Y_W-1] && (y < Y_W'(HEIGHT));
+      assign y = row_p + Y_W'(b * STRIDE);
+      always_ff @(posedge clk) outside_r[b] <= y >= Y_W'(HEIGHT);  // also those above it, whose number is negative
     end
   endgenerate
 
   // ------------------------------------------------------------------ banks
-  localparam RW = BW + 1;
   localparam BANK = COUNT * BITS;
-  localparam SEL_W = (ROWS * SHIFTS > 1) ? $clog2(ROWS * SHIFTS) : 1;
+  localparam PLACES = ROWS * SHIFTS;
+  localparam SEL_W = (PLACES > 1) ? $clog2(PLACES) : 1;
+  localparam PER = SHARE / BITS;  // lanes that share a copy
   logic [ROWS*BANK-1:0] taken;
   logic [ROWS*SHIFTS*OUT-1:0] shifted;  // by bank, then shift
   generate
     for (b = 0; b < ROWS; b = b + 1) begin : gen_bank
-      logic [SD_W-1:0] slot_b, slot_w;
-      logic [LW-1:0] line_b;
-      logic here;
-      // banks before the window's first one hold rows of the next slot
-      logic [(1<<BW)-1:0] before_first;
-      for (n = 0; n < (1 << BW); n = n + 1) begin : gen_before
-        assign before_first[n] = n > b;
+      // row slot of the window's row in this bank: banks before the window's first one hold rows of the next slot
+      logic [(1<<TW)-1:0][LW-1:0] tab_line;
+      logic [LW-1:0] line_p;
+      for (n = 0; n < (1 << TW); n = n + 1) begin : gen_line
+        localparam REL = (n & ((1 << KY_W) - 1)) - PAD_TOP + SPAN * KERNEL_ROWS;
+        localparam NEXT = ((REL % SPAN) / STRIDE > b) ? 1 : 0;
+        localparam SLOT = ((n >> KY_W) + REL / SPAN + NEXT + KERNEL_ROWS * (SLOTS - 1)) % SLOTS;
+        assign tab_line[n] = LW'(SLOT * STRIDE + (REL % SPAN) % STRIDE);
       end
-      assign slot_b = slot_sum + SD_W'(before_first[first_bank]);
-      assign slot_w = (slot_b >= SD_W'(2 * SLOTS)) ? slot_b - SD_W'(2 * SLOTS) : slot_b;
-      assign line_b = LW'((slot_w >= SD_W'(SLOTS)) ? slot_w - SD_W'(SLOTS) : slot_w) * LW'(STRIDE) + LW'(rd_sub);
+      always_ff @(posedge clk) line_p <= tab_line[{slot_q, ky_q}];
 
-      // bank b holds row b - bank_q of the window, row r of it lies in bank bank_q + r
+      // bank b holds row b - bank of the window, row b of it lies in bank b + bank
+      logic [(1<<BW)-1:0] outside;
+      logic [(1<<(BW+FW))-1:0][SEL_W-1:0] place;
       logic [SEL_W-1:0] place_q;
-      logic [RW-1:0] row, bank;
-      assign row = RW'(b + ROWS) - RW'(bank_q);
-      assign bank = RW'(bank_q) + RW'(b);
-      assign here = in_image[BW'((row >= RW'(ROWS)) ? row - RW'(ROWS) : row)];
-      always_ff @(posedge clk)
-        place_q <= SEL_W'((bank >= RW'(ROWS)) ? bank - RW'(ROWS) : bank) * SEL_W'(SHIFTS) + SEL_W'(shift_q);
+      for (n = 0; n < (1 << BW); n = n + 1) begin : gen_first
+        assign outside[n] = outside_r[(b+2*ROWS-n)%ROWS];
+      end
+      for (n = 0; n < (1 << (BW + FW)); n = n + 1) begin : gen_row
+        assign place[n] = SEL_W'(((b + (n >> FW)) % ROWS) * SHIFTS + (n & ((1 << FW) - 1)));
+      end
+      always_ff @(posedge clk) place_q <= place[{bank_r, shift_r}];
 
       fsq_line_bank #(
           .CHANNELS(CHANNELS),
@@ -209,36 +225,66 @@ module fsq_line_buffer #(
           .STEP    (STEP),
           .CHOICES (CHOICES),
           .PAD_LEFT(LEFT),
-          .PADDED  (PADDED),
-          .PAD_ZERO(PAD_ZERO),
+          .PADDED  (PADDED != 0 && !PAD_ZERO),
+          .CLEARED ((PADDED != 0 && PAD_ZERO) || ALONE == 0),
+          .FLIP    (FLIP),
           .CI_W    (CI_W),
           .LINE_W  (LW),
-          .CHOICE_W(CW)
+          .CHOICE_W(CW),
+          .SHARE   (SHARE)
       ) u_bank (
           .clk,
           .we_i        (take && wr_bank == BW'(b)),
           .wr_line_i   (wr_line),
           .wr_channel_i(wr_channel),
-          .wdata_i     (in_data_i),
-          .rd_line_i   (line_b),
-          .rd_channel_i,
-          .choice_i    (choice_q),
-          .inside_i    (here),
-          .pad_i       (pad_value),
+          .wdata_i     (word_p),
+          .rd_line_i   (line_p),
+          .rd_channel_i(channel_p),
+          .choice_i    (choice_p),
+          .pad_i       (pad),
+          .outside_i   (outside[bank_r]),
+          .clear_i     ((ALONE == 0 && !select_r) || (PADDED != 0 && PAD_ZERO && outside[bank_r])),
           .pixels_o    (taken[b*BANK+:BANK])
       );
       for (m = 0; m < SHIFTS; m = m + 1) begin : gen_shift
         assign shifted[(b*SHIFTS+m)*OUT+:OUT] = taken[b*BANK+m*BITS+:OUT];
       end
-      fsq_mux #(
-          .N    (ROWS * SHIFTS),
-          .WIDTH(OUT),
-          .SEL_W(SEL_W)
-      ) u_place (
-          .data_i  (shifted),
-          .select_i(place_q),
-          .data_o  (pixels_o[b*OUT+:OUT])
-      );
+
+      // row b of the window
+      localparam COPIES = (LANES + PER - 1) / PER;
+      logic [COPIES*SEL_W-1:0] places;
+      if (PLACES > 1) begin : gen_places
+        fsq_copies #(
+            .N    (COPIES),
+            .WIDTH(SEL_W)
+        ) u_places (
+            .clk,
+            .d_i(place_q),
+            .q_o(places)
+        );
+      end else begin : gen_place
+        assign places = '0;
+        logic unused_place;
+        assign unused_place = &{1'b0, place_q};
+      end
+      for (m = 0; m < COPIES; m = m + 1) begin : gen_lanes
+        localparam PART = ((LANES - m * PER < PER) ? LANES - m * PER : PER) * BITS;
+        logic [PLACES*PART-1:0] some;
+        for (n = 0; n < PLACES; n = n + 1) begin : gen_some
+          assign some[n*PART+:PART] = shifted[n*OUT+m*PER*BITS+:PART];
+        end
+        fsq_mux #(
+            .N    (PLACES),
+            .WIDTH(PART),
+            .SEL_W(SEL_W)
+        ) u_place (
+            .data_i  (some),
+            .select_i(places[m*SEL_W+:SEL_W]),
+            .data_o  (pixels_o[b*OUT+m*PER*BITS+:PART])
+        );
+      end
     end
   endgenerate
+  logic unused_ok;  // a buffer that is alone is always read
+  assign unused_ok = &{1'b0, select_r};
 endmodule

@@ -1,0 +1,47 @@
+// Words of pages to one: each goes into a register that is cleared where the word is not wanted; an OR follows.
+module fsq_page_join #(
+    parameter PAGES = 1,   // pages
+    parameter WIDTH = 64,  // bits of a word
+    parameter SHARE = 96   // bits that share a copy of miss_i
+) (
+    input  logic                   clk,     // clock
+    input  logic [      PAGES-1:0] miss_i,  // a cycle before the words: pages whose words are not wanted, all but one
+    input  logic [PAGES*WIDTH-1:0] data_i,  // a word of each page, page 0 in the low bits
+    output logic [      WIDTH-1:0] data_o   // the wanted one, a cycle later
+);
+  localparam COLUMNS = (WIDTH + SHARE - 1) / SHARE;
+  genvar g, p;
+  generate
+    if (PAGES == 1) begin : gen_one
+      always_ff @(posedge clk) data_o <= data_i;
+      logic unused_miss;
+      assign unused_miss = &{1'b0, miss_i};
+    end else begin : gen_join
+      for (g = 0; g < COLUMNS; g = g + 1) begin : gen_column
+        localparam BITS = (WIDTH - g * SHARE < SHARE) ? WIDTH - g * SHARE : SHARE;
+        logic [PAGES-1:0] miss_q;
+        logic [PAGES-1:0][BITS-1:0] kept_q;
+        logic [BITS-1:0] joined;
+        fsq_copy #(
+            .WIDTH(PAGES)
+        ) u_miss (
+            .clk,
+            .d_i(miss_i),
+            .q_o(miss_q)
+        );
+        for (p = 0; p < PAGES; p = p + 1) begin : gen_page
+          always_ff @(posedge clk) begin
+            if (miss_q[p]) kept_q[p] <= '0;
+            else kept_q[p] <= data_i[p*WIDTH+g*SHARE+:BITS];
+          end
+        end
+        integer i;
+        always_comb begin
+          joined = '0;
+          for (i = 0; i < PAGES; i = i + 1) joined = joined | kept_q[i];
+        end
+        assign data_o[g*SHARE+:BITS] = joined;
+      end
+    end
+  endgenerate
+endmodule
