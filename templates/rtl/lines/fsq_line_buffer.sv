@@ -192,27 +192,27 @@ module fsq_line_buffer #(
   generate
     for (b = 0; b < ROWS; b = b + 1) begin : gen_bank
       // row slot of the window's row in this bank: banks before the window's first one hold rows of the next slot
-      logic [(1<<TW)-1:0][LW-1:0] tab_line;
+      logic [(LW<<TW)-1:0] tab_line;
       logic [LW-1:0] line_p;
       for (n = 0; n < (1 << TW); n = n + 1) begin : gen_line
         localparam REL = (n & ((1 << KY_W) - 1)) - PAD_TOP + SPAN * KERNEL_ROWS;
         localparam NEXT = ((REL % SPAN) / STRIDE > b) ? 1 : 0;
         localparam SLOT = ((n >> KY_W) + REL / SPAN + NEXT + KERNEL_ROWS * (SLOTS - 1)) % SLOTS;
-        assign tab_line[n] = LW'(SLOT * STRIDE + (REL % SPAN) % STRIDE);
+        assign tab_line[n*LW+:LW] = LW'(SLOT * STRIDE + (REL % SPAN) % STRIDE);
       end
-      always_ff @(posedge clk) line_p <= tab_line[{slot_q, ky_q}];
+      always_ff @(posedge clk) line_p <= tab_line[{slot_q, ky_q}*LW+:LW];
 
       // bank b holds row b - bank of the window, row b of it lies in bank b + bank
       logic [(1<<BW)-1:0] outside;
-      logic [(1<<(BW+FW))-1:0][SEL_W-1:0] place;
+      logic [(SEL_W<<(BW+FW))-1:0] place;
       logic [SEL_W-1:0] place_q;
       for (n = 0; n < (1 << BW); n = n + 1) begin : gen_first
         assign outside[n] = outside_r[(b+2*ROWS-n)%ROWS];
       end
       for (n = 0; n < (1 << (BW + FW)); n = n + 1) begin : gen_row
-        assign place[n] = SEL_W'(((b + (n >> FW)) % ROWS) * SHIFTS + (n & ((1 << FW) - 1)));
+        assign place[n*SEL_W+:SEL_W] = SEL_W'(((b + (n >> FW)) % ROWS) * SHIFTS + (n & ((1 << FW) - 1)));
       end
-      always_ff @(posedge clk) place_q <= place[{bank_r, shift_r}];
+      always_ff @(posedge clk) place_q <= place[{bank_r, shift_r}*SEL_W+:SEL_W];
 
       fsq_line_bank #(
           .CHANNELS(CHANNELS),

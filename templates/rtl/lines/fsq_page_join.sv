@@ -20,7 +20,7 @@ module fsq_page_join #(
       for (g = 0; g < COLUMNS; g = g + 1) begin : gen_column
         localparam BITS = (WIDTH - g * SHARE < SHARE) ? WIDTH - g * SHARE : SHARE;
         logic [PAGES-1:0] miss_q;
-        logic [PAGES-1:0][BITS-1:0] kept_q;
+        logic [PAGES*BITS-1:0] kept_q;
         logic [BITS-1:0] joined;
         fsq_copy #(
             .WIDTH(PAGES)
@@ -31,14 +31,14 @@ module fsq_page_join #(
         );
         for (p = 0; p < PAGES; p = p + 1) begin : gen_page
           always_ff @(posedge clk) begin
-            if (miss_q[p]) kept_q[p] <= '0;
-            else kept_q[p] <= data_i[p*WIDTH+g*SHARE+:BITS];
+            if (miss_q[p]) kept_q[p*BITS+:BITS] <= '0;
+            else kept_q[p*BITS+:BITS] <= data_i[p*WIDTH+g*SHARE+:BITS];
           end
         end
         integer i;
         always_comb begin
           joined = '0;
-          for (i = 0; i < PAGES; i = i + 1) joined = joined | kept_q[i];
+          for (i = 0; i < PAGES; i = i + 1) joined = joined | kept_q[i*BITS+:BITS];
         end
         assign data_o[g*SHARE+:BITS] = joined;
       end
