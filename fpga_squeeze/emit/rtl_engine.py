@@ -86,6 +86,7 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
         **_pad_values(buffers),
         "CHOICES": packed(b.taps.choices for b in buffers),
         "SHIFTS": packed(b.taps.shifts for b in buffers),
+        "MOST_SHIFTS": max(b.taps.shifts for b in buffers),
         "BELOWS": packed(b.taps.below for b in buffers),
         "STYLES": packed(b.memory.style_number for b in buffers),
         "TILE_WS": packed(b.memory.column_bits for b in buffers),

@@ -1,4 +1,4 @@
-// Row buffer of an engine: takes row words, keeps the rows a window needs, gives every lane its pixel.
+// Row buffer of an engine: takes row words, keeps the rows a window needs, takes pixels of them for the lanes.
 //
 // fsq_line_writer finds the place of an arriving word, fsq_line_bank holds a bank; here the window's rows are found.
 // Rows are spread over ROWS banks so that ROWS output rows read at once: row y lies in bank (y / STRIDE) mod ROWS,
@@ -6,8 +6,9 @@
 // all channels of the group, and for each channel its rows. A slot is taken when its first word arrives and given back
 // by the reader. Positions outside the image read PAD_VALUES of their channel.
 //
-// A word taken in cycle t is in its memory in t + 3, its row counts from t + 2 on. A term read in cycle t has its line and
-// choice in t + 2, its address in t + 2 (block RAM) or t + 3, its word in t + 4, its pixels in t + 5.
+// A word taken in cycle t is in its memory from t + 3 on, its row counts from t + 2 on. A term read in cycle t has its
+// line and choice in t + 2, its word in t + 4; fsq_lane_pixels takes what bank_o and shift_o tell. A buffer that is not
+// read gives 0 everywhere.
 module fsq_line_buffer #(
     parameter CHANNELS   = 1,                                  // channels of the rows
     parameter HEIGHT     = 8,                                  // rows of a frame
@@ -38,6 +39,8 @@ module fsq_line_buffer #(
     parameter [CHANNELS*BITS-1:0] PAD_VALUES = '0,             // pixels outside the image, channel 0 in the lowest bits
     parameter FLIP       = 0,                                  // 1: pixels leave with their top bit inverted
     parameter ALONE      = 1,                                  // 1: rd_select_i is always 1
+    parameter BANK_W     = 1,                                  // bits of the number of a bank
+    parameter SHIFT_W    = 1,                                  // bits of a shift
     parameter SHARE      = 96                                  // bits of words and pixels that share a copy of a signal: a multiple of 24
 ) (
     input  logic                        clk,           // clock
@@ -49,26 +52,27 @@ module fsq_line_buffer #(
     output logic                        row_done_o,    // a row is complete
     // slots given back by the reader
     input  logic [          SLOT_W-1:0] release_i,     // slots given back
-    // one read per cycle; pixels come five cycles later
-    input  logic                        rd_select_i,   // this buffer is read: else the pixels are 0
+    // one read per cycle
+    input  logic                        rd_select_i,   // this buffer is read
     input  logic [            CI_W-1:0] rd_channel_i,  // channel to read
     input  logic [            KY_W-1:0] rd_ky_i,       // row of the window
     input  logic [            KX_W-1:0] rd_kx_i,       // column of the window
     input  logic [             P_W-1:0] rd_phase_i,    // phase: pass of the row
     input  logic [          SLOT_W-1:0] rd_slot_i,     // slot of the group's first row
     input  logic [             Y_W-1:0] rd_row_i,      // number of that row
-    output logic [ROWS*LANES*BITS-1:0] pixels_o        // pixels: row, then lane; the first in the low bits
+    output logic [         BANK_W-1:0]  bank_o,        // bank of the window's first row, three cycles later
+    output logic [        SHIFT_W-1:0]  shift_o,       // position that lane 0 takes, three cycles later
+    output logic [ROWS*(LANES+SHIFTS-1)*BITS-1:0] taken_o  // pixels, four cycles later: bank, then position
 );
   localparam SPAN = ROWS * STRIDE;
-  localparam BW = (ROWS > 1) ? $clog2(ROWS) : 1;
   localparam LINES = SLOTS * STRIDE;  // row slots of one bank
   localparam LW = (LINES > 1) ? $clog2(LINES) : 1;
-  localparam OUT = LANES * BITS;
-  localparam OUTSIDE = {CHANNELS{BITS'(FLIP) << (BITS - 1)}};  // pixels that leave as 0
-  localparam PAD_ZERO = (PAD_VALUES == OUTSIDE);
+  localparam [BITS-1:0] PAD = PAD_VALUES[BITS-1:0];
+  localparam PAD_SAME = (PAD_VALUES == {CHANNELS{PAD}});
+  localparam PAD_ZERO = (PAD_VALUES == '0);
   localparam TW = SLOT_W + KY_W;  // bits of a slot and a row of the window
   localparam XW = P_W + KX_W;  // bits of a phase and a column of the window
-  genvar b, n, m;
+  genvar b, n;
 
   // Lane l wants pixel STEP * l + offset - PAD_LEFT of its row. It chooses among all offsets at once (CHOICES), or, where
   // the plan finds that cheaper, in two steps: a bank gives pixel STEP * m + choice for every lane and its neighbours
@@ -76,13 +80,12 @@ module fsq_line_buffer #(
   localparam STEP = PHASES * STRIDE;
   localparam OFFSETS = (PHASES - 1) * STRIDE + KERNEL_COLUMNS;
   localparam TWO = CHOICES < OFFSETS;
-  localparam COUNT = LANES + SHIFTS - 1;
   localparam LEFT = TWO ? BELOW * STEP : PAD_LEFT;  // pixels of the first position that lie left of the row
   localparam CW = (CHOICES > 1) ? $clog2(CHOICES) : 1;
-  localparam FW = (SHIFTS > 1) ? $clog2(SHIFTS) : 1;
+
   // ------------------------------------------------------------------ writer
   logic take;
-  logic [BW-1:0] wr_bank;
+  logic [BANK_W-1:0] wr_bank;
   logic [LW-1:0] wr_line;
   logic [CI_W-1:0] wr_channel;
   fsq_line_writer #(
@@ -94,7 +97,7 @@ module fsq_line_buffer #(
       .SLOTS   (SLOTS),
       .CI_W    (CI_W),
       .SLOT_W  (SLOT_W),
-      .BANK_W  (BW),
+      .BANK_W  (BANK_W),
       .LINE_W  (LW)
   ) u_writer (
       .clk,
@@ -117,13 +120,13 @@ module fsq_line_buffer #(
   end
 
   // ------------------------------------------------------------------ reader: what is read, a cycle later
-  logic select_q, select_p, select_r;
+  logic select_q, select_p, select_r, selected;
   logic [CI_W-1:0] channel_q, channel_p;
   logic [KY_W-1:0] ky_q;
   logic [KX_W-1:0] kx_q;
   logic [P_W-1:0] phase_q;
   logic [SLOT_W-1:0] slot_q;
-  logic [Y_W-1:0] row_q, row_p;
+  logic [Y_W-1:0] row_q;
   always_ff @(posedge clk) begin
     select_q  <= rd_select_i;
     channel_q <= rd_channel_i;
@@ -134,61 +137,60 @@ module fsq_line_buffer #(
     row_q     <= rd_row_i;
   end
 
-  // ---- two cycles later, from tables: first bank of the window's row, its number; what the lanes take
-  logic [(1<<KY_W)-1:0][BW-1:0] tab_bank;
-  logic [(1<<KY_W)-1:0][Y_W-1:0] tab_row;
+  // ---- two cycles later, from tables: bank of the window's first row; what the lanes take
+  logic [(1<<KY_W)-1:0][BANK_W-1:0] tab_bank;
   logic [(1<<XW)-1:0][CW-1:0] tab_choice;
-  logic [(1<<XW)-1:0][FW-1:0] tab_shift;
+  logic [(1<<XW)-1:0][SHIFT_W-1:0] tab_shift;
   generate
     for (n = 0; n < (1 << KY_W); n = n + 1) begin : gen_ky
       localparam REL = n - PAD_TOP + SPAN * KERNEL_ROWS;  // kept positive
-      assign tab_bank[n] = BW'((REL % SPAN) / STRIDE);
-      assign tab_row[n]  = Y_W'(n - PAD_TOP);
+      assign tab_bank[n] = BANK_W'((REL % SPAN) / STRIDE);
     end
     for (n = 0; n < (1 << XW); n = n + 1) begin : gen_offset
       localparam AT = (n >> KX_W) * STRIDE + (n & ((1 << KX_W) - 1));
       localparam IN_STEPS = AT - PAD_LEFT + BELOW * STEP;
       assign tab_choice[n] = CW'(TWO ? IN_STEPS % STEP : AT);
-      assign tab_shift[n]  = FW'(TWO ? IN_STEPS / STEP : 0);
+      assign tab_shift[n]  = SHIFT_W'(TWO ? IN_STEPS / STEP : 0);
     end
   endgenerate
   logic [CW-1:0] choice_p;
-  logic [FW-1:0] shift_p, shift_r;
-  logic [BW-1:0] bank_p, bank_r;
+  logic [SHIFT_W-1:0] shift_p;
+  logic [BANK_W-1:0] bank_p;
   always_ff @(posedge clk) begin
     select_p  <= select_q;
-    select_r  <= select_p;
     channel_p <= channel_q;
     choice_p  <= tab_choice[{phase_q, kx_q}];
     shift_p   <= tab_shift[{phase_q, kx_q}];
-    shift_r   <= shift_p;
     bank_p    <= tab_bank[ky_q];
-    bank_r    <= bank_p;
-    row_p     <= row_q + tab_row[ky_q];
+    select_r  <= selected;
+    bank_o    <= selected ? bank_p : '0;
+    shift_o   <= selected ? shift_p : '0;
   end
+  assign selected = (ALONE != 0) || select_p;
 
+  // pixel beside the row
   logic [CHANNELS-1:0][BITS-1:0] pad_values;
-  logic [BITS-1:0] pad;
+  logic [BITS-1:0] pad, pad_r;
   assign pad_values = PAD_VALUES;
-  assign pad = (PAD_VALUES == {CHANNELS{PAD_VALUES[BITS-1:0]}}) ? PAD_VALUES[BITS-1:0] : pad_values[channel_p];
+  assign pad = !selected ? '0 : PAD_SAME ? PAD : pad_values[channel_p];
+  always_ff @(posedge clk) pad_r <= pad;
 
-  // ---- three cycles later: the window's rows that lie outside the image
-  logic [ROWS-1:0] outside_r;
+  // rows of the window, from the first: those that lie outside the image
+  logic [ROWS-1:0] outside;
   generate
     for (b = 0; b < ROWS; b = b + 1) begin : gen_outside
-      logic [Y_W-1:0] y;
-      assign y = row_p + Y_W'(b * STRIDE);
-      always_ff @(posedge clk) outside_r[b] <= y >= Y_W'(HEIGHT);  // also those above it, whose number is negative
+      logic [(1<<KY_W)-1:0][Y_W-1:0] tab_row;
+      logic [Y_W-1:0] row_p;
+      for (n = 0; n < (1 << KY_W); n = n + 1) begin : gen_row
+        assign tab_row[n] = Y_W'(n - PAD_TOP + b * STRIDE);
+      end
+      always_ff @(posedge clk) row_p <= row_q + tab_row[ky_q];
+      assign outside[b] = PADDED != 0 && row_p >= Y_W'(HEIGHT);  // also those above it, whose number is negative
     end
   endgenerate
 
   // ------------------------------------------------------------------ banks
-  localparam BANK = COUNT * BITS;
-  localparam PLACES = ROWS * SHIFTS;
-  localparam SEL_W = (PLACES > 1) ? $clog2(PLACES) : 1;
-  localparam PER = SHARE / BITS;  // lanes that share a copy
-  logic [ROWS*BANK-1:0] taken;
-  logic [ROWS*SHIFTS*OUT-1:0] shifted;  // by bank, then shift
+  localparam BANK = (LANES + SHIFTS - 1) * BITS;
   generate
     for (b = 0; b < ROWS; b = b + 1) begin : gen_bank
       // row slot of the window's row in this bank: banks before the window's first one hold rows of the next slot
@@ -202,17 +204,13 @@ module fsq_line_buffer #(
       end
       always_ff @(posedge clk) line_p <= tab_line[{slot_q, ky_q}*LW+:LW];
 
-      // bank b holds row b - bank of the window, row b of it lies in bank b + bank
-      logic [(1<<BW)-1:0] outside;
-      logic [(SEL_W<<(BW+FW))-1:0] place;
-      logic [SEL_W-1:0] place_q;
-      for (n = 0; n < (1 << BW); n = n + 1) begin : gen_first
-        assign outside[n] = outside_r[(b+2*ROWS-n)%ROWS];
+      // it holds row b - bank of the window
+      logic [(1<<BANK_W)-1:0] gone;
+      logic gone_r;
+      for (n = 0; n < (1 << BANK_W); n = n + 1) begin : gen_first
+        assign gone[n] = outside[(b+2*ROWS-n)%ROWS];
       end
-      for (n = 0; n < (1 << (BW + FW)); n = n + 1) begin : gen_row
-        assign place[n*SEL_W+:SEL_W] = SEL_W'(((b + (n >> FW)) % ROWS) * SHIFTS + (n & ((1 << FW) - 1)));
-      end
-      always_ff @(posedge clk) place_q <= place[{bank_r, shift_r}*SEL_W+:SEL_W];
+      always_ff @(posedge clk) gone_r <= gone[bank_p];
 
       fsq_line_bank #(
           .CHANNELS(CHANNELS),
@@ -221,12 +219,12 @@ module fsq_line_buffer #(
           .BITS    (BITS),
           .STYLE   (STYLE),
           .TILE_W  (TILE_W),
-          .COUNT   (COUNT),
+          .COUNT   (LANES + SHIFTS - 1),
           .STEP    (STEP),
           .CHOICES (CHOICES),
           .PAD_LEFT(LEFT),
+          .CLEARED (PADDED != 0 || ALONE == 0),
           .PADDED  (PADDED != 0 && !PAD_ZERO),
-          .CLEARED ((PADDED != 0 && PAD_ZERO) || ALONE == 0),
           .FLIP    (FLIP),
           .CI_W    (CI_W),
           .LINE_W  (LW),
@@ -234,57 +232,21 @@ module fsq_line_buffer #(
           .SHARE   (SHARE)
       ) u_bank (
           .clk,
-          .we_i        (take && wr_bank == BW'(b)),
+          .we_i        (take && wr_bank == BANK_W'(b)),
           .wr_line_i   (wr_line),
           .wr_channel_i(wr_channel),
           .wdata_i     (word_p),
           .rd_line_i   (line_p),
           .rd_channel_i(channel_p),
+          .clear_i     (!selected || gone[bank_p]),
           .choice_i    (choice_p),
           .pad_i       (pad),
-          .outside_i   (outside[bank_r]),
-          .clear_i     ((ALONE == 0 && !select_r) || (PADDED != 0 && PAD_ZERO && outside[bank_r])),
-          .pixels_o    (taken[b*BANK+:BANK])
+          .row_pad_i   (gone_r ? pad_r : '0),
+          .flip_i      (select_r),
+          .pixels_o    (taken_o[b*BANK+:BANK])
       );
-      for (m = 0; m < SHIFTS; m = m + 1) begin : gen_shift
-        assign shifted[(b*SHIFTS+m)*OUT+:OUT] = taken[b*BANK+m*BITS+:OUT];
-      end
-
-      // row b of the window
-      localparam COPIES = (LANES + PER - 1) / PER;
-      logic [COPIES*SEL_W-1:0] places;
-      if (PLACES > 1) begin : gen_places
-        fsq_copies #(
-            .N    (COPIES),
-            .WIDTH(SEL_W)
-        ) u_places (
-            .clk,
-            .d_i(place_q),
-            .q_o(places)
-        );
-      end else begin : gen_place
-        assign places = '0;
-        logic unused_place;
-        assign unused_place = &{1'b0, place_q};
-      end
-      for (m = 0; m < COPIES; m = m + 1) begin : gen_lanes
-        localparam PART = ((LANES - m * PER < PER) ? LANES - m * PER : PER) * BITS;
-        logic [PLACES*PART-1:0] some;
-        for (n = 0; n < PLACES; n = n + 1) begin : gen_some
-          assign some[n*PART+:PART] = shifted[n*OUT+m*PER*BITS+:PART];
-        end
-        fsq_mux #(
-            .N    (PLACES),
-            .WIDTH(PART),
-            .SEL_W(SEL_W)
-        ) u_place (
-            .data_i  (some),
-            .select_i(places[m*SEL_W+:SEL_W]),
-            .data_o  (pixels_o[b*OUT+m*PER*BITS+:PART])
-        );
-      end
     end
   endgenerate
   logic unused_ok;  // a buffer that is alone is always read
-  assign unused_ok = &{1'b0, select_r};
+  assign unused_ok = &{1'b0, select_p};
 endmodule

@@ -1,18 +1,19 @@
 // Words of pages to one: each goes into a register that is cleared where the word is not wanted; an OR follows.
 module fsq_page_join #(
-    parameter PAGES = 1,   // pages
-    parameter WIDTH = 64,  // bits of a word
-    parameter SHARE = 96   // bits that share a copy of miss_i
+    parameter PAGES  = 1,   // pages
+    parameter WIDTH  = 64,  // bits of a word
+    parameter MASKED = 1,   // 0: miss_i is always 0
+    parameter SHARE  = 96   // bits that share a copy of miss_i
 ) (
     input  logic                   clk,     // clock
-    input  logic [      PAGES-1:0] miss_i,  // a cycle before the words: pages whose words are not wanted, all but one
+    input  logic [      PAGES-1:0] miss_i,  // a cycle before the words: pages whose words are not wanted, all or all but one
     input  logic [PAGES*WIDTH-1:0] data_i,  // a word of each page, page 0 in the low bits
-    output logic [      WIDTH-1:0] data_o   // the wanted one, a cycle later
+    output logic [      WIDTH-1:0] data_o   // the wanted one or 0, a cycle later
 );
   localparam COLUMNS = (WIDTH + SHARE - 1) / SHARE;
   genvar g, p;
   generate
-    if (PAGES == 1) begin : gen_one
+    if (MASKED == 0) begin : gen_one
       always_ff @(posedge clk) data_o <= data_i;
       logic unused_miss;
       assign unused_miss = &{1'b0, miss_i};
@@ -30,7 +31,7 @@ module fsq_page_join #(
             .q_o(miss_q)
         );
         for (p = 0; p < PAGES; p = p + 1) begin : gen_page
-          always_ff @(posedge clk) begin
+          always_ff @(posedge clk) begin  // a synchronous reset takes no LUT
             if (miss_q[p]) kept_q[p*BITS+:BITS] <= '0;
             else kept_q[p*BITS+:BITS] <= data_i[p*WIDTH+g*SHARE+:BITS];
           end
