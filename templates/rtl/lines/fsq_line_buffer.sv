@@ -179,12 +179,12 @@ module fsq_line_buffer #(
   logic [ROWS-1:0] outside;
   generate
     for (b = 0; b < ROWS; b = b + 1) begin : gen_outside
-      logic [(1<<KY_W)-1:0][Y_W-1:0] tab_row;
+      logic [(Y_W<<KY_W)-1:0] tab_row;
       logic [Y_W-1:0] row_p;
       for (n = 0; n < (1 << KY_W); n = n + 1) begin : gen_row
-        assign tab_row[n] = Y_W'(n - PAD_TOP + b * STRIDE);
+        assign tab_row[n*Y_W+:Y_W] = Y_W'(n - PAD_TOP + b * STRIDE);
       end
-      always_ff @(posedge clk) row_p <= row_q + tab_row[ky_q];
+      always_ff @(posedge clk) row_p <= row_q + tab_row[ky_q*Y_W+:Y_W];
       assign outside[b] = PADDED != 0 && row_p >= Y_W'(HEIGHT);  // also those above it, whose number is negative
     end
   endgenerate
