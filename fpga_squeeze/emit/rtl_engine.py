@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..network.fixed_point import count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
-from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, SUM_LATENCY
+from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, RELEASE, SUM_LATENCY
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import position_bits, recoded
 from .parameters import Parameters, constant, packed, walk_parameters
@@ -94,6 +94,7 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
         **_pad_values(buffers),
         "CHOICES": packed(b.taps.choices for b in buffers),
         "SHIFTS": packed(b.taps.shifts for b in buffers),
+        "MOST_SHIFTS": max(b.taps.shifts for b in buffers),
         "BELOWS": packed(b.taps.below for b in buffers),
         "STYLES": packed(b.memory.style_number for b in buffers),
         "TILE_WS": packed(b.memory.column_bits for b in buffers),
@@ -164,6 +165,7 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "PARTS": engine.parts,
         "UNITS": engine.units,
         "READ": READ_LATENCY,
+        "RELEASE": RELEASE,
         "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
         "RUN_W": run_bits,
         "RUN_MAX": run_max,

@@ -2,12 +2,18 @@
 
 ISSUE_LATENCY = 1
 """From the decision to issue a term until it is issued (fsq_sequencer); the schedule counts from the decision."""
-READ_LATENCY = 2
-"""From the issue of a term to its pixels at the lanes (fsq_line_buffer)."""
+READ_LATENCY = 6
+"""From the issue of a term to its pixels at the lanes (fsq_line_buffer, and a register of fsq_engine)."""
 SUM_LATENCY = ISSUE_LATENCY + READ_LATENCY + 3
 """From the decision to issue a term to the sum with it (fsq_mac_array)."""
-RELEASE_LATENCY = ISSUE_LATENCY + READ_LATENCY + 2
-"""From the decision to issue the last term of a row group until its slots can be taken (fsq_row_cursor, fsq_line_writer)."""
+READ_END, WRITE_START = 3, 2
+"""From the issue of a term, and from the taking of a word, until a memory has its address (fsq_line_bank)."""
+RELEASE = READ_END - WRITE_START + 1
+"""From the issue of the last term of a row group until its slots can be taken (fsq_row_cursor, fsq_line_writer)."""
+RELEASE_LATENCY = ISSUE_LATENCY + RELEASE
+"""The same from the decision to issue that term."""
+ROW_VISIBLE = 2
+"""From the taking of a row's last word until the row counts (fsq_line_writer, fsq_row_gate)."""
 TABLE_READ = 2
 """From the number of an entry of the table to its bias and scale (fsq_rom)."""
 WORD_READ = TABLE_READ + 1
@@ -23,4 +29,4 @@ MULTIPLY_LATENCY = 4
 TABLE_LATENCY = 1
 """Cycles more where a stage's pixels go through a table (fsq_recode)."""
 VISIBLE = 1
-"""Until a pushed word, a popped place and a finished row are seen."""
+"""Until a pushed word and a popped place are seen."""

@@ -69,7 +69,7 @@ module fsq_mac_array #(
     end else begin
       issue_q <= {issue_q[READ+1:0], issue_i};
       first_q <= {first_q[READ+1:0], issue_i & first_i};
-      last_q  <= {last_q[3:0], issue_i & last_i};
+      last_q  <= {last_q[READ+1:0], issue_i & last_i};
     end
   end
   assign acc_en = issue_q[READ+1];
