@@ -312,8 +312,8 @@ module fsq_engine #(
       logic [KYW-1:0] window_ky;
       logic [KXW-1:0] window_kx;
       logic [WIDTH*XB-1:0] data;
-      localparam POSITIONS = LANES + SHIFTS[g*32+:32] - 1;
-      logic [ROWS*POSITIONS*XB-1:0] read;
+      localparam READS = LANES + SHIFTS[g*32+:32] - 1;
+      logic [ROWS*READS*XB-1:0] read;
       logic valid;
       integer i;
       always_comb begin
@@ -386,13 +386,13 @@ module fsq_engine #(
           .taken_o     (read)
       );
       for (p = 0; p < ROWS * COUNT; p = p + 1) begin : gen_position
-        if (p % COUNT < POSITIONS) begin : gen_extend
+        if (p % COUNT < READS) begin : gen_extend
           fsq_extend #(
               .IN_BITS  (XB),
               .IN_SIGNED((SIGNED[g*32+:32] != 0) != (FLIPS[g*32+:32] != 0)),
               .OUT_BITS (X_BITS)
           ) u_extend (
-              .x_i(read[((p/COUNT)*POSITIONS+p%COUNT)*XB+:XB]),
+              .x_i(read[((p/COUNT)*READS+p%COUNT)*XB+:XB]),
               .y_o(taken[g*TAKEN+p*X_BITS+:X_BITS])
           );
         end else begin : gen_none
