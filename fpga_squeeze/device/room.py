@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..errors import FpgaSqueezeError
 from .catalogue import Device
 
-WARN_CEILING, ROUTABLE = 85, 95
+WARN_CEILING, ROUTABLE = 85.0, 95.0
 """Percent of the LUTs of a device."""
 
 
@@ -48,7 +48,7 @@ class Room:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.lut_ceiling) and 0 < self.lut_ceiling <= ROUTABLE):
             raise FpgaSqueezeError(
-                f"field lut_ceiling {self.lut_ceiling:g}: give a percentage above 0 and up to {ROUTABLE}, above which "
+                f"field lut_ceiling {self.lut_ceiling:g}: give a percentage above 0 and up to {ROUTABLE:g}, above which "
                 "designs do not route"
             )
 

@@ -318,7 +318,7 @@ def crowding(used: Used, device: Device, room: Room = WHOLE_DEVICE) -> tuple[str
     if not WARN_CEILING < share <= ROUTABLE:
         return ()
     text = f"LUTs: {taken:,} are {share:.1f} % of the device's {device.luts:,}"
-    return (f"{text}; above {WARN_CEILING} % a placer may not close timing",)
+    return (f"{text}; above {WARN_CEILING:g} % a placer may not close timing",)
 
 
 def estimate(
