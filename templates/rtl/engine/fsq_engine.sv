@@ -80,7 +80,8 @@ module fsq_engine #(
     parameter                  SUM_W       = 25,                  // bits of a sum with its bias
     parameter                  PRODUCT_W   = 25,                  // bits of that times its scale
     parameter                  RIGHT       = 0,                   // places that every product moves right
-    parameter                  LATENCY     = 5,                   // cycles of a requantiser: see fsq_drain
+    parameter                  TABLE_READ  = 1,                   // cycles from the number of an entry of the table to the entry
+    parameter                  LATENCY     = 9,                   // cycles from the count of a beat to its pixels: see fsq_drain
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
     parameter                  WAYS        = 1,                   // ways of rows out of the drain
@@ -142,11 +143,12 @@ module fsq_engine #(
   localparam PIXELS = ROWS * LANES * X_BITS;
   genvar g, p;
 
-  logic issue, first, last, done, push;
+  logic issue, first, last, done;
+  logic [BUFFERS-1:0] push;
   logic [STAGES-1:0] rows_ok, ends;
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
-  logic [BUFFER_W-1:0] source, push_sink;
+  logic [BUFFER_W-1:0] source;
   logic [READ*BUFFER_W-1:0] source_q;
   logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
@@ -162,7 +164,7 @@ module fsq_engine #(
   logic [CURSORS*SLOT_W-1:0] released;
   logic [BUFFERS*PIXELS-1:0] source_pixels;
   logic [PIXELS-1:0] pixels;
-  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
+  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] sums;
   logic [OUT_WIDTH*Y_BITS-1:0] word;
 
   fsq_sequencer #(
@@ -308,7 +310,7 @@ module fsq_engine #(
         assign valid = in_valid_i;
         assign data  = in_data_i;
       end else begin : gen_store
-        assign valid = push && push_sink == BUFFER_W'(g);
+        assign valid = push[g];
         for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
           assign data[p*XB+:XB] = word[p*Y_BITS+:XB];
         end
@@ -397,6 +399,8 @@ module fsq_engine #(
       .CHANNELS  (CHANNELS_C),
       .ROWS      (ROWS),
       .LANES     (LANES),
+      .PARTS     (PARTS),
+      .UNITS     (UNITS),
       .PHASES    ((SPARSE != 0) ? 1 : PHASES),  // with SPARSE the terms are replayed by their source
       .X_BITS    (X_BITS),
       .X_SIGNED  (X_SIGNED),
@@ -416,7 +420,7 @@ module fsq_engine #(
       .term_i   (term),
       .weights_i(term_weights_i),
       .pixels_i (pixels),
-      .acc_o    (acc),
+      .sums_o   (sums),
       .done_o   (done)
   );
 
@@ -429,6 +433,7 @@ module fsq_engine #(
       .PHASES   (PHASES),
       .WIDTH    (OUT_WIDTH),
       .ACC_BITS (ACC_BITS),
+      .PAIR_SHIFT(PAIR_SHIFT),
       .BIAS_BITS(BIAS_BITS),
       .PLACES   (PLACES),
       .MULTIPLY (MULTIPLY),
@@ -437,6 +442,7 @@ module fsq_engine #(
       .PRODUCT_W(PRODUCT_W),
       .RIGHT    (RIGHT),
       .READ     (READ),
+      .TABLE_READ(TABLE_READ),
       .LATENCY  (LATENCY),
       .Y_BITS   (Y_BITS),
       .LIMIT_W  (LIMIT_W),
@@ -450,7 +456,7 @@ module fsq_engine #(
       .TABLE_OF (TABLE_OF),
       .INDEX_W  (INDEX_W),
       .RECODE   (RECODE),
-      .BUFFER_W (BUFFER_W),
+      .BUFFERS  (BUFFERS),
       .P_W      (P_W),
       .OUT_W    (OUT_W),
       .C_W      (C_W),
@@ -469,11 +475,10 @@ module fsq_engine #(
       .reserve_i  (reserve),
       .room_o     (room),
       .done_i     (done),
-      .acc_i      (acc),
+      .sums_i     (sums),
       .table_addr_o,
       .table_data_i,
       .push_o     (push),
-      .sink_o     (push_sink),
       .word_o     (word),
       .out_valid_o,
       .out_ready_i,
@@ -482,7 +487,7 @@ module fsq_engine #(
 
 `ifdef VERILATOR
   always_ff @(posedge clk) begin
-    if (rst_n && push && push_sink != '0 && !ready[push_sink]) $fatal(1, "fsq_engine %m: stored row without a slot");
+    if (rst_n && (push & ~ready) >> 1 != '0) $fatal(1, "fsq_engine %m: stored row without a slot");
   end
 `else
   logic unused_ready;
