@@ -14,7 +14,7 @@ from fpga_squeeze.network.fixed_point import IntArray, round_half_even_shift
 from fpga_squeeze.paths import source_files
 
 SOURCES = ("fsq_requant.sv", "fsq_multiply.sv", "fsq_add_pairs.sv")
-SHIFT_CYCLES, MULTIPLY_CYCLES = 5, 10
+SHIFT_CYCLES, MULTIPLY_CYCLES = 6, 11
 """From a sum at the input to its pixel."""
 pytestmark = pytest.mark.slow
 

@@ -3,8 +3,8 @@
 // Beats go through the channels of the group, the rows, and the PARTS of a row; a row word is complete with the last
 // part of the last phase. Words that do not exist (past the last channel or row) are not sent.
 //
-// Timing, counted from the cycle t of start_i: a beat is counted at t+1, its sums are read at t+2, chosen at t+4,
-// complete at t+5, with their bias at t+6; its pixels stand there LATENCY cycles after it was counted, its word a cycle
+// Timing, counted from the cycle t of start_i: a beat is counted at t+1, its sums are read at t+2 and chosen at t+4;
+// those of pairs are complete a cycle later. Its pixels stand there LATENCY cycles after it was counted, its word a cycle
 // later. The next pass starts BEATS cycles later at the earliest.
 module fsq_drain #(
     parameter CHANNELS  = 1,                            // output channels of a group
@@ -23,7 +23,7 @@ module fsq_drain #(
     parameter SUM_W     = 25,                           // bits of a sum with its bias
     parameter PRODUCT_W = 25,                           // bits of that times its scale
     parameter RIGHT     = 0,                            // places that every product moves right
-    parameter TABLE_READ = 1,                           // cycles from the number of an entry of the table to the entry, at most 3
+    parameter TABLE_READ = 1,                           // cycles from the number of an entry of the table to the entry, 1 or 2
     parameter LATENCY   = 9,                            // cycles from the count of a beat to its pixels
     parameter OUT_BITS  = 8,                            // bits of a pixel
     parameter LIMIT_W   = 10,                           // bits of the limits, signed
@@ -60,19 +60,20 @@ module fsq_drain #(
     output logic [              WIDTH*OUT_BITS-1:0] word_o         // row word: pixel 0 in the low bits
 );
   localparam BEATS = CHANNELS * ROWS * PARTS;
-  localparam TW = $clog2(BEATS + 1);
   localparam BW = (BEATS > 1) ? $clog2(BEATS) : 1;
   localparam FW = (PARTS > 1) ? $clog2(PARTS) : 1;
   localparam IW = $clog2(CHANNELS * ROWS + 1);
   localparam LAST = LANES - (PARTS - 1) * UNITS;  // lanes of a row's last beat
-  localparam C_BITS = (PAIR_SHIFT == 0) ? 0 : (ACC_BITS > PAIR_SHIFT) ? ACC_BITS - PAIR_SHIFT : 1;
+  localparam PAIRED = (PAIR_SHIFT != 0) ? 1 : 0;
+  localparam ADDRESS = 3 + PAIRED - TABLE_READ;  // cycles from the count of a beat to the number of its entry
+  localparam C_BITS = (ACC_BITS > PAIR_SHIFT) ? ACC_BITS - PAIR_SHIFT : 1;
   localparam TABLED = (TABLES > 0) ? 1 : 0;
   localparam TABLE_W = (TABLES > 0) ? $clog2(TABLES + 1) : 1;
   genvar j, f, u;
 
   // ---- beats
-  logic [TW-1:0] left_q;  // beats to go
-  logic [BW-1:0] beat_q;  // beats done
+  logic busy_q;  // there is a beat
+  logic [BW-1:0] beat_q;  // its number
   logic [C_W-1:0] chan_q, chans_q;
   logic [R_W-1:0] row_q, rows_q;
   logic [FW-1:0] part_q;
@@ -81,13 +82,11 @@ module fsq_drain #(
   logic [P_W-1:0] phase_q;
   logic [SINK_W-1:0] sink_q;
   logic odd_q;  // a lane that the beat leaves over is the upper one of a pair
-  logic beat, row_end, chan_end, over, send;
+  logic row_end, chan_end, over;
 
-  assign beat     = left_q != '0;
   assign row_end  = part_q == FW'(PARTS - 1);
   assign chan_end = row_end && (row_q == R_W'(ROWS - 1));
   assign over     = row_end ? LAST % 2 != 0 : UNITS % 2 != 0;
-  assign send     = beat && row_end && (phase_q == P_W'(PHASES - 1)) && (chan_q < chans_q) && (row_q < rows_q);
 
   always_ff @(posedge clk) begin
     if (start_i) begin
@@ -102,7 +101,7 @@ module fsq_drain #(
       sink_q  <= sink_i;
       chans_q <= channels_i;
       rows_q  <= rows_i;
-    end else if (beat) begin
+    end else if (busy_q) begin
       beat_q <= beat_q + 1'b1;
       part_q <= row_end ? '0 : part_q + 1'b1;
       odd_q  <= !chan_end && (odd_q != over);
@@ -114,33 +113,36 @@ module fsq_drain #(
     end
   end
   always_ff @(posedge clk) begin
-    if (!rst_n) left_q <= '0;
-    else if (start_i) left_q <= TW'(BEATS);
-    else if (beat) left_q <= left_q - 1'b1;
+    if (!rst_n) busy_q <= 1'b0;
+    else if (start_i) busy_q <= 1'b1;
+    else if (beat_q == BW'(BEATS - 1)) busy_q <= 1'b0;
   end
 
   // ---- what travels beside the sums; stage n of a delay stands there n cycles after the beat was counted
-  logic [LATENCY-1:0] beat_p, send_p, row_end_p, odd_p;
+  logic [LATENCY-1:0] beat_p, row_end_p, odd_p;
+  logic exists_q;  // stage 1: the word does, and this is its last phase
+  logic [LATENCY-1:1] send_p;
   logic [LATENCY*P_W-1:0] phase_p;
   logic [LATENCY*IW-1:0] index_p;
   logic [LATENCY*SINK_W-1:0] sink_p;
-  logic [(4-TABLE_READ)*OUT_W-1:0] addr_p;
+  logic [ADDRESS*OUT_W-1:0] addr_p;
   always_ff @(posedge clk) begin
+    exists_q  <= (phase_q == P_W'(PHASES - 1)) && (chan_q < chans_q) && (row_q < rows_q);
     row_end_p <= {row_end_p[LATENCY-2:0], row_end};
     odd_p     <= {odd_p[LATENCY-2:0], odd_q};
     phase_p   <= {phase_p[(LATENCY-1)*P_W-1:0], phase_q};
     index_p   <= {index_p[(LATENCY-1)*IW-1:0], index_q};
     sink_p    <= {sink_p[(LATENCY-1)*SINK_W-1:0], sink_q};
-    addr_p    <= ((4 - TABLE_READ) * OUT_W)'({addr_p, base_q + OUT_W'(chan_q)});
+    addr_p    <= (ADDRESS * OUT_W)'({addr_p, base_q + OUT_W'(chan_q)});
     if (!rst_n) begin
       beat_p <= '0;
       send_p <= '0;
     end else begin
-      beat_p <= {beat_p[LATENCY-2:0], beat};
-      send_p <= {send_p[LATENCY-2:0], send};
+      beat_p <= {beat_p[LATENCY-2:0], busy_q};
+      send_p <= {send_p[LATENCY-2:1], beat_p[0] && row_end_p[0] && exists_q};
     end
   end
-  assign table_addr_o = addr_p[(4-TABLE_READ)*OUT_W-1-:OUT_W];
+  assign table_addr_o = addr_p[ADDRESS*OUT_W-1-:OUT_W];
   assign send_o = send_p[LATENCY-1];
   assign sink_o = sink_p[LATENCY*SINK_W-1-:SINK_W];
   logic unused_p;  // delays that are read half-way
@@ -173,18 +175,24 @@ module fsq_drain #(
       .sums_i(waiting),
       .sums_o(head)
   );
-  fsq_unpair #(
-      .UNITS   (UNITS),
-      .LAST    (LAST),
-      .ACC_BITS(ACC_BITS),
-      .C_BITS  (C_BITS)
-  ) u_unpair (
-      .clk,
-      .last_i(row_end_p[2]),
-      .odd_i (odd_p[2]),
-      .sums_i(head),
-      .sums_o(sums)
-  );
+  generate
+    if (PAIRED != 0) begin : gen_pairs
+      fsq_unpair #(
+          .UNITS   (UNITS),
+          .LAST    (LAST),
+          .ACC_BITS(ACC_BITS),
+          .C_BITS  (C_BITS)
+      ) u_unpair (
+          .clk,
+          .last_i(row_end_p[1]),
+          .odd_i (odd_p[1]),
+          .sums_i(head),
+          .sums_o(sums)
+      );
+    end else begin : gen_single
+      assign sums = head;
+    end
+  endgenerate
 
   // ---- the requantisers
   logic [UNITS*OUT_BITS-1:0] y;
@@ -237,10 +245,10 @@ module fsq_drain #(
       assign unused_recode = &{1'b0, recode};
     end
 
-    // a table is read in the last cycle before the pixels stand there, limits are compared in the one before, zero points
-    // added still earlier
+    // a table is read in the last cycle before the pixels stand there, limits are compared two cycles
+    // before that, zero points added still earlier
     if (SINKS > 1) begin : gen_sinks
-      localparam CLIP = LATENCY - 1 - TABLED;
+      localparam CLIP = LATENCY - 2 - TABLED;
       integer s;
       always_ff @(posedge clk) begin
         low    <= LIMIT_W'(LOWS[0+:32]);
@@ -284,7 +292,7 @@ module fsq_drain #(
 
 `ifdef VERILATOR
   always_ff @(posedge clk) begin
-    if (rst_n && start_i && left_q != '0 && left_q != TW'(1)) $fatal(1, "fsq_drain %m: sums arrive before the last ones left");
+    if (rst_n && start_i && busy_q && beat_q != BW'(BEATS - 1)) $fatal(1, "fsq_drain %m: sums arrive before the last ones left");
   end
 `endif
 endmodule

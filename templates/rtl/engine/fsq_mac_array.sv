@@ -23,7 +23,7 @@ module fsq_mac_array #(
     parameter TERMS    = 9,    // most terms of a sum
     parameter N_W      = 4,    // bits of the number of a term within its sum
     parameter READ     = 2,    // cycles from the issue of a term to its pixels
-    parameter FANOUT   = 32    // DSP slices that share a copy of a weight and of what goes to all lanes
+    parameter FANOUT   = 8     // DSP slices that share a copy of a weight and of what goes to all lanes
 ) (
     input  logic                                    clk,        // clock
     input  logic                                    rst_n,      // synchronous reset, active low
