@@ -128,7 +128,7 @@ def _drop_word(design: RtlDesign) -> None:
 
 def _wrong_table_row(design: RtlDesign) -> None:
     design.edit(
-        "fsq_drain.sv", "assign table_addr_o = base_q + OUT_W'(chan_q);", "assign table_addr_o = base_q;"
+        "fsq_drain.sv", "{addr_p, base_q + OUT_W'(chan_q)}", "{addr_p, base_q}"
     )
 
 

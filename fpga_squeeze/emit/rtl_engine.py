@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..network.fixed_point import count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
-from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, RELEASE, SUM_LATENCY
+from ..planning.latency import READ_LATENCY, RELEASE, SUM_LATENCY, TABLE_READ
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import position_bits, recoded
 from .parameters import Parameters, constant, packed, walk_parameters
@@ -159,7 +159,8 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "RIGHT": requant.right,
         "Y_BITS": engine.pixel_bits,
         "LIMIT_W": engine.pixel_bits + 2,
-        "LATENCY": requant.latency - SUM_LATENCY - CHOICE_LATENCY,
+        "TABLE_READ": TABLE_READ,
+        "LATENCY": requant.latency - SUM_LATENCY,
         "OUT_WIDTH": engine.output.type.shape.width,
         "OUT_BITS": engine.output.type.bits,
         "PARTS": engine.parts,

@@ -86,7 +86,8 @@ module fsq_engine #(
     parameter                  SUM_W       = 25,                  // bits of a sum with its bias
     parameter                  PRODUCT_W   = 25,                  // bits of that times its scale
     parameter                  RIGHT       = 0,                   // places that every product moves right
-    parameter                  LATENCY     = 6,                   // cycles of a requantiser: see fsq_drain
+    parameter                  TABLE_READ  = 2,                   // cycles from the number of an entry of the table to the entry
+    parameter                  LATENCY     = 9,                   // cycles from the count of a beat to its pixels: see fsq_drain
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
     parameter                  WAYS        = 1,                   // ways of rows out of the drain
@@ -150,11 +151,12 @@ module fsq_engine #(
   localparam SHIFT_W = (MOST_SHIFTS > 1) ? $clog2(MOST_SHIFTS) : 1;
   genvar g, p;
 
-  logic issue, first, last, replay, done, push;
+  logic issue, first, last, replay, done;
+  logic [BUFFERS-1:0] push;
   logic [STAGES-1:0] rows_ok, starts, ends;
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
-  logic [BUFFER_W-1:0] source, push_sink;
+  logic [BUFFER_W-1:0] source;
   logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
   logic [TAP_W-1:0] ky, kx;
@@ -171,7 +173,7 @@ module fsq_engine #(
   logic [BUFFERS*BANK_W-1:0] banks;
   logic [BUFFERS*SHIFT_W-1:0] shifts;
   logic [ROWS*LANES*X_BITS-1:0] pixels;
-  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
+  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] sums;
   logic [OUT_WIDTH*Y_BITS-1:0] word;
 
   fsq_sequencer #(
@@ -327,7 +329,7 @@ module fsq_engine #(
         assign valid = in_valid_i;
         assign data  = in_data_i;
       end else begin : gen_store
-        assign valid = push && push_sink == BUFFER_W'(g);
+        assign valid = push[g];
         for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
           assign data[p*XB+:XB] = word[p*Y_BITS+:XB];
         end
@@ -427,6 +429,8 @@ module fsq_engine #(
       .CHANNELS  (CHANNELS_C),
       .ROWS      (ROWS),
       .LANES     (LANES),
+      .PARTS     (PARTS),
+      .UNITS     (UNITS),
       .PHASES    (PHASES),
       .X_BITS    (X_BITS),
       .X_SIGNED  (X_SIGNED),
@@ -446,7 +450,7 @@ module fsq_engine #(
       .term_i   (term),
       .weights_i(unit_q),
       .pixels_i (pixels),
-      .acc_o    (acc),
+      .sums_o   (sums),
       .done_o   (done)
   );
 
@@ -459,6 +463,7 @@ module fsq_engine #(
       .PHASES   (PHASES),
       .WIDTH    (OUT_WIDTH),
       .ACC_BITS (ACC_BITS),
+      .PAIR_SHIFT(PAIR_SHIFT),
       .BIAS_BITS(BIAS_BITS),
       .PLACES   (PLACES),
       .MULTIPLY (MULTIPLY),
@@ -467,6 +472,7 @@ module fsq_engine #(
       .PRODUCT_W(PRODUCT_W),
       .RIGHT    (RIGHT),
       .READ     (READ),
+      .TABLE_READ(TABLE_READ),
       .LATENCY  (LATENCY),
       .Y_BITS   (Y_BITS),
       .LIMIT_W  (LIMIT_W),
@@ -480,7 +486,7 @@ module fsq_engine #(
       .TABLE_OF (TABLE_OF),
       .INDEX_W  (INDEX_W),
       .RECODE   (RECODE),
-      .BUFFER_W (BUFFER_W),
+      .BUFFERS  (BUFFERS),
       .P_W      (P_W),
       .OUT_W    (OUT_W),
       .C_W      (C_W),
@@ -498,11 +504,10 @@ module fsq_engine #(
       .rows_i     (row_valid),
       .reserve_i  (reserve),
       .done_i     (done),
-      .acc_i      (acc),
+      .sums_i     (sums),
       .table_addr_o,
       .table_data_i,
       .push_o     (push),
-      .sink_o     (push_sink),
       .word_o     (word),
       .out_valid_o,
       .out_ready_i,
@@ -511,7 +516,7 @@ module fsq_engine #(
 
 `ifdef VERILATOR
   always_ff @(posedge clk) begin
-    if (rst_n && push && push_sink != '0 && !ready[push_sink]) $fatal(1, "fsq_engine %m: stored row without a slot");
+    if (rst_n && (push & ~ready) >> 1 != '0) $fatal(1, "fsq_engine %m: stored row without a slot");
   end
 `else
   logic unused_ready;
