@@ -79,7 +79,9 @@ def position_bits(engine: EnginePlan, window: bool = False) -> tuple[int, int]:
     """Widths of an input channel and of a row or column of a kernel, or of the ``window`` that it lies in."""
     convs = [stage.conv for stage in engine.stages]
     sizes = [b.window for b in engine.buffers] if window else [conv.kernel for conv in convs]
-    return index_bits(max(v.weight.shape[1] for v in convs)), index_bits(max(v for size in sizes for v in size))
+    return index_bits(max(v.weight.shape[1] for v in convs)), index_bits(
+        max(v for size in sizes for v in size)
+    )
 
 
 def term_fields(engine: EnginePlan, window: bool = False) -> list[tuple[str, int]]:
@@ -115,7 +117,12 @@ def expected_terms(engine: EnginePlan, window: bool = False) -> list[IntArray]:
         (rows, columns), positions = stage.conv.kernel, int(stage.conv.weight[0].size)
         group = np.repeat(np.arange(len(terms.lengths)), terms.lengths)
         top, left = stage.tap if window else (0, 0)
-        place = [ends, position % columns + left, position // columns % rows + top, position // (rows * columns)]
+        place = [
+            ends,
+            position % columns + left,
+            position // columns % rows + top,
+            position // (rows * columns),
+        ]
         tables.append(np.column_stack([units[group * positions + position], *place]))
     return tables
 

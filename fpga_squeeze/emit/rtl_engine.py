@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..network.fixed_point import count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
-from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, SUM_LATENCY
+from ..planning.latency import READ_LATENCY, RELEASE, SUM_LATENCY, TABLE_READ
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import position_bits, recoded
 from .parameters import Parameters, constant, packed, walk_parameters
@@ -94,6 +94,7 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
         **_pad_values(buffers),
         "CHOICES": packed(b.taps.choices for b in buffers),
         "SHIFTS": packed(b.taps.shifts for b in buffers),
+        "MOST_SHIFTS": max(b.taps.shifts for b in buffers),
         "BELOWS": packed(b.taps.below for b in buffers),
         "STYLES": packed(b.memory.style_number for b in buffers),
         "TILE_WS": packed(b.memory.column_bits for b in buffers),
@@ -158,12 +159,14 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "RIGHT": requant.right,
         "Y_BITS": engine.pixel_bits,
         "LIMIT_W": engine.pixel_bits + 2,
-        "LATENCY": requant.latency - SUM_LATENCY - CHOICE_LATENCY,
+        "TABLE_READ": TABLE_READ,
+        "LATENCY": requant.latency - SUM_LATENCY,
         "OUT_WIDTH": engine.output.type.shape.width,
         "OUT_BITS": engine.output.type.bits,
         "PARTS": engine.parts,
         "UNITS": engine.units,
         "READ": READ_LATENCY,
+        "RELEASE": RELEASE,
         "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
         "RUN_W": run_bits,
         "RUN_MAX": run_max,

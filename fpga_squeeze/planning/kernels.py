@@ -14,7 +14,7 @@ from ..network.fixed_point import signed_bits
 from ..network.graph import Pads, Window
 from ..network.integers import QConv
 from .engine import EnginePlan, Folding, LineBuffer, Taps, lane_biases, rows_needed
-from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
+from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, PAIR_LATENCY, TABLE_LATENCY
 from .order import OUTPUT, EngineLayer, Work, work_order
 from .requant import TABLE_BITS, plan_requantiser
 from .streams import Stream
@@ -30,7 +30,7 @@ from .weight_memories import (
     rom_cost,
 )
 
-ALIKE = 2 * (DRAIN_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY)
+ALIKE = 2 * (DRAIN_LATENCY + PAIR_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY)
 """More passes than can have words in an output FIFO at the same time."""
 
 STORED_SLOTS = 3

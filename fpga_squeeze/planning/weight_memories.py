@@ -219,8 +219,12 @@ LUTRAM_PER_BLOCK = LUTS_PER_BLOCK * LUTRAM_BITS_PER_LUT
 
 
 def gearbox_luts(word_bits: int, unit_bits: int) -> int:
-    """LUTs of ``fsq_weight_stream`` that depend on the width of a word: a unit is chosen, and a second one waits."""
-    return unit_bits * (mux_luts(unit_places(word_bits, unit_bits)) + 1)
+    """LUTs that choose a unit in ``fsq_weight_stream``: places in fours, then these and a unit that waits."""
+    places = unit_places(word_bits, unit_bits)
+    if places <= 3:
+        return unit_bits * mux_luts(places + 1)
+    fours, rest = divmod(places, 4)
+    return unit_bits * (fours + (rest > 1) + mux_luts(fours + (rest > 0) + 1))
 
 
 def memory_cost(depth: int, word_bits: int, unit_bits: int) -> float:

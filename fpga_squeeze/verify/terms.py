@@ -127,7 +127,9 @@ def compare_terms(plan: Plan, folder: Path) -> Outcome:
             reports[words[1]] = words[2:]
     results, first = [], None
     for engine in plan.engines:
-        result, mismatch = _compare_engine(engine, _read(folder, engine), reports.get(engine.name, []), window=True)
+        result, mismatch = _compare_engine(
+            engine, _read(folder, engine), reports.get(engine.name, []), window=True
+        )
         results.append(result)
         first = first or mismatch
     return tuple(results), first
@@ -171,7 +173,9 @@ def compare_fed_terms(plan: Plan, folder: Path) -> Outcome:
     results, mismatch = [], None
     for engine in plan.engines:
         if isinstance(engine.weights, CompressedWeights):
-            result, wrong = _compare_engine(engine, *_first_group(engine, _read(folder, engine)), window=False)
+            result, wrong = _compare_engine(
+                engine, *_first_group(engine, _read(folder, engine)), window=False
+            )
             results.append(result)
             mismatch = mismatch or wrong
     return tuple(results), mismatch

@@ -50,6 +50,7 @@ module fsq_engine #(
     parameter [BUFFERS*32-1:0] CHOICES     = {BUFFERS{32'd1}},   // how a lane takes its pixel
     parameter [BUFFERS*32-1:0] SHIFTS      = {BUFFERS{32'd1}},   // how a lane takes its pixel
     parameter [BUFFERS*32-1:0] BELOWS      = '0,                 // how a lane takes its pixel
+    parameter                  MOST_SHIFTS = 1,                  // the largest of SHIFTS
     parameter [BUFFERS*32-1:0] STYLES      = '0,                 // kind of memory
     parameter [BUFFERS*32-1:0] TILE_WS     = {BUFFERS{32'd72}},  // bits of a column of blocks
     parameter [BUFFERS*32-1:0] SLOTS       = {BUFFERS{32'd2}},   // row slots
@@ -85,7 +86,8 @@ module fsq_engine #(
     parameter                  SUM_W       = 25,                  // bits of a sum with its bias
     parameter                  PRODUCT_W   = 25,                  // bits of that times its scale
     parameter                  RIGHT       = 0,                   // places that every product moves right
-    parameter                  LATENCY     = 6,                   // cycles of a requantiser: see fsq_drain
+    parameter                  TABLE_READ  = 2,                   // cycles from the number of an entry of the table to the entry
+    parameter                  LATENCY     = 9,                   // cycles from the count of a beat to its pixels: see fsq_drain
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
     parameter                  WAYS        = 1,                   // ways of rows out of the drain
@@ -103,7 +105,8 @@ module fsq_engine #(
     // drain
     parameter                  PARTS       = 1,  // beats per row
     parameter                  UNITS       = 8,  // requantisers: ceil(LANES / PARTS)
-    parameter                  READ        = 2,  // cycles from the issue of a term to its pixels: see fsq_line_buffer
+    parameter                  READ        = 6,  // cycles from the issue of a term to its pixels: see fsq_line_buffer, fsq_lane_pixels
+    parameter                  RELEASE     = 2,  // cycles from the last term of a row group until its slots can be taken
     parameter                  SPARSE      = 0,  // 1: symbols tell which positions are terms, zeros skipped
     parameter                  RUN_W       = 1,  // bits of a symbol: see fsq_term_walk
     parameter                  RUN_MAX     = 0,  // the largest run
@@ -142,15 +145,18 @@ module fsq_engine #(
     input  logic [ BIAS_BITS+SCALE_W-1:0] table_data_i      // its bias in the low bits, its scale above them
 );
   localparam PLACE_W = SLOT_W + Y_W;
-  localparam PIXELS = ROWS * LANES * X_BITS;
+  localparam COUNT = LANES + MOST_SHIFTS - 1;  // pixels that a row buffer takes of a row
+  localparam TAKEN = ROWS * COUNT * X_BITS;
+  localparam BANK_W = (ROWS > 1) ? $clog2(ROWS) : 1;
+  localparam SHIFT_W = (MOST_SHIFTS > 1) ? $clog2(MOST_SHIFTS) : 1;
   genvar g, p;
 
-  logic issue, first, last, replay, done, push;
+  logic issue, first, last, replay, done;
+  logic [BUFFERS-1:0] push;
   logic [STAGES-1:0] rows_ok, starts, ends;
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
-  logic [BUFFER_W-1:0] source, push_sink;
-  logic [READ*BUFFER_W-1:0] source_q;
+  logic [BUFFER_W-1:0] source;
   logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
   logic [TAP_W-1:0] ky, kx;
@@ -163,9 +169,11 @@ module fsq_engine #(
   logic [COUNT_W-1:0] reserve;
   logic [CURSORS*PLACE_W-1:0] places;
   logic [CURSORS*SLOT_W-1:0] released;
-  logic [BUFFERS*PIXELS-1:0] source_pixels;
-  logic [PIXELS-1:0] pixels;
-  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
+  logic [BUFFERS*TAKEN-1:0] taken;
+  logic [BUFFERS*BANK_W-1:0] banks;
+  logic [BUFFERS*SHIFT_W-1:0] shifts;
+  logic [ROWS*LANES*X_BITS-1:0] pixels;
+  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] sums;
   logic [OUT_WIDTH*Y_BITS-1:0] word;
 
   fsq_sequencer #(
@@ -279,7 +287,7 @@ module fsq_engine #(
           .FREE_LAST  (FREES ? FREE_LASTS[BUFFER*32+:32] : 0),
           .Y_W        (Y_W),
           .SLOT_W     (SLOT_W),
-          .READ       (READ)
+          .RELEASE    (RELEASE)
       ) u_cursor (
           .clk,
           .rst_n,
@@ -306,7 +314,8 @@ module fsq_engine #(
       logic [KYW-1:0] window_ky;
       logic [KXW-1:0] window_kx;
       logic [WIDTH*XB-1:0] data;
-      logic [ROWS*LANES*XB-1:0] read;
+      localparam READS = LANES + SHIFTS[g*32+:32] - 1;
+      logic [ROWS*READS*XB-1:0] read;
       logic valid;
       integer i;
       always_comb begin
@@ -320,7 +329,7 @@ module fsq_engine #(
         assign valid = in_valid_i;
         assign data  = in_data_i;
       end else begin : gen_store
-        assign valid = push && push_sink == BUFFER_W'(g);
+        assign valid = push[g];
         for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
           assign data[p*XB+:XB] = word[p*Y_BITS+:XB];
         end
@@ -354,7 +363,11 @@ module fsq_engine #(
           .Y_W       (Y_W),
           .SLOT_W    (SLOT_W),
           .PADDED    (PADDED[g*32+:32]),
-          .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32]))
+          .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32])),
+          .FLIP      (FLIPS[g*32+:32]),
+          .ALONE     (BUFFERS == 1),
+          .BANK_W    (BANK_W),
+          .SHIFT_W   (SHIFT_W)
       ) u_lines (
           .clk,
           .rst_n,
@@ -363,24 +376,30 @@ module fsq_engine #(
           .in_data_i   (data),
           .row_done_o  (row_done[g]),
           .release_i   (released[READER*SLOT_W+:SLOT_W]),
+          .rd_select_i (source == BUFFER_W'(g)),
           .rd_channel_i(channel[NW-1:0]),
           .rd_ky_i     (window_ky),
           .rd_kx_i     (window_kx),
           .rd_phase_i  (phase),
           .rd_slot_i   (slot),
           .rd_row_i    (row),
-          .pixels_o    (read)
+          .bank_o      (banks[g*BANK_W+:BANK_W]),
+          .shift_o     (shifts[g*SHIFT_W+:SHIFT_W]),
+          .taken_o     (read)
       );
-      for (p = 0; p < ROWS * LANES; p = p + 1) begin : gen_extend
-        fsq_extend #(
-            .IN_BITS  (XB),
-            .IN_SIGNED(SIGNED[g*32+:32]),
-            .FLIP     (FLIPS[g*32+:32]),
-            .OUT_BITS (X_BITS)
-        ) u_extend (
-            .x_i(read[p*XB+:XB]),
-            .y_o(source_pixels[g*PIXELS+p*X_BITS+:X_BITS])
-        );
+      for (p = 0; p < ROWS * COUNT; p = p + 1) begin : gen_position
+        if (p % COUNT < READS) begin : gen_extend
+          fsq_extend #(
+              .IN_BITS  (XB),
+              .IN_SIGNED((SIGNED[g*32+:32] != 0) != (FLIPS[g*32+:32] != 0)),
+              .OUT_BITS (X_BITS)
+          ) u_extend (
+              .x_i(read[((p/COUNT)*READS+p%COUNT)*XB+:XB]),
+              .y_o(taken[g*TAKEN+p*X_BITS+:X_BITS])
+          );
+        end else begin : gen_none
+          assign taken[g*TAKEN+p*X_BITS+:X_BITS] = '0;
+        end
       end
     end
   endgenerate
@@ -388,16 +407,20 @@ module fsq_engine #(
   logic unused_ok;  // kernels of one pixel have no place in a window; one reader of a buffer gives its slots back; rows may all leave
   assign unused_ok = &{1'b0, ky, kx, released, word};
 
-  // ---- the lanes see one of the buffers; pixels arrive READ cycles after their term
-  always_ff @(posedge clk) source_q <= {source_q[(READ-1)*BUFFER_W-1:0], source};
-  fsq_mux #(
-      .N    (BUFFERS),
-      .WIDTH(PIXELS),
-      .SEL_W(BUFFER_W)
-  ) u_source (
-      .data_i  (source_pixels),
-      .select_i(source_q[(READ-1)*BUFFER_W+:BUFFER_W]),
-      .data_o  (pixels)
+  fsq_lane_pixels #(
+      .BUFFERS(BUFFERS),
+      .ROWS   (ROWS),
+      .LANES  (LANES),
+      .SHIFTS (MOST_SHIFTS),
+      .BITS   (X_BITS),
+      .BANK_W (BANK_W),
+      .SHIFT_W(SHIFT_W)
+  ) u_pixels (
+      .clk,
+      .bank_i  (banks),
+      .shift_i (shifts),
+      .taken_i (taken),
+      .pixels_o(pixels)
   );
 
   always_ff @(posedge clk) unit_q <= unit_i;
@@ -406,6 +429,8 @@ module fsq_engine #(
       .CHANNELS  (CHANNELS_C),
       .ROWS      (ROWS),
       .LANES     (LANES),
+      .PARTS     (PARTS),
+      .UNITS     (UNITS),
       .PHASES    (PHASES),
       .X_BITS    (X_BITS),
       .X_SIGNED  (X_SIGNED),
@@ -425,7 +450,7 @@ module fsq_engine #(
       .term_i   (term),
       .weights_i(unit_q),
       .pixels_i (pixels),
-      .acc_o    (acc),
+      .sums_o   (sums),
       .done_o   (done)
   );
 
@@ -438,6 +463,7 @@ module fsq_engine #(
       .PHASES   (PHASES),
       .WIDTH    (OUT_WIDTH),
       .ACC_BITS (ACC_BITS),
+      .PAIR_SHIFT(PAIR_SHIFT),
       .BIAS_BITS(BIAS_BITS),
       .PLACES   (PLACES),
       .MULTIPLY (MULTIPLY),
@@ -446,6 +472,7 @@ module fsq_engine #(
       .PRODUCT_W(PRODUCT_W),
       .RIGHT    (RIGHT),
       .READ     (READ),
+      .TABLE_READ(TABLE_READ),
       .LATENCY  (LATENCY),
       .Y_BITS   (Y_BITS),
       .LIMIT_W  (LIMIT_W),
@@ -459,7 +486,7 @@ module fsq_engine #(
       .TABLE_OF (TABLE_OF),
       .INDEX_W  (INDEX_W),
       .RECODE   (RECODE),
-      .BUFFER_W (BUFFER_W),
+      .BUFFERS  (BUFFERS),
       .P_W      (P_W),
       .OUT_W    (OUT_W),
       .C_W      (C_W),
@@ -477,11 +504,10 @@ module fsq_engine #(
       .rows_i     (row_valid),
       .reserve_i  (reserve),
       .done_i     (done),
-      .acc_i      (acc),
+      .sums_i     (sums),
       .table_addr_o,
       .table_data_i,
       .push_o     (push),
-      .sink_o     (push_sink),
       .word_o     (word),
       .out_valid_o,
       .out_ready_i,
@@ -490,7 +516,7 @@ module fsq_engine #(
 
 `ifdef VERILATOR
   always_ff @(posedge clk) begin
-    if (rst_n && push && push_sink != '0 && !ready[push_sink]) $fatal(1, "fsq_engine %m: stored row without a slot");
+    if (rst_n && (push & ~ready) >> 1 != '0) $fatal(1, "fsq_engine %m: stored row without a slot");
   end
 `else
   logic unused_ready;

@@ -68,29 +68,76 @@ module fsq_weight_stream #(
   logic [PLACES*UNIT_W-1:0] cuts;
   logic [PLACES-1:0] ends;  // a unit at that place ends its word
   logic [PLACE_W-1:0] place_q;
-  logic [UNIT_W-1:0] cut, spare_q, unit_q;
+  logic [UNIT_W-1:0] unit, spare_q, unit_q;  // the next one; kept where it is not taken at once; the one that is served
   logic spare_ok_q, valid_q;
   generate
     for (g = 0; g < PLACES; g = g + 1) begin : gen_place
       localparam FROM = (g * UNIT_W) % WORD_W;
-      localparam OVER = FROM + UNIT_W - WORD_W;  // bits in the next word, if above 0
-      if (OVER > 0) begin : gen_both
-        assign cuts[g*UNIT_W+:UNIT_W] = {rom_data_i[OVER-1:0], low_q[WORD_W-1:FROM]};
+      localparam STOP = FROM + UNIT_W;
+      if (STOP > WORD_W) begin : gen_both
+        assign cuts[g*UNIT_W+:UNIT_W] = {rom_data_i[STOP-WORD_W-1:0], low_q[WORD_W-1:FROM]};
       end else begin : gen_low
         assign cuts[g*UNIT_W+:UNIT_W] = low_q[FROM+:UNIT_W];
       end
-      assign ends[g] = OVER >= 0;
+      assign ends[g] = STOP >= WORD_W;
     end
   endgenerate
-  fsq_mux #(
-      .N    (PLACES),
-      .WIDTH(UNIT_W),
-      .SEL_W(PLACE_W)
-  ) u_cut (
-      .data_i  (cuts),
-      .select_i(place_q),
-      .data_o  (cut)
-  );
+  // four places to one, then these and the unit that waits, in as few LUTs as there are
+  localparam FOURS = (PLACES > 3) ? (PLACES + 3) / 4 : PLACES;
+  localparam CHOICE_W = $clog2(FOURS + 1);
+  logic [FOURS*UNIT_W-1:0] fours;
+  logic [CHOICE_W-1:0] choice;
+  generate
+    if (PLACES > 3) begin : gen_fours
+      for (g = 0; g < FOURS; g = g + 1) begin : gen_four
+        localparam HERE = PLACES - 4 * g;
+        if (HERE >= 4) begin : gen_whole
+          fsq_mux4 #(
+              .WIDTH(UNIT_W)
+          ) u_four (
+              .data_i  (cuts[4*g*UNIT_W+:4*UNIT_W]),
+              .select_i(place_q[1:0]),
+              .data_o  (fours[g*UNIT_W+:UNIT_W])
+          );
+        end else begin : gen_rest
+          fsq_mux #(
+              .N    (HERE),
+              .WIDTH(UNIT_W),
+              .SEL_W(2)
+          ) u_rest (
+              .data_i  (cuts[4*g*UNIT_W+:HERE*UNIT_W]),
+              .select_i(place_q[1:0]),
+              .data_o  (fours[g*UNIT_W+:UNIT_W])
+          );
+        end
+      end
+      assign choice = spare_ok_q ? CHOICE_W'(FOURS) : CHOICE_W'(place_q >> 2);
+    end else begin : gen_few
+      assign fours  = cuts;
+      assign choice = spare_ok_q ? CHOICE_W'(FOURS) : CHOICE_W'(place_q);
+    end
+  endgenerate
+  generate
+    if (FOURS == 3) begin : gen_unit_of_four
+      fsq_mux4 #(
+          .WIDTH(UNIT_W)
+      ) u_unit (
+          .data_i  ({spare_q, fours}),
+          .select_i(choice),
+          .data_o  (unit)
+      );
+    end else begin : gen_unit
+      fsq_mux #(
+          .N    (FOURS + 1),
+          .WIDTH(UNIT_W),
+          .SEL_W(CHOICE_W)
+      ) u_unit (
+          .data_i  ({spare_q, fours}),
+          .select_i(choice),
+          .data_o  (unit)
+      );
+    end
+  endgenerate
   assign rom_next_o = !full || (!spare_ok_q && ends[place_q]);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -100,8 +147,8 @@ module fsq_weight_stream #(
       valid_q    <= full;
       spare_ok_q <= valid_q && !take_i;
     end
-    if (!spare_ok_q) spare_q <= cut;
-    if (take_i || !valid_q) unit_q <= spare_ok_q ? spare_q : cut;
+    spare_q <= unit;
+    if (take_i || !valid_q) unit_q <= unit;
   end
   assign valid_o = valid_q;
   assign unit_o  = unit_q;
