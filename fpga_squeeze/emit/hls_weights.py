@@ -22,7 +22,7 @@ def weight_stages(engine: EnginePlan) -> dict[str, list[int]]:
     """What the plan of an engine tells of the weights of each stage."""
     weights = engine.weights
     if isinstance(weights, DenseWeights):
-        walk = SegmentWalk.of(weights.segments, engine.delays)
+        walk = SegmentWalk.of(weights.segments, engine.delays, engine.groups)
         words = dict(zip((s.stages[0] for s in weights.segments), walk.first, strict=True))
         return {"first_word": [words.get(stage, 0) for stage in range(len(engine.stages))]}
     kernels, shapes = [stage.conv.kernel for stage in engine.stages], kernel_shapes(engine)
@@ -91,7 +91,7 @@ def _code(stream: CodedStream, name: str, weight_bits: int) -> Context:
 
 def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]) -> Context:
     memory = stream.memory
-    walk = SegmentWalk.of(stream.segments, engine.delays)
+    walk = SegmentWalk.of(stream.segments, engine.delays, engine.groups)
     return {
         "name": memory.name,
         "member": memory.name.removeprefix(f"{engine.name}_"),

@@ -97,7 +97,7 @@ def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Par
 
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
-    walk = SegmentWalk.of(weights.segments, engine.delays)
+    walk = SegmentWalk.of(weights.segments, engine.delays, engine.groups)
     return {
         "UNIT_W": weights.unit_bits,
         "WORD_W": weights.word_bits,
@@ -111,7 +111,7 @@ def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
 
 def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Parameters:
     tables = stream_tables(stream)
-    walk = SegmentWalk.of(stream.segments, engine.delays)
+    walk = SegmentWalk.of(stream.segments, engine.delays, engine.groups)
     count_width = count_bits(max(stream.counts))
     slot = (symbol_bits - 1).bit_length()  # a power of two, so that the table needs no multiplier
     return {
@@ -137,29 +137,7 @@ def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Param
     }
 
 
-SHARED = ["STAGES", "STAGE_W", "GROUPS", "STEPS", "DELAYS", "INPUTS", "OUTS"]
-SHARED += ["PHASES", "TERMS", "CI_W", "K_W", "GROUP_W", "N_W"]
-"""Parameters of an engine that the terms of compressed weights have, too."""
-
-
-def _terms(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Parameters:
-    kernels = [stage.conv.kernel for stage in engine.stages]
-    shapes = sorted(set(kernels))
-    return {name: kernel[name] for name in SHARED} | {
-        "SHAPE_OF": packed(map(shapes.index, kernels)),
-        "SHAPES": len(shapes),
-        "SHAPE_W": index_bits(len(shapes)),
-        "SHAPE_ROWS": packed(rows for rows, _ in shapes),
-        "SHAPE_COLUMNS": packed(columns for _, columns in shapes),
-        "TAPS": max(rows * columns for rows, columns in shapes),
-        "CHANNELS": engine.folding.channels,
-        "W_BITS": engine.weight_bits,
-        "RUN_W": weights.symbol_bits[0],
-        "RUN_MAX": weights.largest_run,
-    }
-
-
-def _compressed(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Context:
+def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
     """Decoders of the streams; there are no runs where every position is a term."""
     run_bits, weight_bits = weights.symbol_bits
     decoders = []
@@ -170,20 +148,21 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights, kernel: Paramete
             {
                 "name": "runs" if runs else f"weights{stream.channel}",
                 "parameters": _decoder(engine, stream, bits),
-                "valid": "run_valid" if runs else f"weight_valid[{stream.channel}]",
-                "symbol": "run" if stream.channel is None else f"weight[{stream.channel * bits}+:{bits}]",
+                "valid": "run_valid_o" if runs else f"weight_valid[{stream.channel}]",
+                "take": "run_take_i" if runs else "weight_take",
+                "symbol": "run_o" if stream.channel is None else f"weight[{stream.channel * bits}+:{bits}]",
             }
         )
     skips = any(stream.channel is None for stream in weights.streams)
-    return {"decoders": decoders, "skips": skips, "terms": _terms(engine, weights, kernel)}
+    return {"decoders": decoders, "skips": skips}
 
 
-def weights_context(engine: EnginePlan, kernel: Parameters, folder: Path) -> Context:
-    """The weight memories of an engine whose instance has the parameters ``kernel``; writes their init files."""
+def weights_context(engine: EnginePlan, folder: Path) -> Context:
+    """The weight memories of an engine; writes their init files."""
     weights = engine.weights
     memories = []
     for rom, words in zip(weights.roms, weight_words(engine), strict=True):
         memories.append(_rom(rom, rom.name.removeprefix(f"{engine.name}_"), words, folder))
     if isinstance(weights, DenseWeights):
-        return {"memories": memories, "dense": _dense(engine, weights)}
-    return {"memories": memories, "dense": None, **_compressed(engine, weights, kernel)}
+        return {"memories": memories, "dense": _dense(engine, weights), "skips": False}
+    return {"memories": memories, "dense": None, **_compressed(engine, weights)}

@@ -113,7 +113,7 @@ class DenseWeights:
     word_bits: int
     unit_bits: int
     segments: tuple[Segment, ...]
-    replay: Memory | None
+    replays: tuple[Memory, ...]
 
     format: WeightFormat = "dense"
 
@@ -124,7 +124,7 @@ class DenseWeights:
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        return (self.memory, *([self.replay] if self.replay else []))
+        return (self.memory, *self.replays)
 
     @property
     def places(self) -> int:
@@ -163,13 +163,14 @@ class CompressedWeights:
 
     layers   the terms and codes of each stage
     streams  what lies in block RAM; a stream that takes no bits is not there
+    replays  what keeps symbols and weights for further phases
     """
 
     format: WeightFormat
     layers: tuple[LayerStream, ...]
     streams: tuple[CodedStream, ...]
     symbol_bits: tuple[int, int]
-    replay: Memory | None
+    replays: tuple[Memory, ...]
     name: str
 
     @property
@@ -189,7 +190,7 @@ class CompressedWeights:
             bits = run_bits if stream.channel is None else weight_bits
             queues.append(_queue(f"{stream.memory.name}_queue", WEIGHT_QUEUE, CODE_WORD))
             queues.append(_queue(f"{stream.memory.name}_symbols", SYMBOL_QUEUE, bits))
-        return (*self.roms, *queues, *([self.replay] if self.replay else []))
+        return (*self.roms, *queues, *self.replays)
 
 
 Weights = DenseWeights | CompressedWeights
@@ -233,11 +234,11 @@ def memory_cost(depth: int, word_bits: int, unit_bits: int) -> float:
     return columns * rows + luts / LUTS_PER_BLOCK
 
 
-def _replay(name: str, stages: Sequence[Stage], phases: int, width: int) -> Memory | None:
+def _replay(name: str, stages: Sequence[Stage], phases: int, width: int) -> tuple[Memory, ...]:
     if phases == 1:
-        return None
+        return ()
     longest = max(stage.terms for stage in stages)
-    return Memory(f"{name}_replay", "replay", longest, width, longest * width)
+    return (Memory(f"{name}_replay", "replay", longest, width, longest * width),)
 
 
 def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -> DenseWeights:
@@ -288,22 +289,25 @@ def _coded(
 
 
 def plan_compressed(
-    name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding, position_bits: int
+    name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding
 ) -> CompressedWeights:
-    """Compressed weights of an engine; ``position_bits`` name a position, for the replay memory."""
+    """Compressed weights of an engine."""
     layers = tuple(_stream(stage.conv, channels, coding) for stage in stages)
     parts = joined_stages([stage.delay for stage in stages])
     streams = [_coded(f"{name}_weights{c}", c, layers, parts) for c in range(channels)]
-    streams.append(_coded(f"{name}_runs", None, layers, parts))
+    runs = _coded(f"{name}_runs", None, layers, parts)
+    streams.append(runs)
     bits = max(stage.conv.weight_bits for stage in stages)
     run_bits = max(1, max(v.largest_run for v in layers).bit_length()) + 1
-    width = position_bits + 1 + channels * bits
+    replays = _replay(name, stages, phases, channels * bits)
+    if runs:
+        replays += _replay(f"{name}_runs", stages, phases, run_bits)
     return CompressedWeights(
         coding,
         layers,
         tuple(s for s in streams if s),
         (run_bits, bits),
-        _replay(name, stages, phases, width),
+        replays,
         name,
     )
 
