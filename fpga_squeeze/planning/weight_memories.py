@@ -32,7 +32,7 @@ def weight_format(text: str) -> WeightFormat:
 
 
 WEIGHT_QUEUE = 8
-"""Words between a memory of coded weights and its decoder (fsq_word_stream): more than WORD_READ + 1, a power of two."""
+"""Words between a memory of coded weights and its decoder (fsq_word_stream): a power of two above WORD_READ + 1."""
 SYMBOL_QUEUE = 8
 """Decoded symbols that wait for the engine (fsq_prefix_decoder)."""
 CODE_WORD = 18

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing_extensions import assert_never
 
 from ...device.lut_ram import PAGE, ceil_div, line_pages, mux_luts
+from ...network.fixed_point import index_bits
 from ..engine import EnginePlan, LineBuffer
 from ..kinds.control import queue_luts
 from ..plan import KernelPlan
@@ -28,8 +29,8 @@ BIT_READER = 50
 SYMBOLS = 40
 """Counters and queue of a decoder."""
 STAGE_WALK = 23
-WORD_WALK = 33
-"""Addresses of the words of a dense weight memory, and the place of a unit."""
+WORD_WALK, WORD_SEGMENT = 2, 10
+"""Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
 ROWS_PER_GROUP = 3
 """Rows of additions behind each other in ``fsq_multiply``."""
 
@@ -126,7 +127,8 @@ def parameter_luts(engine: EnginePlan) -> int:
             stacks += width * mux_luts(sum(tile.bit == bit for tile in memory.tiles))
     pages = ceil_div(max(stage.terms for stage in engine.stages), PAGE) if engine.folding.phases > 1 else 1
     if isinstance(weights, DenseWeights):
-        gearbox = gearbox_luts(weights.word_bits, weights.unit_bits) + WORD_WALK
+        gearbox = gearbox_luts(weights.word_bits, weights.unit_bits)
+        gearbox += WORD_WALK * index_bits(weights.memory.depth) + WORD_SEGMENT * (len(weights.segments) - 1)
         return stacks + gearbox + engine.unit_bits * mux_luts(pages)
     kernel = max(size for stage in engine.stages for size in stage.conv.kernel)
     positions = 110 if len(engine.stages) > 1 else 76 if kernel > 1 else 16

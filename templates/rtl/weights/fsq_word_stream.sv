@@ -24,10 +24,10 @@ module fsq_word_stream #(
 );
   localparam QW = $clog2(QUEUE);
 
-  logic request_q, valid_q;  // credit_q, count_q are not zero
   logic [READ-1:0] arrive_q;  // words on their way: the highest bit is here
   logic [QW-1:0] wr_q, rd_q;
-  logic [QW:0] count_q, credit_q, count, credit;  // words that wait; words that may still be requested
+  logic [QUEUE-1:0] held_q, free_q;  // as many ones as words wait, and as may still be requested, from the lowest bit on
+  logic request, arrive;
 
   logic [SEGMENT_W-1:0] unused_segment;
   logic unused_first;
@@ -43,35 +43,31 @@ module fsq_word_stream #(
   ) u_walk (
       .clk,
       .rst_n,
-      .next_i   (request_q),
+      .next_i   (request),
       .addr_o   (rom_addr_o),
       .segment_o(unused_segment),
       .first_o  (unused_first)
   );
 
-  assign count  = count_q + (QW + 1)'(arrive_q[READ-1]) - (QW + 1)'(take_i);
-  assign credit = credit_q - (QW + 1)'(request_q) + (QW + 1)'(take_i);
+  assign request = free_q[0];
+  assign arrive  = arrive_q[READ-1];
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      request_q <= 1'b1;
-      valid_q   <= 1'b0;
-      arrive_q  <= '0;
-      wr_q      <= '0;
-      rd_q      <= '0;
-      count_q   <= '0;
-      credit_q  <= (QW + 1)'(QUEUE);
+      arrive_q <= '0;
+      wr_q     <= '0;
+      rd_q     <= '0;
+      held_q   <= '0;
+      free_q   <= '1;
     end else begin
-      request_q <= credit != '0;
-      valid_q   <= count != '0;
-      arrive_q  <= {arrive_q[READ-2:0], request_q};
-      wr_q      <= wr_q + QW'(arrive_q[READ-1]);
-      rd_q      <= rd_q + QW'(take_i);
-      count_q   <= count;
-      credit_q  <= credit;
+      arrive_q <= {arrive_q[READ-2:0], request};
+      wr_q     <= wr_q + QW'(arrive);
+      rd_q     <= rd_q + QW'(take_i);
+      if (arrive != take_i) held_q <= arrive ? {held_q[QUEUE-2:0], 1'b1} : held_q >> 1;
+      if (request != take_i) free_q <= take_i ? {free_q[QUEUE-2:0], 1'b1} : free_q >> 1;
     end
   end
   logic [WORD_W-1:0] queue_q[0:QUEUE-1];
-  always_ff @(posedge clk) if (arrive_q[READ-1]) queue_q[wr_q] <= rom_data_i;
-  assign valid_o = valid_q;
+  always_ff @(posedge clk) if (arrive) queue_q[wr_q] <= rom_data_i;
+  assign valid_o = held_q[0];
   assign word_o  = queue_q[rd_q];
 endmodule
