@@ -1,7 +1,7 @@
 """Lengths of the RTL's pipelines in cycles: plan, parameters and schedule read them here."""
 
-READ_LATENCY = 6
-"""From the issue of a term to its pixels at the lanes (fsq_line_buffer, and a register of fsq_engine)."""
+READ_LATENCY = 5
+"""From the issue of a term to its pixels at the lanes (fsq_line_buffer, fsq_lane_pixels)."""
 SUM_LATENCY = READ_LATENCY + 3
 """From the issue of a term to the sum with it (fsq_mac_array)."""
 READ_END, WRITE_START = 3, 2
