@@ -30,5 +30,18 @@ MULTIPLY_LATENCY = 5
 """Cycles more where they are multiplied (fsq_multiply)."""
 TABLE_LATENCY = 1
 """Cycles more where a stage's pixels go through a table (fsq_recode)."""
+INPUT_LATENCY = 1
+"""From the cycle in which a row's word may be sent until it is pushed (fsq_input)."""
+OUTPUT_TURN = 2
+"""From one word to the next at the end of the design (fsq_output)."""
+MEAN_LATENCY = 2
+"""Cycles of an average beside those of its division or multiplication (fsq_mean, fsq_turns)."""
+
+
+def tree_levels(values: int) -> int:
+    """Cycles until so many values are one (fsq_tree)."""
+    return (values - 1).bit_length()
+
+
 VISIBLE = 1
 """Until a pushed word and a popped place are seen."""

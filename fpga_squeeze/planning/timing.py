@@ -267,7 +267,7 @@ class _Ways:
                 return Branches(fifo, tuple(self._tree(branch) for branch in kernel.outputs))
             case AddPlan():
                 gates = [self._store(kernel.inputs[1 - kernel.direct])]
-                return Join(fifo, kernel.turn, channels, tuple(gates), (), (), self._tree(kernel.output))
+                return Join(fifo, kernel.stages, channels, tuple(gates), (), (), self._tree(kernel.output))
             case ConcatPlan():
                 sides = [
                     (i, (self._store(side), side.type.shape.channels))
@@ -276,7 +276,7 @@ class _Ways:
                 ]
                 before = tuple(side for i, side in sides if i < kernel.direct)
                 after = tuple(side for i, side in sides if i > kernel.direct)
-                return Join(fifo, kernel.turn, channels, (), before, after, self._tree(kernel.output))
+                return Join(fifo, (), channels, (), before, after, self._tree(kernel.output))
             case InputPlan():
                 raise AssertionError(f"{kernel.name} reads no stream")
             case _:
