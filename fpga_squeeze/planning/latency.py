@@ -18,6 +18,8 @@ TABLE_READ = 2
 """From the number of an entry of the table to its bias and scale (fsq_rom); at most CHOICE_LATENCY (fsq_drain)."""
 WORD_READ = TABLE_READ + 1
 """From the address of a word of a weight memory to the word: there is a register behind the choice among its blocks."""
+SYMBOL_LATENCY = 4
+"""From the decision to decode a symbol to the symbol (fsq_prefix_decoder)."""
 CHOICE_LATENCY = 2
 """Of a drain: from the sums of a pass to those of its first beat (fsq_beat_sums)."""
 SHIFT_LATENCY = 7

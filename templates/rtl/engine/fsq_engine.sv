@@ -366,7 +366,7 @@ module fsq_engine #(
           .ALONE     (BUFFERS == 1),
           .JOINED    (g % 2),
           .SIGNED    ((SIGNED[g*32+:32] != 0) != (FLIPS[g*32+:32] != 0)),
-          .POSITIONS (POSITIONS),
+          .POSITIONS (ACROSS),
           .OUT_BITS  (X_BITS),
           .SHIFT_W   (SHIFT_W)
       ) u_lines (
