@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import assert_never
 
 from .kinds.store import OFFER, RELEASE
-from .latency import ROW_VISIBLE, VISIBLE
+from .latency import INPUT_LATENCY, OUTPUT_TURN, ROW_VISIBLE, VISIBLE
 from .routes import Ended, Joined, Passed, Route, Split, Stored
 from .tree import Branches, Join, Leaf, Pass, Tree
 
@@ -90,7 +90,7 @@ class Handshakes:
         t = words.gather
         for channel in range(self.producer.channels):
             t = max(t, self._room(0))
-            self._carry(self.link.tree, t, words.routes[0], channel)
+            self._carry(self.link.tree, t + INPUT_LATENCY, words.routes[0], channel)
             t += 1
         return t
 
@@ -132,7 +132,7 @@ class Handshakes:
     def _send(self, drained: int, first: int, channels: int, routes: tuple[Route, ...]) -> None:
         """The words of a pass, the first of which leaves the requantisers at ``drained``."""
         parts, rows, tree = self.producer.parts, self.producer.rows, self.link.tree
-        straight = isinstance(tree, Leaf) and len(routes) == rows
+        straight = isinstance(tree, Leaf) and tree.span > 0 and len(routes) == rows
         if straight and first and first + channels < self.producer.channels:
             pops, stop = self.pops[0], drained + channels * rows * parts
             if self.busy[0][0] <= drained + VISIBLE:  # nothing waits
@@ -155,7 +155,7 @@ class Handshakes:
                 if route.slot and channel == 0:
                     t = max(t, self._await(False, self.place[fifo]))
                 self.pops[fifo].append(t)
-                self.busy[fifo] = (t + 1,)
+                self.busy[fifo] = (t + (1 if node.span else OUTPUT_TURN),)
                 if channel == node.channels - 1:
                     self.done[self.place[fifo]].append(t + ROW_VISIBLE)
             case Pass(), Passed() | Ended():
@@ -227,7 +227,7 @@ class Handshakes:
             for store, channels in node.after:
                 t = self._insert(node, t, store, route, first, channels)
                 first += channels
-            self.busy[node.fifo] = (t,)
+                self.busy[node.fifo] = (t,)
 
     def _insert(self, node: Join, t: int, store: int, route: Joined, first: int, channels: int) -> int:
         """The words of a row group out of a store, from cycle ``t`` on; the cycle after the last."""

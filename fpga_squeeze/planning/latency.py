@@ -34,8 +34,8 @@ TABLE_LATENCY = 1
 """Cycles more where a stage's pixels go through a table (fsq_recode)."""
 INPUT_LATENCY = 1
 """From the cycle in which a row's word may be sent until it is pushed (fsq_input)."""
-OUTPUT_TURN = 2
-"""From one word to the next at the end of the design (fsq_output)."""
+OUTPUT_LATENCY, OUTPUT_TURN = 1, 2
+"""At the end of the design: from taking a logit until it leaves, and until the next one is taken (fsq_output)."""
 MEAN_LATENCY = 2
 """Cycles of an average beside those of its division or multiplication (fsq_mean, fsq_turns)."""
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .handshakes import Handshakes, NotKnown
-from .latency import VISIBLE
+from .latency import INPUT_LATENCY, VISIBLE
 from .order import OUTPUT
 from .routes import Extra, Route, routes_of
 from .tree import Leaf, Tree, nodes, stage_count
@@ -155,7 +155,7 @@ class Link:
     ) -> Words:
         key = work.stage, work.rows, work.gather, routes, extras
         if key not in self._words:
-            earliest = work.gather + VISIBLE
+            earliest = VISIBLE + (work.gather + INPUT_LATENCY if producer.depth else 0)
             if producer.stages:
                 terms = producer.phases * producer.stages[work.stage].lengths[0]
                 earliest = terms - 1 + producer.latency + producer.parts - 1 + VISIBLE

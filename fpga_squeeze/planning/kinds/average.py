@@ -55,7 +55,7 @@ def average_constants(sum_bits: int, quotient_bits: int, pool: QAvgPool) -> Cons
         "COUNT": pool.count,
         "EXTRA": pool.extra_frac if pool.divides else 0,
         "FACTOR": factor,
-        "QUOTIENT": quotient_bits,
+        "QUOTIENT": quotient_bits - int(pool.divides),  # rounded by the rest
         "RIGHT": max(right, 0),
         "LEFT": max(-right, 0),
         "ZERO": added_zero(pool),

@@ -83,7 +83,7 @@ class WindowPlan(OneToOne):
         """Cycles per frame when neither side waits."""
         channels = self.input.type.shape.channels
         rows, sends = len(self.emit_rows) + len(self.extras), sum(self.emit_rows) + len(self.extras)
-        return channels * max(2 * rows, sends * (self.division + 1))
+        return channels * (2 * (rows - sends) + max(2, self.division + 1) * sends)
 
     @property
     def luts(self) -> int:
