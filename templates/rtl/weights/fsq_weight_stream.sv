@@ -101,6 +101,7 @@ module fsq_weight_stream #(
     if (PLACES > 3) begin : gen_fours
       for (g = 0; g < FOURS; g = g + 1) begin : gen_four
         localparam HERE = PLACES - 4 * g;
+        localparam HERE_W = (HERE > 2) ? 2 : 1;
         if (HERE >= 4) begin : gen_whole
           fsq_mux4 #(
               .WIDTH(UNIT_W)
@@ -113,10 +114,10 @@ module fsq_weight_stream #(
           fsq_mux #(
               .N    (HERE),
               .WIDTH(UNIT_W),
-              .SEL_W(2)
+              .SEL_W(HERE_W)
           ) u_rest (
               .data_i  (cuts[4*g*UNIT_W+:HERE*UNIT_W]),
-              .select_i(place_q[1:0]),
+              .select_i(place_q[HERE_W-1:0]),
               .data_o  (fours[g*UNIT_W+:UNIT_W])
           );
         end
