@@ -37,7 +37,7 @@ from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.engine import EnginePlan, Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kernels import engine_cost
-from fpga_squeeze.planning.latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
+from fpga_squeeze.planning.latency import DRAIN_LATENCY, MULTIPLY_LATENCY, PAIR_LATENCY, TABLE_LATENCY
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
@@ -184,7 +184,7 @@ def test_stages_of_many_scales(design: tuple[RtlDesign, np.ndarray]) -> None:
     made, images = design
     engine = _engine(made.plan)
     assert engine.flips[1] and engine.buffers[1].pad_value.any() and engine.products_per_dsp == 2
-    assert engine.requant.latency == DRAIN_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY
+    assert engine.requant.latency == DRAIN_LATENCY + PAIR_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY
     made.check(images, "fire", (3,))
 
 

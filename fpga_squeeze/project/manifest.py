@@ -45,6 +45,7 @@ class Manifest:
     multipliers products per DSP slice that were asked for, and the kind of slice
     memories    where every row buffer lies: "lut", "block" or "ultra"
     stores      rows of every store, where streams meet again
+    together    engines that also run what stands before them
     room        how much of the device the plan may fill
     clock_mhz   the clock; ``clock_origin``: whether it was asked for or planned
     estimate    totals of the estimate at generation time, for reading; commands compute them anew
@@ -60,6 +61,7 @@ class Manifest:
     multipliers: Multipliers
     memories: dict[str, Style]
     stores: dict[str, int]
+    together: tuple[str, ...]
     device: str | None
     part: str
     room: Room
@@ -90,6 +92,7 @@ class Manifest:
         # projects made before there was a choice
         for key in ("multipliers", "memories", "stores"):
             data.setdefault(key, {})
+        data.setdefault("together", [])
         data.setdefault("weights", dict.fromkeys(data["foldings"], "dense"))
         data.setdefault("room", asdict(WHOLE_DEVICE))
         data.setdefault("clock_origin", "planned")
@@ -99,7 +102,7 @@ class Manifest:
         given["room"] = Room(float(given["room"]["lut_ceiling"]), Shell(**given["room"]["shell"]))
         given["multipliers"] = Multipliers(**given["multipliers"])
         given["preprocess"] = Preprocess(tuple(pre["mean"]), tuple(pre["std"]), bool(pre["bgr"]))
-        given |= {key: tuple(given[key]) for key in ("input", "notes", "files")}
+        given |= {key: tuple(given[key]) for key in ("input", "notes", "files", "together")}
         for key in ("foldings", "memories"):
             given[key] = {str(k): str(v) for k, v in given[key].items()}
         given["stores"] = {str(k): int(v) for k, v in given["stores"].items()}

@@ -28,8 +28,9 @@ from ..planning.build import build_plan
 from ..planning.cost.estimate import Estimate, estimate
 from ..planning.cost.placement import styles, with_styles
 from ..planning.engine import EnginePlan
+from ..planning.fuse import followers
+from ..planning.graph import graph_of
 from ..planning.plan import Plan
-from ..planning.search.folding import engine_layers
 from ..planning.timing import schedule
 from .manifest import MANIFEST, Manifest, Source, parse_folding, read_manifest
 from .writing import check_target, replacing
@@ -145,6 +146,7 @@ def create_project(
             multipliers=plan.multipliers,
             memories=styles(plan),
             stores={store.name: store.slots for store in plan.stores},
+            together=tuple(sorted(plan.together)),
             device=device.name if device else None,
             part=part,
             room=room,
@@ -206,14 +208,18 @@ def load_project(path: str | Path) -> Project:
     model = read_model(path / MODEL)
     if not isinstance(model, QModel):
         raise FpgaSqueezeError(f"{path / MODEL}: is not quantised; generate the project again")
-    engines = [layer.name for layer in engine_layers(model)]
-    if list(manifest.foldings) != engines:
+    together = frozenset(manifest.together)
+    damaged = together - followers(model)
+    engines = [] if damaged else [layer.name for layer in graph_of(model, together).engines]
+    if damaged or list(manifest.foldings) != engines:
         raise FpgaSqueezeError(
             f"{path}: {MANIFEST} and {MODEL} name different layers; generate the project again"
         )
     foldings = [parse_folding(v) for v in manifest.foldings.values()]
     formats = [manifest.weights.get(name, "dense") for name in engines]
-    plan = build_plan(model, foldings, manifest.lane_budget, manifest.multipliers, formats, manifest.stores)
+    plan = build_plan(
+        model, foldings, manifest.lane_budget, manifest.multipliers, formats, manifest.stores, together
+    )
     plan = with_styles(plan, manifest.memories)
     images, labels = read_images(path / IMAGES)
     return Project(path, model, plan, manifest, images, labels)
