@@ -271,7 +271,7 @@ def test_the_printed_command_fits(capsys: Capture, tmp_path: Path, monkeypatch: 
     assert main(["estimate", str(tmp_path / "p"), "--device", "tiny"]) == 1
     command = capsys.readouterr().out.splitlines()[-1].removeprefix("fits: ")
     assert command == (
-        f"fpga-squeeze generate {tmp_path / 'p' / 'model.onnx'} --device XC7Z010 --products-per-dsp 1 --weights huffman"
+        f"fpga-squeeze generate {tmp_path / 'p' / 'model.onnx'} --device XC7Z010 --weights huffman"
     )
     works(capsys, *shlex.split(command)[1:], "-o", tmp_path / "t")
 
