@@ -197,7 +197,7 @@ def design(source: Source, options: DesignOptions = DEFAULTS) -> Design:
     else:
         advice = "zeros make them smaller: prune the float model before it is quantised"
     note = (
-        f"the device's memory or LUTs hold the plan back: {cycles:,} cycles per frame, where its DSP slices would reach "
-        f"{free:,}; weights take {plan.weight_bits:,} bits, {advice}"
+        f"the device's memory or LUTs hold the plan back: {cycles:,} cycles per frame, where its DSP slices would "
+        f"reach {free:,}; weights take {plan.weight_bits:,} bits, {advice}"
     )
     return replace(done, notes=(note,))
