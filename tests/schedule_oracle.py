@@ -25,7 +25,7 @@ from fpga_squeeze.planning.kinds.image import InputPlan
 from fpga_squeeze.planning.kinds.max_pool import PoolPlan
 from fpga_squeeze.planning.kinds.store import StorePlan
 from fpga_squeeze.planning.kinds.window import WindowPlan
-from fpga_squeeze.planning.latency import RELEASE_LATENCY, VISIBLE
+from fpga_squeeze.planning.latency import RELEASE_LATENCY, ROW_VISIBLE, VISIBLE
 from fpga_squeeze.planning.order import OUTPUT
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.streams import Stream
@@ -109,7 +109,7 @@ def _fill(
                     source.pop.append(t)
                     word += 1
                     if channel == channels - 1:
-                        done.append(t + VISIBLE)
+                        done.append(t + ROW_VISIBLE)
                     t += 1
 
 
@@ -137,7 +137,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                 for phase in range(k):
                     ends_rows = phase == k - 1
                     if ends_rows and sink is OUTPUT:
-                        while (room := out.room_at(word + valid * rows - 1)) is None:
+                        while (room := out.room_at(word + c * r - 1)) is None:
                             yield
                         now = max(now, room)
                     last = max(now + stage.lengths[out_group] - 1, last + plan.beats)
@@ -157,7 +157,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                                 out.push.append(t)
                                 word += 1
                             elif out_group * c + channel == channels - 1:
-                                complete[sink].append(t + VISIBLE)
+                                complete[sink].append(t + ROW_VISIBLE)
             if index == lines.reader:
                 if group == groups - 1:
                     count = lines.free_last

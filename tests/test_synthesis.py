@@ -146,7 +146,7 @@ def test_two_products_in_one_dsp(tmp_path: Path) -> None:
 def test_signed_pairs_take_one_slice(port: int, tmp_path: Path) -> None:
     """Weights of 9 bits: packed pixels with their borrow have the 25 bits that a slice takes; one bit more, and the
     multiplier does not fit."""
-    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv")
+    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv", "fsq_copy.sv")
     for name in names:
         text = source_files("rtl")[name].read_text()
         (tmp_path / name).write_text(
@@ -154,7 +154,7 @@ def test_signed_pairs_take_one_slice(port: int, tmp_path: Path) -> None:
         )
     widths = "-set X_SIGNED 1 -set W_BITS 9 -set PAIR_SHIFT 16"
     script = (
-        f"read_verilog -sv {' '.join(names)}; chparam -set CHANNELS 3 -set LANES 5 {widths} fsq_mac_array; "
+        f"read_verilog -sv {' '.join(names)}; chparam -set CHANNELS 3 -set LANES 5 -set UNITS 5 {widths} fsq_mac_array; "
         "synth_xilinx -family xc7 -flatten -top fsq_mac_array -run :map_ffram; select -assert-count 9 t:DSP48E1"
     )
     done = subprocess.run([*find_yosys(), "-q", "-p", script], cwd=tmp_path, capture_output=True, text=True)

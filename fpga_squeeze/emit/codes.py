@@ -51,7 +51,7 @@ def stream_tables(stream: CodedStream) -> CodeTables:
 class SegmentWalk:
     """The segments of a weight memory as its reader walks them: those that have words.
 
-    delays   of each of them
+    delays   of each of them, so that no step is empty
     first    its first word
     last     its last word
     starts   of each stage: bit of the first word at which its segment starts, or the one behind an empty segment
@@ -63,17 +63,20 @@ class SegmentWalk:
     starts: tuple[int, ...]
 
     @staticmethod
-    def of(segments: tuple[Segment, ...], delays: tuple[int, ...]) -> SegmentWalk:
-        """The walk through ``segments`` of stages with ``delays``."""
+    def of(segments: tuple[Segment, ...], delays: tuple[int, ...], groups: int) -> SegmentWalk:
+        """The walk through ``segments`` of stages with ``delays``, which run ``groups`` row groups."""
         held = [segment for segment in segments if segment.words]
         ends = tuple(accumulate(segment.words for segment in held))
-        delay = [delays[segment.stages[0]] for segment in held]
+        delay: list[int] = []  # a segment follows the one before at once where those between have no words
+        for segment in held:
+            own, before = delays[segment.stages[0]], delays[held[len(delay) - 1].stages[0]] if delay else 0
+            delay.append(delay[-1] + min(own - before, groups) if delay else 0)
         starts = []
         for place, segment in enumerate(segments):
             behind = next(s for s in (*segments[place:], *segments) if s.words)
             starts += [behind.pad] * len(segment.stages)
         return SegmentWalk(
-            delays=tuple(v - min(delay) for v in delay),
+            delays=tuple(delay),
             first=(0, *ends[:-1]),
             last=tuple(end - 1 for end in ends),
             starts=tuple(starts),

@@ -9,7 +9,7 @@ from ..planning.constants import Constants
 from ..planning.engine import EnginePlan
 from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
 from .codes import SegmentWalk, stream_tables
-from .contents import position_bits, term_fields, weight_words
+from .contents import dense_words, position_bits, term_fields, weight_words
 from .hls_memory import Context, memory_context
 
 
@@ -22,7 +22,7 @@ def weight_stages(engine: EnginePlan) -> dict[str, list[int]]:
     """What the plan of an engine tells of the weights of each stage."""
     weights = engine.weights
     if isinstance(weights, DenseWeights):
-        walk = SegmentWalk.of(weights.segments, engine.delays)
+        walk = SegmentWalk.of(weights.segments, engine.delays, engine.groups)
         words = dict(zip((s.stages[0] for s in weights.segments), walk.first, strict=True))
         return {"first_word": [words.get(stage, 0) for stage in range(len(engine.stages))]}
     kernels, shapes = [stage.conv.kernel for stage in engine.stages], kernel_shapes(engine)
@@ -91,7 +91,7 @@ def _code(stream: CodedStream, name: str, weight_bits: int) -> Context:
 
 def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]) -> Context:
     memory = stream.memory
-    walk = SegmentWalk.of(stream.segments, engine.delays)
+    walk = SegmentWalk.of(stream.segments, engine.delays, engine.groups)
     return {
         "name": memory.name,
         "member": memory.name.removeprefix(f"{engine.name}_"),
@@ -133,7 +133,7 @@ def weights_context(engine: EnginePlan) -> Context:
     weights = engine.weights
     if isinstance(weights, CompressedWeights):
         return {"dense": None, "feed": _feed(engine, weights)}
-    held = memory_context(weights.memory, weight_words(engine)[0]) | {
+    held = memory_context(weights.memory, dense_words(engine, weights, behind=True)) | {
         "text": f"{weights.memory.depth} words of {weights.word_bits} bits, units of {engine.folding.channels} x "
         f"{engine.weight_bits} bits in the order of use."
     }

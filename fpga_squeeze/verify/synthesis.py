@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..device.catalogue import Device, Family
-from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, shortages
+from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, crowding, shortages
 from .cache import is_fresh, locked, mark_fresh
 from .parts import module_name, part_of
 from .tools import jobs
@@ -297,9 +297,17 @@ class Synthesis:
     @property
     def short(self) -> tuple[Shortage, ...]:
         """What the device has too little of, counted from the mapped cells."""
+        return shortages(self._used, self.device) if self.device else ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the device holds, but may not clock."""
+        return crowding(self._used, self.device) if self.device else ()
+
+    @property
+    def _used(self) -> Used:
         t = self.total
-        used = Used(t.ramb36 + t.ramb18 / 2, t.uram, t.dsp, t.lut_memory, t.luts + t.lut_memory)
-        return shortages(used, self.device) if self.device else ()
+        return Used(t.ramb36 + t.ramb18 / 2, t.uram, t.dsp, t.lut_memory, t.luts + t.lut_memory)
 
     @property
     def engines(self) -> list[EngineLuts]:
@@ -334,6 +342,7 @@ class Synthesis:
             "device": self.device.name if self.device else None,
             "fits": None if self.device is None else not self.short,
             "short": [asdict(s) for s in self.short],
+            "warnings": list(self.warnings),
             "differences": self.differences,
             "total": {"estimate": asdict(self.total_row.estimate), "mapped": asdict(self.total)},
             "kernels": [

@@ -15,7 +15,7 @@ from ..engine import EnginePlan, LineBuffer
 from ..kinds.control import queue_luts
 from ..plan import KernelPlan
 from ..requant import TABLE_BITS
-from ..weight_memories import CompressedWeights, DenseWeights
+from ..weight_memories import CompressedWeights, DenseWeights, gearbox_luts
 
 SEQUENCER, SEQUENCER_STAGE = 37, 14
 """Loop counters of a convolution; of each further stage."""
@@ -28,7 +28,8 @@ BIT_READER = 50
 SYMBOLS = 40
 """Counters and queue of a decoder."""
 STAGE_WALK = 23
-GEARBOX = 60
+WORD_WALK = 33
+"""Addresses of the words of a dense weight memory, and the place of a unit."""
 ROWS_PER_GROUP = 3
 """Rows of additions behind each other in ``fsq_multiply``."""
 
@@ -125,8 +126,7 @@ def parameter_luts(engine: EnginePlan) -> int:
             stacks += width * mux_luts(sum(tile.bit == bit for tile in memory.tiles))
     pages = ceil_div(max(stage.terms for stage in engine.stages), PAGE) if engine.folding.phases > 1 else 1
     if isinstance(weights, DenseWeights):
-        buffer = weights.word_bits + engine.unit_bits
-        gearbox = buffer * mux_luts(max(1, weights.word_bits // 8)) + GEARBOX
+        gearbox = gearbox_luts(weights.word_bits, weights.unit_bits) + WORD_WALK
         return stacks + gearbox + engine.unit_bits * mux_luts(pages)
     kernel = max(size for stage in engine.stages for size in stage.conv.kernel)
     positions = 110 if len(engine.stages) > 1 else 76 if kernel > 1 else 16

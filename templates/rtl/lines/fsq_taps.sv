@@ -6,12 +6,14 @@ module fsq_taps #(
     parameter STEP     = 1,  // pixels from position to position
     parameter CHOICES  = 1,  // pixels among which a position chooses
     parameter PAD_LEFT = 0,  // pixels of the first position left of the row
-    parameter CHOICE_W = 1   // bits of a choice
+    parameter CHOICE_W = 1,  // bits of a choice
+    parameter SHARE    = 8,  // positions that share a copy of the choice
+    parameter COPIES   = 1   // ceil(COUNT / SHARE)
 ) (
-    input  logic [WIDTH*BITS-1:0] word_i,    // row word: pixel 0 in the low bits
-    input  logic [  CHOICE_W-1:0] choice_i,  // pixel that every position takes, of CHOICES
-    input  logic [      BITS-1:0] pad_i,     // pixel outside the image
-    output logic [COUNT*BITS-1:0] pixels_o   // pixels, position 0 in the low bits
+    input  logic [     WIDTH*BITS-1:0] word_i,    // row word: pixel 0 in the low bits
+    input  logic [COPIES*CHOICE_W-1:0] choice_i,  // pixel that every position takes, of CHOICES; copy 0 in the low bits
+    input  logic [           BITS-1:0] pad_i,     // pixel outside the image
+    output logic [     COUNT*BITS-1:0] pixels_o   // pixels, position 0 in the low bits
 );
   genvar m, n;
   logic unused_ok;  // a stride may leave pixels that no position takes
@@ -33,7 +35,7 @@ module fsq_taps #(
           .SEL_W(CHOICE_W)
       ) u_choice (
           .data_i  (choice),
-          .select_i(choice_i),
+          .select_i(choice_i[(m/SHARE)*CHOICE_W+:CHOICE_W]),
           .data_o  (pixels_o[m*BITS+:BITS])
       );
     end

@@ -5,7 +5,8 @@
 module fsq_bit_reader #(
     parameter                   WORD_W    = 18,  // bits of a memory word
     parameter                   ADDR_W    = 10,  // bits of an address
-    parameter                   QUEUE     = 4,   // words of the memory that wait
+    parameter                   READ      = 3,   // cycles from an address to its word
+    parameter                   QUEUE     = 8,   // words of the memory that wait: see fsq_word_stream
     parameter                   SEGMENTS  = 1,   // segments of the memory: see fsq_word_stream
     parameter                   SEGMENT_W = 1,   // holds SEGMENTS - 1
     parameter                   GROUPS    = 1,   // row groups of a frame
@@ -20,7 +21,7 @@ module fsq_bit_reader #(
     input  logic              clk,         // clock
     input  logic              rst_n,       // synchronous reset, active low
     output logic [ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
-    input  logic [WORD_W-1:0] rom_data_i,  // that word, two cycles after its address
+    input  logic [WORD_W-1:0] rom_data_i,  // that word, READ cycles after its address
     output logic              valid_o,     // the window is filled
     output logic [ LIMIT-1:0] window_o,    // the next bits, the first one highest
     input  logic              take_i,      // bits are taken
@@ -32,11 +33,11 @@ module fsq_bit_reader #(
   localparam PW = BIT_W + 1;
 
   logic [WORD_W-1:0] word;
-  logic unused_end;
   logic waiting, unload;
   fsq_word_stream #(
       .WORD_W   (WORD_W),
       .ADDR_W   (ADDR_W),
+      .READ     (READ),
       .QUEUE    (QUEUE),
       .SEGMENTS (SEGMENTS),
       .SEGMENT_W(SEGMENT_W),
@@ -52,7 +53,6 @@ module fsq_bit_reader #(
       .rom_data_i,
       .valid_o(waiting),
       .word_o (word),
-      .end_o  (unused_end),
       .take_i (unload)
   );
 

@@ -14,7 +14,8 @@ module fsq_prefix_decoder #(
     parameter COUNTS   = 1,                           // symbols of each stage in a row group, COUNT_W bits each
     parameter WORD_W   = 18,                          // bits of a memory word
     parameter ADDR_W   = 10,                          // bits of an address
-    parameter QUEUE    = 4,                           // words of the memory that wait
+    parameter READ     = 3,                           // cycles from an address to its word
+    parameter QUEUE    = 8,                           // words of the memory that wait: see fsq_word_stream
     parameter SEGMENTS = 1,                           // segments of the memory that have words: see fsq_word_stream
     parameter SEGMENT_W = 1,                          // holds SEGMENTS - 1
     parameter SEGMENT_STEPS = 1,                      // steps of a frame, of the segments
@@ -34,7 +35,7 @@ module fsq_prefix_decoder #(
     input  logic                clk,         // clock
     input  logic                rst_n,       // synchronous reset, active low
     output logic [  ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
-    input  logic [  WORD_W-1:0] rom_data_i,  // that word, two cycles after its address
+    input  logic [  WORD_W-1:0] rom_data_i,  // that word, READ cycles after its address
     output logic                valid_o,     // a symbol is there
     output logic [SYMBOL_W-1:0] symbol_o,    // the oldest symbol
     input  logic                take_i       // it is taken
@@ -83,6 +84,7 @@ module fsq_prefix_decoder #(
   fsq_bit_reader #(
       .WORD_W   (WORD_W),
       .ADDR_W   (ADDR_W),
+      .READ     (READ),
       .QUEUE    (QUEUE),
       .SEGMENTS (SEGMENTS),
       .SEGMENT_W(SEGMENT_W),
