@@ -20,6 +20,7 @@ from fpga_squeeze import api, load_project
 from fpga_squeeze.cli import main
 from fpga_squeeze.cli.output import print_estimate
 from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.clock import Clock
 from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, Packing, pack
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network.fixed_point import int_range, signed_bits
@@ -388,7 +389,7 @@ def test_engines_with_one_product_say_why(capsys: pytest.CaptureFixture[str]) ->
     last = plan.kernels.index(plan.engines[-1])
     wide = replace(plan.engines[-1], packing=Packing((14, False), reason="its pixels are wide"))
     plan = replace(plan, kernels=(*plan.kernels[:last], wide, *plan.kernels[last + 1 :]))
-    print_estimate(estimate(plan, None, 100.0, schedule(plan)))
+    print_estimate(estimate(plan, None, Clock(100.0, "planned"), schedule(plan)))
     out = capsys.readouterr().out
     assert f"2 products per DSP: {plan.lanes} lanes in {plan.dsp} DSP slices" in out
     assert f"one product per DSP in {wide.name}: its pixels are wide" in out

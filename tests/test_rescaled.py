@@ -22,7 +22,9 @@ from seeds import SEED
 
 from fpga_squeeze import load_project
 from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.clock import Clock
 from fpga_squeeze.device.dsp_packing import Multipliers
+from fpga_squeeze.device.room import WHOLE_DEVICE
 from fpga_squeeze.emit.contents import recoded, table_words
 from fpga_squeeze.emit.rtl_engine import engine_parameters
 from fpga_squeeze.emit.words import decode_words, stream_tensor, words_to_tensor
@@ -122,7 +124,7 @@ def test_project_keeps_its_requantisers(number: int, tmp_path: Path) -> None:
         None,
         dialect="vitis",
         device=None,
-        clock_mhz=100,
+        clock=Clock(100.0, "asked for"),
         source=Source("random", ""),
     )
     again = load_project(tmp_path / "p").plan
@@ -356,10 +358,10 @@ def test_device_without_luts_multiplies_in_slices() -> None:
     model = _fire(signed=False)
     device = find_device("xc7z010")
     foldings = {layer.name: Folding(1, 1, 1) for layer in graph_of(model).engines}
-    plan = make_plan(model, None, device, foldings)
+    plan = make_plan(model, None, device, foldings, room=WHOLE_DEVICE)
     assert plan.multipliers.requant == "lut"
-    luts = estimate(plan, None, 100.0, schedule(plan)).luts
-    small = replace(device, luts=luts - 100)
-    assert make_plan(model, None, small, foldings).multipliers.requant == "dsp"
+    luts = estimate(plan, None, device.planned_clock, schedule(plan)).luts
+    small = replace(device, luts=(luts - 100) * 100 // 95)
+    assert make_plan(model, None, small, foldings, room=WHOLE_DEVICE).multipliers.requant == "dsp"
     tiny = replace(device, luts=luts // 4)
-    assert make_plan(model, None, tiny, foldings).multipliers.requant == "lut"
+    assert make_plan(model, None, tiny, foldings, room=WHOLE_DEVICE).multipliers.requant == "lut"

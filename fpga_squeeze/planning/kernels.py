@@ -104,10 +104,7 @@ def engine_weights(layer: EngineLayer, folding: Folding, weights: WeightFormat) 
     stages = engine_stages(layer, folding, weights)
     if weights == "dense":
         return plan_dense(layer.name, stages, folding.channels, folding.phases)
-    inputs = max(conv.weight.shape[1] for conv in layer.convs)
-    kernel = max(size for conv in layer.convs for size in conv.kernel)
-    position = max(1, (inputs - 1).bit_length()) + 2 * max(1, (kernel - 1).bit_length())
-    return plan_compressed(layer.name, stages, folding.channels, folding.phases, weights, position)
+    return plan_compressed(layer.name, stages, folding.channels, folding.phases, weights)
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,7 @@ module fsq_delivery #(
     parameter                PRODUCT_W = 25,               // bits of that times its scale
     parameter                RIGHT     = 0,                // places that every product moves right
     parameter                READ      = 2,                // cycles from the issue of a term to its pixels
-    parameter                TABLE_READ = 1,               // cycles from the number of an entry of the table to the entry
+    parameter                TABLE_READ = 2,               // cycles from the number of an entry of the table to the entry
     parameter                LATENCY   = 9,                // cycles from the count of a beat to its pixels: see fsq_drain
     parameter                Y_BITS    = 8,                // the widest of stored and output pixels
     parameter                LIMIT_W   = 10,               // bits of the limits, signed
@@ -51,7 +51,6 @@ module fsq_delivery #(
     input  logic [                         C_W-1:0] channels_i,    // its channels that exist
     input  logic [                         R_W-1:0] rows_i,        // its rows that exist
     input  logic [                     COUNT_W-1:0] reserve_i,     // words reserved in the output FIFO in this cycle
-    output logic [                     COUNT_W-1:0] room_o,        // its free words
     // its sums, READ + 4 cycles later
     input  logic                                    done_i,        // they stand on sums_i two cycles later
     input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] sums_i,        // channel, then row, then lane
@@ -134,6 +133,9 @@ module fsq_delivery #(
   end
 
   logic [WIDTH*OUT_BITS-1:0] out_word;
+  logic [COUNT_W-1:0] room;  // fsq_sequencer counts what it needs of it
+  logic unused_room;
+  assign unused_room = &{1'b0, room};
   generate
     for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
       assign out_word[p*OUT_BITS+:OUT_BITS] = word_o[p*Y_BITS+:OUT_BITS];
@@ -148,7 +150,7 @@ module fsq_delivery #(
       .clk,
       .rst_n,
       .reserve_i,
-      .free_o   (room_o),
+      .free_o   (room),
       .push_i   (push_o[0]),
       .data_i   (out_word),
       .valid_o  (out_valid_o),
