@@ -30,7 +30,6 @@ module fsq_input #(
 );
   localparam ROW = WIDTH * CHANNELS;  // bytes of a row
   localparam BEATS = (HEIGHT * ROW + 7) / 8;
-  localparam RW = $clog2(ROW + 1);
   localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
   localparam CW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
   localparam NW = (BEATS > 1) ? $clog2(BEATS) : 1;
