@@ -148,9 +148,9 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
             {
                 "name": "runs" if runs else f"weights{stream.channel}",
                 "parameters": _decoder(engine, stream, bits),
-                "valid": "symbol_valid" if runs else f"weight_valid[{stream.channel}]",
-                "take": "symbol_take" if runs else "weight_take",
-                "symbol": "symbol" if stream.channel is None else f"weight[{stream.channel * bits}+:{bits}]",
+                "valid": "run_valid_o" if runs else f"weight_valid[{stream.channel}]",
+                "take": "run_take_i" if runs else "weight_take",
+                "symbol": "run_o" if stream.channel is None else f"weight[{stream.channel * bits}+:{bits}]",
             }
         )
     skips = any(stream.channel is None for stream in weights.streams)
