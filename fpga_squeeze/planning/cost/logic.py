@@ -24,10 +24,10 @@ ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 37
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
 BANK = 20
 DRAIN = 22
-BIT_READER = 50
-"""Beside the window: 7 LUTs for each of its bits choose where it starts, 2 find the length of a codeword."""
-SYMBOLS = 40
-"""Counters and queue of a decoder."""
+DECODER = 170
+"""Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
+SYMBOL_WALK, SYMBOL_QUEUE = 40, 30
+"""Counters of all decoders of an engine; of a queue of symbols."""
 STAGE_WALK = 23
 WORD_WALK, WORD_SEGMENT = 2, 10
 """Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
@@ -104,16 +104,14 @@ def lane_luts(engine: EnginePlan) -> int:
 
 
 def _decoder_luts(weights: CompressedWeights) -> int:
-    total = 0
+    """LUTs of the decoders, of the walk through their symbols, and of the queues of those."""
+    run_bits, weight_bits = weights.symbol_bits
+    stages = len(weights.layers)
+    total = SYMBOL_WALK + STAGE_WALK * (stages > 1) + SYMBOL_QUEUE * len(weights.symbol_queues)
     for stream in weights.streams:
-        for code in stream.codes:
-            index = max(1, (len(code.symbols) - 1).bit_length())
-            symbol = max(1, max(int(s) for s in code.symbols).bit_length())
-            if len(code.symbols) > 1:
-                total += 2 * index + symbol * ceil_div(1 << index, 64)
-        total += (
-            6 + BIT_READER + 9 * stream.limit + SYMBOLS + (2 * STAGE_WALK if len(weights.layers) > 1 else 0)
-        )
+        bits = run_bits if stream.channel is None else weight_bits
+        total += DECODER + (4 + bits) * stages + (bits if stream.extra else 0)
+        total += STAGE_WALK * (len(stream.segments) > 1)
     return total
 
 
