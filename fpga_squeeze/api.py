@@ -425,7 +425,7 @@ def synth(target: str | Path, on_step: OnStep | None = None) -> Synthesis:
     project = load_project(target)
     family = project.device.family if project.device else "zynq-7000"
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step)
-    return Synthesis(project.estimate(), mapped, project.device)
+    return Synthesis.of(project.estimate(), mapped, project.device)
 
 
 def timing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
+from fpga_squeeze.verify.parts import OTHERS
 from fpga_squeeze.verify.synthesis import Resources, Synthesis, map_kernels
 from fpga_squeeze.verify.yosys import find_yosys
 
@@ -64,6 +66,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     )
 
 
+def _check_parts(project: Project, result: Synthesis) -> None:
+    """Every LUT is of one part, and those of memories are of the part that the plan has them for."""
+    assert sum(sum(kernels.values()) for kernels in result.part_luts.values()) == result.total.all_luts
+    for kernel in project.plan.kernels:
+        parts = result.parts[kernel.name]
+        assert set(parts) - {OTHERS} and parts.get(OTHERS, Resources()).all_luts == 0, kernel.name
+        planned: Counter[str] = Counter()
+        for memory in kernel.memories:
+            planned["rows" if memory.purpose == "rows" else "other"] += memory.lutram_luts
+        rows = parts.get("row memories", Resources()).lut_ram
+        assert rows == planned["rows"], kernel.name
+        assert sum(part.lut_ram for part in parts.values()) - rows == planned["other"], kernel.name
+    assert [name for name, parts in result.parts.items() if "decoders" in parts] == ["fire2"]
+
+
 @pytest.mark.slow
 def test_estimate_and_yosys_agree_in_every_kernel(
     project: Project, capsys: pytest.CaptureFixture[str]
@@ -76,6 +93,7 @@ def test_estimate_and_yosys_agree_in_every_kernel(
     total = result.total_row
     assert total.estimate.luts == pytest.approx(total.mapped.luts, rel=0.2)
     assert total.mapped.dsp == project.plan.dsp > 0
+    _check_parts(project, result)
 
     # the result of an unchanged design is kept, and the command line prints it
     assert main(["synth", str(project.path)]) == 0

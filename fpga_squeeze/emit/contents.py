@@ -21,14 +21,15 @@ def dense_words(engine: EnginePlan, weights: DenseWeights, behind: bool = False)
 
 
 def coded_words(weights: CompressedWeights, stream: CodedStream) -> list[int]:
-    """Words of a compressed stream, the first bit lowest; each segment starts behind its padding."""
+    """Words of a compressed stream, the first bit lowest; padded at both ends of each segment."""
     bits = []
     for segment in stream.segments:
-        bits.append(np.zeros(segment.pad, dtype=np.int64))
+        bits.append(np.zeros(segment.start, dtype=np.int64))
         for stage in segment.stages:
             terms = weights.layers[stage].terms
             symbols = terms.run_symbols if stream.channel is None else terms.weight[:, stream.channel]
             bits.append(stream.codes[stage].encode(symbols))
+        bits.append(np.zeros(segment.pad - segment.start, dtype=np.int64))
     return pack_bits(np.concatenate(bits), stream.memory.width)
 
 

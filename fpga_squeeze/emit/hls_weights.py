@@ -22,7 +22,7 @@ def weight_stages(engine: EnginePlan) -> dict[str, list[int]]:
     """What the plan of an engine tells of the weights of each stage."""
     weights = engine.weights
     if isinstance(weights, DenseWeights):
-        walk = SegmentWalk.of(weights.segments, engine.delays, engine.groups)
+        walk = SegmentWalk.of(weights.segments, engine.delays)
         words = dict(zip((s.stages[0] for s in weights.segments), walk.first, strict=True))
         return {"first_word": [words.get(stage, 0) for stage in range(len(engine.stages))]}
     kernels, shapes = [stage.conv.kernel for stage in engine.stages], kernel_shapes(engine)
@@ -76,22 +76,21 @@ def weight_constants(engine: EnginePlan) -> Constants:
     }
 
 
-def _code(stream: CodedStream, name: str, weight_bits: int) -> Context:
-    tables = stream_tables(stream)
+def _code(stream: CodedStream, name: str, symbol_bits: int) -> Context:
+    tables = stream_tables(stream, symbol_bits)
     return {
         "name": name,
-        "constants": {"LIMIT": tables.limit, "INDEX_BITS": tables.index_bits},
-        "bounds": tables.bounds,
-        "offsets": tables.offsets,
+        "constants": {"EXTRA": tables.extra},
+        "lengths": tables.lengths,
+        "firsts": tables.firsts,
         "free": [int(free) for free in tables.free],
-        "symbols": tables.symbols,
-        "symbol_type": "signed char" if stream.channel is None or weight_bits <= 8 else "short",
+        "symbol_type": "signed char" if symbol_bits <= 8 else "short",
     }
 
 
 def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]) -> Context:
     memory = stream.memory
-    walk = SegmentWalk.of(stream.segments, engine.delays, engine.groups)
+    walk = SegmentWalk.of(stream.segments, engine.delays)
     return {
         "name": memory.name,
         "member": memory.name.removeprefix(f"{engine.name}_"),
@@ -104,6 +103,7 @@ def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]
             "WORDS": memory.depth,
         },
         "walk": walk_constants(walk.delays, engine.groups),
+        "starts": [segment.start for segment in stream.segments for _ in segment.stages],
         **vars(walk),
     }
 
@@ -114,7 +114,7 @@ def _feed(engine: EnginePlan, weights: CompressedWeights) -> Context:
     names = [run_code if stream.channel is None else weight_code for stream in weights.streams]
     # the weights of all channels share a code
     codes = {
-        name: _code(stream, name, engine.weight_bits)
+        name: _code(stream, name, weights.symbol_bits[stream.channel is not None])
         for name, stream in zip(names, weights.streams, strict=True)
     }
     return {

@@ -10,7 +10,7 @@ from typing import Any
 from ..device.block_ram import Memory
 from ..network.fixed_point import count_bits, index_bits
 from ..planning.engine import EnginePlan
-from ..planning.latency import WORD_READ
+from ..planning.latency import SYMBOL_LATENCY, WORD_READ
 from ..planning.weight_memories import (
     SYMBOL_QUEUE,
     WEIGHT_QUEUE,
@@ -18,7 +18,7 @@ from ..planning.weight_memories import (
     CompressedWeights,
     DenseWeights,
 )
-from .codes import SegmentWalk, stream_tables
+from .codes import SegmentWalk, stream_starts, stream_tables
 from .contents import table_words, weight_words
 
 Context = dict[str, Any]
@@ -97,7 +97,7 @@ def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Par
 
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
-    walk = SegmentWalk.of(weights.segments, engine.delays, engine.groups)
+    walk = SegmentWalk.of(weights.segments, engine.delays)
     return {
         "UNIT_W": weights.unit_bits,
         "WORD_W": weights.word_bits,
@@ -110,30 +110,38 @@ def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
 
 
 def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Parameters:
-    tables = stream_tables(stream)
-    walk = SegmentWalk.of(stream.segments, engine.delays, engine.groups)
-    count_width = count_bits(max(stream.counts))
-    slot = (symbol_bits - 1).bit_length()  # a power of two, so that the table needs no multiplier
+    tables = stream_tables(stream, symbol_bits)
+    walk = SegmentWalk.of(stream.segments, engine.delays)
+    slot = 1 << (symbol_bits - 1).bit_length()
+    words = _segment_parameters(walk, engine.groups)
+    words["WORD_FIRSTS"], words["WORD_LASTS"] = words.pop("FIRSTS"), words.pop("LASTS")
     return {
         "STAGES": len(stream.codes),
-        **walk_parameters(engine.delays, engine.groups),
-        "JOINED": constant(map(int, engine.joined), 1),
-        "STARTS": packed(walk.starts),
-        "COUNT_W": count_width,
-        "COUNTS": constant(stream.counts, count_width),
-        "WORD_W": stream.memory.width,
+        "STAGE_W": index_bits(len(stream.codes)),
+        "STARTS": packed(stream_starts(stream)),
         "ADDR_W": index_bits(stream.memory.depth),
         "QUEUE": WEIGHT_QUEUE,
-        **_segment_parameters(walk, engine.groups, "SEGMENT_"),
-        "DEPTH": SYMBOL_QUEUE,
-        "LIMIT": tables.limit,
-        "BOUNDS": constant(chain(*tables.bounds), tables.limit + 1),
-        "FREE": constant(map(int, tables.free), 1),
-        "INDEX_W": tables.index_bits,
-        "OFFSETS": constant(chain(*tables.offsets), tables.index_bits),
+        **words,
+        "EXTRA": tables.extra,
+        "LENGTHS": constant(chain(*tables.lengths), 4),
+        "FIRSTS": constant(chain(*tables.firsts), slot),
         "SYMBOL_W": symbol_bits,
-        "SLOT_W": slot,
-        "SYMBOLS": constant((s & ((1 << symbol_bits) - 1) for s in chain(*tables.symbols)), 1 << slot),
+        "SLOT": slot,
+    }
+
+
+def _symbol_walk(engine: EnginePlan, weights: CompressedWeights) -> Parameters:
+    counts = [len(layer.terms.run) for layer in weights.layers]
+    return {
+        "STAGES": len(counts),
+        "STAGE_W": index_bits(len(counts)),
+        "GROUPS": engine.groups,
+        **walk_parameters(engine.delays, engine.groups),
+        "JOINED": constant(map(int, engine.joined), 1),
+        "COUNTS": packed(counts),
+        "COUNT_W": count_bits(max(counts)),
+        "DECODERS": len(weights.streams),
+        "QUEUES": len(weights.symbol_queues),
     }
 
 
@@ -148,13 +156,19 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
             {
                 "name": "runs" if runs else f"weights{stream.channel}",
                 "parameters": _decoder(engine, stream, bits),
-                "valid": "run_valid_o" if runs else f"weight_valid[{stream.channel}]",
-                "take": "run_take_i" if runs else "weight_take",
-                "symbol": "run_o" if stream.channel is None else f"weight[{stream.channel * bits}+:{bits}]",
+                "symbol": "runs" if stream.channel is None else f"weights[{stream.channel * bits}+:{bits}]",
             }
         )
-    skips = any(stream.channel is None for stream in weights.streams)
-    return {"decoders": decoders, "skips": skips}
+    queues = [
+        {"name": name, "parameters": {"WIDTH": bits, "DEPTH": SYMBOL_QUEUE, "LATENCY": SYMBOL_LATENCY}}
+        for name, bits in weights.symbol_queues
+    ]
+    return {
+        "decoders": decoders,
+        "walk": _symbol_walk(engine, weights),
+        "queues": queues,
+        "skips": weights.skips,
+    }
 
 
 def weights_context(engine: EnginePlan, folder: Path) -> Context:

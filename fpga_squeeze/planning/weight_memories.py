@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from math import gcd
 from typing import Literal
 
-from ..coding.huffman import PrefixCode
+from ..coding.prefix import PREFIX, PrefixCode
 from ..coding.terms import Coding, LayerStream, layer_stream
 from ..device.block_ram import Memory, rom_tiles, tile_bits
 from ..device.catalogue import LUTRAM_BITS_PER_LUT
@@ -31,12 +31,12 @@ def weight_format(text: str) -> WeightFormat:
     raise FpgaSqueezeError(f"weights {text!r}: there are {', '.join(FORMATS)}")
 
 
-WEIGHT_QUEUE = 8
-"""Words between a memory of coded weights and its decoder (fsq_word_stream): more than WORD_READ + 1, a power of two."""
-SYMBOL_QUEUE = 8
-"""Decoded symbols that wait for the engine (fsq_prefix_decoder)."""
-CODE_WORD = 18
-"""Bits of a word of a compressed stream: narrow words make a small window, and waste nothing of a RAMB36."""
+WEIGHT_QUEUE = 16
+"""Words of coded weights that wait or are on their way, a power of two, at least WORD_READ + 9 (fsq_word_stream)."""
+SYMBOL_QUEUE = 32
+"""Decoded symbols that wait for the engine: a LUT RAM holds as many (fsq_symbol_queue)."""
+CODE_WORD = 3 * PREFIX
+"""Bits of a word of a compressed stream, whole prefixes: narrow words waste nothing of a RAMB36."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +84,18 @@ def pass_cycles(stages: Sequence[Stage], beats: int) -> int:
 class Segment:
     """A stretch of a weight memory that starts and ends with a word: ``words`` words, ``pad`` of their bits unused.
 
-    These are the first ones; in dense weights of HLS C++ the last ones.
+    These are the first ones; in dense weights of HLS C++ the last ones. Of the pad of a compressed stream the last 1 to
+    PREFIX bits lie at the end, the others, whole prefixes, at the start.
     """
 
     words: int
     pad: int
     stages: tuple[int, ...]
+
+    @property
+    def start(self) -> int:
+        """Bits of the pad at the start of a compressed stream's segment."""
+        return (self.pad - 1) // PREFIX * PREFIX
 
 
 def _queue(name: str, depth: int, width: int) -> Memory:
@@ -152,9 +158,9 @@ class CodedStream:
     segments: tuple[Segment, ...]
 
     @property
-    def limit(self) -> int:
-        """Bits of the longest codeword."""
-        return max(code.longest for code in self.codes)
+    def extra(self) -> int:
+        """Most bits of a codeword behind its prefix."""
+        return max(code.extra for code in self.codes)
 
 
 @dataclass(frozen=True)
@@ -179,17 +185,26 @@ class CompressedWeights:
         return tuple(stream.memory for stream in self.streams)
 
     @property
+    def symbol_queues(self) -> tuple[tuple[str, int], ...]:
+        """Queues of decoded symbols and their widths: the weights of a term; where runs take bits, its run."""
+        run_bits, weight_bits = self.symbol_bits
+        weights = ("weights", weight_bits * sum(stream.channel is not None for stream in self.streams))
+        return (weights, ("runs", run_bits)) if self.skips else (weights,)
+
+    @property
+    def skips(self) -> bool:
+        """Whether runs take bits: else every position is a term."""
+        return self.streams[-1].channel is None
+
+    @property
     def largest_run(self) -> int:
         return max(layer.largest_run for layer in self.layers)
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        run_bits, weight_bits = self.symbol_bits
-        queues = []
-        for stream in self.streams:
-            bits = run_bits if stream.channel is None else weight_bits
-            queues.append(_queue(f"{stream.memory.name}_queue", WEIGHT_QUEUE, CODE_WORD))
-            queues.append(_queue(f"{stream.memory.name}_symbols", SYMBOL_QUEUE, bits))
+        queues = [_queue(f"{rom.name}_queue", WEIGHT_QUEUE, CODE_WORD) for rom in self.roms]
+        for name, bits in self.symbol_queues:
+            queues.append(_queue(f"{self.name}_{name}_symbols", SYMBOL_QUEUE, bits))
         return (*self.roms, *queues, *self.replays)
 
 
@@ -281,7 +296,8 @@ def _coded(
     segments = []
     for members in parts:
         size = sum(sizes[m] for m in members)
-        segments.append(Segment(-(-size // CODE_WORD), -size % CODE_WORD, members))
+        words = size // CODE_WORD + 1  # a bit of padding at the least: see fsq_bit_reader
+        segments.append(Segment(words, words * CODE_WORD - size, members))
     depth = sum(s.words for s in segments)
     memory = Memory(name, "weights", depth, CODE_WORD, sum(sizes), rom_tiles(depth, CODE_WORD))
     counts = tuple(len(v.terms.run) for v in layers)

@@ -105,7 +105,7 @@ module fsq_engine #(
     // drain
     parameter                  PARTS       = 1,  // beats per row
     parameter                  UNITS       = 8,  // requantisers: ceil(LANES / PARTS)
-    parameter                  READ        = 6,  // cycles from the issue of a term to its pixels: see fsq_line_buffer, fsq_lane_pixels
+    parameter                  READ        = 5,  // cycles from the issue of a term to its pixels: see fsq_line_buffer, fsq_lane_pixels
     parameter                  RELEASE     = 2,  // cycles from the last term of a row group until its slots can be taken
     parameter                  SPARSE      = 0,  // 1: symbols tell which positions are terms, zeros skipped
     parameter                  RUN_W       = 1,  // bits of a symbol: see fsq_term_walk
@@ -145,10 +145,10 @@ module fsq_engine #(
     input  logic [ BIAS_BITS+SCALE_W-1:0] table_data_i      // its bias in the low bits, its scale above them
 );
   localparam PLACE_W = SLOT_W + Y_W;
-  localparam COUNT = LANES + MOST_SHIFTS - 1;  // pixels that a row buffer takes of a row
-  localparam TAKEN = ROWS * COUNT * X_BITS;
-  localparam BANK_W = (ROWS > 1) ? $clog2(ROWS) : 1;
+  localparam ACROSS = LANES + MOST_SHIFTS - 1;  // pixels that a row buffer takes of a row
+  localparam TAKEN = ROWS * ACROSS * X_BITS;
   localparam SHIFT_W = (MOST_SHIFTS > 1) ? $clog2(MOST_SHIFTS) : 1;
+  localparam SOURCES_JOINED = (BUFFERS + 1) / 2;  // pixels of every second buffer are joined to those of the one before
   genvar g, p;
 
   logic issue, first, last, replay, done;
@@ -169,8 +169,7 @@ module fsq_engine #(
   logic [COUNT_W-1:0] reserve;
   logic [CURSORS*PLACE_W-1:0] places;
   logic [CURSORS*SLOT_W-1:0] released;
-  logic [BUFFERS*TAKEN-1:0] taken;
-  logic [BUFFERS*BANK_W-1:0] banks;
+  logic [SOURCES_JOINED*TAKEN-1:0] taken;
   logic [BUFFERS*SHIFT_W-1:0] shifts;
   logic [ROWS*LANES*X_BITS-1:0] pixels;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] sums;
@@ -314,8 +313,7 @@ module fsq_engine #(
       logic [KYW-1:0] window_ky;
       logic [KXW-1:0] window_kx;
       logic [WIDTH*XB-1:0] data;
-      localparam READS = LANES + SHIFTS[g*32+:32] - 1;
-      logic [ROWS*READS*XB-1:0] read;
+      logic [TAKEN-1:0] joined, read;
       logic valid;
       integer i;
       always_comb begin
@@ -366,7 +364,10 @@ module fsq_engine #(
           .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32])),
           .FLIP      (FLIPS[g*32+:32]),
           .ALONE     (BUFFERS == 1),
-          .BANK_W    (BANK_W),
+          .JOINED    (g % 2),
+          .SIGNED    ((SIGNED[g*32+:32] != 0) != (FLIPS[g*32+:32] != 0)),
+          .POSITIONS (ACROSS),
+          .OUT_BITS  (X_BITS),
           .SHIFT_W   (SHIFT_W)
       ) u_lines (
           .clk,
@@ -383,23 +384,17 @@ module fsq_engine #(
           .rd_phase_i  (phase),
           .rd_slot_i   (slot),
           .rd_row_i    (row),
-          .bank_o      (banks[g*BANK_W+:BANK_W]),
           .shift_o     (shifts[g*SHIFT_W+:SHIFT_W]),
+          .or_i        (joined),
           .taken_o     (read)
       );
-      for (p = 0; p < ROWS * COUNT; p = p + 1) begin : gen_position
-        if (p % COUNT < READS) begin : gen_extend
-          fsq_extend #(
-              .IN_BITS  (XB),
-              .IN_SIGNED((SIGNED[g*32+:32] != 0) != (FLIPS[g*32+:32] != 0)),
-              .OUT_BITS (X_BITS)
-          ) u_extend (
-              .x_i(read[((p/COUNT)*READS+p%COUNT)*XB+:XB]),
-              .y_o(taken[g*TAKEN+p*X_BITS+:X_BITS])
-          );
-        end else begin : gen_none
-          assign taken[g*TAKEN+p*X_BITS+:X_BITS] = '0;
-        end
+      if (g % 2 == 1) begin : gen_join
+        assign joined = gen_buffer[g-1].read;
+      end else begin : gen_first
+        assign joined = '0;
+      end
+      if (g % 2 == 1 || g == BUFFERS - 1) begin : gen_taken
+        assign taken[(g/2)*TAKEN+:TAKEN] = read;
       end
     end
   endgenerate
@@ -409,15 +404,14 @@ module fsq_engine #(
 
   fsq_lane_pixels #(
       .BUFFERS(BUFFERS),
+      .SOURCES(SOURCES_JOINED),
       .ROWS   (ROWS),
       .LANES  (LANES),
       .SHIFTS (MOST_SHIFTS),
       .BITS   (X_BITS),
-      .BANK_W (BANK_W),
       .SHIFT_W(SHIFT_W)
   ) u_pixels (
       .clk,
-      .bank_i  (banks),
       .shift_i (shifts),
       .taken_i (taken),
       .pixels_o(pixels)

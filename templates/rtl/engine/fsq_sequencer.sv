@@ -118,7 +118,7 @@ module fsq_sequencer #(
       .bottom_o(walk_bottom)
   );
 
-  logic valid, issue, first, last, closes, sends;
+  logic valid, issue, first, last, closes, sends, replay;
   logic [STAGES-1:0] starts;
   logic [COUNT_W-1:0] words;
   logic [STAGE_W-1:0] stage;
@@ -183,6 +183,7 @@ module fsq_sequencer #(
       .ky_o      (ky),
       .kx_o      (kx),
       .phase_o   (phase),
+      .replay_o  (replay),
       .term_o    (term),
       .base_o    (base),
       .channels_o(channels),
@@ -190,8 +191,7 @@ module fsq_sequencer #(
   );
 
   // ---- the decision
-  logic replay, room_ok, drained_q;
-  assign replay = phase != '0;
+  logic room_ok, drained_q;
   assign issue = valid && (replay || unit_valid_i) && ((starts & ~rows_ok_i) == '0) && (!sends || room_ok) &&
       (!last || drained_q);
   assign rows_take_o = issue ? starts : '0;

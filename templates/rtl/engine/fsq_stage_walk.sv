@@ -19,24 +19,24 @@ module fsq_stage_walk #(
   localparam TW = (STEPS > 1) ? $clog2(STEPS) : 1;
 
   // stages of a step
-  function automatic [STAGES-1:0] members(input integer step);
+  function automatic [STAGES-1:0] members(input integer in_step);
     integer i;
     for (i = 0; i < STAGES; i = i + 1)
-      members[i] = step % STEPS >= DELAYS[i*32+:32] && step % STEPS < DELAYS[i*32+:32] + GROUPS;
+      members[i] = in_step % STEPS >= DELAYS[i*32+:32] && in_step % STEPS < DELAYS[i*32+:32] + GROUPS;
   endfunction
   // those of them whose last row group it is
-  function automatic [STAGES-1:0] bottoms(input integer step);
+  function automatic [STAGES-1:0] bottoms(input integer in_step);
     integer i;
-    for (i = 0; i < STAGES; i = i + 1) bottoms[i] = step % STEPS == DELAYS[i*32+:32] + GROUPS - 1;
+    for (i = 0; i < STAGES; i = i + 1) bottoms[i] = in_step % STEPS == DELAYS[i*32+:32] + GROUPS - 1;
   endfunction
   // without the lowest one
-  function automatic [STAGES-1:0] behind(input [STAGES-1:0] set);
-    behind = set & (set - 1'b1);
+  function automatic [STAGES-1:0] behind(input [STAGES-1:0] from);
+    behind = from & (from - 1'b1);
   endfunction
-  function automatic [STAGE_W-1:0] number(input [STAGES-1:0] one);
+  function automatic [STAGE_W-1:0] number(input [STAGES-1:0] from);
     integer i;
     number = '0;
-    for (i = 0; i < STAGES; i = i + 1) if (one[i]) number = number | STAGE_W'(i);
+    for (i = 0; i < STAGES; i = i + 1) if (from[i]) number = number | STAGE_W'(i);
   endfunction
 
   // the second row group of a frame is in step SECOND; there run, from it on, the stages SECOND_SET

@@ -59,6 +59,7 @@ module fsq_term_place #(
     output logic [  TAP_W-1:0] ky_o,        // its row of the window
     output logic [  TAP_W-1:0] kx_o,        // its column of the window
     output logic [    P_W-1:0] phase_o,     // its phase
+    output logic               replay_o,    // which is not phase 0
     output logic [    N_W-1:0] term_o,      // number of the term within its sum
     output logic [  OUT_W-1:0] base_o,      // first channel of its pass in the tables of the drain
     output logic [    C_W-1:0] channels_o,  // channels of its pass that exist
@@ -214,6 +215,7 @@ module fsq_term_place #(
       ky_o       <= tab_ky[spot];
       kx_o       <= tab_kx[spot];
       phase_o    <= phase;
+      replay_o   <= phase != '0;
       term_o     <= first ? '0 : term_o + 1'b1;
       channels_o <= channels;
       rows_o     <= bottom ? R_W'(LAST_ROWS) : R_W'(ROWS);

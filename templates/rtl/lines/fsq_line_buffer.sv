@@ -7,8 +7,8 @@
 // by the reader. Positions outside the image read PAD_VALUES of their channel.
 //
 // A word taken in cycle t is in its memory from t + 3 on, its row counts from t + 2 on. A term read in cycle t has its
-// line and choice in t + 2, its word in t + 4; fsq_lane_pixels takes what bank_o and shift_o tell. A buffer that is not
-// read gives 0 everywhere.
+// lines and choice in t + 2, words in t + 3, pixels in t + 4; fsq_lane_pixels takes them. A buffer that is not read gives
+// 0 everywhere.
 module fsq_line_buffer #(
     parameter CHANNELS   = 1,                                  // channels of the rows
     parameter HEIGHT     = 8,                                  // rows of a frame
@@ -37,9 +37,12 @@ module fsq_line_buffer #(
     parameter SLOT_W     = 1,                                  // bits of a count of slots
     parameter PADDED     = 1,                                  // 0: no window reaches above or below the image
     parameter [CHANNELS*BITS-1:0] PAD_VALUES = '0,             // pixels outside the image, channel 0 in the lowest bits
+    parameter SIGNED     = 0,                                  // 1: pixels are signed when they leave
     parameter FLIP       = 0,                                  // 1: pixels leave with their top bit inverted
     parameter ALONE      = 1,                                  // 1: rd_select_i is always 1
-    parameter BANK_W     = 1,                                  // bits of the number of a bank
+    parameter JOINED     = 0,                                  // 0: or_i is always 0
+    parameter POSITIONS  = 8,                                  // pixels of a row that leave: at least LANES + SHIFTS - 1
+    parameter OUT_BITS   = 8,                                  // bits of a pixel that leaves: at least BITS
     parameter SHIFT_W    = 1,                                  // bits of a shift
     parameter SHARE      = 96                                  // bits of words and pixels that share a copy of a signal: a multiple of 24
 ) (
@@ -60,11 +63,12 @@ module fsq_line_buffer #(
     input  logic [             P_W-1:0] rd_phase_i,    // phase: pass of the row
     input  logic [          SLOT_W-1:0] rd_slot_i,     // slot of the group's first row
     input  logic [             Y_W-1:0] rd_row_i,      // number of that row
-    output logic [         BANK_W-1:0]  bank_o,        // bank of the window's first row, three cycles later
-    output logic [        SHIFT_W-1:0]  shift_o,       // position that lane 0 takes, three cycles later
-    output logic [ROWS*(LANES+SHIFTS-1)*BITS-1:0] taken_o  // pixels, four cycles later: bank, then position
+    output logic [         SHIFT_W-1:0] shift_o,       // position that lane 0 takes, three cycles later
+    input  logic [ROWS*POSITIONS*OUT_BITS-1:0] or_i,   // joined to the pixels by an OR
+    output logic [ROWS*POSITIONS*OUT_BITS-1:0] taken_o  // pixels, four cycles later: row of the window, then position
 );
   localparam SPAN = ROWS * STRIDE;
+  localparam BANK_W = (ROWS > 1) ? $clog2(ROWS) : 1;
   localparam LINES = SLOTS * STRIDE;  // row slots of one bank
   localparam LW = (LINES > 1) ? $clog2(LINES) : 1;
   localparam [BITS-1:0] PAD = PAD_VALUES[BITS-1:0];
@@ -82,6 +86,12 @@ module fsq_line_buffer #(
   localparam TWO = CHOICES < OFFSETS;
   localparam LEFT = TWO ? BELOW * STEP : PAD_LEFT;  // pixels of the first position that lie left of the row
   localparam CW = (CHOICES > 1) ? $clog2(CHOICES) : 1;
+
+  // banks in which a row of the window may lie: row 0 lies in FIRST_BANK or one of the next
+  localparam FIRST_ROW = (SPAN * KERNEL_ROWS - PAD_TOP) % SPAN;
+  localparam FIRST_BANK = FIRST_ROW / STRIDE;
+  localparam REACH = (FIRST_ROW % STRIDE + KERNEL_ROWS - 1) / STRIDE + 1;
+  localparam BANKS = (REACH < ROWS) ? REACH : ROWS;
 
   // ------------------------------------------------------------------ writer
   logic take;
@@ -137,15 +147,10 @@ module fsq_line_buffer #(
     row_q     <= rd_row_i;
   end
 
-  // ---- two cycles later, from tables: bank of the window's first row; what the lanes take
-  logic [(1<<KY_W)-1:0][BANK_W-1:0] tab_bank;
+  // ---- two cycles later, from tables: what the lanes take
   logic [(1<<XW)-1:0][CW-1:0] tab_choice;
   logic [(1<<XW)-1:0][SHIFT_W-1:0] tab_shift;
   generate
-    for (n = 0; n < (1 << KY_W); n = n + 1) begin : gen_ky
-      localparam REL = n - PAD_TOP + SPAN * KERNEL_ROWS;  // kept positive
-      assign tab_bank[n] = BANK_W'((REL % SPAN) / STRIDE);
-    end
     for (n = 0; n < (1 << XW); n = n + 1) begin : gen_offset
       localparam AT = (n >> KX_W) * STRIDE + (n & ((1 << KX_W) - 1));
       localparam IN_STEPS = AT - PAD_LEFT + BELOW * STEP;
@@ -153,17 +158,15 @@ module fsq_line_buffer #(
       assign tab_shift[n]  = SHIFT_W'(TWO ? IN_STEPS / STEP : 0);
     end
   endgenerate
-  logic [CW-1:0] choice_p;
+  logic [CW-1:0] choice_p, choice_r;
   logic [SHIFT_W-1:0] shift_p;
-  logic [BANK_W-1:0] bank_p;
   always_ff @(posedge clk) begin
     select_p  <= select_q;
     channel_p <= channel_q;
     choice_p  <= tab_choice[{phase_q, kx_q}];
     shift_p   <= tab_shift[{phase_q, kx_q}];
-    bank_p    <= tab_bank[ky_q];
+    choice_r  <= choice_p;
     select_r  <= selected;
-    bank_o    <= selected ? bank_p : '0;
     shift_o   <= selected ? shift_p : '0;
   end
   assign selected = (ALONE != 0) || select_p;
@@ -175,9 +178,15 @@ module fsq_line_buffer #(
   assign pad = !selected ? '0 : PAD_SAME ? PAD : pad_values[channel_p];
   always_ff @(posedge clk) pad_r <= pad;
 
-  // rows of the window, from the first: those that lie outside the image
+  // rows of the window: banks behind FIRST_BANK in which the first one lies; those that lie outside the image
+  logic [(1<<KY_W)-1:0][BANK_W-1:0] tab_bank;
+  logic [BANK_W-1:0] bank_p;
   logic [ROWS-1:0] outside;
+  always_ff @(posedge clk) bank_p <= tab_bank[ky_q];
   generate
+    for (n = 0; n < (1 << KY_W); n = n + 1) begin : gen_ky
+      assign tab_bank[n] = BANK_W'((FIRST_ROW % STRIDE + n) / STRIDE % ROWS);
+    end
     for (b = 0; b < ROWS; b = b + 1) begin : gen_outside
       logic [(Y_W<<KY_W)-1:0] tab_row;
       logic [Y_W-1:0] row_p;
@@ -190,7 +199,22 @@ module fsq_line_buffer #(
   endgenerate
 
   // ------------------------------------------------------------------ banks
-  localparam BANK = (LANES + SHIFTS - 1) * BITS;
+  localparam COUNT = LANES + SHIFTS - 1;
+  localparam UNITS = (CHANNELS + 31) / 32;
+  localparam PARTS = UNITS / 8 + (UNITS / 4) % 2 + (UNITS / 2) % 2 + UNITS % 2;  // pages of a line: see fsq_line_pages
+  localparam PAGES = (STYLE == 3) ? LINES * PARTS : (STYLE == 0) ? (LINES * CHANNELS + 63) / 64 : 1;
+  // LUTs of a bit of a row for each way to its pixels: see fsq_line_bank
+  localparam TAP_MUX = (CHOICES + 1) / 3;
+  localparam ALL_OR = (BANKS * PAGES + 3) / 5;
+  localparam COST_0 = WIDTH * ALL_OR + COUNT * TAP_MUX;
+  localparam COST_1 = WIDTH * ((PAGES + 1) / 3 + (BANKS + 3) / 5) + COUNT * TAP_MUX;
+  localparam COST_2 = COUNT * (PAGES * TAP_MUX + ALL_OR);
+  localparam WAY = (PAGES > 1 && COST_1 <= COST_0 && COST_1 <= COST_2) ? 1 : (COST_2 < COST_0) ? 2 : 0;
+  localparam KEPT = (WAY == 1) ? 1 : PAGES;
+  localparam WORD = (WAY == 2) ? COUNT * BITS : WIDTH * BITS;
+  localparam CLEARED = PADDED != 0 || ALONE == 0;
+  logic [ROWS*KEPT-1:0] miss;
+  logic [ROWS*KEPT*WORD-1:0] data;
   generate
     for (b = 0; b < ROWS; b = b + 1) begin : gen_bank
       // row slot of the window's row in this bank: banks before the window's first one hold rows of the next slot
@@ -203,15 +227,6 @@ module fsq_line_buffer #(
         assign tab_line[n*LW+:LW] = LW'(SLOT * STRIDE + (REL % SPAN) % STRIDE);
       end
       always_ff @(posedge clk) line_p <= tab_line[{slot_q, ky_q}*LW+:LW];
-
-      // it holds row b - bank of the window
-      logic [(1<<BANK_W)-1:0] gone;
-      logic gone_r;
-      for (n = 0; n < (1 << BANK_W); n = n + 1) begin : gen_first
-        assign gone[n] = outside[(b+2*ROWS-n)%ROWS];
-      end
-      always_ff @(posedge clk) gone_r <= gone[bank_p];
-
       fsq_line_bank #(
           .CHANNELS(CHANNELS),
           .LINES   (LINES),
@@ -219,13 +234,14 @@ module fsq_line_buffer #(
           .BITS    (BITS),
           .STYLE   (STYLE),
           .TILE_W  (TILE_W),
-          .COUNT   (LANES + SHIFTS - 1),
+          .PAGES   (PAGES),
+          .WAY     (WAY),
+          .KEPT    (KEPT),
+          .OUT_W   (WORD),
+          .COUNT   (COUNT),
           .STEP    (STEP),
           .CHOICES (CHOICES),
           .PAD_LEFT(LEFT),
-          .CLEARED (PADDED != 0 || ALONE == 0),
-          .PADDED  (PADDED != 0 && !PAD_ZERO),
-          .FLIP    (FLIP),
           .CI_W    (CI_W),
           .LINE_W  (LW),
           .CHOICE_W(CW),
@@ -238,15 +254,64 @@ module fsq_line_buffer #(
           .wdata_i     (word_p),
           .rd_line_i   (line_p),
           .rd_channel_i(channel_p),
-          .clear_i     (!selected || gone[bank_p]),
           .choice_i    (choice_p),
-          .pad_i       (pad),
-          .row_pad_i   (gone_r ? pad_r : '0),
-          .flip_i      (select_r),
-          .pixels_o    (taken_o[b*BANK+:BANK])
+          .miss_o      (miss[b*KEPT+:KEPT]),
+          .pad_i       (pad_r),
+          .data_o      (data[b*KEPT*WORD+:KEPT*WORD])
       );
+    end
+
+    // ---- rows of the window
+    for (b = 0; b < ROWS; b = b + 1) begin : gen_row
+      localparam N = BANKS * KEPT;
+      logic [N-1:0] miss_row;
+      logic [N*WORD-1:0] words;
+      logic [COUNT*OUT_BITS-1:0] taken;
+      logic gone_r;
+      for (n = 0; n < BANKS; n = n + 1) begin : gen_from
+        localparam BANK = (b + FIRST_BANK + n) % ROWS;
+        assign words[n*KEPT*WORD+:KEPT*WORD] = data[BANK*KEPT*WORD+:KEPT*WORD];
+        assign miss_row[n*KEPT+:KEPT] =
+            miss[BANK*KEPT+:KEPT] | {KEPT{!selected || outside[b] || (BANKS > 1 && bank_p != BANK_W'(n))}};
+      end
+      always_ff @(posedge clk) gone_r <= outside[b];
+      fsq_line_row #(
+          .N       (N),
+          .IN_W    (WORD),
+          .MASKED  (N > 1 || CLEARED),
+          .TAPS    (WAY != 2),
+          .WIDTH   (WIDTH),
+          .BITS    (BITS),
+          .COUNT   (COUNT),
+          .STEP    (STEP),
+          .CHOICES (CHOICES),
+          .PAD_LEFT(LEFT),
+          .PADDED  (PADDED != 0 && !PAD_ZERO),
+          .FLIP    (FLIP),
+          .SIGNED  (SIGNED),
+          .CHOICE_W(CW),
+          .JOINED  (JOINED),
+          .OUT_BITS(OUT_BITS),
+          .SHARE   (SHARE)
+      ) u_row (
+          .clk,
+          .miss_i   (miss_row),
+          .data_i   (words),
+          .choice_i (choice_r),
+          .pad_i    (pad_r),
+          .row_pad_i(gone_r ? pad_r : '0),
+          .flip_i   (select_r),
+          .or_i     (or_i[b*POSITIONS*OUT_BITS+:COUNT*OUT_BITS]),
+          .pixels_o (taken)
+      );
+      assign taken_o[b*POSITIONS*OUT_BITS+:COUNT*OUT_BITS] = taken;
+      if (POSITIONS > COUNT) begin : gen_more
+        localparam REST = (POSITIONS - COUNT) * OUT_BITS;
+        assign taken_o[(b*POSITIONS+COUNT)*OUT_BITS+:REST] =
+            (JOINED != 0) ? or_i[(b*POSITIONS+COUNT)*OUT_BITS+:REST] : '0;
+      end
     end
   endgenerate
   logic unused_ok;  // a buffer that is alone is always read
-  assign unused_ok = &{1'b0, select_p};
+  assign unused_ok = &{1'b0, select_p, or_i};
 endmodule

@@ -35,9 +35,11 @@ module fsq_weight_stream #(
 );
   genvar g;
 
-  // ---- words: one stands in the memory's last register, the one before it here
-  logic [WORD_W-1:0] low_q;
-  logic [READ:0] full_q;  // of the registers behind the address, that word is there; the highest bit is low_q's
+  // ---- words: where units straddle two, one stands in the memory's last register, the one before it here
+  localparam WORDS = (WORD_W % UNIT_W == 0) ? 1 : 2;
+  localparam FILL = READ + WORDS - 1;
+  logic [WORD_W-1:0] low;
+  logic [FILL-1:0] full_q;  // the first word is so far
   logic full, first;
   logic [SEGMENT_W-1:0] segment;
   fsq_word_walk #(
@@ -57,12 +59,20 @@ module fsq_weight_stream #(
       .segment_o(segment),
       .first_o  (first)
   );
-  assign full = full_q[READ];
+  assign full = full_q[FILL-1];
   always_ff @(posedge clk) begin
     if (!rst_n) full_q <= '0;
-    else full_q <= {full_q[READ-1:0], 1'b1};
+    else full_q <= {full_q[FILL-2:0], 1'b1};
   end
-  always_ff @(posedge clk) if (rom_next_o) low_q <= rom_data_i;
+  generate
+    if (WORDS > 1) begin : gen_low
+      logic [WORD_W-1:0] low_q;
+      always_ff @(posedge clk) if (rom_next_o) low_q <= rom_data_i;
+      assign low = low_q;
+    end else begin : gen_word
+      assign low = rom_data_i;
+    end
+  endgenerate
 
   // ---- units
   logic [PLACES*UNIT_W-1:0] cuts;
@@ -75,9 +85,9 @@ module fsq_weight_stream #(
       localparam FROM = (g * UNIT_W) % WORD_W;
       localparam STOP = FROM + UNIT_W;
       if (STOP > WORD_W) begin : gen_both
-        assign cuts[g*UNIT_W+:UNIT_W] = {rom_data_i[STOP-WORD_W-1:0], low_q[WORD_W-1:FROM]};
+        assign cuts[g*UNIT_W+:UNIT_W] = {rom_data_i[STOP-WORD_W-1:0], low[WORD_W-1:FROM]};
       end else begin : gen_low
-        assign cuts[g*UNIT_W+:UNIT_W] = low_q[FROM+:UNIT_W];
+        assign cuts[g*UNIT_W+:UNIT_W] = low[FROM+:UNIT_W];
       end
       assign ends[g] = STOP >= WORD_W;
     end
@@ -156,7 +166,9 @@ module fsq_weight_stream #(
   // ---- places
   generate
     if (PLACES > 1) begin : gen_places
-      logic [PLACE_W-1:0] start, start_q[0:READ-1];  // where the words on their way start: READ - 1 is rom_data_i
+      // where the words on their way start; the last one is the one behind the word whose units are cut
+      localparam AHEAD = FILL - 1;
+      logic [PLACE_W-1:0] start, start_q[0:AHEAD-1];
       integer s;
       always_comb begin
         start = '0;
@@ -166,14 +178,14 @@ module fsq_weight_stream #(
       end
       integer i;
       always_ff @(posedge clk) begin
-        if (rom_next_o) begin
-          start_q[0] <= start;
-          for (i = 1; i < READ; i = i + 1) start_q[i] <= start_q[i-1];
+        for (i = 0; i < AHEAD; i = i + 1) begin
+          if (!rst_n) start_q[i] <= '0;
+          else if (rom_next_o) start_q[i] <= (i == 0) ? start : start_q[i-1];
         end
       end
       always_ff @(posedge clk) begin
         if (!rst_n) place_q <= PLACE_W'(STARTS[0+:32]);
-        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[READ-1] : place_q + 1'b1;
+        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[AHEAD-1] : place_q + 1'b1;
       end
     end else begin : gen_place_only
       assign place_q = '0;

@@ -1,11 +1,12 @@
-// Words of a weight memory, segment after segment in the order in which the engine uses them, one per cycle.
+// Words of a memory of coded weights, segment after segment in the order in which the engine uses them, one per cycle.
 //
-// A short queue hides the cycles of the memory; words are requested as long as it has room for them.
+// A queue hides the cycles of the memory; words are requested as long as it has room for them. Its reader asks a cycle
+// ahead: where ready_o is set, the words of two takes in a row are there, and one behind them.
 module fsq_word_stream #(
     parameter                   WORD_W    = 18,  // bits of a memory word
     parameter                   ADDR_W    = 10,  // bits of an address
     parameter                   READ      = 3,   // cycles from an address to its word
-    parameter                   QUEUE     = 8,   // words on their way or waiting, a power of two, at least READ + 2
+    parameter                   QUEUE     = 16,  // words on their way or waiting, a power of two, at least READ + 9
     parameter                   SEGMENTS  = 1,   // segments of the memory: see fsq_word_walk
     parameter                   SEGMENT_W = 1,   // holds SEGMENTS - 1
     parameter                   GROUPS    = 1,   // row groups of a frame
@@ -18,16 +19,16 @@ module fsq_word_stream #(
     input  logic              rst_n,       // synchronous reset, active low
     output logic [ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
     input  logic [WORD_W-1:0] rom_data_i,  // that word, READ cycles after its address
-    output logic              valid_o,     // a word is there
+    output logic              ready_o,     // a word is there in this cycle and the next two, whatever is taken
     output logic [WORD_W-1:0] word_o,      // the oldest word
     input  logic              take_i       // it is taken
 );
   localparam QW = $clog2(QUEUE);
 
-  logic request_q, valid_q;  // credit_q, count_q are not zero
+  logic request_q, take_q;
   logic [READ-1:0] arrive_q;  // words on their way: the highest bit is here
   logic [QW-1:0] wr_q, rd_q;
-  logic [QW:0] count_q, credit_q, count, credit;  // words that wait; words that may still be requested
+  logic [QW:0] count_q, credit_q;  // words that wait; words that may still be requested; both without the last take
 
   logic [SEGMENT_W-1:0] unused_segment;
   logic unused_first;
@@ -49,29 +50,34 @@ module fsq_word_stream #(
       .first_o  (unused_first)
   );
 
-  assign count  = count_q + (QW + 1)'(arrive_q[READ-1]) - (QW + 1)'(take_i);
-  assign credit = credit_q - (QW + 1)'(request_q) + (QW + 1)'(take_i);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      request_q <= 1'b1;
-      valid_q   <= 1'b0;
+      request_q <= 1'b0;
+      take_q    <= 1'b0;
       arrive_q  <= '0;
       wr_q      <= '0;
       rd_q      <= '0;
       count_q   <= '0;
       credit_q  <= (QW + 1)'(QUEUE);
+      ready_o   <= 1'b0;
     end else begin
-      request_q <= credit != '0;
-      valid_q   <= count != '0;
+      request_q <= credit_q[QW:1] != '0;  // two or more: the last request is not counted yet
+      take_q    <= take_i;
       arrive_q  <= {arrive_q[READ-2:0], request_q};
-      wr_q      <= wr_q + QW'(arrive_q[READ-1]);
-      rd_q      <= rd_q + QW'(take_i);
-      count_q   <= count;
-      credit_q  <= credit;
+      if (arrive_q[READ-1]) wr_q <= wr_q + 1'b1;
+      if (take_i) rd_q <= rd_q + 1'b1;
+      count_q  <= count_q + (QW + 1)'(arrive_q[READ-1]) - (QW + 1)'(take_q);
+      credit_q <= credit_q - (QW + 1)'(request_q) + (QW + 1)'(take_q);
+      ready_o  <= count_q[QW:2] != '0;  // four or more: three takes may not be counted yet when the reader acts on it
     end
   end
   logic [WORD_W-1:0] queue_q[0:QUEUE-1];
   always_ff @(posedge clk) if (arrive_q[READ-1]) queue_q[wr_q] <= rom_data_i;
-  assign valid_o = valid_q;
-  assign word_o  = queue_q[rd_q];
+  assign word_o = queue_q[rd_q];
+
+`ifdef VERILATOR
+  always_ff @(posedge clk) begin
+    if (rst_n && take_i && count_q == (QW + 1)'(take_q)) $fatal(1, "fsq_word_stream %m: no word is there");
+  end
+`endif
 endmodule
