@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import Device
 from ..device.room import WHOLE_DEVICE
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..planning.cost.estimate import Way, shortages, used_by
 from ..quantization.budget import coded_size
-from .design import Design, DesignOptions, Source, design
+from .design import Design, DesignOptions, Source, design, holds
 
 FEWER_LANES = 4
 """Part of the lanes to try: down to a quarter of the speed a search goes by itself."""
@@ -68,7 +67,7 @@ def _ways(source: Source, options: DesignOptions, device: Device) -> Iterator[Wa
     if loaded.calibrated:
         size = sum(coded_size(conv.weight) for conv in loaded.model.convs)
         for share in BUDGET_SHARES:
-            if share * size < device.ramb36 * RAMB36_BITS:
+            if holds(options.kept_room.of(device), int(share * size)):
                 yield replace(coded, weight_budget=int(share * size))
 
 
