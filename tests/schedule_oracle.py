@@ -30,6 +30,7 @@ from fpga_squeeze.planning.latency import (
     OUTPUT_LATENCY,
     OUTPUT_TURN,
     RELEASE_LATENCY,
+    ROW_VISIBLE,
     VISIBLE,
 )
 from fpga_squeeze.planning.order import OUTPUT
@@ -107,7 +108,7 @@ def _fill(
                     source.pop.append(t)
                     word += 1
                     if channel == channels - 1:
-                        done.append(t + VISIBLE)
+                        done.append(t + ROW_VISIBLE)
                     t += 1
 
 
@@ -135,7 +136,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                 for phase in range(k):
                     ends_rows = phase == k - 1
                     if ends_rows and sink is OUTPUT:
-                        while (room := out.room_at(word + valid * rows - 1)) is None:
+                        while (room := out.room_at(word + c * r - 1)) is None:
                             yield
                         now = max(now, room)
                     last = max(now + stage.lengths[out_group] - 1, last + plan.beats)
@@ -155,7 +156,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                                 out.push.append(t)
                                 word += 1
                             elif out_group * c + channel == channels - 1:
-                                complete[sink].append(t + VISIBLE)
+                                complete[sink].append(t + ROW_VISIBLE)
             if index == lines.reader:
                 if group == groups - 1:
                     count = lines.free_last

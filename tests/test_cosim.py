@@ -127,9 +127,7 @@ def _drop_word(design: RtlDesign) -> None:
 
 
 def _wrong_table_row(design: RtlDesign) -> None:
-    design.edit(
-        "fsq_drain.sv", "assign table_addr_o = base_q + OUT_W'(chan_q);", "assign table_addr_o = base_q;"
-    )
+    design.edit("fsq_drain.sv", "{addr_p, base_q + OUT_W'(chan_q)}", "{addr_p, base_q}")
 
 
 def _no_wraps(design: RtlDesign) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import assert_never
 
 from .kinds.store import OFFER, RELEASE
-from .latency import INPUT_LATENCY, OUTPUT_TURN, VISIBLE
+from .latency import INPUT_LATENCY, OUTPUT_TURN, ROW_VISIBLE, VISIBLE
 from .routes import Ended, Joined, Passed, Route, Split, Stored
 from .tree import Branches, Join, Leaf, Pass, Tree
 
@@ -117,15 +117,15 @@ class Handshakes:
                 last = max(now + length - 1, last + beats) + (phases - 2) * max(length, beats)
                 now = last + 1
             if stage.sends:
-                now = max(now, self._room(0, valid * words.rows))
+                now = max(now, self._room(0, at_once * producer.rows))
             last = max(now + length - 1, last + beats)
             now = last + 1
             drained = last + producer.latency + parts - 1
             if stage.sends:
                 self._send(drained, offset + first, valid, words.routes)
-            elif first + valid == stage.channels:
+            elif stage.last and first + valid == stage.channels:
                 drained += (valid - 1) * producer.rows * parts
-                self.stored += [drained + row * parts + VISIBLE for row in range(words.rows)]
+                self.stored += [drained + row * parts + ROW_VISIBLE for row in range(words.rows)]
         self.last = last
         return now
 
@@ -157,7 +157,7 @@ class Handshakes:
                 self.pops[fifo].append(t)
                 self.busy[fifo] = (t + (1 if node.span else OUTPUT_TURN),)
                 if channel == node.channels - 1:
-                    self.done[self.place[fifo]].append(t + VISIBLE)
+                    self.done[self.place[fifo]].append(t + ROW_VISIBLE)
             case Pass(), Passed() | Ended():
                 self._pass(node, t, route, channel)
             case Branches(), Split():

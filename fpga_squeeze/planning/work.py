@@ -32,11 +32,15 @@ class RowGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class LaneStage:
-    """Terms per pass of a stage, its channels, and the row buffer of the engine that takes its rows."""
+    """Terms per pass of a stage, its channels, and the row buffer of the engine that takes its rows.
+
+    last  no later stage has channels for the same rows
+    """
 
     lengths: tuple[int, ...]
     channels: int
     sink: int | None
+    last: bool = True
 
     @property
     def sends(self) -> bool:
@@ -86,7 +90,11 @@ def _row_group(plan: EnginePlan, stage: int, group: int) -> RowGroup:
 
 def engine_producer(plan: EnginePlan) -> Producer:
     """The engine as the beginning of a link."""
-    stages = tuple(LaneStage(stage.lengths, len(stage.conv.bias), stage.sink) for stage in plan.stages)
+    last = {stage.sink: number for number, stage in enumerate(plan.stages)}
+    stages = tuple(
+        LaneStage(stage.lengths, len(stage.conv.bias), stage.sink, last[stage.sink] == number)
+        for number, stage in enumerate(plan.stages)
+    )
     shape = plan.output.type.shape
     return Producer(
         height=shape.height,

@@ -74,7 +74,7 @@ def _options(
     out: dict[int, list[Option]] = {}
     for (rows, _), choice in cheapest.items():
         held = engine_weights(layer, choice.folding, weights)
-        bits = rom_bits(held) + (held.replay.payload_bits if held.replay else 0)
+        bits = rom_bits(held) + sum(memory.payload_bits for memory in held.replays)
         bits += LUT_BITS * _logic(layer, choice.folding, multipliers, weights)
         bits += sum(buffer.memory.payload_bits for buffer in plan_buffers(layer, 1, choice.folding)[1:])
         out.setdefault(rows, []).append(Option(choice, bits))

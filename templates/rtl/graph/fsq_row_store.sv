@@ -3,7 +3,7 @@
 // Row words arrive in groups of IN_ROWS rows and leave in groups of OUT_ROWS. A slot holds one row: it is taken when the
 // first word of the row arrives; the slots of a group are given back when its last word is taken in T, and can be taken
 // in T + 2. The first word of a group is offered when all its rows are complete: the last word of them taken in cycle
-// T, in T + 2. Every word is read in one cycle and offered from the next one on, so that one taken in T is followed in T + 2.
+// T, in T + 3. Every word is read in one cycle and offered from the next one on, so that one taken in T is followed in T + 2.
 module fsq_row_store #(
     parameter CHANNELS = 1,   // channels of the rows
     parameter HEIGHT   = 8,   // rows of a frame
@@ -84,9 +84,9 @@ module fsq_row_store #(
   ) u_gate (
       .clk,
       .rst_n,
-      .row_done_i (row_done),
-      .group_end_i(starts),
-      .ok_o       (rows_ok)
+      .row_done_i(row_done),
+      .take_i    (starts),
+      .ok_o      (rows_ok)
   );
   assign starts      = first_q && !offer_q && rows_ok;
   assign leaves      = offer_q & out_ready_i;
@@ -134,6 +134,8 @@ module fsq_row_store #(
   end
 
   // ---- memory: slot, then channel; the address stays while a word is offered
+  logic [WORD_W-1:0] data_q;  // the word behind its place
+  always_ff @(posedge clk) data_q <= in_data_i;
   logic [SLOTS*AW-1:0] line_base;
   logic [AW-1:0] waddr;
   generate
@@ -154,7 +156,7 @@ module fsq_row_store #(
           .clk,
           .we_i   (take),
           .waddr_i(waddr),
-          .wdata_i(in_data_i),
+          .wdata_i(data_q),
           .raddr_i(raddr),
           .rdata_o(out_data_o)
       );
@@ -168,7 +170,7 @@ module fsq_row_store #(
           .clk,
           .we_i   (take),
           .waddr_i(waddr),
-          .wdata_i(in_data_i),
+          .wdata_i(data_q),
           .raddr_i(raddr),
           .rdata_o(word)
       );
