@@ -294,7 +294,9 @@ class EnginePlan:
             return ()
         width = self.units * self.pixel_bits
         bits = (phases - 1) * self.beats * width
-        return (Memory(f"{self.name}_phases", "phases", self.beats, width, bits, copies=phases - 1, single=1),)
+        return (
+            Memory(f"{self.name}_phases", "phases", self.beats, width, bits, copies=phases - 1, single=1),
+        )
 
     @property
     def work_cycles(self) -> int:
