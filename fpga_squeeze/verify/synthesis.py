@@ -302,7 +302,7 @@ class Synthesis:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the device holds, but may not clock."""
-        return crowding(self._used, self.device) if self.device else ()
+        return crowding(self._used, self.device) if self.device and not self.short else ()
 
     @property
     def _used(self) -> Used:
