@@ -32,7 +32,7 @@ void decode(Vdecoder_bench& top, const Case& c, std::vector<int32_t>& out) {
     }
     top.free_i = static_cast<uint32_t>(c.free[0] | c.free[1] << 1 | c.free[2] << 2);
     const std::vector<int32_t> words = in_order(c);
-    int visit = 0, n = 0, data1 = 0, data2 = 0, due1 = 0, due2 = 0;
+    int visit = 0, n = 0, data1 = 0, data2 = 0, data3 = 0, due1 = 0, due2 = 0;
     top.rst_n = 0;
     top.take_i = 0;
     top.end_i = 0;
@@ -44,7 +44,7 @@ void decode(Vdecoder_bench& top, const Case& c, std::vector<int32_t>& out) {
             std::exit(3);
         }
         top.rst_n = cycle >= 2;
-        top.rom_data_i = static_cast<uint32_t>(data2);
+        top.rom_data_i = static_cast<uint32_t>(data3);
         top.clk = 0;
         const int stage = visit < 6 ? VISITS[visit] : 0;
         const bool last = visit < 6 && n == c.counts[stage] - 1;
@@ -59,6 +59,7 @@ void decode(Vdecoder_bench& top, const Case& c, std::vector<int32_t>& out) {
         if (due2) out.push_back(c.symbols[top.stage_o][top.index_o]);
         due2 = due1;
         due1 = take;
+        data3 = data2;
         data2 = data1;
         data1 = top.rom_addr_o < words.size() ? words[top.rom_addr_o] : 0;
         if (take) {

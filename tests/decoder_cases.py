@@ -78,7 +78,7 @@ class DecoderCase:
             row[: len(held)] = held
         offsets = np.array(tables.offsets, dtype="<i4") + int(break_offset)
         squeeze, expand = self.segments
-        starts = SegmentWalk.of(self.segments, (0, 1, 1)).starts
+        starts = SegmentWalk.of(self.segments, (0, 1, 1), 1).starts
         numbers = [squeeze.words, starts[0], expand.words, starts[1], *self.counts]
         words = pack_bits(np.concatenate(self.bits), CODE_WORD)
         parts = (numbers, tables.bounds, offsets, tables.free, symbols, words)

@@ -37,7 +37,13 @@ def build_hls(folder: Path) -> Path:
 def build_rtl(folder: Path) -> Path:
     """The bench of fsq_bit_reader and fsq_codeword."""
     rtl = source_files("rtl")
-    names = ("fsq_bit_reader.sv", "fsq_codeword.sv", "fsq_stage_walk.sv", "fsq_word_stream.sv")
+    names = (
+        "fsq_bit_reader.sv",
+        "fsq_codeword.sv",
+        "fsq_stage_walk.sv",
+        "fsq_word_stream.sv",
+        "fsq_word_walk.sv",
+    )
     sources = {name: rtl[name].read_text() for name in names}
     sources["decoder_bench.sv"] = (TESTS / "rtl" / "decoder_bench.sv").read_text()
     return build_bench(folder, "decoder_bench", sources, "decoder_bench_rtl.cpp")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_models import random_qmodel
 
-from fpga_squeeze.coding.bits import conv_order, pack_segment, unpack_segment
+from fpga_squeeze.coding.bits import conv_units, pack_segment, unpack_segment
 from fpga_squeeze.device.block_ram import ram_tiles, rom_tiles, row_memory
 from fpga_squeeze.emit.contents import table_entries, weight_words
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
@@ -162,14 +162,15 @@ def test_parameter_memories_hold_the_model(seed: int) -> None:
         entries = table_entries(engine)
         assert len(entries) == engine.table.depth
         for segment in weights.segments:
-            count = sum(engine.stages[s].conv.weight.size for s in segment.stages)
+            count = sum(engine.stages[s].size for s in segment.stages)
             part, words = words[: segment.words], words[segment.words :]
-            flat = unpack_segment(part, count, engine.weight_bits, weights.word_bits)
+            flat = unpack_segment(part, count * c, engine.weight_bits, weights.word_bits)
+            assert segment.pad == len(part) * weights.word_bits - count * weights.unit_bits
             for s in segment.stages:
                 stage = engine.stages[s]
                 weight = stage.conv.weight
-                assert np.array_equal(flat[: weight.size], conv_order(weight, c))
-                flat = flat[weight.size :]
+                assert np.array_equal(flat[: stage.size * c], conv_units(weight, c).reshape(-1))
+                flat = flat[stage.size * c :]
                 bias = [b for b, _ in entries[: len(stage.conv.bias)]]
                 shift = [engine.requant.right - left for _, left in entries[: len(stage.conv.bias)]]
                 assert bias == stage.conv.bias.tolist() and shift == stage.conv.shift.tolist()
@@ -193,9 +194,9 @@ def test_joined_stages() -> None:
 
 
 def test_order_of_weights() -> None:
-    """Three output channels, two at once: pairs term by term, then the third channel alone."""
+    """Three output channels, two at once: pairs term by term, then the third channel beside zeros."""
     weight = np.arange(6).reshape(3, 2, 1, 1)
-    assert conv_order(weight, 2).tolist() == [0, 2, 1, 3, 4, 5]
+    assert conv_units(weight, 2).tolist() == [[0, 2], [1, 3], [4, 0], [5, 0]]
 
 
 @given(st.integers(2, 8), st.integers(1, 300), st.integers(1, 9), st.integers(0, 1 << 30))
@@ -206,6 +207,11 @@ def test_pack_and_unpack(bits: int, count: int, columns: int, seed: int) -> None
     assert all(0 <= w < 1 << word for w in words)
     assert len(words) == -(-count * bits // word)
     assert np.array_equal(unpack_segment(words, count, bits, word), weights)
+    # the other way of padding holds the same bits, further down
+    behind = pack_segment(weights, bits, word, behind=True)
+    pad = len(words) * word - count * bits
+    both = [sum(w << (i * word) for i, w in enumerate(held)) for held in (words, behind)]
+    assert both[0] == both[1] << pad
 
 
 def test_pack_refuses_a_wide_weight() -> None:

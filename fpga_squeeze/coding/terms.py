@@ -5,7 +5,7 @@ order) and one weight for each output channel of a group. Positions at which all
 skipped. Each term is a *run symbol* (how many positions to skip before it, and whether it ends the sum) and a weight
 symbol per output channel; either kind has a prefix code of its own.
 
-    run symbol = 2 * run + end    end = 1: the last term of its group, although positions follow
+    run symbol = run + END * end    end = 1: the last term of its group, although positions follow
 
 A run beyond the largest one is carried by *fillers*: terms of zero weights, as in Deep Compression (S. Han, H. Mao,
 W. Dally, arXiv:1510.00149, section 2). A group without weights is one term of zeros, so that its biases are sent.
@@ -21,26 +21,27 @@ import numpy as np
 
 from ..network.fixed_point import IntArray
 from .bits import group_weights
-from .huffman import PrefixCode
+from .prefix import PREFIX, Group, PrefixCode
 
 Coding = Literal["huffman", "mask", "sparse"]
 """How the runs and weights of layers with zeros are coded.
 
-huffman  both with a canonical Huffman code of limited length
-mask     runs as the bit mask of the layer (a run of r zeros is r bits 0 and a bit 1), weights as plain numbers
+huffman  both with the shortest prefix code that the decoder takes (:mod:`.prefix`)
+mask     runs as the bit mask of the layer (a run of r zeros is r bits 0 and a bit 1), from MASK_ZEROS zeros on as a
+         number behind so many bits 0; weights as plain numbers
 sparse   both as plain numbers
 
 A layer with hardly any zeros keeps them as terms where that takes fewer bits: its runs then cost nothing.
 """
 
-RUN_LIMIT = 12
-"""Bits of the longest run codeword of a Huffman code."""
-WEIGHT_LIMIT = 12
-"""Bits of the longest weight codeword."""
 RUN_CHOICES = (15, 31, 63)
 """Largest runs to choose from."""
-MASK_RUN = 11
-"""Largest run of a mask: its codewords have 12 bits, those that end a sum 16, within a memory word of 18."""
+END = 128
+"""So much is added to a run that ends its sum: no codewords of one prefix reach from the runs to these."""
+MASK_RUN = 15
+"""Largest run of a mask."""
+MASK_ZEROS = 5
+"""Zeros of a mask from which on their number follows: PREFIX bits then still tell the length of a codeword."""
 FILLER_SHARE = 1 / 500
 """Share of terms that may be fillers before a larger largest run is taken."""
 KEPT_TERMS = 1.05
@@ -64,7 +65,7 @@ class Terms:
 
     @property
     def run_symbols(self) -> IntArray:
-        return 2 * self.run + self.end
+        return self.run + END * self.end
 
     @property
     def fillers(self) -> int:
@@ -142,11 +143,10 @@ class LayerStream:
 
 
 def _mask_code() -> PrefixCode:
-    """Runs as bits of a mask; a term that ends its sum early stands behind as many zeros as no run has."""
-    tail = MASK_RUN + 1 + MASK_RUN.bit_length()
-    return PrefixCode.of_lengths(
-        {2 * run: run + 1 for run in range(MASK_RUN + 1)} | {2 * run + 1: tail for run in range(MASK_RUN + 1)}
-    )
+    """Runs as bits of a mask; of the last two prefixes one is for long runs, one for those that end their sum early."""
+    groups = [Group(run, run + 1, 0) for run in range(MASK_ZEROS)]
+    number = MASK_RUN.bit_length()
+    return PrefixCode.of_groups([*groups, Group(MASK_ZEROS, PREFIX, number), Group(END, PREFIX, number)])
 
 
 def _skipping(weight: IntArray, channels: int, largest: tuple[int, ...]) -> tuple[Terms, int]:
@@ -158,15 +158,15 @@ def _skipping(weight: IntArray, channels: int, largest: tuple[int, ...]) -> tupl
     return terms, run
 
 
-def _prefix_code(counts: dict[int, int], limit: int, coding: Coding) -> PrefixCode:
+def _prefix_code(counts: dict[int, int], coding: Coding) -> PrefixCode:
     """A code that spends at least one bit: only runs of 0 go without saying."""
     if len(counts) == 1:
         return PrefixCode.of_lengths(dict.fromkeys(counts, 1))
-    return PrefixCode.huffman(counts, limit) if coding == "huffman" else PrefixCode.fixed(list(counts))
+    return PrefixCode.shortest(counts) if coding == "huffman" else PrefixCode.fixed(list(counts))
 
 
 def _weight_code(terms: Terms, coding: Coding) -> PrefixCode:
-    return _prefix_code(_counts(terms.weight), WEIGHT_LIMIT, coding)
+    return _prefix_code(_counts(terms.weight), coding)
 
 
 def keep_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
@@ -192,7 +192,7 @@ def skip_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
     elif coding == "mask":
         run_code = _mask_code()
     else:
-        run_code = _prefix_code(runs, RUN_LIMIT, coding)
+        run_code = _prefix_code(runs, coding)
     return LayerStream(terms, largest, run_code, _weight_code(terms, coding))
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..coding.huffman import PrefixCode
+from ..coding.huffman import code_lengths
 from ..coding.terms import RUN_CHOICES, LayerStream, keep_zeros, layer_stream, skip_zeros
+from ..network.fixed_point import IntArray
 from ..network.graph import Conv
 from .sharing import VALUE_BITS, Coded
 
+LENGTH_LIMIT = 12
+"""Bits of the longest codeword of a Huffman code."""
 LENGTH_BITS = 8
 """A canonical code is given by how many codewords each length has, and the symbols in their order."""
 
@@ -64,10 +67,7 @@ def sparse_float(conv: Conv) -> LayerSize:
         return stream.run_bits + VALUE_BITS * len(stream.terms.run)
 
     return min(
-        (
-            _layer(conv, bits(s), _run_table(s))
-            for s in (skip_zeros(mask, 1, "sparse"), keep_zeros(mask, 1, "sparse"))
-        ),
+        (_layer(conv, bits(s)) for s in (skip_zeros(mask, 1, "sparse"), keep_zeros(mask, 1, "sparse"))),
         key=lambda size: size.bits,
     )
 
@@ -80,7 +80,7 @@ def plain_codes(layer: Coded) -> LayerSize:
 
     return min(
         (
-            _layer(layer.conv, bits(s), layer.table_bits + _run_table(s))
+            _layer(layer.conv, bits(s), layer.table_bits)
             for s in (skip_zeros(layer.codes, 1, "sparse"), keep_zeros(layer.codes, 1, "sparse"))
         ),
         key=lambda size: size.bits,
@@ -88,20 +88,26 @@ def plain_codes(layer: Coded) -> LayerSize:
 
 
 def huffman(layer: Coded) -> LayerSize:
-    """Runs and codes each with their own canonical Huffman code: the streams that the accelerator decodes."""
+    """Runs and codes each with their own canonical Huffman code; the accelerator's takes about a hundredth more."""
     stream = layer_stream(layer.codes, 1, "huffman")
-    tables = _run_table(stream) + _code_table(stream.weight_code, layer.code_bits)
-    return _layer(layer.conv, stream.bits, layer.table_bits + tables)
+    weights, tables = _huffman(stream.terms.weight, layer.code_bits)
+    if not stream.run_code.is_free:
+        runs, run_table = _huffman(stream.terms.run_symbols, 1 + max(RUN_CHOICES).bit_length())
+        weights, tables = weights + runs, tables + run_table
+    return _layer(layer.conv, weights, layer.table_bits + tables)
 
 
-def _run_table(stream: LayerStream) -> int:
-    return _code_table(stream.run_code, 1 + max(RUN_CHOICES).bit_length())
+def _huffman(symbols: IntArray, symbol_bits: int) -> tuple[int, int]:
+    """Bits of the codewords of ``symbols``, at least one each, and of what tells a decoder which codewords there are.
 
-
-def _code_table(code: PrefixCode, symbol_bits: int) -> int:
-    """Bits that tell a decoder which codewords there are; none where they are plain numbers of one length."""
-    lengths = {length for _, length in code.lengths}
-    return 0 if len(lengths) == 1 else LENGTH_BITS * code.longest + symbol_bits * len(code.lengths)
+    The latter is nothing where they are plain numbers of one length.
+    """
+    values, counts = np.unique(symbols, return_counts=True)
+    count_of = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    lengths = {symbol: max(1, bits) for symbol, bits in code_lengths(count_of, LENGTH_LIMIT).items()}
+    bits = sum(length * count_of[symbol] for symbol, length in lengths.items())
+    longest = max(lengths.values())
+    return bits, 0 if longest == min(lengths.values()) else LENGTH_BITS * longest + symbol_bits * len(lengths)
 
 
 Sizer = Callable[[Conv], LayerSize]

@@ -5,76 +5,67 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ..coding.huffman import PrefixCode
-from ..network.fixed_point import index_bits
+from ..coding.prefix import PREFIX
+from ..coding.terms import END
 from ..planning.weight_memories import CodedStream, Segment
 
 
 @dataclass(frozen=True)
 class CodeTables:
-    """Canonical codes of the stages of an engine, filled up to one size.
+    """Codes of the stages of an engine.
 
-    limit    bits of the longest codeword
-    bounds   [stages][limit], windows of ``limit`` bits below it start with a codeword of at most that length
-    offsets  [stages][limit], place of the first symbol of a length less its codeword
+    extra    most bits of a codeword behind its prefix
+    lengths  [stages][2**PREFIX], bits of the codeword that starts with these bits, the first one lowest; 0: none does
+    firsts   [stages][2**PREFIX], first symbol of those whose codewords start so; of runs the end is the highest bit
     free     [stages], the code has one symbol, which takes no bits
-    symbols  [stages][2**index_bits], in the order of their codewords, then zeros
     """
 
-    limit: int
-    index_bits: int
-    bounds: tuple[tuple[int, ...], ...]
-    offsets: tuple[tuple[int, ...], ...]
+    extra: int
+    lengths: tuple[tuple[int, ...], ...]
+    firsts: tuple[tuple[int, ...], ...]
     free: tuple[bool, ...]
-    symbols: tuple[tuple[int, ...], ...]
-
-    @staticmethod
-    def of(codes: tuple[PrefixCode, ...], limit: int) -> CodeTables:
-        """Tables of ``codes``, whose codewords have at most ``limit`` bits."""
-        bits = index_bits(max(len(code.symbols) for code in codes))
-        return CodeTables(
-            limit=limit,
-            index_bits=bits,
-            bounds=tuple(tuple(code.bounds(limit)) for code in codes),
-            offsets=tuple(tuple(code.offsets(limit)) for code in codes),
-            free=tuple(code.longest == 0 for code in codes),
-            symbols=tuple((*code.symbols, *[0] * ((1 << bits) - len(code.symbols))) for code in codes),
-        )
 
 
-def stream_tables(stream: CodedStream) -> CodeTables:
-    """Tables of the codes of a stream."""
-    return CodeTables.of(stream.codes, stream.limit)
+def stream_tables(stream: CodedStream, symbol_bits: int) -> CodeTables:
+    """Tables of the codes of a stream, whose symbols have ``symbol_bits`` in hardware."""
+
+    def symbol(value: int) -> int:
+        if stream.channel is None:
+            return value % END + (value // END << (symbol_bits - 1))
+        return value
+
+    return CodeTables(
+        extra=stream.extra,
+        lengths=tuple(tuple(length for length, _ in code.table) for code in stream.codes),
+        firsts=tuple(tuple(symbol(first) for _, first in code.table) for code in stream.codes),
+        free=tuple(code.is_free for code in stream.codes),
+    )
 
 
 @dataclass(frozen=True)
 class SegmentWalk:
-    """The segments of a weight memory as its reader walks them: those that have words.
+    """The segments of a weight memory as its reader walks them.
 
     delays   of each of them
     first    its first word
     last     its last word
-    starts   of each stage: bit of the first word at which its segment starts, or the one behind an empty segment
     """
 
     delays: tuple[int, ...]
     first: tuple[int, ...]
     last: tuple[int, ...]
-    starts: tuple[int, ...]
 
     @staticmethod
     def of(segments: tuple[Segment, ...], delays: tuple[int, ...]) -> SegmentWalk:
         """The walk through ``segments`` of stages with ``delays``."""
-        held = [segment for segment in segments if segment.words]
-        ends = tuple(accumulate(segment.words for segment in held))
-        delay = [delays[segment.stages[0]] for segment in held]
-        starts = []
-        for place, segment in enumerate(segments):
-            behind = next(s for s in (*segments[place:], *segments) if s.words)
-            starts += [behind.pad] * len(segment.stages)
+        ends = tuple(accumulate(segment.words for segment in segments))
         return SegmentWalk(
-            delays=tuple(v - min(delay) for v in delay),
+            delays=tuple(delays[segment.stages[0]] for segment in segments),
             first=(0, *ends[:-1]),
             last=tuple(end - 1 for end in ends),
-            starts=tuple(starts),
         )
+
+
+def stream_starts(stream: CodedStream) -> tuple[int, ...]:
+    """Of each stage: with how many prefixes of zeros its segment starts."""
+    return tuple(segment.start // PREFIX for segment in stream.segments for _ in segment.stages)

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..coding.bits import conv_order, conv_units, pack_bits, pack_segment
+from ..coding.bits import conv_units, pack_bits, pack_segment
 from ..network.fixed_point import IntArray, index_bits
 from ..planning.engine import EnginePlan
 from ..planning.weight_memories import CodedStream, CompressedWeights, DenseWeights
 
 
-def dense_words(engine: EnginePlan, weights: DenseWeights) -> list[int]:
-    """Words of a dense weight memory, segment after segment."""
+def dense_words(engine: EnginePlan, weights: DenseWeights, behind: bool = False) -> list[int]:
+    """Words of a dense weight memory, segment after segment, each padded before its weights or ``behind`` them."""
     words: list[int] = []
     for segment in weights.segments:
-        order = [conv_order(engine.stages[s].conv.weight, engine.folding.channels) for s in segment.stages]
-        words += pack_segment(np.concatenate(order), engine.weight_bits, weights.word_bits)
+        convs = [engine.stages[stage].conv for stage in segment.stages]
+        units = np.concatenate([conv_units(conv.weight, engine.folding.channels) for conv in convs])
+        words += pack_segment(units.reshape(-1), engine.weight_bits, weights.word_bits, behind)
     return words
 
 
 def coded_words(weights: CompressedWeights, stream: CodedStream) -> list[int]:
-    """Words of a compressed stream, the first bit lowest; each segment starts behind its padding."""
+    """Words of a compressed stream, the first bit lowest; padded at both ends of each segment."""
     bits = []
     for segment in stream.segments:
-        bits.append(np.zeros(segment.pad, dtype=np.int64))
+        bits.append(np.zeros(segment.start, dtype=np.int64))
         for stage in segment.stages:
             terms = weights.layers[stage].terms
             symbols = terms.run_symbols if stream.channel is None else terms.weight[:, stream.channel]
             bits.append(stream.codes[stage].encode(symbols))
+        bits.append(np.zeros(segment.pad - segment.start, dtype=np.int64))
     return pack_bits(np.concatenate(bits), stream.memory.width)
 
 
@@ -74,25 +76,32 @@ def recoded(engine: EnginePlan) -> tuple[list[tuple[int, ...]], list[int], int]:
     return tables, numbers, bits
 
 
-def position_bits(engine: EnginePlan) -> tuple[int, int]:
-    """Widths of an input channel and of a kernel row or column."""
+def position_bits(engine: EnginePlan, window: bool = False) -> tuple[int, int]:
+    """Widths of an input channel and of a row or column of a kernel, or of the ``window`` that it lies in."""
     convs = [stage.conv for stage in engine.stages]
+    sizes = [b.window for b in engine.buffers] if window else [conv.kernel for conv in convs]
     return index_bits(max(v.weight.shape[1] for v in convs)), index_bits(
-        max(size for v in convs for size in v.kernel)
+        max(v for size in sizes for v in size)
     )
 
 
-def term_fields(engine: EnginePlan) -> list[tuple[str, int]]:
-    """Fields of a term at the lanes and their widths, lowest first: weights, and where zeros are skipped the place."""
-    channel, kernel = position_bits(engine)
+def term_fields(engine: EnginePlan, window: bool = False) -> list[tuple[str, int]]:
+    """Fields of a term at the lanes and their widths, lowest first: weights, and where zeros are skipped the place.
+
+    The place is one of the kernel, or of the ``window`` of its row buffer (RTL).
+    """
+    channel, place = position_bits(engine, window)
     fields = [("weight", engine.weight_bits)] * engine.folding.channels
     if isinstance(engine.weights, DenseWeights):
         return fields
-    return [*fields, ("last", 1), ("kx", kernel), ("ky", kernel), ("channel", channel)]
+    return [*fields, ("last", 1), ("kx", place), ("ky", place), ("channel", channel)]
 
 
-def expected_terms(engine: EnginePlan) -> list[IntArray]:
-    """The terms of each stage in one row group, int64 [terms, fields], from the weights of golden."""
+def expected_terms(engine: EnginePlan, window: bool = False) -> list[IntArray]:
+    """The terms of each stage in one row group, int64 [terms, fields], from the weights of golden.
+
+    ``window``: see :func:`term_fields`.
+    """
     tables = []
     for i, stage in enumerate(engine.stages):
         units = conv_units(stage.conv.weight, engine.folding.channels)
@@ -108,7 +117,13 @@ def expected_terms(engine: EnginePlan) -> list[IntArray]:
         position = steps - first - 1
         (rows, columns), positions = stage.conv.kernel, int(stage.conv.weight[0].size)
         group = np.repeat(np.arange(len(terms.lengths)), terms.lengths)
-        place = [ends, position % columns, position // columns % rows, position // (rows * columns)]
+        top, left = stage.tap if window else (0, 0)
+        place = [
+            ends,
+            position % columns + left,
+            position // columns % rows + top,
+            position // (rows * columns),
+        ]
         tables.append(np.column_stack([units[group * positions + position], *place]))
     return tables
 

@@ -9,7 +9,7 @@ from ..planning.constants import Constants
 from ..planning.engine import EnginePlan
 from ..planning.weight_memories import SYMBOL_QUEUE, CodedStream, CompressedWeights, DenseWeights
 from .codes import SegmentWalk, stream_tables
-from .contents import position_bits, term_fields, weight_words
+from .contents import dense_words, position_bits, term_fields, weight_words
 from .hls_memory import Context, memory_context
 
 
@@ -76,16 +76,15 @@ def weight_constants(engine: EnginePlan) -> Constants:
     }
 
 
-def _code(stream: CodedStream, name: str, weight_bits: int) -> Context:
-    tables = stream_tables(stream)
+def _code(stream: CodedStream, name: str, symbol_bits: int) -> Context:
+    tables = stream_tables(stream, symbol_bits)
     return {
         "name": name,
-        "constants": {"LIMIT": tables.limit, "INDEX_BITS": tables.index_bits},
-        "bounds": tables.bounds,
-        "offsets": tables.offsets,
+        "constants": {"EXTRA": tables.extra},
+        "lengths": tables.lengths,
+        "firsts": tables.firsts,
         "free": [int(free) for free in tables.free],
-        "symbols": tables.symbols,
-        "symbol_type": "signed char" if stream.channel is None or weight_bits <= 8 else "short",
+        "symbol_type": "signed char" if symbol_bits <= 8 else "short",
     }
 
 
@@ -104,6 +103,7 @@ def _stream(engine: EnginePlan, stream: CodedStream, code: str, words: list[int]
             "WORDS": memory.depth,
         },
         "walk": walk_constants(walk.delays, engine.groups),
+        "starts": [segment.start for segment in stream.segments for _ in segment.stages],
         **vars(walk),
     }
 
@@ -114,7 +114,7 @@ def _feed(engine: EnginePlan, weights: CompressedWeights) -> Context:
     names = [run_code if stream.channel is None else weight_code for stream in weights.streams]
     # the weights of all channels share a code
     codes = {
-        name: _code(stream, name, engine.weight_bits)
+        name: _code(stream, name, weights.symbol_bits[stream.channel is not None])
         for name, stream in zip(names, weights.streams, strict=True)
     }
     return {
@@ -133,7 +133,7 @@ def weights_context(engine: EnginePlan) -> Context:
     weights = engine.weights
     if isinstance(weights, CompressedWeights):
         return {"dense": None, "feed": _feed(engine, weights)}
-    held = memory_context(weights.memory, weight_words(engine)[0]) | {
+    held = memory_context(weights.memory, dense_words(engine, weights, behind=True)) | {
         "text": f"{weights.memory.depth} words of {weights.word_bits} bits, units of {engine.folding.channels} x "
         f"{engine.weight_bits} bits in the order of use."
     }

@@ -10,6 +10,7 @@ from typing import Any
 from ..device.block_ram import Memory
 from ..network.fixed_point import count_bits, index_bits
 from ..planning.engine import EnginePlan
+from ..planning.latency import SYMBOL_LATENCY, WORD_READ
 from ..planning.weight_memories import (
     SYMBOL_QUEUE,
     WEIGHT_QUEUE,
@@ -17,7 +18,7 @@ from ..planning.weight_memories import (
     CompressedWeights,
     DenseWeights,
 )
-from .codes import SegmentWalk, stream_tables
+from .codes import SegmentWalk, stream_starts, stream_tables
 from .contents import table_words, weight_words
 
 Context = dict[str, Any]
@@ -83,9 +84,9 @@ def walk_parameters(delays: Sequence[int], groups: int, prefix: str = "") -> Par
 
 
 def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Parameters:
-    """What fsq_word_stream asks for."""
+    """What fsq_word_walk asks for, and the time of the memory."""
     return {
-        "QUEUE": WEIGHT_QUEUE,
+        "READ": WORD_READ,
         "SEGMENTS": len(walk.delays),
         "SEGMENT_W": index_bits(len(walk.delays)),
         "GROUPS": groups,
@@ -97,72 +98,54 @@ def _segment_parameters(walk: SegmentWalk, groups: int, prefix: str = "") -> Par
 
 def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
     walk = SegmentWalk.of(weights.segments, engine.delays)
-    marked = [i for i, segment in enumerate(weights.segments) if segment.pad]
     return {
-        "CHANNELS": engine.folding.channels,
-        "W_BITS": engine.weight_bits,
-        "C_W": count_bits(engine.folding.channels),
-        "STAGES": len(engine.stages),
-        "RESTS": packed(engine.rests),
+        "UNIT_W": weights.unit_bits,
         "WORD_W": weights.word_bits,
         "ADDR_W": index_bits(weights.memory.depth),
+        "PLACES": weights.places,
+        "PLACE_W": index_bits(weights.places),
         **_segment_parameters(walk, engine.groups),
-        "MARKED": len(marked),
-        "MARKS": packed([*(walk.last[i] for i in marked), 0]),
-        "PADS": packed([*(weights.segments[i].pad for i in marked), 0]),
+        "STARTS": packed(weights.start(segment) for segment in weights.segments),
     }
 
 
 def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Parameters:
-    tables = stream_tables(stream)
+    tables = stream_tables(stream, symbol_bits)
     walk = SegmentWalk.of(stream.segments, engine.delays)
-    count_width = count_bits(max(stream.counts))
-    slot = (symbol_bits - 1).bit_length()  # a power of two, so that the table needs no multiplier
+    slot = 1 << (symbol_bits - 1).bit_length()
+    words = _segment_parameters(walk, engine.groups)
+    words["WORD_FIRSTS"], words["WORD_LASTS"] = words.pop("FIRSTS"), words.pop("LASTS")
     return {
         "STAGES": len(stream.codes),
+        "STAGE_W": index_bits(len(stream.codes)),
+        "STARTS": packed(stream_starts(stream)),
+        "ADDR_W": index_bits(stream.memory.depth),
+        "QUEUE": WEIGHT_QUEUE,
+        **words,
+        "EXTRA": tables.extra,
+        "LENGTHS": constant(chain(*tables.lengths), 4),
+        "FIRSTS": constant(chain(*tables.firsts), slot),
+        "SYMBOL_W": symbol_bits,
+        "SLOT": slot,
+    }
+
+
+def _symbol_walk(engine: EnginePlan, weights: CompressedWeights) -> Parameters:
+    counts = [len(layer.terms.run) for layer in weights.layers]
+    return {
+        "STAGES": len(counts),
+        "STAGE_W": index_bits(len(counts)),
+        "GROUPS": engine.groups,
         **walk_parameters(engine.delays, engine.groups),
         "JOINED": constant(map(int, engine.joined), 1),
-        "STARTS": packed(walk.starts),
-        "COUNT_W": count_width,
-        "COUNTS": constant(stream.counts, count_width),
-        "WORD_W": stream.memory.width,
-        "ADDR_W": index_bits(stream.memory.depth),
-        **_segment_parameters(walk, engine.groups, "SEGMENT_"),
-        "DEPTH": SYMBOL_QUEUE,
-        "LIMIT": tables.limit,
-        "BOUNDS": constant(chain(*tables.bounds), tables.limit + 1),
-        "FREE": constant(map(int, tables.free), 1),
-        "INDEX_W": tables.index_bits,
-        "OFFSETS": constant(chain(*tables.offsets), tables.index_bits),
-        "SYMBOL_W": symbol_bits,
-        "SLOT_W": slot,
-        "SYMBOLS": constant((s & ((1 << symbol_bits) - 1) for s in chain(*tables.symbols)), 1 << slot),
+        "COUNTS": packed(counts),
+        "COUNT_W": count_bits(max(counts)),
+        "DECODERS": len(weights.streams),
+        "QUEUES": len(weights.symbol_queues),
     }
 
 
-SHARED = ["STAGES", "STAGE_W", "GROUPS", "STEPS", "DELAYS", "INPUTS", "OUTS"]
-SHARED += ["PHASES", "TERMS", "CI_W", "K_W", "GROUP_W", "N_W"]
-"""Parameters of an engine that the terms of compressed weights have, too."""
-
-
-def _terms(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Parameters:
-    kernels = [stage.conv.kernel for stage in engine.stages]
-    shapes = sorted(set(kernels))
-    return {name: kernel[name] for name in SHARED} | {
-        "SHAPE_OF": packed(map(shapes.index, kernels)),
-        "SHAPES": len(shapes),
-        "SHAPE_W": index_bits(len(shapes)),
-        "SHAPE_ROWS": packed(rows for rows, _ in shapes),
-        "SHAPE_COLUMNS": packed(columns for _, columns in shapes),
-        "TAPS": max(rows * columns for rows, columns in shapes),
-        "CHANNELS": engine.folding.channels,
-        "W_BITS": engine.weight_bits,
-        "RUN_W": weights.symbol_bits[0],
-        "RUN_MAX": weights.largest_run,
-    }
-
-
-def _compressed(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Context:
+def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
     """Decoders of the streams; there are no runs where every position is a term."""
     run_bits, weight_bits = weights.symbol_bits
     decoders = []
@@ -173,20 +156,27 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights, kernel: Paramete
             {
                 "name": "runs" if runs else f"weights{stream.channel}",
                 "parameters": _decoder(engine, stream, bits),
-                "valid": "run_valid" if runs else f"weight_valid[{stream.channel}]",
-                "symbol": "run" if stream.channel is None else f"weight[{stream.channel * bits}+:{bits}]",
+                "symbol": "runs" if stream.channel is None else f"weights[{stream.channel * bits}+:{bits}]",
             }
         )
-    skips = any(stream.channel is None for stream in weights.streams)
-    return {"decoders": decoders, "skips": skips, "terms": _terms(engine, weights, kernel)}
+    queues = [
+        {"name": name, "parameters": {"WIDTH": bits, "DEPTH": SYMBOL_QUEUE, "LATENCY": SYMBOL_LATENCY}}
+        for name, bits in weights.symbol_queues
+    ]
+    return {
+        "decoders": decoders,
+        "walk": _symbol_walk(engine, weights),
+        "queues": queues,
+        "skips": weights.skips,
+    }
 
 
-def weights_context(engine: EnginePlan, kernel: Parameters, folder: Path) -> Context:
-    """The weight memories of an engine whose instance has the parameters ``kernel``; writes their init files."""
+def weights_context(engine: EnginePlan, folder: Path) -> Context:
+    """The weight memories of an engine; writes their init files."""
     weights = engine.weights
     memories = []
     for rom, words in zip(weights.roms, weight_words(engine), strict=True):
         memories.append(_rom(rom, rom.name.removeprefix(f"{engine.name}_"), words, folder))
     if isinstance(weights, DenseWeights):
-        return {"memories": memories, "dense": _dense(engine, weights)}
-    return {"memories": memories, "dense": None, **_compressed(engine, weights, kernel)}
+        return {"memories": memories, "dense": _dense(engine, weights), "skips": False}
+    return {"memories": memories, "dense": None, **_compressed(engine, weights)}

@@ -32,7 +32,7 @@ Formats = Sequence[WeightFormat]
 """How the weights of each engine lie in memory, in network order."""
 FRAMES_STORED = 4
 """Frames that a store holds before its depth is tuned: more than any way through a network keeps."""
-DIVIDE_BITS = (1, 2, 4)
+DIVIDE_BITS = (1, 2)
 """Quotient bits a cycle of an average pool, the smallest divider first."""
 Pool = QMaxPool | QAvgPool
 
@@ -61,11 +61,12 @@ class _Builder:
         multipliers: Multipliers,
         formats: Formats,
         slots: Mapping[str, int],
+        together: frozenset[str],
     ) -> None:
         self.model, self.multipliers, self.slots = model, multipliers, slots
-        engines = graph_of(model).engines
+        engines = graph_of(model, together).engines
         rows = {layer.name: folding.rows for layer, folding in zip(engines, foldings, strict=True)}
-        self.graph = Graph(fuse(model), model.input, rows)
+        self.graph = Graph(fuse(model, together), model.input, rows)
         self.chosen = {
             layer.name: (folding, weights)
             for layer, folding, weights in zip(engines, foldings, formats, strict=True)
@@ -221,12 +222,14 @@ def build_plan(
     multipliers: Multipliers = ONE_PRODUCT,
     formats: Formats | None = None,
     slots: Mapping[str, int] | None = None,
+    together: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plan every kernel of ``model`` for the given foldings and weight formats (one per engine, in network order).
 
-    ``slots`` are rows of stores by name; a store that is not named holds far more than it can need.
+    ``slots`` are rows of stores by name; a store that is not named holds far more than it can need. ``together`` names
+    engines that also run what stands before them.
     """
-    engines = graph_of(model).engines
+    engines = graph_of(model, together).engines
     if len(foldings) != len(engines):
         raise FpgaSqueezeError(f"{len(foldings)} foldings for {len(engines)} engines")
     for folding, engine in zip(foldings, engines, strict=True):
@@ -236,6 +239,9 @@ def build_plan(
             raise FpgaSqueezeError(
                 f"{engine.name}: folding k,r,c = {folding} does not suit an output of {shape}"
             )
-    builder = _Builder(model, foldings, multipliers, formats or ["dense"] * len(engines), slots or {})
+    held = formats or ["dense"] * len(engines)
+    builder = _Builder(model, foldings, multipliers, held, slots or {}, together)
     kernels = builder.build()
-    return Plan(model, tuple(kernels), builder.dsp if lane_budget is None else lane_budget, multipliers)
+    return Plan(
+        model, tuple(kernels), builder.dsp if lane_budget is None else lane_budget, multipliers, together
+    )

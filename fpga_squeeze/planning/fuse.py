@@ -9,8 +9,9 @@ from itertools import groupby
 
 from typing_extensions import assert_never
 
+from ..errors import FpgaSqueezeError
 from ..network.integers import QAdd, QAvgPool, QConcat, QConv, QLayer, QMaxPool, QModel, TensorType
-from .order import EngineLayer, module, single
+from .order import EngineLayer, chain, module, single
 from .requant import too_far_apart
 
 Body = EngineLayer | QMaxPool | QAvgPool | QAdd | QConcat
@@ -96,13 +97,57 @@ class _Fusion:
         return engines
 
 
-@lru_cache(maxsize=16)
-def fuse(model: QModel) -> tuple[Node, ...]:
+@lru_cache(maxsize=64)
+def fuse(model: QModel, together: frozenset[str] = frozenset()) -> tuple[Node, ...]:
     """The nodes of the accelerator of ``model``, each after those it reads.
 
     Convolutions that meet in a concatenation and read the same rows, themselves or through a convolution that nothing
-    else reads, share an engine; where it gives all of the concatenation, there is no other kernel for that.
+    else reads, share an engine; where it gives all of the concatenation, there is no other kernel for that. Engines
+    named in ``together`` are one with the engine whose rows they read. Raises FpgaSqueezeError where they cannot.
     """
+    if unknown := sorted(together - followers(model)):
+        raise FpgaSqueezeError(f"{unknown[0]}: cannot share the engine of what it reads")
+    nodes: dict[str, Node] = {}
+    for node in _modules(model):
+        if node.name in together and isinstance(node.body, EngineLayer):
+            before = nodes.pop(node.sources[0])
+            assert isinstance(before.body, EngineLayer)
+            body = _chained(before.body, node.body)
+            node = replace(node, sources=before.sources, body=body)
+        nodes[node.name] = node
+    return tuple(nodes.values())
+
+
+@lru_cache(maxsize=1024)  # a search plans the same layers again and again
+def _chained(first: EngineLayer, second: EngineLayer) -> EngineLayer:
+    return chain(first, second)
+
+
+@lru_cache(maxsize=16)
+def followers(model: QModel) -> frozenset[str]:
+    """Engines that may run on the lanes of the engine whose rows they read: nothing else reads these, and all of their
+    maps have the same size."""
+    found: dict[str, EngineLayer] = {}
+    readers = [name for node in _modules(model) for name in node.sources]
+    out = []
+    for node in _modules(model):
+        if isinstance(node.body, EngineLayer):
+            before = found.get(node.sources[0])
+            if before and readers.count(node.sources[0]) == 1 and _same_maps(before, node.body):
+                out.append(node.name)
+            found[node.name] = node.body
+    return frozenset(out)
+
+
+def _same_maps(first: EngineLayer, second: EngineLayer) -> bool:
+    """Whether every convolution of two engines gives maps of one size, without a stride in the second."""
+    sizes = {(c.output.shape.height, c.output.shape.width) for c in (*first.convs, *second.convs)}
+    return len(sizes) == 1 and all(conv.stride == 1 for conv in second.convs)
+
+
+@lru_cache(maxsize=16)
+def _modules(model: QModel) -> tuple[Node, ...]:
+    """The nodes with engines of one module or convolution each."""
     fusion = _Fusion(model)
     parts = {layer.name: fusion.parts(layer) for layer in model.layers if isinstance(layer, QConcat)}
     inside = {

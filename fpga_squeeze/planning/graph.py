@@ -125,7 +125,7 @@ class Graph:
         return tuple(found)
 
 
-@lru_cache(maxsize=16)
-def graph_of(model: QModel) -> Graph:
-    """The graph of the accelerator of ``model``."""
-    return Graph(fuse(model), model.input)
+@lru_cache(maxsize=64)
+def graph_of(model: QModel, together: frozenset[str] = frozenset()) -> Graph:
+    """The graph of the accelerator of ``model``; ``together`` as :func:`.fuse.fuse` takes it."""
+    return Graph(fuse(model, together), model.input)

@@ -19,6 +19,8 @@ class Work:
     source  row buffer it reads: 0 the rows that arrive, else rows that an earlier stage stores
     sink    row buffer that takes its rows, or OUTPUT
     delay   row groups by which it runs behind the first stage
+    before  of every module before its own in the same engine: rows by which its output runs behind its first stage,
+            and rows of that output that the next module needs beyond its own
     tap     row and column of its source's window at which its kernel starts
     table   integers that its own become before they leave, the lowest first; None: they stay
     """
@@ -29,11 +31,12 @@ class Work:
     delay: int = 0
     tap: tuple[int, int] = (0, 0)
     table: tuple[int, ...] | None = None
+    before: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class EngineLayer:
-    """Convolutions that share one set of lanes: those of a Fire or Inception module, or a single one.
+    """Convolutions that share one set of lanes: those of a Fire or Inception module, or of several, or a single one.
 
     name     of the stream that leaves it
     tensors  what that stream carries, by channels: names of golden's tensors
@@ -63,10 +66,19 @@ class EngineLayer:
     def work_at(self, rows: int) -> tuple[Work, ...]:
         """Its stages with row groups of ``rows`` rows: a delay of so many rows is one of fewer groups.
 
-        No stage runs later than the first one has ended, so that no step of a frame is empty.
+        A module starts a row group after the rows that it needs of the one before are issued, so that no drain is
+        waited for. No stage runs later than those before it have ended, so that no step of a frame is empty.
         """
         groups = -(-self.output.shape.height // rows)
-        return tuple(replace(work, delay=min(-(-work.delay // rows), groups)) for work in self.work)
+
+        def delay(work: Work) -> int:
+            own = min(-(-work.delay // rows), groups)
+            for late, reach in work.before:
+                output = min(-(-late // rows), groups)
+                own += min(-(-(late + reach) // rows) + 1, output + groups)
+            return own
+
+        return tuple(replace(work, delay=delay(work), before=()) for work in self.work)
 
     @property
     def is_module(self) -> bool:
@@ -118,6 +130,28 @@ def module(
         for conv, number, table in zip(branches, reads, tables or [None] * len(branches), strict=True)
     ]
     return EngineLayer(name, tensors, source, tuple(work), output, first)
+
+
+def chain(first: EngineLayer, second: EngineLayer) -> EngineLayer:
+    """The engine of two layers, the second of which reads the rows of the first and nothing else does.
+
+    These rows go into a further row buffer.
+    """
+    number = 1 + max(work.sink or 0 for work in first.work)
+    sender = next(work for work in first.work if work.sink is OUTPUT)
+    reach = max(max(0, below(work.conv) - work.delay) for work in second.work if work.source == 0)
+    before = (*sender.before, (sender.delay, reach))
+    work = [replace(work, sink=number) if work.sink is OUTPUT else work for work in first.work]
+    work += [
+        replace(
+            work,
+            source=work.source + number,
+            sink=OUTPUT if work.sink is OUTPUT else work.sink + number,
+            before=before + work.before,
+        )
+        for work in second.work
+    ]
+    return EngineLayer(second.name, second.tensors, first.source, tuple(work), second.output, second.first)
 
 
 def below(conv: QConv) -> int:

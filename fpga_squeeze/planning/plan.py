@@ -31,12 +31,14 @@ class Plan:
     """The whole accelerator: kernels, each after those it reads. The first gathers lines, the last sends the logits.
 
     lane_budget   DSP slices that the lanes may use; each does ``multipliers.products`` products where widths allow it
+    together      engines that also run what stands before them: see :func:`.fuse.fuse`
     """
 
     model: QModel
     kernels: tuple[KernelPlan, ...]
     lane_budget: int
     multipliers: Multipliers = ONE_PRODUCT
+    together: frozenset[str] = frozenset()
 
     @property
     def products_per_dsp(self) -> int:

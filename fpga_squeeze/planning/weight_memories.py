@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import gcd
 from typing import Literal
 
-from ..coding.huffman import PrefixCode
+from ..coding.prefix import PREFIX, PrefixCode
 from ..coding.terms import Coding, LayerStream, layer_stream
 from ..device.block_ram import Memory, rom_tiles, tile_bits
 from ..device.catalogue import LUTRAM_BITS_PER_LUT
+from ..device.lut_ram import ceil_div, mux_luts
 from ..errors import FpgaSqueezeError
 from ..network.integers import QConv
 from .order import Work, joined_stages
@@ -29,12 +31,12 @@ def weight_format(text: str) -> WeightFormat:
     raise FpgaSqueezeError(f"weights {text!r}: there are {', '.join(FORMATS)}")
 
 
-WEIGHT_QUEUE = 4
-"""Words between a weight memory and its gearbox or decoder (fsq_weight_stream, fsq_prefix_decoder)."""
-SYMBOL_QUEUE = 8
-"""Decoded symbols that wait for the engine (fsq_prefix_decoder)."""
-CODE_WORD = 18
-"""Bits of a word of a compressed stream: narrow words make a small window, and waste nothing of a RAMB36."""
+WEIGHT_QUEUE = 16
+"""Words of coded weights that wait or are on their way, a power of two, at least WORD_READ + 9 (fsq_word_stream)."""
+SYMBOL_QUEUE = 32
+"""Decoded symbols that wait for the engine: a LUT RAM holds as many (fsq_symbol_queue)."""
+CODE_WORD = 3 * PREFIX
+"""Bits of a word of a compressed stream, whole prefixes: narrow words waste nothing of a RAMB36."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,21 +84,33 @@ def pass_cycles(stages: Sequence[Stage], beats: int) -> int:
 class Segment:
     """A stretch of a weight memory that starts and ends with a word: ``words`` words, ``pad`` of their bits unused.
 
-    Dense words are padded behind the weights, compressed streams before the first symbol.
+    These are the first ones; in dense weights of HLS C++ the last ones. Of the pad of a compressed stream the last 1 to
+    PREFIX bits lie at the end, the others, whole prefixes, at the start.
     """
 
     words: int
     pad: int
     stages: tuple[int, ...]
 
+    @property
+    def start(self) -> int:
+        """Bits of the pad at the start of a compressed stream's segment."""
+        return (self.pad - 1) // PREFIX * PREFIX
+
 
 def _queue(name: str, depth: int, width: int) -> Memory:
     return Memory(name, "fifo", depth, width, depth * width)
 
 
+def unit_places(word_bits: int, unit_bits: int) -> int:
+    """Places of a word at which a unit may start, where units are packed without gaps."""
+    return word_bits // gcd(word_bits, unit_bits)
+
+
 @dataclass(frozen=True)
 class DenseWeights:
-    """Units of one weight per output channel of a group, packed without gaps within a segment.
+    """Units of one weight per output channel of a group, packed without gaps within a segment; the channels that a
+    stage's last group lacks have zeros.
 
     word_bits  bits of a memory word, no narrower than a unit
     """
@@ -105,7 +119,7 @@ class DenseWeights:
     word_bits: int
     unit_bits: int
     segments: tuple[Segment, ...]
-    replay: Memory | None
+    replays: tuple[Memory, ...]
 
     format: WeightFormat = "dense"
 
@@ -116,10 +130,17 @@ class DenseWeights:
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        # beside a word: whether it is the last of a segment, if not all of its bits are weights
-        ends = sum(segment.pad > 0 for segment in self.segments)
-        queue = _queue(f"{self.memory.name}_queue", WEIGHT_QUEUE, self.word_bits + ends)
-        return (self.memory, queue, *([self.replay] if self.replay else []))
+        return (self.memory, *self.replays)
+
+    @property
+    def places(self) -> int:
+        """Places of a word at which a unit may start."""
+        return unit_places(self.word_bits, self.unit_bits)
+
+    def start(self, segment: Segment) -> int:
+        """Number of the place at which a segment starts; behind place p comes p + 1, and the last one ends a word."""
+        units = (segment.words * self.word_bits - segment.pad) // self.unit_bits
+        return -units % self.places
 
 
 @dataclass(frozen=True)
@@ -137,9 +158,9 @@ class CodedStream:
     segments: tuple[Segment, ...]
 
     @property
-    def limit(self) -> int:
-        """Bits of the longest codeword."""
-        return max(code.longest for code in self.codes)
+    def extra(self) -> int:
+        """Most bits of a codeword behind its prefix."""
+        return max(code.extra for code in self.codes)
 
 
 @dataclass(frozen=True)
@@ -148,13 +169,14 @@ class CompressedWeights:
 
     layers   the terms and codes of each stage
     streams  what lies in block RAM; a stream that takes no bits is not there
+    replays  what keeps symbols and weights for further phases
     """
 
     format: WeightFormat
     layers: tuple[LayerStream, ...]
     streams: tuple[CodedStream, ...]
     symbol_bits: tuple[int, int]
-    replay: Memory | None
+    replays: tuple[Memory, ...]
     name: str
 
     @property
@@ -163,18 +185,27 @@ class CompressedWeights:
         return tuple(stream.memory for stream in self.streams)
 
     @property
+    def symbol_queues(self) -> tuple[tuple[str, int], ...]:
+        """Queues of decoded symbols and their widths: the weights of a term; where runs take bits, its run."""
+        run_bits, weight_bits = self.symbol_bits
+        weights = ("weights", weight_bits * sum(stream.channel is not None for stream in self.streams))
+        return (weights, ("runs", run_bits)) if self.skips else (weights,)
+
+    @property
+    def skips(self) -> bool:
+        """Whether runs take bits: else every position is a term."""
+        return self.streams[-1].channel is None
+
+    @property
     def largest_run(self) -> int:
         return max(layer.largest_run for layer in self.layers)
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        run_bits, weight_bits = self.symbol_bits
-        queues = []
-        for stream in self.streams:
-            bits = run_bits if stream.channel is None else weight_bits
-            queues.append(_queue(f"{stream.memory.name}_queue", WEIGHT_QUEUE, CODE_WORD))
-            queues.append(_queue(f"{stream.memory.name}_symbols", SYMBOL_QUEUE, bits))
-        return (*self.roms, *queues, *([self.replay] if self.replay else []))
+        queues = [_queue(f"{rom.name}_queue", WEIGHT_QUEUE, CODE_WORD) for rom in self.roms]
+        for name, bits in self.symbol_queues:
+            queues.append(_queue(f"{self.name}_{name}_symbols", SYMBOL_QUEUE, bits))
+        return (*self.roms, *queues, *self.replays)
 
 
 Weights = DenseWeights | CompressedWeights
@@ -199,21 +230,30 @@ def engine_stage(work: Work, channels: int, weight_format: WeightFormat) -> Stag
 
 LUTS_PER_BLOCK = 400
 """LUTs that weigh as much as a RAMB18: twice what an XC7Z045 has of them, for weights have no other place."""
-COLUMN_LUTS = 170
-"""LUTs of word queue and gearbox per 36 bits of a weight memory's word."""
 LUTRAM_PER_BLOCK = LUTS_PER_BLOCK * LUTRAM_BITS_PER_LUT
 
 
-def memory_cost(depth: int, columns: int) -> float:
-    """What a weight memory of ``columns`` x 36 bits costs, in RAMB18."""
-    return columns * (-(-depth // 512) + COLUMN_LUTS / LUTS_PER_BLOCK)
+def gearbox_luts(word_bits: int, unit_bits: int) -> int:
+    """LUTs that choose a unit in ``fsq_weight_stream``: places in fours, then these and a unit that waits."""
+    places = unit_places(word_bits, unit_bits)
+    if places <= 3:
+        return unit_bits * mux_luts(places + 1)
+    fours, rest = divmod(places, 4)
+    return unit_bits * (fours + (rest > 1) + mux_luts(fours + (rest > 0) + 1))
 
 
-def _replay(name: str, stages: Sequence[Stage], phases: int, width: int) -> Memory | None:
+def memory_cost(depth: int, word_bits: int, unit_bits: int) -> float:
+    """What a memory of dense weights costs with its gearbox, in RAMB18."""
+    columns, rows = ceil_div(word_bits, 36), ceil_div(depth, 512)
+    luts = gearbox_luts(word_bits, unit_bits) + word_bits * mux_luts(ceil_div(rows, 2))
+    return columns * rows + luts / LUTS_PER_BLOCK
+
+
+def _replay(name: str, stages: Sequence[Stage], phases: int, width: int) -> tuple[Memory, ...]:
     if phases == 1:
-        return None
+        return ()
     longest = max(stage.terms for stage in stages)
-    return Memory(f"{name}_replay", "replay", longest, width, longest * width)
+    return (Memory(f"{name}_replay", "replay", longest, width, longest * width),)
 
 
 def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -> DenseWeights:
@@ -221,16 +261,18 @@ def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -
     bits = max(stage.conv.weight_bits for stage in stages)
     unit = channels * bits
     members = joined_stages([stage.delay for stage in stages])
-    sizes = [sum(stages[m].conv.weight.size for m in part) * bits for part in members]
+    sizes = [sum(stages[m].size for m in part) * unit for part in members]
 
-    def cost(columns: int) -> float:
-        return memory_cost(sum(-(-size // (36 * columns)) for size in sizes), columns)
+    def cost(width: int) -> float:
+        return memory_cost(sum(ceil_div(size, width) for size in sizes), width, unit)
 
-    # Blocks come in whole columns of 36 bits and steps of 512 words, so that the width decides how much stays empty.
-    least = -(-unit // 36)
-    word = 36 * min(range(least, 2 * least + 1), key=cost)
+    # Blocks come in columns of 36 bits and steps of 512 words, so that the width decides how much stays empty; words of
+    # whole units have fewer places at which one may start.
+    least = ceil_div(unit, 36)
+    columns = [36 * n for n in range(least, 2 * least + 1)]
+    word = min(sorted({*columns, *(width // unit * unit for width in columns)}), key=cost)
     segments = [
-        Segment(-(-size // word), -size % word, part) for size, part in zip(sizes, members, strict=True)
+        Segment(ceil_div(size, word), -size % word, part) for size, part in zip(sizes, members, strict=True)
     ]
     depth = sum(s.words for s in segments)
     payload = sum(stage.conv.weight.size for stage in stages) * bits
@@ -254,7 +296,8 @@ def _coded(
     segments = []
     for members in parts:
         size = sum(sizes[m] for m in members)
-        segments.append(Segment(-(-size // CODE_WORD), -size % CODE_WORD, members))
+        words = size // CODE_WORD + 1  # a bit of padding at the least: see fsq_bit_reader
+        segments.append(Segment(words, words * CODE_WORD - size, members))
     depth = sum(s.words for s in segments)
     memory = Memory(name, "weights", depth, CODE_WORD, sum(sizes), rom_tiles(depth, CODE_WORD))
     counts = tuple(len(v.terms.run) for v in layers)
@@ -262,22 +305,25 @@ def _coded(
 
 
 def plan_compressed(
-    name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding, position_bits: int
+    name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding
 ) -> CompressedWeights:
-    """Compressed weights of an engine; ``position_bits`` name a position, for the replay memory."""
+    """Compressed weights of an engine."""
     layers = tuple(_stream(stage.conv, channels, coding) for stage in stages)
     parts = joined_stages([stage.delay for stage in stages])
     streams = [_coded(f"{name}_weights{c}", c, layers, parts) for c in range(channels)]
-    streams.append(_coded(f"{name}_runs", None, layers, parts))
+    runs = _coded(f"{name}_runs", None, layers, parts)
+    streams.append(runs)
     bits = max(stage.conv.weight_bits for stage in stages)
     run_bits = max(1, max(v.largest_run for v in layers).bit_length()) + 1
-    width = position_bits + 1 + channels * bits
+    replays = _replay(name, stages, phases, channels * bits)
+    if runs:
+        replays += _replay(f"{name}_runs", stages, phases, run_bits)
     return CompressedWeights(
         coding,
         layers,
         tuple(s for s in streams if s),
         (run_bits, bits),
-        _replay(name, stages, phases, width),
+        replays,
         name,
     )
 
@@ -290,7 +336,7 @@ def rom_bits(weights: Weights) -> int:
 def rom_cost(weights: Weights) -> float:
     """What the weight memories cost, in RAMB18 and LUTs counted as such."""
     if isinstance(weights, DenseWeights):
-        return memory_cost(weights.memory.depth, weights.word_bits // 36)
+        return memory_cost(weights.memory.depth, weights.word_bits, weights.unit_bits)
     return sum(2 * rom.ramb36 + rom.ramb18 + 1 for rom in weights.roms)
 
 

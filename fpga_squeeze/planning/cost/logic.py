@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing_extensions import assert_never
 
 from ...device.lut_ram import PAGE, ceil_div, line_pages, mux_luts
+from ...network.fixed_point import index_bits
 from ..engine import EnginePlan, LineBuffer
 from ..kinds.control import queue_luts
 from ..plan import KernelPlan
 from ..requant import TABLE_BITS
-from ..weight_memories import CompressedWeights, DenseWeights
+from ..weight_memories import CompressedWeights, DenseWeights, gearbox_luts
 
 SEQUENCER, SEQUENCER_STAGE = 37, 14
 """Loop counters of a convolution; of each further stage."""
@@ -23,12 +24,13 @@ ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 37
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
 BANK = 20
 DRAIN = 22
-BIT_READER = 50
-"""Beside the window: 7 LUTs for each of its bits choose where it starts, 2 find the length of a codeword."""
-SYMBOLS = 40
-"""Counters and queue of a decoder."""
+DECODER = 170
+"""Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
+SYMBOL_WALK, SYMBOL_QUEUE = 40, 30
+"""Counters of all decoders of an engine; of a queue of symbols."""
 STAGE_WALK = 23
-GEARBOX = 60
+WORD_WALK, WORD_SEGMENT = 2, 10
+"""Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
 ROWS_PER_GROUP = 3
 """Rows of additions behind each other in ``fsq_multiply``."""
 
@@ -102,16 +104,14 @@ def lane_luts(engine: EnginePlan) -> int:
 
 
 def _decoder_luts(weights: CompressedWeights) -> int:
-    total = 0
+    """LUTs of the decoders, of the walk through their symbols, and of the queues of those."""
+    run_bits, weight_bits = weights.symbol_bits
+    stages = len(weights.layers)
+    total = SYMBOL_WALK + STAGE_WALK * (stages > 1) + SYMBOL_QUEUE * len(weights.symbol_queues)
     for stream in weights.streams:
-        for code in stream.codes:
-            index = max(1, (len(code.symbols) - 1).bit_length())
-            symbol = max(1, max(int(s) for s in code.symbols).bit_length())
-            if len(code.symbols) > 1:
-                total += 2 * index + symbol * ceil_div(1 << index, 64)
-        total += (
-            6 + BIT_READER + 9 * stream.limit + SYMBOLS + (2 * STAGE_WALK if len(weights.layers) > 1 else 0)
-        )
+        bits = run_bits if stream.channel is None else weight_bits
+        total += DECODER + (4 + bits) * stages + (bits if stream.extra else 0)
+        total += STAGE_WALK * (len(stream.segments) > 1)
     return total
 
 
@@ -125,8 +125,8 @@ def parameter_luts(engine: EnginePlan) -> int:
             stacks += width * mux_luts(sum(tile.bit == bit for tile in memory.tiles))
     pages = ceil_div(max(stage.terms for stage in engine.stages), PAGE) if engine.folding.phases > 1 else 1
     if isinstance(weights, DenseWeights):
-        buffer = weights.word_bits + engine.unit_bits
-        gearbox = buffer * mux_luts(max(1, weights.word_bits // 8)) + GEARBOX
+        gearbox = gearbox_luts(weights.word_bits, weights.unit_bits)
+        gearbox += WORD_WALK * index_bits(weights.memory.depth) + WORD_SEGMENT * (len(weights.segments) - 1)
         return stacks + gearbox + engine.unit_bits * mux_luts(pages)
     kernel = max(size for stage in engine.stages for size in stage.conv.kernel)
     positions = 110 if len(engine.stages) > 1 else 76 if kernel > 1 else 16

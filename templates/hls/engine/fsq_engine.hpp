@@ -105,7 +105,7 @@ void engine(typename terms_of<P>::replay_memory& replay, typename terms_of<P>::f
         const bool out_last = out_group == P::outs(stage) - 1;
         const int out_channels = out_last ? P::last_channels(stage) : P::CHANNELS_C;
         if (rows_ok && (!last || drained)) {
-            terms.take(replay, fresh, out_channels, weights);
+            terms.take(replay, fresh, weights);
             operand_of<P> pixels[P::ROWS][P::LANES];
             FSQ_REGISTERS(pixels)
             read_source<P, L>(lines, cursors, terms, stage, pass.phase, arriving, pixels);

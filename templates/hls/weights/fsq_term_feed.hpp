@@ -1,7 +1,7 @@
 // Terms of an engine with compressed weights: run symbols become positions, weight symbols stand beside them.
 //
-// A run symbol is 2 * run + end: so many positions are skipped before the term; end says that its sum is complete
-// although positions follow. Positions count input channel, kernel row, kernel column. A kernel of its own, so that the
+// A run symbol is the run and, as its highest bit, the end: so many positions are skipped before the term; end says that its
+// sum is complete although positions follow. Positions count input channel, kernel row, kernel column. A kernel of its own, so that the
 // decoders run ahead of the engine.
 //
 // P gives what fsq_stages.hpp asks for, KERNEL_ROWS and KERNEL_COLUMNS (largest), CHANNELS_C, W_BITS, RUN_BITS, RUN_MAX
@@ -102,9 +102,9 @@ template <class P> void term_feed(hls::stream<typename TermLayout<P>::word>& out
         FSQ_REGISTERS(weights)
         symbols.take(turn, run, weights);
 
-        step<P>(position, run >> 1, shape);
+        step<P>(position, uint<P::RUN_BITS - 1>(run), shape);
         const bool at_end = position.channel == P::inputs(stage) - 1 && (shape == 0 || position.tap == P::taps(stage) - 1);
-        const bool last = (run & uint<P::RUN_BITS>(1)) != 0 || at_end;
+        const bool last = run >> (P::RUN_BITS - 1) != 0 || at_end;
         FSQ_EXPECT(position.channel < P::inputs(stage), P, "a term lies beyond the last input channel");
         sums = sums + (last ? 1 : 0);
         FSQ_EXPECT(!stage_end || (last && sums == P::outs(stage)), P, "the terms of a stage do not end with its sums");

@@ -37,10 +37,9 @@ template <class P> struct DenseTerms {
 
     void look(feed, const replay_memory&, bool) {}
 
-    // `channels` weights are those of the group; the others are of no consequence.
-    void take(replay_memory& replay, bool fresh, int channels, sint<P::W_BITS> (&weights)[P::CHANNELS_C]) {
+    void take(replay_memory& replay, bool fresh, sint<P::W_BITS> (&weights)[P::CHANNELS_C]) {
         FSQ_INLINE
-        if (fresh) stream.take(weights, channels);
+        if (fresh) stream.take(weights);
         if (P::PHASES > 1) {
             const int place = P::PHASES > 1 ? static_cast<int>(term) : 0;
             FSQ_UNROLL_ABOVE
@@ -110,7 +109,7 @@ template <class P> struct FedTerms {
         }
     }
 
-    void take(replay_memory& replay, bool fresh, int, sint<P::W_BITS> (&weights)[P::CHANNELS_C]) {
+    void take(replay_memory& replay, bool fresh, sint<P::W_BITS> (&weights)[P::CHANNELS_C]) {
         FSQ_INLINE
         if (P::PHASES > 1 && fresh) replay[P::PHASES > 1 ? static_cast<int>(term) : 0][0] = word;
         there = false;

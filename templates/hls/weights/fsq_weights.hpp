@@ -1,5 +1,4 @@
-// Weights in the order of use: one unit (a weight for each output channel of a group) per term. The last group of a
-// stage may have fewer channels and then shorter units; what stands for the others is of no consequence.
+// Weights in the order of use: one unit (a weight for each output channel of a group) per term.
 //
 // The memory holds segments that start at a word; within a segment the units are packed without gaps, lowest bits
 // first, so that a gearbox cuts them out of the words. What a segment leaves in its last word is dropped.
@@ -28,11 +27,10 @@ template <class P> struct WeightStream {
         buffer = 0;
     }
 
-    // Takes a unit of `channels` weights. A word is never narrower than a unit, so that one word at a time is enough.
-    void take(weight (&weights)[P::CHANNELS_C], int channels) {
+    // Takes a unit. A word is never narrower than a unit, so that one word at a time is enough.
+    void take(weight (&weights)[P::CHANNELS_C]) {
         FSQ_INLINE
-        const upto<UNIT> unit = channels * P::W_BITS;
-        if (fill < unit) {
+        if (fill < UNIT) {
             buffer = buffer | (uint<BUFFER>(P::weight_word(address)) << fill);
             fill = fill + P::WORD_BITS;
             address = address + 1;
@@ -42,8 +40,8 @@ template <class P> struct WeightStream {
             FSQ_UNROLL_INSIDE
             weights[c] = weight(buffer >> (c * P::W_BITS));
         }
-        buffer = buffer >> unit;
-        fill = fill - unit;
+        buffer = buffer >> UNIT;
+        fill = fill - UNIT;
     }
 };
 

@@ -23,20 +23,22 @@ module fsq_row_cursor #(
 );
   localparam GW = (GROUPS > 1) ? $clog2(GROUPS) + 1 : 1;
   localparam STEP = FRAME_SLOTS % SLOTS;  // slot of the next frame, seen from this one
+  localparam INDEX_W = (SLOTS > 1) ? $clog2(SLOTS) : 1;
 
   logic [GW-1:0] group_q;
-  logic [SLOT_W-1:0] slot_q, frame_q, frame_n, release_n;
+  logic [SLOT_W-1:0] slot_q, frame_q, release_n;  // frame_q: first slot of the next frame
+  logic [SLOTS-1:0][SLOT_W-1:0] tab_frame;  // that of the frame after it
   logic [(RELEASE-1)*SLOT_W-1:0] release_q;
   logic [Y_W-1:0] row_q;
-  logic [SLOT_W:0] frame_sum;
   logic last, frees;
 
-  assign last      = group_q == GW'(GROUPS - 1);
-  assign frame_sum = (SLOT_W + 1)'(frame_q) + (SLOT_W + 1)'(STEP);
-  assign frame_n   = (frame_sum >= (SLOT_W + 1)'(SLOTS)) ? SLOT_W'(frame_sum - (SLOT_W + 1)'(SLOTS))
-                                                         : SLOT_W'(frame_sum);
+  assign last = group_q == GW'(GROUPS - 1);
 
+  genvar n;
   generate
+    for (n = 0; n < SLOTS; n = n + 1) begin : gen_frame
+      assign tab_frame[n] = SLOT_W'((n + STEP) % SLOTS);
+    end
     if (FREE_STOP <= FREE_FIRST) begin : gen_never
       assign frees = 1'b0;
     end else if (FREE_FIRST == 0) begin : gen_early
@@ -58,7 +60,7 @@ module fsq_row_cursor #(
     if (!rst_n) begin
       group_q    <= '0;
       slot_q     <= '0;
-      frame_q    <= '0;
+      frame_q    <= SLOT_W'(STEP);
       row_q      <= '0;
       release_q <= '0;
     end else begin
@@ -66,8 +68,8 @@ module fsq_row_cursor #(
       if (group_end_i) begin
         group_q <= last ? '0 : group_q + 1'b1;
         row_q   <= last ? '0 : row_q + Y_W'(SPAN);
-        frame_q <= last ? frame_n : frame_q;
-        slot_q  <= last ? frame_n : ((slot_q == SLOT_W'(SLOTS - 1)) ? '0 : slot_q + 1'b1);
+        if (last) frame_q <= tab_frame[INDEX_W'(frame_q)];
+        slot_q  <= last ? frame_q : ((slot_q == SLOT_W'(SLOTS - 1)) ? '0 : slot_q + 1'b1);
       end
     end
   end

@@ -1,123 +1,112 @@
-// Length of the canonical codeword at the start of a window, and, two cycles later, its symbol's place in the table.
+// Length of the codeword at the start of a window, and, three cycles later, its symbol.
 //
-// The length is one more than the number of lengths whose bound the window reaches; the codeword plus an offset of its
-// length is the symbol's place. A code of one symbol takes no bits.
+// The first six bits tell both the length and the first symbol of those that start so; what bits follow are a number that
+// is added to it. A code of one symbol takes no bits.
 module fsq_codeword #(
-    parameter STAGES  = 1,   // each has its own code
-    parameter STAGE_W = 2,   // bits of the number of a stage
-    parameter LIMIT   = 12,  // bits of the longest codeword
-    parameter LEN_W   = 4,   // holds LIMIT
-    parameter INDEX_W = 8,   // bits of a place in the table
-    parameter BOUNDS  = 0,   // per stage and length 1..LIMIT: LIMIT + 1 bits
-    parameter FREE    = 0,   // per stage one bit: its code takes no bits
-    parameter OFFSETS = 0,   // per stage and length: INDEX_W bits
-    parameter OPEN    = 0    // 1: the tables are the inputs, for a test bench that goes through many codes
+    parameter STAGES   = 1,  // each has its own code
+    parameter STAGE_W  = 1,  // bits of the number of a stage
+    parameter EXTRA    = 6,  // most bits behind the first six
+    parameter SYMBOL_W = 8,  // bits of a symbol
+    parameter SLOT     = 8,  // SYMBOL_W, up to a power of two
+    parameter LENGTHS  = 0,  // per stage and value of the first six bits, the first lowest: length, 4 bits; 0: there is none
+    parameter FIRSTS   = 0,  // per stage and value of the first six bits: first symbol, SLOT bits
+    parameter OPEN     = 0   // 1: the tables are the inputs, for a test bench that goes through many codes
 ) (
-    input  logic                              clk,       // clock
-    input  logic [               STAGE_W-1:0] stage_i,   // stage of the codeword
-    input  logic [                 LIMIT-1:0] window_i,  // the next bits, the first one highest
-    output logic [                 LEN_W-1:0] length_o,  // bits of the codeword at the start of the window
-    output logic [               STAGE_W-1:0] stage_o,   // two cycles after its window
-    output logic [               INDEX_W-1:0] index_o,   // place of its symbol in the table, with stage_o
-    input  logic                              take_i,    // the codeword is taken: it must be one
-    input  logic [STAGES*LIMIT*(LIMIT+1)-1:0] bounds_i,  // tables where they are inputs (OPEN): see BOUNDS
-    input  logic [                STAGES-1:0] free_i,    // see FREE
-    input  logic [  STAGES*LIMIT*INDEX_W-1:0] offsets_i  // see OFFSETS
+    input  logic                       clk,        // clock
+    input  logic [        STAGE_W-1:0] stage_i,    // stage of the codeword
+    input  logic [               11:0] window_i,   // the next bits, the first one lowest
+    output logic [                3:0] length_o,   // bits of the codeword at the start of the window
+    output logic [       SYMBOL_W-1:0] symbol_o,   // its symbol, three cycles after the window
+    input  logic                       take_i,     // the codeword is taken: it must be one
+    input  logic [STAGES*64*4   -1:0]  lengths_i,  // tables where they are inputs (OPEN): see LENGTHS
+    input  logic [STAGES*64*SLOT-1:0]  firsts_i    // see FIRSTS
 );
-  localparam BW = LIMIT + 1;
-  localparam TABLES_B = STAGES * LIMIT * BW;
-  localparam TABLES_O = STAGES * LIMIT * INDEX_W;
-  localparam LENGTHS = 1 << LEN_W;
-  localparam PLACES = 1 << STAGE_W;  // stages in the tables, filled up to a power of two
-  localparam [TABLES_B-1:0] BOUND_BITS = TABLES_B'(BOUNDS);
-  genvar s, n, b;
+  localparam IN_BITS = (STAGES > 1) ? STAGE_W + 6 : 6;
+  localparam SPREAD = (SYMBOL_W > EXTRA) ? SYMBOL_W : EXTRA;
 
-  // ---- tables
-  logic [TABLES_O-1:0] offsets;
-  logic [STAGES-1:0] free;
+  logic [IN_BITS-1:0] at, at_q;
+  logic [SYMBOL_W-1:0] first, first_q;
   generate
+    if (STAGES > 1) begin : gen_stages
+      assign at = {stage_i, window_i[5:0]};
+    end else begin : gen_stage
+      assign at = window_i[5:0];
+      logic unused_stage;
+      assign unused_stage = &{1'b0, stage_i};
+    end
     if (OPEN != 0) begin : gen_open
-      assign offsets = offsets_i;
-      assign free    = free_i;
+      logic [SLOT-1:0] slot;
+      assign length_o = lengths_i[{at, 2'd0}+:4];
+      assign slot     = firsts_i[{at_q, {$clog2(SLOT) {1'b0}}}+:SLOT];
+      assign first    = slot[SYMBOL_W-1:0];
     end else begin : gen_fixed
-      assign offsets = TABLES_O'(OFFSETS);
-      assign free    = STAGES'(FREE);
+      fsq_table #(
+          .IN_BITS (IN_BITS),
+          .OUT_BITS(4),
+          .SLOT    (4),
+          .ENTRIES ((4 << IN_BITS)'(LENGTHS))
+      ) u_lengths (
+          .x_i(at),
+          .y_o(length_o)
+      );
+      fsq_table #(
+          .IN_BITS (IN_BITS),
+          .OUT_BITS(SYMBOL_W),
+          .SLOT    (SLOT),
+          .ENTRIES ((SLOT << IN_BITS)'(FIRSTS))
+      ) u_firsts (
+          .x_i(at_q),
+          .y_o(first)
+      );
       logic unused_tables;
-      assign unused_tables = &{1'b0, bounds_i, offsets_i, free_i};
+      assign unused_tables = &{1'b0, lengths_i, firsts_i};
     end
   endgenerate
 
-  // which bounds the window reaches: compared with constants before the stage is chosen
-  logic [PLACES-1:0][LIMIT-1:0] reached;
-  logic [INDEX_W-1:0][PLACES*LENGTHS-1:0] column;  // bits of the offsets by stage and length
+  // ---- what follows the first six bits
   generate
-    for (s = 0; s < STAGES; s = s + 1) begin : gen_stage
-      for (n = 0; n < LIMIT; n = n + 1) begin : gen_bound
-        if (OPEN != 0) begin : gen_input
-          assign reached[s][n] = {1'b0, window_i} >= bounds_i[(s*LIMIT+n)*BW+:BW];
-        end else if (BOUND_BITS[(s*LIMIT+n)*BW+:BW] == '0) begin : gen_always
-          assign reached[s][n] = 1'b1;
-        end else begin : gen_constant
-          assign reached[s][n] = {1'b0, window_i} >= BOUND_BITS[(s*LIMIT+n)*BW+:BW];
-        end
+    if (EXTRA > 0) begin : gen_extra
+      logic [EXTRA-1:0] extra_q1, extra_q2, extra;
+      logic [3:0] length_q1, length_q2;
+      genvar g;
+      for (g = 0; g < EXTRA; g = g + 1) begin : gen_bit
+        assign extra[g] = extra_q2[g] && length_q2 > 4'(6 + g);
       end
-      for (n = 0; n < LENGTHS; n = n + 1) begin : gen_length
-        for (b = 0; b < INDEX_W; b = b + 1) begin : gen_bit
-          if (n >= 1 && n <= LIMIT) begin : gen_offset
-            assign column[b][s*LENGTHS+n] = offsets[(s*LIMIT+n-1)*INDEX_W+b];
-          end else begin : gen_none
-            assign column[b][s*LENGTHS+n] = 1'b0;
-          end
-        end
+      always_ff @(posedge clk) begin
+        extra_q1  <= window_i[6+:EXTRA];
+        extra_q2  <= extra_q1;
+        length_q1 <= length_o;
+        length_q2 <= length_q1;
+        symbol_o  <= SYMBOL_W'(SPREAD'(first_q) + SPREAD'(extra));
       end
+    end else begin : gen_none
+      always_ff @(posedge clk) symbol_o <= first_q;
     end
-    for (s = STAGES; s < PLACES; s = s + 1) begin : gen_none
-      assign reached[s] = '0;
-      for (b = 0; b < INDEX_W; b = b + 1) begin : gen_bit
-        assign column[b][s*LENGTHS+:LENGTHS] = '0;
-      end
-    end
-  endgenerate
-
-  // ---- length of the codeword
-  logic [STAGE_W-1:0] stage;
-  logic [LIMIT-1:0] reach;
-  assign stage = (STAGES > 1) ? stage_i : '0;
-  assign reach = reached[stage];
-
-  integer i;
-  always_comb begin
-    length_o = LEN_W'(1);
-    for (i = 0; i < LIMIT - 1; i = i + 1) begin
-      if (reach[i]) length_o = LEN_W'(i + 2);
-    end
-    if (1'(free >> stage)) length_o = '0;
-  end
-
-  // ---- place of its symbol
-  logic [LIMIT-1:0] window_q;
-  logic [LEN_W-1:0] length_q;
-  logic [STAGE_W-1:0] stage_q1, stage_q2;
-  logic [INDEX_W-1:0] offset, index_q;
-  generate
-    for (b = 0; b < INDEX_W; b = b + 1) begin : gen_choice
-      assign offset[b] = column[b][{stage_q1, length_q}];
+    if (EXTRA < 6) begin : gen_rest
+      logic unused_rest;
+      assign unused_rest = &{1'b0, window_i[11:6+EXTRA]};
     end
   endgenerate
   always_ff @(posedge clk) begin
-    window_q <= window_i;
-    length_q <= length_o;
-    stage_q1 <= stage;
-    index_q  <= INDEX_W'(window_q >> (LEN_W'(LIMIT) - length_q)) + offset;
-    stage_q2 <= stage_q1;
+    at_q    <= at;
+    first_q <= first;
   end
-  assign stage_o = stage_q2;
-  assign index_o = index_q;
 
 `ifdef VERILATOR
+  localparam [(4<<IN_BITS)-1:0] LENGTH_BITS = (4 << IN_BITS)'(LENGTHS);
+  logic codes;  // the code of the stage takes bits
+  generate
+    if (STAGES > 1) begin : gen_codes
+      assign codes = (OPEN != 0) ? |lengths_i[{stage_i, 8'd0}+:256] : |LENGTH_BITS[{stage_i, 8'd0}+:256];
+    end else begin : gen_code
+      assign codes = (OPEN != 0) ? |lengths_i : |LENGTH_BITS;
+    end
+  endgenerate
   always_ff @(posedge clk) begin
-    if (take_i && length_o != '0 && reach[LIMIT-1])
-      $fatal(1, "fsq_codeword %m: no codeword starts with these bits");
+    if (take_i && codes && length_o == '0) $fatal(1, "fsq_codeword %m: no codeword starts with these bits");
   end
+`else
+  logic unused_take;
+  assign unused_take = &{1'b0, take_i};
 `endif
 endmodule

@@ -1,108 +1,195 @@
 // Reads the weight memory of an engine in order and serves one weight unit (one weight per output channel of a group) per
-// cycle. The last group of a stage may have fewer channels; its units are as much shorter, and the weights of channels that
-// do not exist are whatever lies behind them.
+// cycle.
 //
-// Within a segment the units are packed without gaps across words; a gearbox cuts them out. The last word of a segment ends
-// with zeros, which do not enter the gearbox. What is told of each stage or segment has 32 bits, number 0 in the lowest.
+// Units are packed without gaps across words, and a segment ends where a word does; so a unit starts at one of few places of
+// a word, and a multiplexer of constants cuts it out of two words side by side. The places are numbered in the order of the
+// units: behind place p comes p + 1, behind the last one, which ends a word, that at which the next word starts.
+//
+// Nothing ever waits for the memory: all registers between its address and the unit go on together, one word at a time, and
+// whether they do follows from registers here. A second unit stands ready, so that take_i goes no further than the units.
+// What is told of each segment has 32 bits, segment 0 in the lowest.
 module fsq_weight_stream #(
-    parameter                     CHANNELS  = 1,                // weights of a unit
-    parameter                     W_BITS    = 8,                // bits of a weight
-    parameter                     C_W       = 1,                // bits of a count of channels
-    parameter                     STAGES    = 1,                // stages of the engine
-    parameter [    STAGES*32-1:0] RESTS     = {STAGES{32'd1}},  // channels of the last group of each stage
-    parameter                     WORD_W    = 36,               // bits of a memory word, at least those of a unit
-    parameter                     ADDR_W    = 10,               // bits of an address
-    parameter                     QUEUE     = 4,                // words of the memory that wait
-    parameter                     SEGMENTS  = 1,                // segments of the memory: see fsq_word_stream
-    parameter                     SEGMENT_W = 1,                // holds SEGMENTS - 1
-    parameter                     GROUPS    = 1,                // row groups of a frame
-    parameter                     STEPS     = 1,                // of a frame: see fsq_stage_walk
-    parameter [  SEGMENTS*32-1:0] DELAYS    = '0,               // row groups by which a segment runs behind
-    parameter [  SEGMENTS*32-1:0] FIRSTS    = '0,               // first word of each segment
-    parameter [  SEGMENTS*32-1:0] LASTS     = '0,               // last word of each segment
-    parameter                     MARKED    = 0,                // segments whose last word has unused bits
-    parameter [(MARKED+1)*32-1:0] MARKS     = '0,               // that word of each of them, and a 0
-    parameter [(MARKED+1)*32-1:0] PADS      = '0                // those bits, and a 0
+    parameter                   UNIT_W    = 8,   // bits of a unit
+    parameter                   WORD_W    = 36,  // bits of a memory word, at least those of a unit
+    parameter                   ADDR_W    = 10,  // bits of an address
+    parameter                   READ      = 3,   // cycles from an address to its word
+    parameter                   PLACES    = 9,   // WORD_W / gcd(WORD_W, UNIT_W): where a unit may start
+    parameter                   PLACE_W   = 4,   // holds PLACES - 1
+    parameter                   SEGMENTS  = 1,   // segments of the memory: see fsq_word_walk
+    parameter                   SEGMENT_W = 1,   // holds SEGMENTS - 1
+    parameter                   GROUPS    = 1,   // row groups of a frame
+    parameter                   STEPS     = 1,   // of a frame: see fsq_stage_walk
+    parameter [SEGMENTS*32-1:0] DELAYS    = '0,  // row groups by which a segment runs behind
+    parameter [SEGMENTS*32-1:0] FIRSTS    = '0,  // first word of each segment
+    parameter [SEGMENTS*32-1:0] LASTS     = '0,  // last word of each segment
+    parameter [SEGMENTS*32-1:0] STARTS    = '0   // place of the first unit in the first word of each segment
 ) (
-    input  logic                       clk,         // clock
-    input  logic                       rst_n,       // synchronous reset, active low
-    output logic [         ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
-    input  logic [         WORD_W-1:0] rom_data_i,  // that word, two cycles after its address
-    output logic                       valid_o,     // a unit is there
-    output logic [CHANNELS*W_BITS-1:0] unit_o,      // its weights, channel 0 in the low bits
-    input  logic                       take_i,      // consume the unit
-    input  logic [            C_W-1:0] channels_i   // channels of the group: CHANNELS, or those of a last group
+    input  logic              clk,         // clock
+    input  logic              rst_n,       // synchronous reset, active low
+    output logic              rom_next_o,  // the registers of the memory go on
+    output logic [ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
+    input  logic [WORD_W-1:0] rom_data_i,  // that word, READ such cycles after its address
+    output logic              valid_o,     // a unit is there; once there is one, there is always one
+    output logic [UNIT_W-1:0] unit_o,      // its weights, channel 0 in the low bits
+    input  logic              take_i       // consume the unit
 );
-  localparam UNIT_W = CHANNELS * W_BITS;
-  localparam BUF_W = WORD_W + UNIT_W;
-  localparam FILL_W = $clog2(BUF_W + 1) + 1;
+  genvar g;
 
-  logic [WORD_W-1:0] word;
-  logic [MARKED:0] word_end;
-  logic waiting, unload;
-  fsq_word_stream #(
-      .WORD_W   (WORD_W),
+  // ---- words: where units straddle two, one stands in the memory's last register, the one before it here
+  localparam WORDS = (WORD_W % UNIT_W == 0) ? 1 : 2;
+  localparam FILL = READ + WORDS - 1;
+  logic [WORD_W-1:0] low;
+  logic [FILL-1:0] full_q;  // the first word is so far
+  logic full, first;
+  logic [SEGMENT_W-1:0] segment;
+  fsq_word_walk #(
       .ADDR_W   (ADDR_W),
-      .QUEUE    (QUEUE),
       .SEGMENTS (SEGMENTS),
       .SEGMENT_W(SEGMENT_W),
       .GROUPS   (GROUPS),
       .STEPS    (STEPS),
       .DELAYS   (DELAYS),
       .FIRSTS   (FIRSTS),
-      .LASTS    (LASTS),
-      .MARKED   (MARKED),
-      .MARKS    (MARKS)
-  ) u_words (
+      .LASTS    (LASTS)
+  ) u_walk (
       .clk,
       .rst_n,
-      .rom_addr_o,
-      .rom_data_i,
-      .valid_o(waiting),
-      .word_o (word),
-      .end_o  (word_end),
-      .take_i (unload)
+      .next_i   (rom_next_o),
+      .addr_o   (rom_addr_o),
+      .segment_o(segment),
+      .first_o  (first)
   );
-
-  // ---- gearbox: words in, units out
-  logic [BUF_W-1:0] buf_q, buf_left;
-  logic [FILL_W-1:0] fill_q, fill_left, taken, loaded;
-  assign valid_o = fill_q >= taken;
-  assign unit_o  = buf_q[UNIT_W-1:0];
-
-  logic unused_end;
-  assign unused_end = &{1'b0, word_end[MARKED]};
-
-  // few sizes of a unit occur: a choice between constant shifts
-  integer s;
-  always_comb begin
-    taken    = FILL_W'(UNIT_W);
-    buf_left = buf_q >> UNIT_W;
-    for (s = 0; s < STAGES; s = s + 1) begin
-      if (channels_i == C_W'(RESTS[s*32+:32])) begin
-        taken    = FILL_W'(RESTS[s*32+:32] * W_BITS);
-        buf_left = buf_q >> (RESTS[s*32+:32] * W_BITS);
-      end
-    end
-    fill_left = fill_q - taken;
-    if (!take_i) begin
-      buf_left  = buf_q;
-      fill_left = fill_q;
-    end
-    unload = waiting && (fill_left <= FILL_W'(UNIT_W));
-    loaded = FILL_W'(WORD_W);
-    for (s = 0; s < MARKED; s = s + 1) begin
-      if (word_end[s]) loaded = FILL_W'(WORD_W - PADS[s*32+:32]);
-    end
+  assign full = full_q[FILL-1];
+  always_ff @(posedge clk) begin
+    if (!rst_n) full_q <= '0;
+    else full_q <= {full_q[FILL-2:0], 1'b1};
   end
+  generate
+    if (WORDS > 1) begin : gen_low
+      logic [WORD_W-1:0] low_q;
+      always_ff @(posedge clk) if (rom_next_o) low_q <= rom_data_i;
+      assign low = low_q;
+    end else begin : gen_word
+      assign low = rom_data_i;
+    end
+  endgenerate
 
+  // ---- units
+  logic [PLACES*UNIT_W-1:0] cuts;
+  logic [PLACES-1:0] ends;  // a unit at that place ends its word
+  logic [PLACE_W-1:0] place_q;
+  logic [UNIT_W-1:0] unit, spare_q, unit_q;  // the next one; kept where it is not taken at once; the one that is served
+  logic spare_ok_q, valid_q;
+  generate
+    for (g = 0; g < PLACES; g = g + 1) begin : gen_place
+      localparam FROM = (g * UNIT_W) % WORD_W;
+      localparam STOP = FROM + UNIT_W;
+      if (STOP > WORD_W) begin : gen_both
+        assign cuts[g*UNIT_W+:UNIT_W] = {rom_data_i[STOP-WORD_W-1:0], low[WORD_W-1:FROM]};
+      end else begin : gen_low
+        assign cuts[g*UNIT_W+:UNIT_W] = low[FROM+:UNIT_W];
+      end
+      assign ends[g] = STOP >= WORD_W;
+    end
+  endgenerate
+  // four places to one, then these and the unit that waits, in as few LUTs as there are
+  localparam FOURS = (PLACES > 3) ? (PLACES + 3) / 4 : PLACES;
+  localparam CHOICE_W = $clog2(FOURS + 1);
+  logic [FOURS*UNIT_W-1:0] fours;
+  logic [CHOICE_W-1:0] choice;
+  generate
+    if (PLACES > 3) begin : gen_fours
+      for (g = 0; g < FOURS; g = g + 1) begin : gen_four
+        localparam HERE = PLACES - 4 * g;
+        localparam HERE_W = (HERE > 2) ? 2 : 1;
+        if (HERE >= 4) begin : gen_whole
+          fsq_mux4 #(
+              .WIDTH(UNIT_W)
+          ) u_four (
+              .data_i  (cuts[4*g*UNIT_W+:4*UNIT_W]),
+              .select_i(place_q[1:0]),
+              .data_o  (fours[g*UNIT_W+:UNIT_W])
+          );
+        end else begin : gen_rest
+          fsq_mux #(
+              .N    (HERE),
+              .WIDTH(UNIT_W),
+              .SEL_W(HERE_W)
+          ) u_rest (
+              .data_i  (cuts[4*g*UNIT_W+:HERE*UNIT_W]),
+              .select_i(place_q[HERE_W-1:0]),
+              .data_o  (fours[g*UNIT_W+:UNIT_W])
+          );
+        end
+      end
+      assign choice = spare_ok_q ? CHOICE_W'(FOURS) : CHOICE_W'(place_q >> 2);
+    end else begin : gen_few
+      assign fours  = cuts;
+      assign choice = spare_ok_q ? CHOICE_W'(FOURS) : CHOICE_W'(place_q);
+    end
+  endgenerate
+  generate
+    if (FOURS == 3) begin : gen_unit_of_four
+      fsq_mux4 #(
+          .WIDTH(UNIT_W)
+      ) u_unit (
+          .data_i  ({spare_q, fours}),
+          .select_i(choice),
+          .data_o  (unit)
+      );
+    end else begin : gen_unit
+      fsq_mux #(
+          .N    (FOURS + 1),
+          .WIDTH(UNIT_W),
+          .SEL_W(CHOICE_W)
+      ) u_unit (
+          .data_i  ({spare_q, fours}),
+          .select_i(choice),
+          .data_o  (unit)
+      );
+    end
+  endgenerate
+  assign rom_next_o = !full || (!spare_ok_q && ends[place_q]);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      buf_q  <= '0;
-      fill_q <= '0;
+      valid_q    <= 1'b0;
+      spare_ok_q <= 1'b0;
     end else begin
-      fill_q <= fill_left + (unload ? loaded : '0);
-      buf_q  <= unload ? (buf_left | (BUF_W'(word) << fill_left)) : buf_left;
+      valid_q    <= full;
+      spare_ok_q <= valid_q && !take_i;
     end
+    spare_q <= unit;
+    if (take_i || !valid_q) unit_q <= unit;
   end
+  assign valid_o = valid_q;
+  assign unit_o  = unit_q;
+
+  // ---- places
+  generate
+    if (PLACES > 1) begin : gen_places
+      // where the words on their way start; the last one is the one behind the word whose units are cut
+      localparam AHEAD = FILL - 1;
+      logic [PLACE_W-1:0] start;
+      logic [AHEAD*PLACE_W-1:0] start_q;
+      integer s;
+      always_comb begin
+        start = '0;
+        for (s = 0; s < SEGMENTS; s = s + 1) begin
+          if (first && segment == SEGMENT_W'(s)) start = PLACE_W'(STARTS[s*32+:32]);
+        end
+      end
+      always_ff @(posedge clk) begin
+        if (!rst_n) start_q <= '0;
+        else if (rom_next_o) start_q <= {start_q[(AHEAD-1)*PLACE_W-1:0], start};
+      end
+      always_ff @(posedge clk) begin
+        if (!rst_n) place_q <= PLACE_W'(STARTS[0+:32]);
+        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[(AHEAD-1)*PLACE_W+:PLACE_W] : place_q + 1'b1;
+      end
+    end else begin : gen_place_only
+      assign place_q = '0;
+      logic unused_start;
+      assign unused_start = &{1'b0, first, segment};
+    end
+  endgenerate
 endmodule

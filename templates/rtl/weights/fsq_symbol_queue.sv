@@ -1,0 +1,57 @@
+// Decoded symbols that wait for the engine, the oldest one in a register.
+module fsq_symbol_queue #(
+    parameter WIDTH   = 8,   // bits of a symbol, or of those that are taken together
+    parameter DEPTH   = 32,  // symbols, a power of two
+    parameter LATENCY = 4    // cycles from the decision to decode a symbol to the symbol
+) (
+    input  logic             clk,       // clock
+    input  logic             rst_n,     // synchronous reset, active low
+    output logic             room_o,    // there is room for another symbol
+    input  logic             go_i,      // one is decoded: only if there is room
+    input  logic [WIDTH-1:0] symbol_i,  // that symbol, LATENCY cycles later
+    output logic             valid_o,   // a symbol is there
+    output logic [WIDTH-1:0] symbol_o,  // the oldest symbol
+    input  logic             take_i     // it is taken: only if there
+);
+  localparam DW = $clog2(DEPTH);
+
+  logic [LATENCY-1:0] go_q;
+  logic [DW:0] free_q;  // places that no symbol has or will have, without the last take
+  logic [DW-1:0] put_q, get_q;
+  logic take_q, some, pop;
+  logic [WIDTH-1:0] oldest;
+  assign some = put_q != get_q;  // a symbol waits behind the register: never as many as there are places
+  assign pop  = some && (take_i || !valid_o);
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      go_q    <= '0;
+      free_q  <= (DW + 1)'(DEPTH);
+      put_q   <= '0;
+      get_q   <= '0;
+      take_q  <= 1'b0;
+      room_o  <= 1'b0;
+      valid_o <= 1'b0;
+    end else begin
+      go_q   <= {go_q[LATENCY-2:0], go_i};
+      take_q <= take_i;
+      free_q <= free_q - (DW + 1)'(go_i) + (DW + 1)'(take_q);
+      room_o <= free_q[DW:1] != '0;  // two or more: go_i is not counted yet; so one place stays empty
+      if (go_q[LATENCY-1]) put_q <= put_q + 1'b1;
+      if (pop) get_q <= get_q + 1'b1;
+      valid_o <= some || (valid_o && !take_i);
+    end
+  end
+  always_ff @(posedge clk) if (pop) symbol_o <= oldest;
+  fsq_ram_lut #(
+      .WIDTH (WIDTH),
+      .DEPTH (DEPTH),
+      .ADDR_W(DW)
+  ) u_symbols (
+      .clk,
+      .we_i   (go_q[LATENCY-1]),
+      .waddr_i(put_q),
+      .wdata_i(symbol_i),
+      .raddr_i(get_q),
+      .rdata_o(oldest)
+  );
+endmodule
