@@ -160,15 +160,9 @@ def map_kernels(
 
 def synthesise(
     rtl: Path, build: Path, family: Family, on_step: Callable[[str], None] | None = None
-<<<<<<< HEAD
 ) -> dict[str, dict[str, Resources]]:
     """:func:`map_modules`, counted by part; the result of an unchanged design is kept in folder ``build``."""
-    key = design_key(rtl, family, FORMAT)
-=======
-) -> dict[str, Resources]:
-    """:func:`map_kernels`, counted; the result of an unchanged design is kept in folder ``build``."""
-    key = design_key(rtl, family, WIRES)
->>>>>>> h_huffman
+    key = design_key(rtl, family, FORMAT, WIRES)
     kept = build / "cells.json"
     with locked(build):
         if not is_fresh(kept, key):
