@@ -33,10 +33,11 @@ docs: $(TEST) compiler
 	$(BIN)/python -m docs.printed
 	$(BIN)/python -m docs.house
 
-# Figures, not tests: what the planner reaches at full size, and whole frames through csim and cosim.
+# Figures, not tests: what the planner reaches at full size, levels and clocks, and whole frames through csim and cosim.
 bench: $(TEST) compiler
 	$(BIN)/python -m bench.planner
 	$(BIN)/python -m bench.devices
+	$(BIN)/python -m bench.timing
 	$(BIN)/python -m bench.cosim --network 1.1 --size 224 --lanes 900
 	$(BIN)/python -m bench.cosim --network 1.0 --size 227 --lanes 900
 	$(BIN)/python -m bench.cosim --network 1.0 --size 227 --lanes 900 --products-per-dsp 2

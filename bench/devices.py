@@ -10,6 +10,7 @@ import argparse
 
 from fpga_squeeze.cli.output import print_estimate
 from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.clock import Clock
 from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
@@ -18,6 +19,7 @@ from .networks import squeezenet
 
 NETWORKS = (("1.1", 224), ("1.0", 227))
 DEVICES = ("xc7z045", "zu9eg", "kv260")
+CLOCK = Clock(200.0, "planned")
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
             device = find_device(name)
             plan = make_plan(model, None, device, products_per_dsp=options.products_per_dsp)
             print(f"\nSqueezeNet v{version} at {size}")
-            print_estimate(estimate(plan, device, 200.0, schedule(plan)))
+            print_estimate(estimate(plan, device, CLOCK, schedule(plan)))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def main() -> None:
         "cycles per frame",
         "lanes used",
         "budget used",
-        "FPS at 200 MHz",
+        "FPS at 200 MHz (planned)",
     ):
         table.add_column(heading, justify="right")
     table.add_column("weights", justify="right")

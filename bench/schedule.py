@@ -59,7 +59,7 @@ def _estimate(model: QModel, case: Case, lanes: int | None) -> tuple[Plan, Estim
     timed = schedule(plan)
     if fits(plan, device):
         cycles_without_limit(plan)
-    return plan, estimate(plan, device, 200.0, timed)
+    return plan, estimate(plan, device, device.planned_clock, timed)
 
 
 def measure(case: Case) -> Measured:

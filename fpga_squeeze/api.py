@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,13 +25,16 @@ from typing_extensions import assert_never
 
 from .datasets.download import download
 from .datasets.images import ImageArray, load_images
+from .device.clock import Clock
+from .device.room import Room, Shell
 from .emit.hls_dialect import Dialect
-from .errors import DoesNotFitError, FpgaSqueezeError
+from .errors import FpgaSqueezeError
 from .flow.agreement import Agreement, agree
 from .flow.compress import Compression, CompressOptions, compress
 from .flow.design import DEFAULTS as DESIGN_DEFAULTS
-from .flow.design import DesignOptions, design
+from .flow.design import DesignOptions, Source
 from .flow.drawing import draw
+from .flow.estimate import estimate_design, fitting, project_clock
 from .flow.evaluate import Evaluation, Score, evaluate
 from .flow.inspection import Inspection, LayerReport, inspect
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
@@ -40,8 +43,7 @@ from .network.fixed_point import IntArray
 from .network.graph import FloatModel
 from .network.integers import QModel
 from .paths import write_whole
-from .planning.cost.estimate import Estimate
-from .planning.cost.estimate import estimate as estimate_plan
+from .planning.cost.estimate import Estimate, Way
 from .planning.search.planner import make_plan
 from .planning.timing import schedule
 from .project.project import Project, create_project, load_project, read_images
@@ -51,11 +53,13 @@ from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
 from .verify.synthesis import Synthesis, synthesise
 from .verify.terms import compare_fed_terms, compare_terms
+from .verify.timing.kept import keep_clock
 from .verify.timing.results import Routed, Timing
 from .verify.timing.speed import asked_of
 
 __all__ = [
     "Agreement",
+    "Clock",
     "CompressOptions",
     "Compression",
     "Cycles",
@@ -70,12 +74,15 @@ __all__ = [
     "OnStep",
     "Quantized",
     "QuantizeOptions",
+    "Room",
     "Routed",
     "Run",
     "Score",
+    "Shell",
     "Synthesis",
     "Target",
     "Timing",
+    "Way",
     "agree",
     "compare",
     "compress",
@@ -152,16 +159,26 @@ class Cycles:
 
 @dataclass(frozen=True)
 class CosimRun(Run):
-    """An RTL simulation with its cycles."""
+    """An RTL simulation with its cycles, and the clock of the project."""
 
     cycles: Cycles
+    clock: Clock
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second at the measured interval; None with one frame, and where the sides were stalled."""
+        cycles = self.cycles
+        return (
+            self.clock.fps(cycles.cycles_per_frame) if cycles.cycles_per_frame and not cycles.stalls else None
+        )
 
     @property
     def equal(self) -> bool:
         return self.comparison.equal and self.cycles.error is None
 
     def to_json(self) -> dict[str, object]:
-        return super().to_json() | asdict(self.cycles)
+        clock = {"clock_mhz": self.clock.mhz, "clock_origin": self.clock.origin, "fps": self.fps}
+        return super().to_json() | asdict(self.cycles) | clock
 
 
 # ------------------------------------------------------------------------------------------------- verbs
@@ -205,18 +222,10 @@ def generate(
     ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project. Raises
     DoesNotFitError, and writes nothing, where the plan does not fit the device.
     """
-    target = options.target
-    clock = options.clock(target)
-    made = design(model, options, on_step)
-    loaded, plan = made.loaded, made.plan
+    made, numbers = fitting(Source(model, options.quantize, on_step), options)
+    loaded, plan, target = made.loaded, made.plan, options.target
     if on_step:
         on_step(f"plan {plan.lanes} lanes for {target.name if target else f'a budget of {options.lanes}'}")
-    if target:
-        numbers = estimate_plan(plan, target, clock, made.schedule)
-        if numbers.short:
-            raise DoesNotFitError(
-                f"{loaded.model.name} does not fit {target.name}: {'; '.join(map(str, numbers.short))}"
-            )
     return create_project(
         DEFAULT_FOLDER / loaded.model.name if output is None else output,
         loaded.model,
@@ -225,9 +234,10 @@ def generate(
         loaded.labels,
         dialect=dialect,
         device=target,
-        clock_mhz=clock,
+        clock=numbers.clock,
+        room=numbers.room,
         source=loaded.source,
-        notes=list(made.notes),
+        notes=[*made.notes, *numbers.warnings],
         force=force,
         on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
     )
@@ -238,22 +248,12 @@ def estimate(
 ) -> Estimate:
     """Cost and speed of a project's own plan, or of the best plan for a model, on a device.
 
-    For a project, ``device`` and ``clock_mhz`` only change what its plan is held against; ``lanes``, ``foldings``,
-    ``products_per_dsp``, ``weights`` or ``formats`` make a new plan for its model.
+    For a project, ``device``, ``room`` and ``clock_mhz`` only change what its plan is held against; ``lanes``,
+    ``foldings``, ``products_per_dsp``, ``weights`` or ``formats`` make a new plan for its model. Its clock is what was
+    asked for, or what :func:`timing` and :func:`route` found for the design as it is. Where a design does not fit,
+    other options are tried, and ``fits_with`` says which do.
     """
-    if target is not None and Path(target).is_dir():
-        project = load_project(target)
-        at = project.device if options.device is None else options.target
-        own_clock = options.clock_mhz is None and at == project.device
-        clock = project.manifest.clock_mhz if own_clock else options.clock(at)
-        plan = options.replan(project.plan, at) if options.plans_anew else project.plan
-        return estimate_plan(plan, at, clock, schedule(plan))
-    at = options.target
-    clock = options.clock(at)
-    made = design(target, options, on_step)
-    return replace(
-        estimate_plan(made.plan, at, clock, made.schedule), notes=(*made.loaded.model.notes, *made.notes)
-    )
+    return estimate_design(target, options, on_step)
 
 
 def golden(
@@ -391,7 +391,8 @@ def _compare(project: Project, kind: Simulation, folder: Path, on_step: OnStep |
         case "csim":
             return Run(kind, comparison)
         case "cosim":
-            return CosimRun(kind, comparison, _read_cycles(folder / "cycles.json"))
+            clock = project_clock(project, project.device, DESIGN_DEFAULTS)
+            return CosimRun(kind, comparison, _read_cycles(folder / "cycles.json"), clock)
         case _:
             assert_never(kind)
 
@@ -424,7 +425,7 @@ def synth(target: str | Path, on_step: OnStep | None = None) -> Synthesis:
     project = load_project(target)
     family = project.device.family if project.device else "zynq-7000"
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step)
-    return Synthesis(project.estimate(), mapped, project.device)
+    return Synthesis.of(project.estimate(), mapped, project.device)
 
 
 def timing(
@@ -436,13 +437,17 @@ def timing(
 ) -> Timing:
     """Static timing of a project's RTL as Yosys maps it, or of one kernel of it, before any placement.
 
-    Device and clock are the project's own unless given; XC7Z020 where it has none. Netlists are kept in the project.
+    Device and clock are the project's own unless given; XC7Z020 where it has none. Netlists are kept in the project,
+    and so is the clock of the whole design: :func:`estimate` takes it as long as the design stays as it is.
     """
     from .verify.timing.report import time_design
 
     project = load_project(target)
     part, clock = asked_of(project, device, clock_mhz)
-    return time_design(project.rtl, project.build("timing"), part, clock, kernel, on_step)
+    result = time_design(project.rtl, project.build("timing"), part, clock, kernel, on_step)
+    if kernel is None:
+        keep_clock(project, part, "estimated by timing", result.fmax_mhz)
+    return result
 
 
 def route(
@@ -452,12 +457,18 @@ def route(
     clock_mhz: float | None = None,
     on_step: OnStep | None = None,
 ) -> Routed:
-    """Place and route a project's RTL, or one kernel of it, with a nextpnr; arguments as of :func:`timing`."""
+    """Place and route a project's RTL, or one kernel of it, with a nextpnr; arguments as of :func:`timing`.
+
+    The clock of a whole design on its own device is kept as :func:`timing` keeps its.
+    """
     from .verify.timing.route import route as place_and_route
 
     project = load_project(target)
     part, clock = asked_of(project, device, clock_mhz)
-    return place_and_route(project.rtl, project.build("route"), part, clock, kernel, on_step)
+    result = place_and_route(project.rtl, project.build("route"), part, clock, kernel, on_step)
+    if kernel is None and result.part == part.part:
+        keep_clock(project, part, "routed", result.fmax_mhz)
+    return result
 
 
 # ------------------------------------------------------------------------------------------------- HLS tools

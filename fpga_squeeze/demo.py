@@ -51,7 +51,7 @@ def summary(project: Project) -> bool:
     runs = {run.kind: run for run in api.compare(project.path)}
     csim, cosim = runs["csim"], runs["cosim"]
     assert isinstance(cosim, api.CosimRun)
-    numbers, cycles = project.estimate(), cosim.cycles
+    numbers, cycles = api.estimate(project.path), cosim.cycles
     table = new_table("\nfpga-squeeze demo", {"what": "left", "result": "left"})
 
     def compared(run: api.Run) -> str:
@@ -72,7 +72,7 @@ def summary(project: Project) -> bool:
         f"{(numbers.available or {}).get('ramb36', 0)} RAMB36",
         "DSP": f"{numbers.dsp} of {(numbers.available or {}).get('dsp', 0)}",
         "LUT": f"{numbers.luts:,} of {(numbers.available or {}).get('luts', 0):,}, estimated",
-        "frames per second": f"{numbers.fps:,.0f} at {numbers.clock_mhz:g} MHz, latency {numbers.latency_ms:.3f} ms",
+        "frames per second": f"{numbers.fps:,.0f} at {numbers.clock}, latency {numbers.latency_ms:.3f} ms",
     }
     for name, text in rows.items():
         table.add_row(name, text)

@@ -8,4 +8,11 @@ class FpgaSqueezeError(Exception):
 
 
 class DoesNotFitError(FpgaSqueezeError):
-    """The network does not fit the device or the lane budget: what is short, and by how much (exit code 1)."""
+    """The network does not fit the device or the lane budget: what is short, and by how much (exit code 1).
+
+    way  what to ask for otherwise so that it fits (a :class:`.planning.cost.estimate.Way`), where that was found
+    """
+
+    def __init__(self, text: str, way: object = None) -> None:
+        super().__init__(text)
+        self.way = way

@@ -175,7 +175,7 @@ int main(int argc, char** argv) {
     }
     top.rst_n = 1;
     // the weight streams fill while no pixel is offered
-    for (int i = 0; i < 16; ++i) {
+    for (int i = 0; i < 64; ++i) {
         top.clk = 0;
         top.eval();
         top.clk = 1;

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
     top.replay_i = 0;
     top.term_i = 0;
     Term term, before = {0, 0, 0, 0}, earlier = {0, 0, 0, 0};
+    bool done = false, done_before = false;
     for (int cycle = 0, left = 8; left > 0; ++cycle) {
         const bool reset = cycle < 8;
         if (reset || std::fread(&term, sizeof term, 1, in) != 1) {
@@ -41,10 +42,12 @@ int main(int argc, char** argv) {
         top.eval();
         top.clk = 1;
         top.eval();
-        if (top.done_o) {
-            const uint64_t sums = top.acc_o;
+        if (done_before) {  // the sums stand there two cycles after done_o
+            const uint64_t sums = top.sums_o;
             std::fwrite(&sums, sizeof sums, 1, out);
         }
+        done_before = done;
+        done = top.done_o;
         earlier = before;
         before = term;
     }

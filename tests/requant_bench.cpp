@@ -31,9 +31,9 @@ int main(int argc, char** argv) {
         top.acc_i = now.acc;
         top.bias_i = now.bias;
         top.scale_i = now.scale;
-        top.zero_i = static_cast<uint32_t>(at(t - latency + 2).zero);
-        top.low_i = static_cast<uint32_t>(at(t - latency + 1).limits);
-        top.high_i = static_cast<uint32_t>(at(t - latency + 1).limits >> 32);
+        top.zero_i = static_cast<uint32_t>(at(t - latency + 3).zero);
+        top.low_i = static_cast<uint32_t>(at(t - latency + 2).limits);
+        top.high_i = static_cast<uint32_t>(at(t - latency + 2).limits >> 32);
         top.clk = 0;
         top.eval();
         top.clk = 1;

@@ -25,7 +25,14 @@ from fpga_squeeze.planning.kinds.image import InputPlan
 from fpga_squeeze.planning.kinds.max_pool import PoolPlan
 from fpga_squeeze.planning.kinds.store import StorePlan
 from fpga_squeeze.planning.kinds.window import WindowPlan
-from fpga_squeeze.planning.latency import RELEASE_LATENCY, VISIBLE
+from fpga_squeeze.planning.latency import (
+    INPUT_LATENCY,
+    OUTPUT_LATENCY,
+    OUTPUT_TURN,
+    RELEASE_LATENCY,
+    ROW_VISIBLE,
+    VISIBLE,
+)
 from fpga_squeeze.planning.order import OUTPUT
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.streams import Stream
@@ -51,29 +58,23 @@ class Fifo:
 
 
 def _input(plan: InputPlan, out: Fifo, frames: int) -> Process:
-    """fsq_input: moves bytes of a row, then sends a word per channel."""
-    shape = plan.output.type.shape
+    """fsq_input: moves chunks of bytes into a row, the row down to its place, then sends a word per channel."""
+    shape, chunk = plan.output.type.shape, plan.bytes_per_cycle
     row_bytes = shape.width * shape.channels
-    frame_beats = -(-shape.height * row_bytes // 8)
-    t, left, word = 0, 0, 0
-    beats = frames * frame_beats  # beats the source still offers
+    beyond = max(
+        (-row_bytes * y) % chunk for y in range(1, chunk + 1)
+    )  # bytes of a chunk behind the end of a row
+    t, word = 1, 0  # the first beat is taken in cycle 0
     for _ in range(frames):
         for y in range(shape.height):
-            rest = row_bytes
-            while rest:
-                step = min(plan.bytes_per_cycle, left, rest)
-                rest -= step
-                left -= step
-                if left == 0 and beats:
-                    left, beats = 8, beats - 1
-                elif y == shape.height - 1 and not rest:
-                    left = 0
-                t += 1
+            first, stop = y * row_bytes // chunk, -(-(y + 1) * row_bytes // chunk)
+            t += stop - first
+            t += beyond - (stop * chunk - (y + 1) * row_bytes)
             for _channel in range(shape.channels):
                 while (room := out.room_at(word)) is None:
                     yield
                 t = max(t, room)
-                out.push.append(t)
+                out.push.append(t + INPUT_LATENCY)
                 word += 1
                 t += 1
 
@@ -109,7 +110,7 @@ def _fill(
                     source.pop.append(t)
                     word += 1
                     if channel == channels - 1:
-                        done.append(t + VISIBLE)
+                        done.append(t + ROW_VISIBLE)
                     t += 1
 
 
@@ -137,7 +138,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                 for phase in range(k):
                     ends_rows = phase == k - 1
                     if ends_rows and sink is OUTPUT:
-                        while (room := out.room_at(word + valid * rows - 1)) is None:
+                        while (room := out.room_at(word + c * r - 1)) is None:
                             yield
                         now = max(now, room)
                     last = max(now + stage.lengths[out_group] - 1, last + plan.beats)
@@ -157,7 +158,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                                 out.push.append(t)
                                 word += 1
                             elif out_group * c + channel == channels - 1:
-                                complete[sink].append(t + VISIBLE)
+                                complete[sink].append(t + ROW_VISIBLE)
             if index == lines.reader:
                 if group == groups - 1:
                     count = lines.free_last
@@ -166,85 +167,79 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
                 free.extend([last + RELEASE_LATENCY] * count)
 
 
-def _pool(plan: PoolPlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_max_pool, fsq_max_pool_steps: a word's last cycle waits for room if the row completes a window."""
-    shape = plan.input.type.shape
-    t, word, sent = 0, 0, 0
+@dataclass
+class Stages:
+    """fsq_stages: a word leaves a stage after its cycles there, when the next stage is empty; the last one for the FIFO."""
+
+    out: Fifo
+    count: int
+
+    def __post_init__(self) -> None:
+        self.free = [0] * self.count  # first cycle in which each stage takes a word
+
+    def pass_word(self, t: int, cycles: tuple[int, ...], sends: bool) -> Process:
+        """A word that is taken in cycle ``t``."""
+        for stage, spent in enumerate(cycles):
+            t += spent
+            if stage + 1 < len(cycles):
+                t = max(t, self.free[stage + 1])
+            elif sends:
+                while (room := self.out.room_at(len(self.out.push))) is None:
+                    yield
+                t = max(t, room)
+                self.out.push.append(t)
+            self.free[stage] = t + 1
+
+
+def _pool(plan: PoolPlan | WindowPlan, source: Fifo, out: Fifo, frames: int) -> Process:
+    """Pools: a word is sent if its row completes a window; rows that follow the last one go the same way."""
+    levels = (plan.layer.kernel[0] - 1).bit_length()
+    hold = 0
+    match plan:
+        case PoolPlan() if plan.units:  # fsq_max_pool_steps
+            steps = -(-plan.output.type.shape.width // plan.units)
+            hold = steps - 1
+            takes: tuple[int, ...] = (steps + max(1, levels),)
+            sends = takes
+        case PoolPlan():  # fsq_max_pool
+            takes = sends = (1,) * (1 + levels)
+        case WindowPlan():  # fsq_window_pool
+            leaves = plan.layer.kernel[1] + (plan.average and plan.input.type.zero != 0)
+            takes = (1,) * (1 + (leaves - 1).bit_length())
+            if plan.layer.kernel[0] > 1:
+                takes += (1,) * (1 + levels)
+            if plan.average and not plan.division:
+                takes += (1,)
+            sends = (*takes, plan.division) if plan.division else takes
+    stages, word = Stages(out, len(sends)), 0
+    extras = int(plan.extra) if isinstance(plan, PoolPlan) else len(plan.extras)
     for _ in range(frames):
         for _channel, y in plan.input.order():
             while len(source.push) <= word:
                 yield
-            t = max(t, source.push[word] + VISIBLE)
-            source.pop.append(t + plan.steps - 1)
+            t = max(stages.free[0], source.push[word] + VISIBLE)
+            source.pop.append(t + hold)
             word += 1
-            t += plan.turn - 1
-            if plan.emit_rows[y]:
-                while (room := out.room_at(sent)) is None:
-                    yield
-                t = max(t, room)
-                out.push.append(t)
-                sent += 1
-            t += 1
-        for _channel in range(shape.channels if plan.extra else 0):
-            t += plan.turn - 1
-            while (room := out.room_at(sent)) is None:
-                yield
-            t = max(t, room)
-            out.push.append(t)
-            sent += 1
-            t += 1
+            yield from stages.pass_word(t, sends if plan.emit_rows[y] else takes, plan.emit_rows[y])
+        for _ in range(extras * plan.input.type.shape.channels):
+            yield from stages.pass_word(stages.free[0], sends, True)
 
 
 def _average(plan: AveragePlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_avg_pool: adds a word, stores the sum; on the last row gives it to the divider, which sends the result."""
-    height = plan.input.type.shape.height
-    t, word, sent, idle = 0, 0, 0, 0  # idle: first cycle in which the divider takes a sum
+    """fsq_avg_pool: moves a word on while its pixels are added; on the last row waits for the divider to take the sum."""
+    height, word = plan.input.type.shape.height, 0
+    steps = -(-plan.input.type.shape.width // plan.add)
+    summed = steps + 1 + (plan.add - 1).bit_length()
+    stages = Stages(out, 2)
     for _ in range(frames):
         for _channel, y in plan.input.order():
             while len(source.push) <= word:
                 yield
-            t = max(t, source.push[word] + VISIBLE)
+            t = max(stages.free[0], source.push[word] + VISIBLE)
             source.pop.append(t)
             word += 1
-            t += plan.steps + 1
-            if y == height - 1:
-                t = max(t, idle)
-                while (room := out.room_at(sent)) is None:
-                    yield
-                idle = max(t + plan.division, room)
-                out.push.append(idle)
-                sent += 1
-                idle += 1
-            t += 1
-
-
-def _window(plan: WindowPlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_window_pool: reduces a word along the row, combines it with the rows kept, divides a sum, sends."""
-    t, word, sent = 0, 0, 0
-    for _ in range(frames):
-        for _channel, y in plan.input.order():
-            while len(source.push) <= word:
-                yield
-            t = max(t, source.push[word] + VISIBLE)
-            source.pop.append(t)
-            word += 1
-            t += 1
-            if plan.emit_rows[y]:
-                t += plan.division
-                while (room := out.room_at(sent)) is None:
-                    yield
-                t = max(t, room)
-                out.push.append(t)
-                sent += 1
-            t += 1
-        for _ in range(len(plan.extras) * plan.input.type.shape.channels):
-            t += 1 + plan.division
-            while (room := out.room_at(sent)) is None:
-                yield
-            t = max(t, room)
-            out.push.append(t)
-            sent += 1
-            t += 1
+            last = y == height - 1
+            yield from stages.pass_word(t, (summed, plan.division) if last else (steps,), last)
 
 
 def _fork(source: Fifo, outs: list[Fifo], total: int) -> Process:
@@ -283,25 +278,21 @@ def _store(plan: StorePlan, done: list[int], free: list[int], out: Fifo, frames:
                     yield
                 t = out.pop[word] + 1
                 word += 1
-            free.extend([t] * (last - first))
+            free.extend([out.pop[-1] + 2] * (last - first))
 
 
 def _add(sources: list[Fifo], out: Fifo, total: int) -> Process:
-    """fsq_add: takes a word of both, sends the sum a cycle later or when there is room."""
-    t = 0
+    """fsq_add: takes a word of both; products, sum and rounding are stages."""
+    stages = Stages(out, 3)
     for word in range(total):
+        t = stages.free[0]
         for source in sources:
             while len(source.push) <= word:
                 yield
             t = max(t, source.push[word] + VISIBLE)
         for source in sources:
             source.pop.append(t)
-        t += 1
-        while (room := out.room_at(word)) is None:
-            yield
-        t = max(t, room)
-        out.push.append(t)
-        t += 1
+        yield from stages.pass_word(t, (1, 1, 1), True)
 
 
 def _concat(plan: ConcatPlan, sources: list[Fifo], out: Fifo, frames: int) -> Process:
@@ -332,14 +323,14 @@ def _concat(plan: ConcatPlan, sources: list[Fifo], out: Fifo, frames: int) -> Pr
 
 
 def _sink(source: Fifo, total: int) -> Process:
-    """The receiver takes every word as soon as it is visible."""
+    """fsq_output takes a word as soon as it is visible, and the receiver takes it out of there."""
     t = 0
     while len(source.pop) < total:
         while len(source.push) <= len(source.pop):
             yield
         t = max(t, source.push[len(source.pop)] + VISIBLE)
         source.pop.append(t)
-        t += 1
+        t += OUTPUT_TURN
 
 
 def simulate(plan: Plan, frames: int) -> Schedule:
@@ -365,10 +356,8 @@ def simulate(plan: Plan, frames: int) -> Schedule:
                 processes.append(_fill(shape.height, rows, shape.channels, span, ins[0], done, free, frames))
                 processes.append(reader)
                 counts += [done, free]
-            case PoolPlan():
+            case PoolPlan() | WindowPlan():
                 processes.append(_pool(kernel, ins[0], outs[0], frames))
-            case WindowPlan():
-                processes.append(_window(kernel, ins[0], outs[0], frames))
             case AveragePlan():
                 processes.append(_average(kernel, ins[0], outs[0], frames))
             case ForkPlan():
@@ -392,7 +381,7 @@ def simulate(plan: Plan, frames: int) -> Schedule:
         alive = [p for p in alive if next(p, StopIteration) is not StopIteration]
         if alive and (moved(), len(alive)) == before:
             raise RuntimeError("the plan deadlocks: no kernel can move a word")
-    return Schedule(tuple(last.pop[(f + 1) * words - 1] for f in range(frames)))
+    return Schedule(tuple(last.pop[(f + 1) * words - 1] + OUTPUT_LATENCY for f in range(frames)))
 
 
 STEADY_FRAMES = 5

@@ -218,6 +218,34 @@ class Fifo(Sink):
         self.take(time + 1)
 
 
+@dataclass
+class Stages:
+    """Stages in front of a FIFO: a word leaves one after its cycles there, when the next one is empty; the last one
+    when there is room."""
+
+    fifo: Fifo
+    count: int
+
+    def __post_init__(self) -> None:
+        self.free = [0] * self.count
+
+    @property
+    def idle(self) -> int:
+        """First cycle in which a word can be taken."""
+        return self.free[0]
+
+    def enter(self, time: int, cycles: Sequence[int], sends: bool = True) -> None:
+        """A word that is taken at ``time``, with the cycles that it spends in each stage; it may end before the last."""
+        for stage, spent in enumerate(cycles):
+            time += spent
+            if stage + 1 < len(cycles):
+                time = max(time, self.free[stage + 1])
+            elif sends:
+                time = max(time, self.fifo.room)
+                self.fifo.push(time)
+            self.free[stage] = time + 1
+
+
 Model = Callable[[Sequence[Source], int], Sequence[Sink]]
 """Takes words from sources until they are used up, into sinks of a period."""
 

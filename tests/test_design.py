@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from fpga_squeeze.device.catalogue import Device, find_device
-from fpga_squeeze.flow.design import Design, DesignOptions, design
+from fpga_squeeze.device.room import WHOLE_DEVICE
+from fpga_squeeze.flow.design import Design, DesignOptions, Source, design
 from fpga_squeeze.flow.sources import DEFAULTS, QuantizeOptions
 from fpga_squeeze.planning.cost.placement import fits
 from fpga_squeeze.planning.timing import schedule
@@ -20,7 +21,10 @@ def _device(ramb36: int, lut_memory: int) -> Device:
 
 
 def _digits(device: Device, weights: WeightFormat = "huffman", options: QuantizeOptions = DEFAULTS) -> Design:
-    return design(None, DesignOptions(device=device, weights=weights, quantize=options))
+    return design(
+        Source(None, options),
+        DesignOptions(device=device, room=WHOLE_DEVICE, weights=weights, quantize=options),
+    )
 
 
 def _size(made: Design) -> int:
@@ -51,7 +55,7 @@ def test_weights_are_rounded_where_it_helps(ramb36: int, lut_memory: int) -> Non
 def test_a_budget_of_ones_own_is_left_as_it_is() -> None:
     made = _digits(_device(16, 1000), options=LARGE)
     (note,) = made.notes
-    assert note.startswith("the device's memory holds the plan back") and "field weight_budget" in note
+    assert note.startswith("the device's memory or LUTs hold the plan back") and "field weight_budget" in note
 
 
 def test_dense_weights_are_not_rounded() -> None:

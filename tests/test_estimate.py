@@ -12,6 +12,8 @@ from random_models import random_qmodel
 from fpga_squeeze import api
 from fpga_squeeze.device.block_ram import RAMB36_BITS, Memory
 from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.clock import Clock
+from fpga_squeeze.device.room import WHOLE_DEVICE
 from fpga_squeeze.planning.cost.estimate import Estimate, estimate
 from fpga_squeeze.planning.cost.placement import fits
 from fpga_squeeze.planning.plan import Plan
@@ -23,12 +25,14 @@ KEYS = {
     "cycles_per_frame", "latency_cycles", "fps", "kernels",
 }  # fmt: skip
 
+CLOCK = Clock(100.0, "planned")
+
 
 def _plan(seed: int, lanes: int = 24) -> Plan:
     return plan_for_lanes(random_qmodel(np.random.default_rng(seed)), lanes)
 
 
-def _estimate(plan: Plan, device: str | None = "XC7Z020", clock: float = 100.0) -> Estimate:
+def _estimate(plan: Plan, device: str | None = "XC7Z020", clock: Clock = CLOCK) -> Estimate:
     return estimate(plan, find_device(device) if device else None, clock, schedule(plan))
 
 
@@ -94,8 +98,8 @@ def test_two_ramb18_are_one_ramb36() -> None:
     device = find_device("XC7Z020")
     half = numbers.ramb36 + numbers.ramb18 / 2
     exact = replace(device, ramb36=int(np.ceil(half)))
-    assert estimate(plan, exact, 100.0, schedule(plan)).fits
-    less = estimate(plan, replace(exact, ramb36=exact.ramb36 - 1), 100.0, schedule(plan))
+    assert estimate(plan, exact, CLOCK, schedule(plan)).fits
+    less = estimate(plan, replace(exact, ramb36=exact.ramb36 - 1), CLOCK, schedule(plan))
     assert [s.resource.split()[0] for s in less.short] == ["RAMB36"]
     assert less.short[0].missing == half - (exact.ramb36 - 1)
 
@@ -105,12 +109,13 @@ def test_one_lut_less_does_not_fit() -> None:
     numbers = _estimate(plan)
     assert numbers.luts == sum(k.luts + k.lutram_luts + k.shift_luts for k in numbers.kernels)
     assert numbers.lut_memory < numbers.luts
-    exact = replace(find_device("XC7Z020"), luts=numbers.luts, lut_memory=numbers.lut_memory)
-    assert estimate(plan, exact, 100.0, schedule(plan)).fits and fits(plan, exact)
+    least = -(-numbers.luts * 100 // 95)  # of which 95 % route
+    exact = replace(find_device("XC7Z020"), luts=least, lut_memory=numbers.lut_memory)
+    assert estimate(plan, exact, CLOCK, schedule(plan)).fits and fits(plan, WHOLE_DEVICE.of(exact))
     for less in (replace(exact, luts=exact.luts - 1), replace(exact, lut_memory=exact.lut_memory - 1)):
-        short = estimate(plan, less, 100.0, schedule(plan)).short
+        short = estimate(plan, less, CLOCK, schedule(plan)).short
         assert [s.missing for s in short] == [1] and short[0].resource.startswith("LUTs")
-        assert not fits(plan, less)
+        assert not fits(plan, WHOLE_DEVICE.of(less))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ TOOLS = (
     "verify/timing/route.py",
 )
 """Where options are those of other programs."""
-OPTIONS = (api.DesignOptions, api.QuantizeOptions, api.CompressOptions, Preprocess)
+OPTIONS = (api.DesignOptions, api.QuantizeOptions, api.CompressOptions, api.Room, Preprocess)
 Capture = pytest.CaptureFixture[str]
 
 

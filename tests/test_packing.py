@@ -20,6 +20,7 @@ from fpga_squeeze import api, load_project
 from fpga_squeeze.cli import main
 from fpga_squeeze.cli.output import print_estimate
 from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.clock import Clock
 from fpga_squeeze.device.dsp_packing import ACCUMULATOR, WIDE_PORT, Multipliers, Packing, pack
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.network.fixed_point import int_range, signed_bits
@@ -156,13 +157,14 @@ def _build(folder: Path, widths: Widths, *edits: tuple[str, str, str]) -> Path:
     parameters = {
         "PHASES": 2,
         "LANES": 2,
+        "UNITS": 2,
         "X_BITS": widths.x_bits,
         "X_SIGNED": int(widths.signed),
         "W_BITS": widths.w_bits,
         "ACC_BITS": widths.acc_bits,
         "PAIR_SHIFT": widths.shift,
     }
-    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv", "fsq_ram_lut.sv")
+    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv", "fsq_copy.sv", "fsq_ram_lut.sv")
     sources = {name: source_files("rtl")[name].read_text() for name in names}
     for name, old, new in edits:
         assert old in sources[name]
@@ -196,7 +198,10 @@ def _longest(terms: Terms, acc_bits: int) -> Terms:
 
 
 def _run(program: Path, cases: list[Terms], widths: Widths) -> Terms:
-    """Both sums [N, 2] that the RTL gives for every sequence; gaps stand between terms at random."""
+    """Both sums [N, 2] that the RTL gives for every sequence; gaps stand between terms at random.
+
+    What fsq_unpair takes off the upper one comes off here.
+    """
     rng = np.random.default_rng(1)
     rows = []
     for terms in cases:
@@ -214,7 +219,9 @@ def _run(program: Path, cases: list[Terms], widths: Widths) -> Terms:
     subprocess.run(command, cwd=program.parent, check=True)
     raw = np.fromfile(program.parent / "sums.bin", dtype="<u8").astype(object)
     bits = widths.acc_bits
-    return np.array([[_wrapped(v >> bits, bits), _wrapped(v, bits)] for v in raw], dtype=np.int64)
+    sums = np.array([[_wrapped(v >> bits, bits), _wrapped(v, bits)] for v in raw], dtype=np.int64)
+    upper = sums[:, 0] - (sums[:, 1] >> min(widths.shift, bits - 1))
+    return np.column_stack(([_wrapped(int(v), bits) for v in upper], sums[:, 1]))
 
 
 def _exact(cases: list[Terms]) -> Terms:
@@ -382,7 +389,7 @@ def test_engines_with_one_product_say_why(capsys: pytest.CaptureFixture[str]) ->
     last = plan.kernels.index(plan.engines[-1])
     wide = replace(plan.engines[-1], packing=Packing((14, False), reason="its pixels are wide"))
     plan = replace(plan, kernels=(*plan.kernels[:last], wide, *plan.kernels[last + 1 :]))
-    print_estimate(estimate(plan, None, 100.0, schedule(plan)))
+    print_estimate(estimate(plan, None, Clock(100.0, "planned"), schedule(plan)))
     out = capsys.readouterr().out
     assert f"2 products per DSP: {plan.lanes} lanes in {plan.dsp} DSP slices" in out
     assert f"one product per DSP in {wide.name}: its pixels are wide" in out

@@ -16,6 +16,7 @@ from random_models import random_images, random_qmodel
 from bench.networks import squeezenet
 from fpga_squeeze.device.block_ram import STYLES, URAM_DEPTH, row_memory, with_style
 from fpga_squeeze.device.catalogue import Device, find_device
+from fpga_squeeze.device.clock import Clock
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS, Dialect
 from fpga_squeeze.emit.rtl import emit_rtl
@@ -32,6 +33,7 @@ from fpga_squeeze.project.manifest import Source
 from fpga_squeeze.project.project import create_project, load_project
 from fpga_squeeze.verify.synthesis import map_kernels
 
+CLOCK = Clock(100.0, "planned")
 BIG = Device("BIG", "x", "zynq-ultrascale+", 10_000, 10_000, 1_000_000, 500_000, "made up", 10_000)
 
 
@@ -101,10 +103,10 @@ def test_buffers_move_until_the_device_holds_them() -> None:
     # one block less, and the estimate says so
     less = replace(least, uram=least.uram - 1)
     assert _measure(place(plan, less), less)[0] > 0
-    numbers = estimate(ultra, less, 100.0, schedule(plan))
+    numbers = estimate(ultra, less, CLOCK, schedule(plan))
     assert [(s.resource, s.missing) for s in numbers.short] == [("URAM288", 1)]
     assert numbers.uram == sum(k.uram for k in numbers.kernels) == _use(ultra)[1]
-    assert estimate(ultra, least, 100.0, schedule(plan)).fits
+    assert estimate(ultra, least, CLOCK, schedule(plan)).fits
 
 
 def test_ultra_ram_has_one_shape() -> None:
@@ -127,7 +129,7 @@ def test_dense_weights_are_too_many_for_a_zu5ev() -> None:
     device = find_device("kv260")
     plan = make_plan(squeezenet("1.1", 224), None, device)
     assert "block" not in styles(plan).values()
-    numbers = estimate(plan, device, 200.0, schedule(plan))
+    numbers = estimate(plan, device, CLOCK, schedule(plan))
     assert [s.resource.split()[0] for s in numbers.short] == ["RAMB36"]
     assert numbers.short[0].missing == numbers.parameter_bram36 - 144 > 100
     assert numbers.uram <= 64
@@ -148,7 +150,7 @@ def test_project_keeps_the_placement(tmp_path: Path) -> None:
         None,
         dialect="vitis",
         device=None,
-        clock_mhz=100.0,
+        clock=CLOCK,
         source=source,
     )
     assert differences(plan.kernels, load_project(tmp_path / "p").plan.kernels) == []

@@ -22,7 +22,9 @@ from seeds import SEED
 
 from fpga_squeeze import load_project
 from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.device.clock import Clock
 from fpga_squeeze.device.dsp_packing import Multipliers
+from fpga_squeeze.device.room import WHOLE_DEVICE
 from fpga_squeeze.emit.contents import recoded, table_words
 from fpga_squeeze.emit.rtl_engine import engine_parameters
 from fpga_squeeze.emit.words import decode_words, stream_tensor, words_to_tensor
@@ -35,7 +37,7 @@ from fpga_squeeze.planning.cost.estimate import estimate
 from fpga_squeeze.planning.engine import EnginePlan, Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kernels import engine_cost
-from fpga_squeeze.planning.latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
+from fpga_squeeze.planning.latency import DRAIN_LATENCY, MULTIPLY_LATENCY, PAIR_LATENCY, TABLE_LATENCY
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.planning.search.planner import make_plan
@@ -122,7 +124,7 @@ def test_project_keeps_its_requantisers(number: int, tmp_path: Path) -> None:
         None,
         dialect="vitis",
         device=None,
-        clock_mhz=100,
+        clock=Clock(100.0, "asked for"),
         source=Source("random", ""),
     )
     again = load_project(tmp_path / "p").plan
@@ -182,7 +184,7 @@ def test_stages_of_many_scales(design: tuple[RtlDesign, np.ndarray]) -> None:
     made, images = design
     engine = _engine(made.plan)
     assert engine.flips[1] and engine.buffers[1].pad_value.any() and engine.products_per_dsp == 2
-    assert engine.requant.latency == DRAIN_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY
+    assert engine.requant.latency == DRAIN_LATENCY + PAIR_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY
     made.check(images, "fire", (3,))
 
 
@@ -356,10 +358,10 @@ def test_device_without_luts_multiplies_in_slices() -> None:
     model = _fire(signed=False)
     device = find_device("xc7z010")
     foldings = {layer.name: Folding(1, 1, 1) for layer in graph_of(model).engines}
-    plan = make_plan(model, None, device, foldings)
+    plan = make_plan(model, None, device, foldings, room=WHOLE_DEVICE)
     assert plan.multipliers.requant == "lut"
-    luts = estimate(plan, None, 100.0, schedule(plan)).luts
-    small = replace(device, luts=luts - 100)
-    assert make_plan(model, None, small, foldings).multipliers.requant == "dsp"
+    luts = estimate(plan, None, device.planned_clock, schedule(plan)).luts
+    small = replace(device, luts=(luts - 100) * 100 // 95)
+    assert make_plan(model, None, small, foldings, room=WHOLE_DEVICE).multipliers.requant == "dsp"
     tiny = replace(device, luts=luts // 4)
-    assert make_plan(model, None, tiny, foldings).multipliers.requant == "lut"
+    assert make_plan(model, None, tiny, foldings, room=WHOLE_DEVICE).multipliers.requant == "lut"

@@ -47,9 +47,16 @@ if os.environ.get("FAKE_MODE") == "full":
     print("ERROR: Unable to place cell 'x', no BELs remaining", file=sys.stderr)
     sys.exit(1)
 value = dict(zip(arguments, arguments[1:]))
-cells = json.loads(Path(value["--json"]).read_text())["modules"]["mapped"]["cells"]
+module = json.loads(Path(value["--json"]).read_text())["modules"]["mapped"]
+if module["ports"]:
+    print("ERROR: IO port is missing an IO buffer", file=sys.stderr)
+    sys.exit(1)
+cells = module["cells"]
 report = json.loads('''{report}''')
 report["utilization"]["LUT"]["used"] = sum(c["type"].startswith("LUT") for c in cells.values())
+buffers = [c["connections"]["O"][0] for c in cells.values() if c["type"] == "BUFG"]
+clocks = [c["connections"]["C"][0] for c in cells.values() if c["type"].startswith("FD")]
+report["utilization"]["clocked"] = dict(used=sum(c in buffers for c in clocks), available=len(clocks))
 Path(value["--report"]).write_text(json.dumps(report))
 Path(os.environ["FAKE_SEEN"]).write_text(" ".join(arguments))
 """
@@ -102,7 +109,8 @@ def test_router_with_a_chip_database(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(CHIPDB, str(database))
     routed = route(_rtl(tmp_path), tmp_path / "build", DEVICE, 100, "first")
     assert routed.tool == "nextpnr-himbaechel" and routed.part == DEVICE.part
-    assert routed.use == {"LUT": (5, 100)}, "four gates and the one behind the last register"
+    # four gates and the one behind the last register; registers whose clock has a driver, without pads
+    assert routed.use == {"LUT": (5, 100), "clocked": (7, 7)}
     seen = (tmp_path / "seen").read_text()
     assert f"--device {DEVICE.part} --chipdb {database}" in seen and "--freq 100" in seen
     monkeypatch.setenv("FAKE_MODE", "full")

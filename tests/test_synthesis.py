@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
+from fpga_squeeze.verify.parts import OTHERS
 from fpga_squeeze.verify.synthesis import Resources, Synthesis, map_kernels
 from fpga_squeeze.verify.yosys import find_yosys
 
@@ -64,6 +66,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     )
 
 
+def _check_parts(project: Project, result: Synthesis) -> None:
+    """Every LUT is of one part, and those of memories are of the part that the plan has them for."""
+    assert sum(sum(kernels.values()) for kernels in result.part_luts.values()) == result.total.all_luts
+    for kernel in project.plan.kernels:
+        parts = result.parts[kernel.name]
+        assert set(parts) - {OTHERS} and parts.get(OTHERS, Resources()).all_luts == 0, kernel.name
+        planned: Counter[str] = Counter()
+        for memory in kernel.memories:
+            planned["rows" if memory.purpose == "rows" else "other"] += memory.lutram_luts
+        rows = parts.get("row memories", Resources()).lut_ram
+        assert rows == planned["rows"], kernel.name
+        assert sum(part.lut_ram for part in parts.values()) - rows == planned["other"], kernel.name
+    assert [name for name, parts in result.parts.items() if "decoders" in parts] == ["fire2"]
+
+
 @pytest.mark.slow
 def test_estimate_and_yosys_agree_in_every_kernel(
     project: Project, capsys: pytest.CaptureFixture[str]
@@ -76,6 +93,7 @@ def test_estimate_and_yosys_agree_in_every_kernel(
     total = result.total_row
     assert total.estimate.luts == pytest.approx(total.mapped.luts, rel=0.2)
     assert total.mapped.dsp == project.plan.dsp > 0
+    _check_parts(project, result)
 
     # the result of an unchanged design is kept, and the command line prints it
     assert main(["synth", str(project.path)]) == 0
@@ -128,7 +146,7 @@ def test_two_products_in_one_dsp(tmp_path: Path) -> None:
 def test_signed_pairs_take_one_slice(port: int, tmp_path: Path) -> None:
     """Weights of 9 bits: packed pixels with their borrow have the 25 bits that a slice takes; one bit more, and the
     multiplier does not fit."""
-    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv")
+    names = ("fsq_mac_array.sv", "fsq_mac_pair.sv", "fsq_mac_lane.sv", "fsq_copy.sv")
     for name in names:
         text = source_files("rtl")[name].read_text()
         (tmp_path / name).write_text(
@@ -136,7 +154,7 @@ def test_signed_pairs_take_one_slice(port: int, tmp_path: Path) -> None:
         )
     widths = "-set X_SIGNED 1 -set W_BITS 9 -set PAIR_SHIFT 16"
     script = (
-        f"read_verilog -sv {' '.join(names)}; chparam -set CHANNELS 3 -set LANES 5 {widths} fsq_mac_array; "
+        f"read_verilog -sv {' '.join(names)}; chparam -set CHANNELS 3 -set LANES 5 -set UNITS 5 {widths} fsq_mac_array; "
         "synth_xilinx -family xc7 -flatten -top fsq_mac_array -run :map_ffram; select -assert-count 9 t:DSP48E1"
     )
     done = subprocess.run([*find_yosys(), "-q", "-p", script], cwd=tmp_path, capture_output=True, text=True)

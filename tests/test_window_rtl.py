@@ -10,7 +10,20 @@ from typing import Literal
 import numpy as np
 import pytest
 from seeds import SEED
-from stream_bench import Bench, Edit, Fifo, Pixels, Port, Sink, Source, build_bench, check, fields, order
+from stream_bench import (
+    Bench,
+    Edit,
+    Fifo,
+    Pixels,
+    Port,
+    Sink,
+    Source,
+    Stages,
+    build_bench,
+    check,
+    fields,
+    order,
+)
 
 from fpga_squeeze.network.fixed_point import (
     count_bits,
@@ -111,7 +124,7 @@ WINDOWS = [
 
 
 def build_window(case: Window, folder: Path, edit: Edit | None = None) -> tuple[Bench, int]:
-    """The bench, and the cycles from combining rows to the push."""
+    """The bench, and the cycles of a division; 0: there is none."""
     channels, height, width = case.shape
     out_width = case.out_shape[1]
     emit, masks, extras = case.rows()
@@ -119,7 +132,7 @@ def build_window(case: Window, folder: Path, edit: Edit | None = None) -> tuple[
     above = max(1, case.kernel[0] - 1)
     average = case.kind == "average"
     out_bits = case.out_bits if average else case.bits
-    quotient = (max(-low, high) << case.extra_frac).bit_length()
+    quotient = (max(-low, high) << (case.extra_frac + 1)).bit_length()
     quotient = -(-quotient // case.divide_bits) * case.divide_bits
     least, most = int_range(out_bits, case.signed)
     parameters = {
@@ -157,7 +170,7 @@ def build_window(case: Window, folder: Path, edit: Edit | None = None) -> tuple[
     port, out = Port(width, case.bits, case.signed), Port(out_width, out_bits, case.signed)
     divides = average and case.count & (case.count - 1)
     bench = build_bench(folder, "fsq_window_pool", parameters, [port], [out], edit)
-    return bench, quotient // case.divide_bits + 1 if divides else 0
+    return bench, quotient // case.divide_bits + 2 if divides else 0
 
 
 def check_window(case: Window, folder: Path, edit: Edit | None = None) -> None:
@@ -177,20 +190,20 @@ def check_window(case: Window, folder: Path, edit: Edit | None = None) -> None:
     expected = np.array([frame[place] for frame in results for place in leave])
 
     def model(sources: Sequence[Source], period: int) -> Sequence[Sink]:
-        fifo, idle = Fifo(period, depth=case.depth), 0
-
-        def send(start: int) -> int:
-            push = max(start + 1 + division, fifo.room)
-            fifo.push(push)
-            return push + 1
-
+        fifo = Fifo(period, depth=case.depth)
+        rows, columns = case.kernel
+        ends = (1,) * (1 + (columns - 1).bit_length() + (1 + (rows - 1).bit_length() if rows > 1 else 0))
+        if case.kind == "average" and not division:
+            ends += (1,)
+        sends = (*ends, division) if division else ends
+        stages = Stages(fifo, len(sends))
         for _ in range(FRAMES):
             for _channel, y in arrive:
-                t = max(idle, sources[0].offers)
+                t = max(stages.idle, sources[0].offers)
                 sources[0].taken.append(t)
-                idle = send(t) if emit[y] else t + 2
+                stages.enter(t, sends if emit[y] else ends, emit[y])
             for _ in range(len(extras) * channels):
-                idle = send(idle)
+                stages.enter(stages.idle, sends)
         return [fifo]
 
     check(bench, [words], [expected], model)
@@ -204,19 +217,19 @@ def test_window(case: Window, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("case", "edit"),
     [
-        (WINDOWS[0], ("fsq_window_pool.sv", "(mask[n] && over > below)", "(over > below)")),
+        (WINDOWS[0], ("fsq_window_pool.sv", "mask[n] ? kept[n*LINE+:LINE] : '0", "kept[n*LINE+:LINE]")),
         (
             WINDOWS[1],
             (
                 "fsq_window_pool.sv",
-                "assign word[x*BITS+:BITS] = running[ABOVE*BITS+:BITS] ^ FLIP;",
-                "assign word[x*BITS+:BITS] = running[ABOVE*BITS+:BITS];",
+                "assign word[x*BITS+:BITS] = all ^ FLIP;",
+                "assign word[x*BITS+:BITS] = all;",
             ),
         ),
-        (WINDOWS[5], ("fsq_window_pool.sv", ".we_i   (combined && !extra),", ".we_i   (combined),")),
-        (WINDOWS[19], ("fsq_divider.sv", "rem_q == DIVISOR && quo_q[0]", "rem_q == DIVISOR")),
-        (WINDOWS[13], ("fsq_window_pool.sv", "turn_q <= TW'(TURNS);", "turn_q <= TW'(TURNS + 1);")),
-        (WINDOWS[7], ("fsq_pool_walk.sv", "if (!last_ch) y_q <= y0_q;", "if (!last_ch) y_q <= y_q;")),
+        (WINDOWS[5], ("fsq_window_pool.sv", "&& empty[KEEP] && !over),", "&& empty[KEEP]),")),
+        (WINDOWS[19], ("fsq_divider.sv", "(quo_q[1] || rest_q != '0)", "1'b1")),
+        (WINDOWS[13], ("fsq_turns.sv", "W'(TURNS - 1)", "W'(TURNS)")),
+        (WINDOWS[7], ("fsq_pool_walk.sv", "if (!last_ch_q) y_q <= y0_q;", "if (!last_ch_q) y_q <= y_q;")),
     ],
     ids=["mask", "sign", "extra row", "ties", "a cycle more", "walk"],
 )

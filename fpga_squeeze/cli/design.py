@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from .. import api
 from ..emit.hls_dialect import DIALECTS, Dialect
+from ..errors import DoesNotFitError
 from ..quantization.budget import coded_size
 from . import options as opt
-from .output import print_calibration, print_estimate, print_json, print_note, say, steps
+from .command import generate_command
+from .output import print_calibration, print_estimate, print_json, print_note, print_way_out, say, steps
+
+
+@contextmanager
+def _with_command(target: str | None, options: api.DesignOptions, more: Sequence[str] = ()) -> Iterator[None]:
+    """Name the command that fits where a design does not, and one was found."""
+    try:
+        yield
+    except DoesNotFitError as error:
+        if not isinstance(error.way, api.Way):
+            raise
+        command = generate_command(target, options, error.way, more)
+        raise DoesNotFitError(f"{error}; fits: {command}") from error
 
 
 @click.command()
@@ -61,14 +77,17 @@ def generate(
     MODEL is float or QDQ ONNX; the embedded digits model if left out.
     """
     options = opt.design_options(given)
-    with steps() as on_step:
+    more = ["-o", output] if output else []
+    more += ["--hls-dialect", hls_dialect] if hls_dialect != "vitis" else []
+    more += ["--force"] if force else []
+    with steps() as on_step, _with_command(model, options, more):
         project = api.generate(model, output, options, dialect=hls_dialect, force=force, on_step=on_step)
     numbers = project.estimate()
     dsp = f" in {numbers.dsp} DSP slices" if numbers.dsp != numbers.lanes else ""
     say(
         f"wrote {project.path}: {len(project.plan.kernels)} kernels, {numbers.lanes} lanes{dsp}, "
         f"{numbers.bram36:g} RAMB36, {numbers.cycles_per_frame:,} cycles per frame, "
-        f"{numbers.fps:,.1f} frames per second at {numbers.clock_mhz:g} MHz"
+        f"{numbers.fps:,.1f} frames per second at {numbers.clock}"
     )
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
     print_calibration(options.quantize, project.model)
@@ -102,10 +121,12 @@ def estimate(
 ) -> int:
     """Memories, DSPs, cycles and frames per second, and whether the device holds the design."""
     options = opt.design_options(given)
-    with steps() as on_step:
+    with steps() as on_step, _with_command(target, options):
         numbers = api.estimate(target, options, on_step)
+    command = generate_command(target, options, numbers.fits_with) if numbers.fits_with else None
     if as_json:
-        print_json(numbers.to_json())
+        print_json(numbers.to_json() | {"command": command})
     else:
         print_estimate(numbers)
+        print_way_out(numbers, command)
     return int(numbers.fits is False)

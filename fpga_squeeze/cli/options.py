@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeVar
 
 import click
 
-from ..api import DEFAULTS, DesignOptions, QuantizeOptions
+from ..api import DEFAULTS, DesignOptions, QuantizeOptions, Room, Shell
+from ..device.catalogue import PLANNED_MHZ
+from ..device.room import DEFAULT_ROOM
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess, Shape
 from ..network.reference import PRESETS
@@ -99,7 +101,19 @@ _DESIGN = (
         "--clock-mhz",
         type=float,
         metavar="F",
-        help="Clock in MHz; 100 for 7 series, 200 for UltraScale+ if left out.",
+        help=f"Clock in MHz; if left out {PLANNED_MHZ['zynq-7000']:g} for 7 series, "
+        f"{PLANNED_MHZ['zynq-ultrascale+']:g} for UltraScale+, no more than planned.",
+    ),
+    click.option(
+        "--lut-ceiling",
+        type=float,
+        metavar="PERCENT",
+        help=f"LUTs of the device that design and shell may take together; {DEFAULT_ROOM.lut_ceiling:g} if left out.",
+    ),
+    click.option(
+        "--shell",
+        metavar="LUTS,RAMB36",
+        help=f"Room for what feeds the design, such as an AXI DMA; {DEFAULT_ROOM.shell} if left out, or none.",
     ),
     *_QUANTIZE,
     click.option(
@@ -119,8 +133,8 @@ _DESIGN = (
         "--weights",
         multiple=True,
         metavar="[NAME=]FORMAT",
-        help="Weights in block RAM: dense (default), sparse, mask or huffman skip zeros, auto takes the smallest; of "
-        "one engine with NAME=. May be repeated.",
+        help="Weights in block RAM: dense (default), sparse, mask or huffman skip zeros, auto takes the fastest that "
+        "fits the device, or the smallest without one; of one engine with NAME=. May be repeated.",
     ),
 )
 
@@ -236,6 +250,7 @@ def design_options(given: dict[str, Any]) -> DesignOptions:
     return DesignOptions(
         lanes=given["lanes"],
         device=given["device"],
+        room=_room(given["lut_ceiling"], given["shell"]),
         clock_mhz=given["clock_mhz"],
         foldings=_foldings(given["foldings"]),
         products_per_dsp=given["products_per_dsp"],
@@ -243,6 +258,19 @@ def design_options(given: dict[str, Any]) -> DesignOptions:
         formats=formats,
         quantize=quantize_options(given),
     )
+
+
+def _room(ceiling: float | None, shell: str | None) -> Room | None:
+    """``(80.0, "3000,4")`` as a room; None where neither is given."""
+    if ceiling is None and shell is None:
+        return None
+    kept = DEFAULT_ROOM.shell
+    if shell is not None:
+        numbers = "0,0" if shell == "none" else shell
+        if not re.fullmatch(r"\d+,\d+", numbers):
+            raise FpgaSqueezeError(f"--shell {shell}: give LUTS,RAMB36, for example {kept}, or none")
+        kept = Shell(*map(int, numbers.split(",")))
+    return Room(DEFAULT_ROOM.lut_ceiling if ceiling is None else ceiling, kept)
 
 
 def _weights(

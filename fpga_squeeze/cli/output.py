@@ -15,12 +15,14 @@ from typing_extensions import assert_never
 
 from ..api import CosimRun, Evaluation, QuantizeOptions, Run, Synthesis
 from ..device.catalogue import DEVICES
+from ..device.room import WHOLE_DEVICE
 from ..network.integers import QModel
 from ..planning.cost.estimate import Estimate
 from .flags import with_flags
 
 WIDTH = 110
 PLAIN_LINES = 10
+LARGEST = max(device.ramb36 for device in DEVICES)
 MOST_NAMED = 5
 """Kernels named where memory is short."""
 
@@ -56,10 +58,10 @@ def print_json(value: Mapping[str, object]) -> None:
 def steps() -> Iterator[Callable[[str], None]]:
     """Progress on stderr: a live line on a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda text: print(f"  {text}", file=sys.stderr, flush=True)
+        yield lambda text: print(f"  {with_flags(text)}", file=sys.stderr, flush=True)
         return
     with Console(stderr=True).status("starting") as status:
-        yield lambda text: status.update(text)
+        yield lambda text: status.update(with_flags(text))
 
 
 @contextlib.contextmanager
@@ -172,6 +174,8 @@ def _print_cycles(run: CosimRun) -> None:
     for name, planned, measured in rows:
         table.add_row(name, f"{planned:,}", "-" if measured is None else f"{measured:,}")
     show(table)
+    if run.fps:
+        say(f"{run.fps:,.1f} frames per second at {run.clock}")
     if cycles.error:
         say(f"the simulation stopped: {cycles.error}")
 
@@ -189,7 +193,7 @@ def print_estimate(numbers: Estimate) -> None:
     if ultra:
         headings.insert(5, "URAM")
     columns |= dict.fromkeys(headings, "right")
-    table = new_table(f"estimate{on} at {numbers.clock_mhz:g} MHz", columns)
+    table = new_table(f"estimate{on} at {numbers.clock}", columns)
     for k in numbers.kernels:
         folding = ",".join(map(str, k.folding)) if k.folding else ""
         cells = [k.lanes, k.dsp, k.weight_bits, k.ramb36, k.ramb18]
@@ -227,8 +231,8 @@ def print_estimate(numbers: Estimate) -> None:
         )
     show(table)
     say(
-        f"{numbers.fps:,.1f} frames per second ({numbers.cycles_per_frame:,} cycles per frame), latency "
-        f"{numbers.latency_cycles:,} cycles = {numbers.latency_ms:.3f} ms"
+        f"{numbers.fps:,.1f} frames per second at {numbers.clock}: {numbers.cycles_per_frame:,} cycles per frame, "
+        f"latency {numbers.latency_cycles:,} cycles = {numbers.latency_ms:.3f} ms"
     )
     say(
         f"block RAM: {numbers.bram36:g} RAMB36 (two RAMB18 are one); weights fill "
@@ -252,28 +256,31 @@ def print_estimate(numbers: Estimate) -> None:
         place = f"{slices:,} DSP slices" if slices else "LUTs"
         say(f"scales that are no powers of two: {multipliers} multipliers by up to {bits} bits, in {place}")
     if numbers.fits:
-        say(f"fits {numbers.device}")
+        say(f"fits {numbers.device}{'' if numbers.room == WHOLE_DEVICE else f' ({numbers.room})'}")
+    for warning in numbers.warnings:
+        say(f"warning: {warning}")
     for shortage in numbers.short:
         say(f"does not fit {numbers.device}: {shortage}")
     if numbers.available and numbers.parameter_bram36 > numbers.available["ramb36"]:
-        _print_parameters(numbers)
+        largest = sorted(numbers.kernels, key=lambda kernel: -kernel.parameter_bram36)[:MOST_NAMED]
+        names = ", ".join(f"{kernel.name} {kernel.parameter_bram36:g}" for kernel in largest)
+        say(f"weights, biases and shifts alone need {numbers.parameter_bram36:g} RAMB36: {names}, ...")
     for note in numbers.notes:
         print_note(note)
 
 
-def _print_parameters(numbers: Estimate) -> None:
-    """What a device lacks where parameters alone are more than its block RAM."""
-    largest = sorted(numbers.kernels, key=lambda kernel: -kernel.parameter_bram36)[:MOST_NAMED]
-    names = ", ".join(f"{kernel.name} {kernel.parameter_bram36:g}" for kernel in largest)
-    say(f"weights, biases and shifts alone need {numbers.parameter_bram36:g} RAMB36: {names}, ...")
-    home = numbers.parameters_fit_on
-    if home:
-        say(
-            f"only a device with more, or fewer bits per weight, can help; of those known {home} is the smallest"
-        )
-    else:
-        most = max(device.ramb36 for device in DEVICES)
-        say(f"no known device holds them (the largest has {most:,}): only fewer bits per weight can help")
+def print_way_out(numbers: Estimate, command: str | None) -> None:
+    """Where a design does not fit: the ``command`` that does, or that none was found."""
+    if command:
+        say(f"fits: {command}")
+        if numbers.fits_with and numbers.fits_with.weight_budget:
+            print_note("fewer coded bits cost accuracy; evaluate tells how much")
+    elif numbers.short:
+        say("nothing that was tried fits: formats of the weights, products per DSP, lanes, room, coded bits")
+        if numbers.available and numbers.parameter_bram36 > numbers.available["ramb36"]:
+            home = numbers.parameters_fit_on
+            known = f"{home} is the smallest known" if home else f"the largest known has {LARGEST:,}"
+            say(f"a device with more RAMB36, or fewer bits per weight, can help; {known}")
 
 
 def print_synthesis(result: Synthesis) -> None:
@@ -307,6 +314,8 @@ def print_synthesis(result: Synthesis) -> None:
             say(f"does not fit {device.name}: {shortage}")
         if not result.short:
             say(f"fits {device.name} as mapped by Yosys")
+        for warning in result.warnings:
+            say(f"warning: {warning}")
     for text in result.differences:
         say(f"not as estimated: {text}")
     if not result.differences:

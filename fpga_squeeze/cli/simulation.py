@@ -12,6 +12,7 @@ from .. import api
 from ..errors import FpgaSqueezeError
 from . import options as opt
 from .inspection import print_agreement
+from .luts import print_luts
 from .output import print_json, print_run, print_synthesis, progress, steps
 from .timing import print_routed, print_timing
 
@@ -111,6 +112,7 @@ def synth(project: str, as_json: bool) -> int:
     if as_json:
         print_json(result.to_json())
     else:
+        print_luts(result)
         print_synthesis(result)
     return int(bool(result.differences or result.short))
 

@@ -12,8 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import FpgaSqueezeError
+from .clock import Clock
 
 Family = Literal["zynq-7000", "artix-7", "zynq-ultrascale+"]
+
+PLANNED_MHZ: dict[Family, float] = {"zynq-7000": 100.0, "artix-7": 100.0, "zynq-ultrascale+": 200.0}
+"""Round figures to plan with, in MHz. No claim: what a design reaches, ``timing`` estimates and a router tells."""
 
 LUTRAM_BITS_PER_LUT = 48
 """Simple dual-port RAM: a RAM64M holds 3 x 64 bits in 4 LUTs (UG474, "Distributed RAM")."""
@@ -52,9 +56,9 @@ class Device:
         return self.lut_memory * LUTRAM_BITS_PER_LUT
 
     @property
-    def default_clock_mhz(self) -> float:
-        """A clock that designs for this family reach without effort, in MHz."""
-        return 200.0 if self.family == "zynq-ultrascale+" else 100.0
+    def planned_clock(self) -> Clock:
+        """The clock that is planned with where none is asked for."""
+        return Clock(PLANNED_MHZ[self.family], "planned")
 
 
 def _zynq7(name: str, part: str, ramb36: int, dsp: int, luts: int, lut_memory: int, *aliases: str) -> Device:

@@ -76,25 +76,32 @@ def recoded(engine: EnginePlan) -> tuple[list[tuple[int, ...]], list[int], int]:
     return tables, numbers, bits
 
 
-def position_bits(engine: EnginePlan) -> tuple[int, int]:
-    """Widths of an input channel and of a kernel row or column."""
+def position_bits(engine: EnginePlan, window: bool = False) -> tuple[int, int]:
+    """Widths of an input channel and of a row or column of a kernel, or of the ``window`` that it lies in."""
     convs = [stage.conv for stage in engine.stages]
+    sizes = [b.window for b in engine.buffers] if window else [conv.kernel for conv in convs]
     return index_bits(max(v.weight.shape[1] for v in convs)), index_bits(
-        max(size for v in convs for size in v.kernel)
+        max(v for size in sizes for v in size)
     )
 
 
-def term_fields(engine: EnginePlan) -> list[tuple[str, int]]:
-    """Fields of a term at the lanes and their widths, lowest first: weights, and where zeros are skipped the place."""
-    channel, kernel = position_bits(engine)
+def term_fields(engine: EnginePlan, window: bool = False) -> list[tuple[str, int]]:
+    """Fields of a term at the lanes and their widths, lowest first: weights, and where zeros are skipped the place.
+
+    The place is one of the kernel, or of the ``window`` of its row buffer (RTL).
+    """
+    channel, place = position_bits(engine, window)
     fields = [("weight", engine.weight_bits)] * engine.folding.channels
     if isinstance(engine.weights, DenseWeights):
         return fields
-    return [*fields, ("last", 1), ("kx", kernel), ("ky", kernel), ("channel", channel)]
+    return [*fields, ("last", 1), ("kx", place), ("ky", place), ("channel", channel)]
 
 
-def expected_terms(engine: EnginePlan) -> list[IntArray]:
-    """The terms of each stage in one row group, int64 [terms, fields], from the weights of golden."""
+def expected_terms(engine: EnginePlan, window: bool = False) -> list[IntArray]:
+    """The terms of each stage in one row group, int64 [terms, fields], from the weights of golden.
+
+    ``window``: see :func:`term_fields`.
+    """
     tables = []
     for i, stage in enumerate(engine.stages):
         units = conv_units(stage.conv.weight, engine.folding.channels)
@@ -110,7 +117,13 @@ def expected_terms(engine: EnginePlan) -> list[IntArray]:
         position = steps - first - 1
         (rows, columns), positions = stage.conv.kernel, int(stage.conv.weight[0].size)
         group = np.repeat(np.arange(len(terms.lengths)), terms.lengths)
-        place = [ends, position % columns, position // columns % rows, position // (rows * columns)]
+        top, left = stage.tap if window else (0, 0)
+        place = [
+            ends,
+            position % columns + left,
+            position // columns % rows + top,
+            position // (rows * columns),
+        ]
         tables.append(np.column_stack([units[group * positions + position], *place]))
     return tables
 

@@ -145,29 +145,7 @@ def _symbol_walk(engine: EnginePlan, weights: CompressedWeights) -> Parameters:
     }
 
 
-SHARED = ["STAGES", "STAGE_W", "GROUPS", "STEPS", "DELAYS", "INPUTS", "OUTS"]
-SHARED += ["PHASES", "TERMS", "CI_W", "K_W", "GROUP_W", "N_W"]
-"""Parameters of an engine that the terms of compressed weights have, too."""
-
-
-def _terms(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Parameters:
-    kernels = [stage.conv.kernel for stage in engine.stages]
-    shapes = sorted(set(kernels))
-    return {name: kernel[name] for name in SHARED} | {
-        "SHAPE_OF": packed(map(shapes.index, kernels)),
-        "SHAPES": len(shapes),
-        "SHAPE_W": index_bits(len(shapes)),
-        "SHAPE_ROWS": packed(rows for rows, _ in shapes),
-        "SHAPE_COLUMNS": packed(columns for _, columns in shapes),
-        "TAPS": max(rows * columns for rows, columns in shapes),
-        "CHANNELS": engine.folding.channels,
-        "W_BITS": engine.weight_bits,
-        "RUN_W": weights.symbol_bits[0],
-        "RUN_MAX": weights.largest_run,
-    }
-
-
-def _compressed(engine: EnginePlan, weights: CompressedWeights, kernel: Parameters) -> Context:
+def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
     """Decoders of the streams; there are no runs where every position is a term."""
     run_bits, weight_bits = weights.symbol_bits
     decoders = []
@@ -189,18 +167,16 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights, kernel: Paramete
         "decoders": decoders,
         "walk": _symbol_walk(engine, weights),
         "queues": queues,
-        "run_bits": run_bits,
         "skips": weights.skips,
-        "terms": _terms(engine, weights, kernel),
     }
 
 
-def weights_context(engine: EnginePlan, kernel: Parameters, folder: Path) -> Context:
-    """The weight memories of an engine whose instance has the parameters ``kernel``; writes their init files."""
+def weights_context(engine: EnginePlan, folder: Path) -> Context:
+    """The weight memories of an engine; writes their init files."""
     weights = engine.weights
     memories = []
     for rom, words in zip(weights.roms, weight_words(engine), strict=True):
         memories.append(_rom(rom, rom.name.removeprefix(f"{engine.name}_"), words, folder))
     if isinstance(weights, DenseWeights):
-        return {"memories": memories, "dense": _dense(engine, weights)}
-    return {"memories": memories, "dense": None, **_compressed(engine, weights, kernel)}
+        return {"memories": memories, "dense": _dense(engine, weights), "skips": False}
+    return {"memories": memories, "dense": None, **_compressed(engine, weights)}

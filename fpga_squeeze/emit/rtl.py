@@ -67,13 +67,15 @@ def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
             }
         )
         if isinstance(kernel, EnginePlan):
-            weights = weights_context(kernel, parameters, params)
+            weights = weights_context(kernel, params)
             table = table_context(kernel, params)
             kernels[-1] |= {
                 "table": table,
                 "table_addr_w": parameters["OUT_W"],
                 "unit_w": kernel.folding.channels * kernel.weight_bits,
-                "term_bits": sum(bits for _, bits in term_fields(kernel)),
+                "term_bits": sum(bits for _, bits in term_fields(kernel, window=True)),
+                "channels": kernel.folding.channels,
+                "weight_bits": kernel.weight_bits,
                 "stage_terms": [stage.size for stage in kernel.stages],
                 "order": _order(kernel),
             }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..network.fixed_point import count_bits, index_bits, signed_bits
 from ..planning.engine import EnginePlan, LineBuffer
-from ..planning.latency import CHOICE_LATENCY, READ_LATENCY, SUM_LATENCY
+from ..planning.latency import READ_LATENCY, RELEASE, SUM_LATENCY, TABLE_READ
 from ..planning.weight_memories import CompressedWeights, Stage
 from .contents import position_bits, recoded
 from .parameters import Parameters, constant, packed, walk_parameters
@@ -32,6 +32,9 @@ def _stage_parameters(engine: EnginePlan) -> Parameters:
     tables, numbers, index_width = recoded(engine)
     way_of = [_way(stage, table) for stage, table in zip(stages, numbers, strict=True)]
     ways = sorted(set(way_of))
+    shape_of = [(stage.conv.kernel, stage.tap) for stage in stages]
+    shapes = sorted(set(shape_of))
+    positions = [int(stage.conv.weight[0].size) for stage in stages]
     values = [v % (1 << engine.pixel_bits) for table in tables for v in table]
     return {
         "STAGES": len(stages),
@@ -41,12 +44,17 @@ def _stage_parameters(engine: EnginePlan) -> Parameters:
         "SINKS": packed(stage.sink or 0 for stage in stages),
         "WAY_OF": packed(map(ways.index, way_of)),
         "CURSOR_OF": packed(engine.cursor_of),
-        "TAP_ROWS": packed(stage.tap[0] for stage in stages),
-        "TAP_COLUMNS": packed(stage.tap[1] for stage in stages),
         "NEEDS": packed(engine.rows_needed(i, 0) for i in range(len(stages))),
-        "INPUTS": packed(stage.conv.weight.shape[1] for stage in stages),
-        "KERNEL_ROWS": packed(stage.conv.kernel[0] for stage in stages),
-        "KERNEL_COLUMNS": packed(stage.conv.kernel[1] for stage in stages),
+        "POSITIONS": packed(positions),
+        "LEFT_W": index_bits(max(positions)),
+        "SHAPE_OF": packed(shapes.index(shape) for shape in shape_of),
+        "SHAPES": len(shapes),
+        "SHAPE_W": index_bits(len(shapes)),
+        "SHAPE_ROWS": packed(kernel[0] for kernel, _ in shapes),
+        "SHAPE_COLUMNS": packed(kernel[1] for kernel, _ in shapes),
+        "TAP_ROWS": packed(tap[0] for _, tap in shapes),
+        "TAP_COLUMNS": packed(tap[1] for _, tap in shapes),
+        "TAPS": max(rows * columns for (rows, columns), _ in shapes),
         "OUTS": packed(stage.outs for stage in stages),
         "RESTS": packed(engine.rests),
         "BASES": packed(engine.bases),
@@ -86,6 +94,7 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
         **_pad_values(buffers),
         "CHOICES": packed(b.taps.choices for b in buffers),
         "SHIFTS": packed(b.taps.shifts for b in buffers),
+        "MOST_SHIFTS": max(b.taps.shifts for b in buffers),
         "BELOWS": packed(b.taps.below for b in buffers),
         "STYLES": packed(b.memory.style_number for b in buffers),
         "TILE_WS": packed(b.memory.column_bits for b in buffers),
@@ -102,7 +111,6 @@ def _buffer_parameters(engine: EnginePlan) -> Parameters:
         "HAVE_W": max(count_bits(b.type.shape.height + (b.slots + 1) * b.span + 1) for b in buffers),
         "Y_W": max(_row_bits(b, engine.groups) for b in buffers),
         "SLOT_W": max(count_bits(max(b.slots, b.free_last)) for b in buffers),
-        "TAP_W": index_bits(max(size for b in buffers for size in b.window)),
     }
 
 
@@ -122,7 +130,10 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
     """What an instance of fsq_engine asks for."""
     folding, requant = engine.folding, engine.requant
     x_bits, x_signed = engine.operand
-    channel_bits, kernel_bits = position_bits(engine)
+    channel_bits, window_bits = position_bits(engine, window=True)
+    run_bits, run_max = 1, 0
+    if isinstance(engine.weights, CompressedWeights):
+        run_bits, run_max = engine.weights.symbol_bits[0], engine.weights.largest_run
     terms = max(stage.terms for stage in engine.stages)
     return {
         **_stage_parameters(engine),
@@ -148,17 +159,21 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "RIGHT": requant.right,
         "Y_BITS": engine.pixel_bits,
         "LIMIT_W": engine.pixel_bits + 2,
-        "LATENCY": requant.latency - SUM_LATENCY - CHOICE_LATENCY,
+        "TABLE_READ": TABLE_READ,
+        "LATENCY": requant.latency - SUM_LATENCY,
         "OUT_WIDTH": engine.output.type.shape.width,
         "OUT_BITS": engine.output.type.bits,
         "PARTS": engine.parts,
         "UNITS": engine.units,
         "READ": READ_LATENCY,
+        "RELEASE": RELEASE,
         "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
+        "RUN_W": run_bits,
+        "RUN_MAX": run_max,
         "DEPTH": engine.output.depth,
         "COUNT_W": count_bits(engine.output.depth),
         "CI_W": channel_bits,
-        "K_W": kernel_bits,
+        "TAP_W": window_bits,
         "P_W": index_bits(folding.phases),
         "N_W": index_bits(terms),
         "OUT_W": index_bits(engine.table.depth + 1),

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
+from ..device.clock import Clock
+from ..device.room import DEFAULT_ROOM, WHOLE_DEVICE, Room
 from ..errors import FpgaSqueezeError
 from ..network.integers import QModel
+from ..planning.cost.estimate import Way
 from ..planning.cost.placement import fits
 from ..planning.engine import Folding
 from ..planning.plan import Plan
@@ -35,7 +39,8 @@ class DesignOptions:
 
     lanes               DSP slices to spend on lanes; None: those of the device
     device              where it has to fit, by name; None: the default device, or with ``lanes`` anywhere
-    clock_mhz           clock in MHz; None: the device's usual one
+    room                how much of the device a search may fill; None: DEFAULT_ROOM, with foldings all that routes
+    clock_mhz           clock in MHz; None: the one planned for the device
     foldings            of engines by name; the others are found
     products_per_dsp    products of a DSP slice per cycle, 1 or 2; None: a project's own, else 1
     weights             how all weights lie in memory; None: a project's own, else dense
@@ -45,6 +50,7 @@ class DesignOptions:
 
     lanes: int | None = None
     device: str | Device | None = None
+    room: Room | None = None
     clock_mhz: float | None = None
     foldings: Mapping[str, Folding] = field(default_factory=dict)
     products_per_dsp: int | None = None
@@ -59,13 +65,32 @@ class DesignOptions:
             return find_device(DEFAULT_DEVICE) if self.lanes is None else None
         return self.device if isinstance(self.device, Device) else find_device(self.device)
 
-    def clock(self, device: Device | None) -> float:
-        """The clock in MHz on ``device``."""
-        usual = (device or find_device(DEFAULT_DEVICE)).default_clock_mhz
-        value = usual if self.clock_mhz is None else self.clock_mhz
-        if not 0 < value < 10_000:
-            raise FpgaSqueezeError(f"field clock_mhz {value:g}: a clock is a positive number of MHz")
-        return value
+    @property
+    def kept_room(self) -> Room:
+        """How much of the device may be filled."""
+        return self.room or (WHOLE_DEVICE if self.foldings else DEFAULT_ROOM)
+
+    def clock(self, device: Device | None) -> Clock:
+        """The clock on ``device``: asked for, or planned."""
+        if self.clock_mhz is None:
+            return (device or find_device(DEFAULT_DEVICE)).planned_clock
+        if not 0 < self.clock_mhz < 10_000:
+            raise FpgaSqueezeError(f"field clock_mhz {self.clock_mhz:g}: a clock is a positive number of MHz")
+        return Clock(self.clock_mhz, "asked for")
+
+    def going(self, way: Way) -> DesignOptions:
+        """These options with the changes of ``way``."""
+        new = replace(
+            self,
+            weights=way.weights or self.weights,
+            products_per_dsp=way.products_per_dsp or self.products_per_dsp,
+            lanes=way.lanes or self.lanes,
+            room=way.room or self.room,
+            foldings={} if way.without_foldings else self.foldings,
+        )
+        if way.weight_budget is None:
+            return new
+        return replace(new, quantize=replace(self.quantize, weight_budget=way.weight_budget))
 
     @property
     def plans_anew(self) -> bool:
@@ -83,6 +108,7 @@ class DesignOptions:
             self.products_per_dsp,
             self.weights or "dense",
             self.formats,
+            self.kept_room,
         )
 
     def replan(self, old: Plan, device: Device | None) -> Plan:
@@ -96,10 +122,16 @@ class DesignOptions:
             old.products_per_dsp if self.products_per_dsp is None else self.products_per_dsp,
             self.weights or "dense",
             held | dict(self.formats),
+            self.kept_room,
         )
 
 
 DEFAULTS = DesignOptions()
+
+
+def holds(device: Device, coded_bits: int) -> bool:
+    """Whether block RAM may hold weights of so many bits, and a tenth more: tables, and words that are not full."""
+    return coded_bits <= 0.9 * device.ramb36 * RAMB36_BITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,29 +144,48 @@ class Design:
     notes: tuple[str, ...] = ()
 
 
-def design(model: Target, options: DesignOptions = DEFAULTS, on_step: OnStep | None = None) -> Design:
-    """The design for the model in a file: quantised if it is a float model, and planned.
+@dataclass(eq=False)
+class Source:
+    """A model that is read, and quantised, once for each budget of coded bits."""
+
+    model: Target
+    options: QuantizeOptions
+    on_step: OnStep | None = None
+    _made: dict[int | None, Loaded] = field(default_factory=dict)
+
+    def loaded(self, budget: int | None = None) -> Loaded:
+        """The integer model; ``budget`` in place of the ``weight_budget`` of the options, None: theirs."""
+        budget = self.options.weight_budget if budget is None else budget
+        if budget not in self._made:
+            self._made[budget] = load(self.model, replace(self.options, weight_budget=budget), self.on_step)
+        return self._made[budget]
+
+
+def design(source: Source, options: DesignOptions = DEFAULTS) -> Design:
+    """The design for a model: quantised if it is a float model, and planned; ``quantize`` of ``options`` is that of
+    ``source``, but for its ``weight_budget``.
 
     Where the memory of the device holds the plan back, weights that are compressed and not quantised yet are rounded
     to BUDGET_SHARE of their bits, if that makes the plan faster; a ``weight_budget`` of the user's is left as it is.
     """
-    loaded = load(model, options.quantize, on_step)
+    loaded, on_step = source.loaded(options.quantize.weight_budget), source.on_step
     plan = options.plan(loaded.model)
     done = Design(loaded, plan, schedule(plan))
-    device = options.target
-    if device is None or options.foldings:
+    if options.target is None or options.foldings:
         return done
+    device = options.kept_room.of(options.target)
     cycles, free = done.schedule.cycles_per_frame, cycles_without_limit(plan)
     fitting = fits(plan, device)
     if fitting and cycles < HELD_BACK * free:
         return done
-    coded = any(engine.weights.format != "dense" for engine in plan.engines)
-    if coded and loaded.calibrated and options.quantize.weight_budget is None:
-        size = sum(coded_size(conv.weight) for conv in loaded.model.convs)
-        budget = int(BUDGET_SHARE * size)
+    coded = options.weights == "auto" or any(engine.weights.format != "dense" for engine in plan.engines)
+    free_to_round = coded and loaded.calibrated and options.quantize.weight_budget is None
+    size = sum(coded_size(conv.weight) for conv in loaded.model.convs) if free_to_round else 0
+    budget = int(BUDGET_SHARE * size)
+    if free_to_round and holds(device, budget):
         if on_step:
             on_step(f"weights take {size:,} coded bits, too many to be fast: again with {budget:,}")
-        fewer = load(model, replace(options.quantize, weight_budget=budget), on_step)
+        fewer = source.loaded(budget)
         smaller = options.plan(fewer.model)
         timed = schedule(smaller)
         if fits(smaller, device) and (not fitting or timed.cycles_per_frame < cycles):
@@ -153,7 +204,7 @@ def design(model: Target, options: DesignOptions = DEFAULTS, on_step: OnStep | N
     else:
         advice = "zeros make them smaller: prune the float model before it is quantised"
     note = (
-        f"the device's memory holds the plan back: {cycles:,} cycles per frame, where its DSP slices would reach "
-        f"{free:,}; weights take {plan.weight_bits:,} bits, {advice}"
+        f"the device's memory or LUTs hold the plan back: {cycles:,} cycles per frame, where its DSP slices would "
+        f"reach {free:,}; weights take {plan.weight_bits:,} bits, {advice}"
     )
     return replace(done, notes=(note,))

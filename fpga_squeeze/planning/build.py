@@ -32,7 +32,7 @@ Formats = Sequence[WeightFormat]
 """How the weights of each engine lie in memory, in network order."""
 FRAMES_STORED = 4
 """Frames that a store holds before its depth is tuned: more than any way through a network keeps."""
-DIVIDE_BITS = (1, 2, 4)
+DIVIDE_BITS = (1, 2)
 """Quotient bits a cycle of an average pool, the smallest divider first."""
 Pool = QMaxPool | QAvgPool
 

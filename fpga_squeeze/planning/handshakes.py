@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import assert_never
 
 from .kinds.store import OFFER, RELEASE
-from .latency import VISIBLE
+from .latency import INPUT_LATENCY, OUTPUT_TURN, ROW_VISIBLE, VISIBLE
 from .routes import Ended, Joined, Passed, Route, Split, Stored
 from .tree import Branches, Join, Leaf, Pass, Tree
 
@@ -41,7 +41,7 @@ class Handshakes:
         self.link, self.producer, self.depths = link, link.producer, link.depths
         self.last = state.last - wait
         self.pops = [[t - wait for t in some] for some in state.pops]
-        self.busy = [(t - wait, idle - wait) for t, idle in state.busy]
+        self.busy = [tuple([t - wait for t in stages]) for stages in state.busy]
         self.known = None if known is None else list(known)[::-1]
         self.demands: list[tuple[bool, int]] = []
         self.place = {leaf.fifo: i for i, leaf in enumerate(link.leaves)}
@@ -90,7 +90,7 @@ class Handshakes:
         t = words.gather
         for channel in range(self.producer.channels):
             t = max(t, self._room(0))
-            self._carry(self.link.tree, t, words.routes[0], channel)
+            self._carry(self.link.tree, t + INPUT_LATENCY, words.routes[0], channel)
             t += 1
         return t
 
@@ -117,7 +117,7 @@ class Handshakes:
                 last = max(now + length - 1, last + beats) + (phases - 2) * max(length, beats)
                 now = last + 1
             if stage.sends:
-                now = max(now, self._room(0, valid * words.rows))
+                now = max(now, self._room(0, at_once * producer.rows))
             last = max(now + length - 1, last + beats)
             now = last + 1
             drained = last + producer.latency + parts - 1
@@ -125,19 +125,19 @@ class Handshakes:
                 self._send(drained, offset + first, valid, words.routes)
             elif stage.last and first + valid == stage.channels:
                 drained += (valid - 1) * producer.rows * parts
-                self.stored += [drained + row * parts + VISIBLE for row in range(words.rows)]
+                self.stored += [drained + row * parts + ROW_VISIBLE for row in range(words.rows)]
         self.last = last
         return now
 
     def _send(self, drained: int, first: int, channels: int, routes: tuple[Route, ...]) -> None:
         """The words of a pass, the first of which leaves the requantisers at ``drained``."""
         parts, rows, tree = self.producer.parts, self.producer.rows, self.link.tree
-        straight = isinstance(tree, Leaf) and len(routes) == rows
+        straight = isinstance(tree, Leaf) and tree.span > 0 and len(routes) == rows
         if straight and first and first + channels < self.producer.channels:
             pops, stop = self.pops[0], drained + channels * rows * parts
             if self.busy[0][0] <= drained + VISIBLE:  # nothing waits
                 pops.extend(range(drained + VISIBLE, stop + VISIBLE, parts))
-                self.busy[0] = pops[-1] + 1, 0
+                self.busy[0] = (pops[-1] + 1,)
                 return
         for channel in range(channels):
             for row, route in enumerate(routes):
@@ -148,24 +148,23 @@ class Handshakes:
     def _carry(self, node: Tree, push: int, route: Route, channel: int) -> None:
         """A word that is pushed into the FIFO of ``node``, and where it goes from there."""
         fifo = node.fifo
-        busy, idle = self.busy[fifo]
-        t = max(busy, push + VISIBLE)
+        t = max(self.busy[fifo][0], push + VISIBLE)
         match node, route:
             case Leaf(), Stored():
                 # fsq_line_buffer, fsq_row_store: takes a slot when the first word of a slot arrives
                 if route.slot and channel == 0:
                     t = max(t, self._await(False, self.place[fifo]))
                 self.pops[fifo].append(t)
-                self.busy[fifo] = t + 1, 0
+                self.busy[fifo] = (t + (1 if node.span else OUTPUT_TURN),)
                 if channel == node.channels - 1:
-                    self.done[self.place[fifo]].append(t + VISIBLE)
+                    self.done[self.place[fifo]].append(t + ROW_VISIBLE)
             case Pass(), Passed() | Ended():
-                self._pass(node, t, idle, route, channel)
+                self._pass(node, t, route, channel)
             case Branches(), Split():
                 for child in node.children:
                     t = max(t, self._room(child.fifo))
                 self.pops[fifo].append(t)
-                self.busy[fifo] = t + 1, 0
+                self.busy[fifo] = (t + 1,)
                 for child, way in zip(node.children, route.ways, strict=True):
                     self._carry(child, t, way, channel)
             case Join(), Joined():
@@ -173,33 +172,38 @@ class Handshakes:
             case _:
                 raise AssertionError(f"{route} does not lead through {node}")
 
-    def _pass(self, node: Pass, t: int, idle: int, route: Passed | Ended, channel: int) -> None:
-        """A pool; the division of an average goes on while the next word is taken."""
+    def _through(
+        self, node: Pass | Join, t: int, stages: tuple[int, ...], then: Route | None, channel: int
+    ) -> None:
+        """A word taken in cycle ``t`` through stages (fsq_stages) with so many cycles, and on; None: it ends there."""
+        free = list(self.busy[node.fifo])
+        for i, cycles in enumerate(stages):
+            t += cycles
+            if i < len(stages) - 1:
+                t = max(t, free[i + 1])
+            elif then is not None:
+                t = max(t, self._room(node.child.fifo))
+            free[i] = t + 1
+        self.busy[node.fifo] = tuple(free)
+        if then is not None:
+            self._carry(node.child, t, then, channel)
+
+    def _pass(self, node: Pass, t: int, route: Passed | Ended, channel: int) -> None:
+        """A pool."""
         pool = node.between
         self.pops[node.fifo].append(t + pool.hold)
         match route:
             case Ended():
-                self.busy[node.fifo] = t + pool.turn + 1, idle
+                self._through(node, t, pool.ends, None, channel)
             case Passed():
-                room = self._room(node.child.fifo)
-                if pool.divides is None:
-                    push = t = max(t + pool.send, room)
-                else:
-                    t = max(t + pool.send, idle)
-                    push = max(t + pool.divides, room)
-                    idle = push + 1
-                self.busy[node.fifo] = t + 1, idle
-                self._carry(node.child, push, route.then, channel)
+                self._through(node, t, pool.sends, route.then, channel)
             case _:
                 assert_never(route)
 
     def _extra(self, node: Pass, route: Route) -> None:
         """A row that a pool sends when it has taken the last one of a frame."""
         for channel in range(node.channels):
-            t, idle = self.busy[node.fifo]
-            t = max(t + node.between.send, self._room(node.child.fifo))
-            self.busy[node.fifo] = t + 1, idle
-            self._carry(node.child, t, route, channel)
+            self._through(node, self.busy[node.fifo][0], node.between.sends, route, channel)
 
     def _join(self, node: Join, t: int, route: Joined, channel: int) -> None:
         """fsq_add, fsq_concat: a word that goes straight, and rows out of stores before and behind it."""
@@ -211,20 +215,21 @@ class Handshakes:
             for store, channels in node.before:
                 t = self._insert(node, t, store, route, first, channels)
                 first += channels
+        if node.stages:
+            self._through(node, t, node.stages, route.then, offset + channel)
+        else:  # taken and sent in one cycle
+            t = max(t, self._room(node.child.fifo))
+            self.busy[node.fifo] = (t + 1,)
+            self._carry(node.child, t, route.then, offset + channel)
         self.pops[node.fifo].append(t)
-        taken, t = t, max(t + node.turn, self._room(node.child.fifo))
-        if not node.turn:  # taken and sent in one cycle
-            self.pops[node.fifo][-1] = taken = t
-        self.busy[node.fifo] = t + 1, 0
-        self._carry(node.child, t, route.then, offset + channel)
         if route.ends and channel == node.channels - 1:
-            self.freed += [(gate, taken + RELEASE) for gate in node.gates]
+            self.freed += [(gate, t + RELEASE) for gate in node.gates]
             first = offset + node.channels
             t += 1
             for store, channels in node.after:
                 t = self._insert(node, t, store, route, first, channels)
                 first += channels
-            self.busy[node.fifo] = t, 0
+                self.busy[node.fifo] = (t,)
 
     def _insert(self, node: Join, t: int, store: int, route: Joined, first: int, channels: int) -> int:
         """The words of a row group out of a store, from cycle ``t`` on; the cycle after the last."""

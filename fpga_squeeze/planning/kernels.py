@@ -14,7 +14,7 @@ from ..network.fixed_point import signed_bits
 from ..network.graph import Pads, Window
 from ..network.integers import QConv
 from .engine import EnginePlan, Folding, LineBuffer, Taps, lane_biases, rows_needed
-from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
+from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, PAIR_LATENCY, TABLE_LATENCY
 from .order import OUTPUT, EngineLayer, Work, work_order
 from .requant import TABLE_BITS, plan_requantiser
 from .streams import Stream
@@ -30,7 +30,7 @@ from .weight_memories import (
     rom_cost,
 )
 
-ALIKE = 2 * (DRAIN_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY)
+ALIKE = 2 * (DRAIN_LATENCY + PAIR_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY)
 """More passes than can have words in an output FIFO at the same time."""
 
 STORED_SLOTS = 3
@@ -104,10 +104,7 @@ def engine_weights(layer: EngineLayer, folding: Folding, weights: WeightFormat) 
     stages = engine_stages(layer, folding, weights)
     if weights == "dense":
         return plan_dense(layer.name, stages, folding.channels, folding.phases)
-    inputs = max(conv.weight.shape[1] for conv in layer.convs)
-    kernel = max(size for conv in layer.convs for size in conv.kernel)
-    position = max(1, (inputs - 1).bit_length()) + 2 * max(1, (kernel - 1).bit_length())
-    return plan_compressed(layer.name, stages, folding.channels, folding.phases, weights, position)
+    return plan_compressed(layer.name, stages, folding.channels, folding.phases, weights)
 
 
 @lru_cache(maxsize=4096)

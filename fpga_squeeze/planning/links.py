@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .handshakes import Handshakes, NotKnown
-from .latency import VISIBLE
+from .latency import INPUT_LATENCY, VISIBLE
 from .order import OUTPUT
 from .routes import Extra, Route, routes_of
-from .tree import Leaf, Tree, nodes
+from .tree import Leaf, Tree, nodes, stage_count
 from .work import Producer, RowGroup
 
 LINKS_KEPT = 512
@@ -71,14 +71,14 @@ class State:
 
     last     the last term
     pops     per FIFO the places that are not free yet
-    busy     per FIFO when the kernel or buffer behind it can take a word, and when its divider is free
+    busy     per FIFO when each stage of the kernel or buffer behind it can take a word
     horizon  none of it matters this many cycles later
     moves    by segment, cycles until the rows needed have come and cycles until what it waits for is there
     """
 
     last: int
     pops: tuple[tuple[int, ...], ...]
-    busy: tuple[tuple[int, int], ...]
+    busy: tuple[tuple[int, ...], ...]
     horizon: int
     moves: dict[tuple[int, int, tuple[int, ...]], Move] = field(default_factory=dict)
 
@@ -110,22 +110,25 @@ class Link:
         self.leaves = [node for node in self.nodes if isinstance(node, Leaf)]
         self._words: dict[object, Words] = {}
         self._states: dict[object, State] = {}
-        self.start = self.state(-first.beats - 1, [[] for _ in depths], [(0, 0)] * len(depths))
+        idle = [(0,) * stage_count(node) for node in sorted(self.nodes, key=lambda node: node.fifo)]
+        self.start = self.state(-first.beats - 1, [[] for _ in depths], idle)
         opening = self._segments(first)
         self.frames = opening, opening if later is first else self._segments(later)
 
-    def state(self, last: int, pops: Sequence[Sequence[int]], busy: Sequence[tuple[int, int]]) -> State:
+    def state(self, last: int, pops: Sequence[Sequence[int]], busy: Sequence[tuple[int, ...]]) -> State:
         """The state without what cannot delay anything: there is one object for each that differs."""
         waiting = tuple(
             tuple(t for t in some[-depth:] if t >= 0) if depth else ()
             for some, depth in zip(pops, self.depths, strict=True)
         )
-        occupied = tuple((max(t, 0), max(idle, 0)) for t, idle in busy)
+        occupied = tuple(tuple([max(t, 0) for t in stages]) for stages in busy)
         key = last, waiting, occupied
         known = self._states.get(key)
         if known is None:
             beats = self.producer.beats + 1 + last
-            times = [t + VISIBLE for some in waiting for t in some] + [t for pair in occupied for t in pair]
+            times = [t + VISIBLE for some in waiting for t in some] + [
+                t for stages in occupied for t in stages
+            ]
             known = self._states[key] = State(last, waiting, occupied, max([beats, *times]))
         return known
 
@@ -154,7 +157,7 @@ class Link:
     ) -> Words:
         key = work.stage, work.rows, work.gather, routes, extras
         if key not in self._words:
-            earliest = work.gather + VISIBLE
+            earliest = VISIBLE + (work.gather + INPUT_LATENCY if producer.depth else 0)
             if producer.stages:
                 terms = producer.phases * producer.stages[work.stage].lengths[0]
                 earliest = terms - 1 + producer.latency + producer.parts - 1 + VISIBLE
@@ -193,7 +196,7 @@ class Link:
             return Move(None, 0, done, freed, ())
         last = shakes.last - now if self.producer.stages else -self.producer.beats - 1
         pops = [[t - now for t in some] for some in shakes.pops]
-        after = self.state(last, pops, [(t - now, idle - now) for t, idle in shakes.busy])
+        after = self.state(last, pops, [tuple([t - now for t in stages]) for stages in shakes.busy])
         return Move(after, now, done, freed, tuple(shakes.stored))
 
 

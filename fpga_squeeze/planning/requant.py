@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..device.dsp_packing import ONE_PRODUCT, WIDE_PORT, Multipliers
+from ..device.dsp_packing import ONE_PRODUCT, WIDE_PORT, Multipliers, pack
 from ..device.lut_ram import ceil_div
 from ..network.fixed_point import signed_bits
 from ..network.integers import QConv
 from ..network.scales import MAX_PRODUCT_BITS
-from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, TABLE_LATENCY
+from .latency import DRAIN_LATENCY, MULTIPLY_LATENCY, PAIR_LATENCY, TABLE_LATENCY
 from .order import EngineLayer
 
 Multiply = Literal["shift", "lut", "dsp"]
@@ -37,6 +37,7 @@ class Requantiser:
     sum_bits      of a sum that is multiplied, its bias included
     product_bits  of a product
     tabled        whether pixels of a stage go through a table
+    paired        whether two lanes share a DSP slice
     """
 
     multiply: Multiply
@@ -47,6 +48,7 @@ class Requantiser:
     sum_bits: int
     product_bits: int
     tabled: bool
+    paired: bool
 
     @property
     def most(self) -> int:
@@ -62,7 +64,8 @@ class Requantiser:
     def latency(self) -> int:
         """Cycles from the last term of a pass to the push of its first beat."""
         multiplies = self.multiply != "shift"
-        return DRAIN_LATENCY + MULTIPLY_LATENCY * multiplies + TABLE_LATENCY * self.tabled
+        more = PAIR_LATENCY * self.paired + MULTIPLY_LATENCY * multiplies + TABLE_LATENCY * self.tabled
+        return DRAIN_LATENCY + more
 
     @property
     def dsp(self) -> int:
@@ -96,12 +99,13 @@ def plan_requantiser(layer: EngineLayer, multipliers: Multipliers) -> Requantise
     convs = layer.convs
     places = max(conv.bias_places for conv in convs)
     tabled = any(work.table is not None for work in layer.work)
+    paired = pack(convs, multipliers).products > 1
     wide = WIDE_PORT[multipliers.slice]
     if not any(conv.scaled for conv in convs):
         shifts = [[int(s) + places - conv.bias_places for s in conv.shift] for conv in convs]
         right = max(0, *(s for some in shifts for s in some))
         left = tuple(tuple(right - s for s in some) for some in shifts)
-        return Requantiser("shift", wide, places, right, left, 0, 0, tabled)
+        return Requantiser("shift", wide, places, right, left, 0, 0, tabled, paired)
     own = [_scales(conv) for conv in convs]
     rights = [right + places - conv.bias_places for conv, (_, right) in zip(convs, own, strict=True)]
     right = max(rights)
@@ -113,4 +117,5 @@ def plan_requantiser(layer: EngineLayer, multipliers: Multipliers) -> Requantise
             least, most = int(low) << more, int(high) << more
             sum_bits = max(sum_bits, signed_bits(least, most))
             product_bits = max(product_bits, signed_bits(least * m, most * m))
-    return Requantiser(multipliers.requant, wide, places, right, scales, sum_bits, product_bits, tabled)
+    multiply = multipliers.requant
+    return Requantiser(multiply, wide, places, right, scales, sum_bits, product_bits, tabled, paired)

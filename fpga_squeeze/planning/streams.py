@@ -59,20 +59,21 @@ class Stream:
 
 @dataclass(frozen=True)
 class Between:
-    """How a kernel takes words and sends some on, one word after the other, in cycles.
+    """How a kernel takes words and sends some on, in cycles: a row of stages, each of which holds a word.
+
+    A word goes to the next stage after its cycles in one, or when that is empty; the last one sends it where there is
+    room. A stage takes a word in the cycle after the one before it has gone.
 
     hold       from taking a word until its place in the FIFO is free
-    turn       from taking a word until it is done with it
-    send       from taking a word until it may send one
-    divides    cycles of a division behind that, which goes on while the next word is taken; None: there is none
+    sends      of a word for which a row is sent, in each stage
+    ends       of another word, which may leave before the last stage
     emits      per input row: does it send a row
     extras     further rows that follow the last input row of a frame
     """
 
     hold: int
-    turn: int
-    send: int
-    divides: int | None
+    sends: tuple[int, ...]
+    ends: tuple[int, ...]
     emits: tuple[bool, ...]
     extras: int
 

@@ -26,7 +26,7 @@ from .kinds.image import InputPlan
 from .kinds.max_pool import PoolPlan
 from .kinds.store import StorePlan
 from .kinds.window import WindowPlan
-from .latency import VISIBLE
+from .latency import OUTPUT_LATENCY, ROW_VISIBLE, VISIBLE
 from .links import Link, State, find_link
 from .order import OUTPUT
 from .plan import KernelPlan, Plan
@@ -267,7 +267,7 @@ class _Ways:
                 return Branches(fifo, tuple(self._tree(branch) for branch in kernel.outputs))
             case AddPlan():
                 gates = [self._store(kernel.inputs[1 - kernel.direct])]
-                return Join(fifo, kernel.turn, channels, tuple(gates), (), (), self._tree(kernel.output))
+                return Join(fifo, kernel.stages, channels, tuple(gates), (), (), self._tree(kernel.output))
             case ConcatPlan():
                 sides = [
                     (i, (self._store(side), side.type.shape.channels))
@@ -276,7 +276,7 @@ class _Ways:
                 ]
                 before = tuple(side for i, side in sides if i < kernel.direct)
                 after = tuple(side for i, side in sides if i > kernel.direct)
-                return Join(fifo, kernel.turn, channels, (), before, after, self._tree(kernel.output))
+                return Join(fifo, (), channels, (), before, after, self._tree(kernel.output))
             case InputPlan():
                 raise AssertionError(f"{kernel.name} reads no stream")
             case _:
@@ -323,14 +323,14 @@ def simulate(plan: Plan, frames: int) -> Schedule:
     outputs: list[int] = []
     start, picture = _frame(runs, ways) if frames else (0, ())
     for frame in range(frames):
-        outputs.append(result.done[(frame + 1) * rows - 1] - VISIBLE)
+        outputs.append(result.done[(frame + 1) * rows - 1] - ROW_VISIBLE + OUTPUT_LATENCY)
         if len(outputs) == frames:
             break
         before, seen = start, picture
         start, picture = _frame(runs, ways)
         if picture == seen:
             # the same states, slots and waits, ``start - before`` cycles later: so are all frames from here on
-            last = result.done[(frame + 2) * rows - 1] - VISIBLE
+            last = result.done[(frame + 2) * rows - 1] - ROW_VISIBLE + OUTPUT_LATENCY
             outputs += [last + i * (start - before) for i in range(frames - len(outputs))]
             break
     return Schedule(tuple(outputs))

@@ -41,8 +41,9 @@ class Branches:
 
 @dataclass(frozen=True)
 class Join:
-    """A sum (``turn`` 1) or a concatenation (``turn`` 0) with rows out of stores.
+    """A sum or a concatenation with rows out of stores.
 
+    stages    cycles of a word in each stage (see :class:`~.streams.Between`); none: it is sent as it is taken
     channels  words per row of what goes straight
     gates     stores, by number, whose rows a sum waits for
     before    (store, its channels) whose words precede those that go straight in every row group
@@ -50,7 +51,7 @@ class Join:
     """
 
     fifo: int
-    turn: int
+    stages: tuple[int, ...]
     channels: int
     gates: tuple[int, ...]
     before: tuple[tuple[int, int], ...]
@@ -64,6 +65,17 @@ class Join:
 
 
 Tree = Leaf | Pass | Branches | Join
+
+
+def stage_count(node: Tree) -> int:
+    """Words that a kernel holds, one behind the other; a buffer and a fork only take them."""
+    match node:
+        case Pass():
+            return len(node.between.sends)
+        case Join():
+            return max(1, len(node.stages))
+        case Leaf() | Branches():
+            return 1
 
 
 def nodes(tree: Tree) -> Iterator[Tree]:

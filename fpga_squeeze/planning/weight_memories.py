@@ -119,7 +119,7 @@ class DenseWeights:
     word_bits: int
     unit_bits: int
     segments: tuple[Segment, ...]
-    replay: Memory | None
+    replays: tuple[Memory, ...]
 
     format: WeightFormat = "dense"
 
@@ -130,7 +130,7 @@ class DenseWeights:
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        return (self.memory, *([self.replay] if self.replay else []))
+        return (self.memory, *self.replays)
 
     @property
     def places(self) -> int:
@@ -169,13 +169,14 @@ class CompressedWeights:
 
     layers   the terms and codes of each stage
     streams  what lies in block RAM; a stream that takes no bits is not there
+    replays  what keeps symbols and weights for further phases
     """
 
     format: WeightFormat
     layers: tuple[LayerStream, ...]
     streams: tuple[CodedStream, ...]
     symbol_bits: tuple[int, int]
-    replay: Memory | None
+    replays: tuple[Memory, ...]
     name: str
 
     @property
@@ -204,7 +205,7 @@ class CompressedWeights:
         queues = [_queue(f"{rom.name}_queue", WEIGHT_QUEUE, CODE_WORD) for rom in self.roms]
         for name, bits in self.symbol_queues:
             queues.append(_queue(f"{self.name}_{name}_symbols", SYMBOL_QUEUE, bits))
-        return (*self.roms, *queues, *([self.replay] if self.replay else []))
+        return (*self.roms, *queues, *self.replays)
 
 
 Weights = DenseWeights | CompressedWeights
@@ -233,8 +234,12 @@ LUTRAM_PER_BLOCK = LUTS_PER_BLOCK * LUTRAM_BITS_PER_LUT
 
 
 def gearbox_luts(word_bits: int, unit_bits: int) -> int:
-    """LUTs of ``fsq_weight_stream`` that depend on the width of a word: a unit is chosen, and a second one waits."""
-    return unit_bits * (mux_luts(unit_places(word_bits, unit_bits)) + 1)
+    """LUTs that choose a unit in ``fsq_weight_stream``: places in fours, then these and a unit that waits."""
+    places = unit_places(word_bits, unit_bits)
+    if places <= 3:
+        return unit_bits * mux_luts(places + 1)
+    fours, rest = divmod(places, 4)
+    return unit_bits * (fours + (rest > 1) + mux_luts(fours + (rest > 0) + 1))
 
 
 def memory_cost(depth: int, word_bits: int, unit_bits: int) -> float:
@@ -244,11 +249,11 @@ def memory_cost(depth: int, word_bits: int, unit_bits: int) -> float:
     return columns * rows + luts / LUTS_PER_BLOCK
 
 
-def _replay(name: str, stages: Sequence[Stage], phases: int, width: int) -> Memory | None:
+def _replay(name: str, stages: Sequence[Stage], phases: int, width: int) -> tuple[Memory, ...]:
     if phases == 1:
-        return None
+        return ()
     longest = max(stage.terms for stage in stages)
-    return Memory(f"{name}_replay", "replay", longest, width, longest * width)
+    return (Memory(f"{name}_replay", "replay", longest, width, longest * width),)
 
 
 def plan_dense(name: str, stages: Sequence[Stage], channels: int, phases: int) -> DenseWeights:
@@ -305,22 +310,25 @@ def _coded(
 
 
 def plan_compressed(
-    name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding, position_bits: int
+    name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding
 ) -> CompressedWeights:
-    """Compressed weights of an engine; ``position_bits`` name a position, for the replay memory."""
+    """Compressed weights of an engine."""
     layers = tuple(_stream(stage.conv, channels, coding) for stage in stages)
     parts = joined_stages([stage.delay for stage in stages])
     streams = [_coded(f"{name}_weights{c}", c, layers, parts) for c in range(channels)]
-    streams.append(_coded(f"{name}_runs", None, layers, parts))
+    runs = _coded(f"{name}_runs", None, layers, parts)
+    streams.append(runs)
     bits = max(stage.conv.weight_bits for stage in stages)
     run_bits = max(1, max(v.largest_run for v in layers).bit_length()) + 1
-    width = position_bits + 1 + channels * bits
+    replays = _replay(name, stages, phases, channels * bits)
+    if runs:
+        replays += _replay(f"{name}_runs", stages, phases, run_bits)
     return CompressedWeights(
         coding,
         layers,
         tuple(s for s in streams if s),
         (run_bits, bits),
-        _replay(name, stages, phases, width),
+        replays,
         name,
     )
 

@@ -123,30 +123,13 @@ def store_producer(plan: StorePlan) -> Producer:
 def input_producers(plan: InputPlan) -> tuple[Producer, Producer]:
     """The line gatherer (fsq_input) in the first frame and in those after it.
 
-    A beat of 64 bits is fetched when the one before is used up, so that the first frame finds none; bytes that fill up
-    the last beat of a frame are dropped.
+    A beat of 64 bits is fetched when the one before is used up, so that the first frame finds none.
     """
     shape = plan.output.type.shape
-    row_bytes = shape.width * shape.channels
-    known: dict[int, tuple[int, int]] = {}
 
-    def gather(left: int) -> tuple[int, int]:
-        """Cycles for a row that finds ``left`` bytes of a beat, and bytes left after it."""
-        cycles, rest, now = 0, row_bytes, left
-        while rest:
-            step = min(plan.bytes_per_cycle, now, rest)
-            rest -= step
-            now = now - step or 8
-            cycles += 1
-        return cycles, now
-
-    def frame(left: int) -> Producer:
-        work = []
-        for _ in range(shape.height):
-            if left not in known:
-                known[left] = gather(left)
-            cycles, left = known[left]
-            work.append(RowGroup(0, 1, gather=cycles))
+    def frame(wait: int) -> Producer:
+        first, *others = plan.row_cycles
+        work = [RowGroup(0, 1, gather=cycles) for cycles in (wait + first, *others)]
         return Producer(shape.height, shape.channels, plan.output.depth, tuple(work))
 
-    return frame(0), frame(0 if shape.height * row_bytes % 8 else 8)
+    return frame(1), frame(0)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from .. import __version__
 from ..device.block_ram import Style
+from ..device.clock import Clock, Origin
 from ..device.dsp_packing import Multipliers
+from ..device.room import WHOLE_DEVICE, Room, Shell
 from ..emit.hls_dialect import Dialect, find_dialect
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess
@@ -44,6 +46,8 @@ class Manifest:
     memories    where every row buffer lies: "lut", "block" or "ultra"
     stores      rows of every store, where streams meet again
     together    engines that also run what stands before them
+    room        how much of the device the plan may fill
+    clock_mhz   the clock; ``clock_origin``: whether it was asked for or planned
     estimate    totals of the estimate at generation time, for reading; commands compute them anew
     files       every generated file, relative to the project
     """
@@ -60,7 +64,9 @@ class Manifest:
     together: tuple[str, ...]
     device: str | None
     part: str
+    room: Room
     clock_mhz: float
+    clock_origin: Origin
     dialect: Dialect
     preprocess: Preprocess
     notes: tuple[str, ...]
@@ -70,6 +76,10 @@ class Manifest:
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=2) + "\n"
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.clock_mhz, self.clock_origin)
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -84,9 +94,12 @@ class Manifest:
             data.setdefault(key, {})
         data.setdefault("together", [])
         data.setdefault("weights", dict.fromkeys(data["foldings"], "dense"))
+        data.setdefault("room", asdict(WHOLE_DEVICE))
+        data.setdefault("clock_origin", "planned")
         given = {f.name: data[f.name] for f in fields(cls)}
         pre = given["preprocess"]
         given["source"] = Source(**given["source"])
+        given["room"] = Room(float(given["room"]["lut_ceiling"]), Shell(**given["room"]["shell"]))
         given["multipliers"] = Multipliers(**given["multipliers"])
         given["preprocess"] = Preprocess(tuple(pre["mean"]), tuple(pre["std"]), bool(pre["bgr"]))
         given |= {key: tuple(given[key]) for key in ("input", "notes", "files", "together")}

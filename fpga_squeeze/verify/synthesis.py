@@ -12,13 +12,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..device.catalogue import Device, Family
-from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, shortages
+from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, crowding, shortages
 from .cache import is_fresh, locked, mark_fresh
+from .parts import module_name, part_of
 from .tools import jobs
 from .yosys import WIRES, YOSYS_FAMILY, Modules, design_key, elaborated, kernel_of, read_modules
 
@@ -36,6 +36,8 @@ LUT_RAM = {
     "RAM64M8": 8,
 }
 """LUTs of the cells of distributed RAM (UG474 and UG574, "Distributed RAM")."""
+FORMAT = "2"
+"""Of the file that is kept; another one makes it anew."""
 _LUT = re.compile(r"LUT[1-6]")
 
 
@@ -80,32 +82,44 @@ class Resources:
         """LUTs that must lie in a SLICEM."""
         return self.lut_ram + self.shift_registers
 
+    @property
+    def all_luts(self) -> int:
+        """LUTs of logic and of memory."""
+        return self.luts + self.lut_memory
+
     def __add__(self, other: Resources) -> Resources:
         mine, theirs = asdict(self), asdict(other)
         return Resources(**{key: mine[key] + theirs[key] for key in mine})
 
 
-def _cells(modules: Modules, top: str) -> Counter[str]:
+Cells = dict[str, Counter[str]]
+"""Primitives by the path of modules that they lie in, as :func:`~.parts.part_of` takes it."""
+
+
+def _cells(modules: Modules, top: str) -> Cells:
     """Primitives of ``top`` and of all below it."""
     own = {name for name, module in modules.items() if "blackbox" not in module["attributes"]}
+    out: Cells = {}
 
-    @cache
-    def count(module: str) -> Counter[str]:
-        out: Counter[str] = Counter()
+    def walk(module: str, path: str) -> None:
+        here = out.setdefault(path, Counter())
         for cell in modules[module]["cells"].values():
-            out.update(count(cell["type"]) if cell["type"] in own else [cell["type"]])
-        return out
+            if cell["type"] in own:
+                walk(cell["type"], f"{path}/{module_name(cell['type'])}")
+            else:
+                here[cell["type"]] += 1
 
-    return count(top)
+    walk(top, module_name(top))
+    return out
 
 
-def map_kernels(
+def map_modules(
     rtl: Path,
     build: Path,
-    family: Family = "zynq-7000",
+    family: Family,
     on_step: Callable[[str], None] | None = None,
     luts: bool = True,
-) -> dict[str, Counter[str]]:
+) -> dict[str, Cells]:
     """Primitives of every instance of ``fsq_top`` in folder ``rtl``, a kernel and its parameters under one name.
 
     Without ``luts`` it stops when block RAMs, UltraRAMs and DSPs are mapped, which takes a fraction of the time.
@@ -117,7 +131,7 @@ def map_kernels(
         rest = "; write_json" if luts else " -run :map_ffram; write_json -selected"
         modules = list(dict.fromkeys(design.instances.values()))
 
-        def one(number: int) -> Counter[str]:
+        def one(number: int) -> Cells:
             top, file = modules[number], f"cells{number}.json"
             synth = f"{WIRES}synth_xilinx -family {YOSYS_FAMILY[family]} -top {top} -noiopad -noclkbuf"
             design.run(top, f"{synth}{rest} {file}")
@@ -128,25 +142,46 @@ def map_kernels(
 
         with ThreadPoolExecutor(jobs()) as pool:
             mapped = dict(zip(modules, pool.map(one, range(len(modules))), strict=True))
-    out: dict[str, Counter[str]] = {}
+    out: dict[str, Cells] = {}
     for name, module in design.instances.items():
-        out.setdefault(kernel_of(name), Counter()).update(mapped[module])
+        kernel = out.setdefault(kernel_of(name), {})
+        for path, cells in mapped[module].items():
+            kernel.setdefault(path, Counter()).update(cells)
     return out
+
+
+def map_kernels(
+    rtl: Path, build: Path, family: Family = "zynq-7000", luts: bool = True
+) -> dict[str, Counter[str]]:
+    """:func:`map_modules`, all cells of a kernel together."""
+    mapped = map_modules(rtl, build, family, luts=luts)
+    return {name: sum(cells.values(), Counter()) for name, cells in mapped.items()}
 
 
 def synthesise(
     rtl: Path, build: Path, family: Family, on_step: Callable[[str], None] | None = None
-) -> dict[str, Resources]:
-    """:func:`map_kernels`, counted; the result of an unchanged design is kept in folder ``build``."""
-    key = design_key(rtl, family, WIRES)
+) -> dict[str, dict[str, Resources]]:
+    """:func:`map_modules`, counted by part; the result of an unchanged design is kept in folder ``build``."""
+    key = design_key(rtl, family, FORMAT, WIRES)
     kept = build / "cells.json"
     with locked(build):
         if not is_fresh(kept, key):
-            cells = map_kernels(rtl, build, family, on_step)
-            kept.write_text(json.dumps(cells, indent=1), encoding="utf-8")
+            found = map_modules(rtl, build, family, on_step)
+            kept.write_text(json.dumps(found, indent=1), encoding="utf-8")
             mark_fresh(kept, key)
         mapped = json.loads(kept.read_text(encoding="utf-8"))
-    return {name: Resources.of(cells) for name, cells in mapped.items()}
+    out: dict[str, dict[str, Resources]] = {}
+    for name, modules in mapped.items():
+        parts = out.setdefault(name, {})
+        for path, cells in modules.items():
+            part = part_of(path)
+            parts[part] = parts.get(part, Resources()) + Resources.of(cells)
+    return out
+
+
+def totals(parts: Mapping[str, Mapping[str, Resources]]) -> dict[str, Resources]:
+    """All parts of a kernel together."""
+    return {name: sum(of_kernel.values(), Resources()) for name, of_kernel in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -184,6 +219,23 @@ class Row:
         ]
 
 
+@dataclass(frozen=True)
+class EngineLuts:
+    """LUTs of an engine, all kinds, beside its lanes.
+
+    used  useful products per lane and cycle of the interval between frames
+    """
+
+    name: str
+    luts: int
+    lanes: int
+    used: float
+
+    @property
+    def per_lane(self) -> float:
+        return self.luts / self.lanes
+
+
 def _estimated(kernel: KernelEstimate) -> Resources:
     return Resources(
         luts=kernel.luts,
@@ -201,11 +253,20 @@ class Synthesis:
     """Cells of every kernel as Yosys maps them, beside their estimate.
 
     mapped  by name of the kernel; names that no kernel has are wiring around them, such as the AXI4-Stream output
+    parts   the same by part of the kernel (see :mod:`.parts`)
     """
 
     estimate: Estimate
     mapped: Mapping[str, Resources]
     device: Device | None
+    parts: Mapping[str, Mapping[str, Resources]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, estimate: Estimate, parts: Mapping[str, Mapping[str, Resources]], device: Device | None
+    ) -> Synthesis:
+        """From what was mapped by kernel and part."""
+        return cls(estimate, totals(parts), device, parts)
 
     @property
     def rows(self) -> list[Row]:
@@ -236,20 +297,72 @@ class Synthesis:
     @property
     def short(self) -> tuple[Shortage, ...]:
         """What the device has too little of, counted from the mapped cells."""
+        return shortages(self._used, self.device) if self.device else ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the device holds, but may not clock."""
+        return crowding(self._used, self.device) if self.device and not self.short else ()
+
+    @property
+    def _used(self) -> Used:
         t = self.total
-        used = Used(t.ramb36 + t.ramb18 / 2, t.uram, t.dsp, t.lut_memory, t.luts + t.lut_memory)
-        return shortages(used, self.device) if self.device else ()
+        return Used(t.ramb36 + t.ramb18 / 2, t.uram, t.dsp, t.lut_memory, t.luts + t.lut_memory)
+
+    @property
+    def engines(self) -> list[EngineLuts]:
+        """LUTs of every kernel that has lanes."""
+        interval = self.estimate.cycles_per_frame
+        return [
+            EngineLuts(
+                kernel.name,
+                self.mapped[kernel.name].all_luts,
+                kernel.lanes,
+                kernel.lane_efficiency * kernel.cycles / interval,
+            )
+            for kernel in self.estimate.kernels
+            if kernel.lane_efficiency is not None and kernel.name in self.mapped
+        ]
+
+    @property
+    def part_luts(self) -> dict[str, dict[str, int]]:
+        """LUTs, those used as memory with them, by part and kernel; the part that has most goes first."""
+        found: dict[str, dict[str, int]] = {}
+        for kernel, parts in self.parts.items():
+            for part, resources in parts.items():
+                if resources.all_luts:
+                    found.setdefault(part, {})[kernel] = resources.all_luts
+        return dict(sorted(found.items(), key=lambda item: -sum(item[1].values())))
 
     def to_json(self) -> dict[str, object]:
         """Everything, ready for JSON."""
+        engines = {engine.name: engine for engine in self.engines}
+        luts = self.total.all_luts
         return {
             "device": self.device.name if self.device else None,
             "fits": None if self.device is None else not self.short,
             "short": [asdict(s) for s in self.short],
+            "warnings": list(self.warnings),
             "differences": self.differences,
             "total": {"estimate": asdict(self.total_row.estimate), "mapped": asdict(self.total)},
             "kernels": [
-                {"name": row.name, "estimate": asdict(row.estimate), "mapped": asdict(row.mapped)}
+                {
+                    "name": row.name,
+                    "estimate": asdict(row.estimate),
+                    "mapped": asdict(row.mapped),
+                    "luts_by_part": {
+                        part: by_kernel[row.name]
+                        for part, by_kernel in self.part_luts.items()
+                        if row.name in by_kernel
+                    },
+                    "lanes": engines[row.name].lanes if row.name in engines else None,
+                    "luts_per_lane": engines[row.name].per_lane if row.name in engines else None,
+                    "lanes_used": engines[row.name].used if row.name in engines else None,
+                }
                 for row in self.rows
             ],
+            "luts_by_part": {part: sum(kernels.values()) for part, kernels in self.part_luts.items()},
+            "lanes": self.estimate.lanes,
+            "luts_per_lane": luts / self.estimate.lanes if self.estimate.lanes else None,
+            "lanes_used": self.estimate.lane_efficiency,
         }

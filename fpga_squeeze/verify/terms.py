@@ -82,16 +82,17 @@ def _describe(
 
 
 def _compare_engine(
-    engine: EnginePlan, raw: bytes, report: list[str]
+    engine: EnginePlan, raw: bytes, report: list[str], window: bool
 ) -> tuple[WeightResult, WeightMismatch | None]:
-    """Compare the terms of one row group, ``raw``; ``report`` are the simulation's words on all others.
+    """Compare the terms of one row group, ``raw``; ``report`` are the simulation's words on all others; ``window`` tells
+    where places are counted (see :func:`~..emit.contents.term_fields`).
 
     These are: terms seen, terms unlike those of the first row group, and of the first of them stage, number, row group
     and word.
     """
-    fields = term_fields(engine)
+    fields = term_fields(engine, window)
     names, widths = [name for name, _ in fields], [bits for _, bits in fields]
-    expected = np.concatenate(expected_terms(engine))
+    expected = np.concatenate(expected_terms(engine, window))
     got = _signed(_fields(raw, widths), names, engine.weight_bits)
     count = min(len(got), len(expected))
     wrong = got[:count] != expected[:count]
@@ -126,7 +127,9 @@ def compare_terms(plan: Plan, folder: Path) -> Outcome:
             reports[words[1]] = words[2:]
     results, first = [], None
     for engine in plan.engines:
-        result, mismatch = _compare_engine(engine, _read(folder, engine), reports.get(engine.name, []))
+        result, mismatch = _compare_engine(
+            engine, _read(folder, engine), reports.get(engine.name, []), window=True
+        )
         results.append(result)
         first = first or mismatch
     return tuple(results), first
@@ -170,7 +173,9 @@ def compare_fed_terms(plan: Plan, folder: Path) -> Outcome:
     results, mismatch = [], None
     for engine in plan.engines:
         if isinstance(engine.weights, CompressedWeights):
-            result, wrong = _compare_engine(engine, *_first_group(engine, _read(folder, engine)))
+            result, wrong = _compare_engine(
+                engine, *_first_group(engine, _read(folder, engine)), window=False
+            )
             results.append(result)
             mismatch = mismatch or wrong
     return tuple(results), mismatch

@@ -61,11 +61,16 @@ def read_modules(path: Path) -> Modules:
     return modules
 
 
-def design_key(rtl: Path, *extra: str) -> str:
-    """Key over the RTL of a design and the contents of its memories, over Yosys, and over further texts."""
+def design_files(rtl: Path) -> list[Path]:
+    """The RTL of a design and the contents of its memories."""
     names = (rtl / "files.f").read_text(encoding="utf-8").split()
     contents = [path for path in (rtl / "params").rglob("*") if path.is_file()]
-    return content_key([*(rtl / name for name in names), rtl / "files.f", *contents], *find_yosys(), *extra)
+    return [*(rtl / name for name in names), rtl / "files.f", *contents]
+
+
+def design_key(rtl: Path, *extra: str) -> str:
+    """Key over :func:`design_files`, over Yosys, and over further texts."""
+    return content_key(design_files(rtl), *find_yosys(), *extra)
 
 
 def kernel_of(instance: str) -> str:

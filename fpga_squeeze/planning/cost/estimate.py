@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from ...device.block_ram import RAMB36_BITS
 from ...device.catalogue import Device, smallest_with
+from ...device.clock import Clock
+from ...device.room import ROUTABLE, WARN_CEILING, WHOLE_DEVICE, Room
 from ..engine import EnginePlan
 from ..plan import KernelPlan, Plan
 from ..timing import Schedule
-from ..weight_memories import payload_bits, rom_bits
+from ..weight_memories import WeightFormat, payload_bits, rom_bits
 from .logic import logic_luts, shift_register_luts
 
 PARAMETERS = ("weights", "table")
@@ -66,25 +69,55 @@ class KernelEstimate:
 
 @dataclass(frozen=True)
 class Shortage:
-    """A resource of which the device has too little."""
+    """A resource of which there is too little; ``limit``: how ``available`` comes about, empty: the device has it."""
 
     resource: str
     needed: float
     available: float
+    limit: str = ""
 
     @property
     def missing(self) -> float:
         return self.needed - self.available
 
     def __str__(self) -> str:
-        have, missing = f"{self.available:,g}", f"{self.missing:,g}"
-        return f"{self.resource}: needs {self.needed:,g}, the device has {have}, short by {missing}"
+        have = self.limit or f"the device has {self.available:,g}"
+        return f"{self.resource}: needs {self.needed:,g}, {have}, short by {self.missing:,g}"
+
+
+@dataclass(frozen=True)
+class Way:
+    """What to ask for otherwise so that a design fits; None: as it was asked for.
+
+    Fields are those of the options of a design; ``without_foldings``: foldings given by hand are in the way.
+    """
+
+    weights: WeightFormat | Literal["auto"] | None = None
+    products_per_dsp: int | None = None
+    lanes: int | None = None
+    weight_budget: int | None = None
+    room: Room | None = None
+    without_foldings: bool = False
+
+    def __str__(self) -> str:
+        """As fields of the options."""
+        room = self.room and f"{self.room.lut_ceiling:g}, field shell {self.room.shell}"
+        given = {
+            "weights": self.weights,
+            "products_per_dsp": self.products_per_dsp,
+            "lanes": self.lanes,
+            "weight_budget": self.weight_budget,
+            "lut_ceiling": room,
+        }
+        parts = [f"field {name} {value}" for name, value in given.items() if value is not None]
+        return ", ".join(["no field foldings"] * self.without_foldings + parts) or "a plan of its own"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The whole accelerator on a device (None: on no device in particular) at a clock in MHz.
+    """The whole accelerator on a device (None: on no device in particular) at a clock.
 
+    room                 how much of the device it may fill
     cycles_per_frame     steady interval between frames, from the schedule of the handshakes
     latency_cycles       first input word to last output of the first frame
     lane_efficiency      useful products / (lanes * cycles_per_frame)
@@ -96,13 +129,16 @@ class Estimate:
     bram36               block RAM in units of RAMB36: two RAMB18 make one
     lane_budget          DSP slices for lanes that the plan may use
     products_per_dsp     products per slice and cycle that were asked for
-    fits                 None where no device was given
+    fits                 None where no device was given; else nothing is ``short``
+    warnings             what fits, but may not reach its clock
+    fits_with            where it does not fit: what makes it fit; None: nothing was found, or looked for
     notes                what was done to the model to make it fit, and what holds the plan back
     """
 
     device: str | None
     part: str | None
-    clock_mhz: float
+    clock: Clock
+    room: Room
     lane_budget: int
     products_per_dsp: int
     lanes: int
@@ -122,7 +158,13 @@ class Estimate:
     available: dict[str, int] | None
     short: tuple[Shortage, ...]
     kernels: tuple[KernelEstimate, ...]
+    warnings: tuple[str, ...] = ()
+    fits_with: Way | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def clock_mhz(self) -> float:
+        return self.clock.mhz
 
     @property
     def fits(self) -> bool | None:
@@ -146,7 +188,7 @@ class Estimate:
     @property
     def fps(self) -> float:
         """Frames per second."""
-        return self.clock_mhz * 1e6 / self.cycles_per_frame
+        return self.clock.fps(self.cycles_per_frame)
 
     @property
     def latency_ms(self) -> float:
@@ -174,18 +216,22 @@ class Estimate:
             **{key: getattr(self, key) for key in keys},
             "fps": self.fps,
             "latency_ms": self.latency_ms,
+            "clock_origin": self.clock.origin,
             "bram36": self.bram36,
             "parameter_bram36": self.parameter_bram36,
             "parameters_fit_on": self.parameters_fit_on,
             **{key: getattr(self, key) for key in extras},
             "available": self.available,
+            "room": asdict(self.room) if self.device else None,
             "short": [asdict(s) | {"missing": s.missing} for s in self.short],
+            "warnings": list(self.warnings),
             "notes": list(self.notes),
         }
 
     def to_json(self) -> dict[str, object]:
         """Everything, ready for JSON."""
-        return self.summary() | {"kernels": [asdict(kernel) for kernel in self.kernels]}
+        way = asdict(self.fits_with) if self.fits_with else None
+        return self.summary() | {"fits_with": way, "kernels": [asdict(kernel) for kernel in self.kernels]}
 
 
 def estimate_kernel(kernel: KernelPlan) -> KernelEstimate:
@@ -242,24 +288,48 @@ class Used:
         )
 
 
-def shortages(used: Used, device: Device) -> tuple[Shortage, ...]:
-    """What ``device`` has too little of."""
-    needs = (
-        ("RAMB36 (a RAMB18 is half of one)", used.bram36, device.ramb36),
-        ("URAM288", used.uram, device.uram),
-        ("DSP slices", used.dsp, device.dsp),
-        ("LUTs usable as memory", used.lut_memory, device.lut_memory),
-        ("LUTs", used.luts, device.luts),
+def used_by(plan: Plan) -> Used:
+    """What a plan takes."""
+    return Used.by([estimate_kernel(kernel) for kernel in plan.kernels])
+
+
+def shortages(used: Used, device: Device, room: Room = WHOLE_DEVICE) -> tuple[Shortage, ...]:
+    """What ``device`` has too little of within ``room``."""
+    left, shell = room.of(device), room.shell
+    blocks = f"the device has {device.ramb36:,} less {shell.ramb36} for a shell" if shell.ramb36 else ""
+    share = 100 * used.luts / device.luts
+    routes = ", which will not route" if share > ROUTABLE else ""
+    beside = f" less {shell.luts:,} for a shell" if shell.luts else ""
+    luts = f"{share:.1f} % of the device's {device.luts:,}{routes}; {room.lut_ceiling:g} %{beside} are {left.luts:,}"
+    every = (
+        Shortage("RAMB36 (a RAMB18 is half of one)", used.bram36, left.ramb36, blocks),
+        Shortage("URAM288", used.uram, left.uram),
+        Shortage("DSP slices", used.dsp, left.dsp),
+        Shortage("LUTs usable as memory", used.lut_memory, left.lut_memory),
+        Shortage("LUTs", used.luts, left.luts, luts),
     )
-    return tuple(Shortage(name, needed, available) for name, needed, available in needs if needed > available)
+    return tuple(one for one in every if one.missing > 0)
 
 
-def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Schedule) -> Estimate:
-    """Estimate ``plan``, whose handshakes run as ``schedule`` tells, on ``device`` at ``clock_mhz``."""
+def crowding(used: Used, device: Device, room: Room = WHOLE_DEVICE) -> tuple[str, ...]:
+    """Warnings about a design that ``device`` holds, but so full that a placer has little freedom left."""
+    taken = used.luts + room.shell.luts
+    share = 100 * taken / device.luts
+    if not WARN_CEILING < share <= ROUTABLE:
+        return ()
+    text = f"LUTs: {taken:,} are {share:.1f} % of the device's {device.luts:,}"
+    return (f"{text}; above {WARN_CEILING:g} % a placer may not close timing",)
+
+
+def estimate(
+    plan: Plan, device: Device | None, clock: Clock, schedule: Schedule, room: Room = WHOLE_DEVICE
+) -> Estimate:
+    """Estimate ``plan``, whose handshakes run as ``schedule`` tells, on ``device``, of which it may fill ``room``."""
     kernels = tuple(estimate_kernel(kernel) for kernel in plan.kernels)
     capacity = sum(k.weight_capacity_bits for k in kernels)
     cycles = schedule.cycles_per_frame
     used = Used.by(kernels)
+    short = shortages(used, device, room) if device else ()
     available = None
     if device:
         available = {
@@ -274,7 +344,8 @@ def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Sche
     return Estimate(
         device=device.name if device else None,
         part=device.part if device else None,
-        clock_mhz=clock_mhz,
+        clock=clock,
+        room=room,
         lane_budget=plan.lane_budget,
         products_per_dsp=plan.products_per_dsp,
         lanes=plan.lanes,
@@ -292,6 +363,7 @@ def estimate(plan: Plan, device: Device | None, clock_mhz: float, schedule: Sche
         lane_efficiency=_ratio(plan.macs, plan.lanes * cycles),
         weight_efficiency=_ratio(plan.weight_bits, capacity),
         available=available,
-        short=shortages(used, device) if device else (),
+        short=short,
+        warnings=crowding(used, device, room) if device and not short else (),
         kernels=kernels,
     )

@@ -28,7 +28,13 @@ class AddPlan(Sender):
     output: Stream
     direct: int
     kind = "add"
-    turn = 1  # cycles from taking a word until it is sent
+    stages = (1, 1, 1)  # cycles of a word: its products, the sum, rounding
+
+    @property
+    def _tables(self) -> list[int]:
+        """Tables that each operand goes through."""
+        factors = self.layer.terms[:2]
+        return [_pieces(x, factor) for x, factor in zip(self.layer.operands, factors, strict=True)]
 
     @property
     def work_cycles(self) -> int:
@@ -39,8 +45,8 @@ class AddPlan(Sender):
     def luts(self) -> int:
         """Per pixel: an adder where the operands overlap, tables and their sums, one that rounds and is limited."""
         layer, out = self.layer, self.output.type
-        *factors, offset, shift = layer.terms
-        tables = sum(_pieces(x, factor) for x, factor in zip(layer.operands, factors, strict=True))
+        *_, offset, shift = layer.terms
+        tables = sum(self._tables)
         pixel = out.bits + 1
         if tables:
             pixel += layer.sum_bits * tables + shift // 5
@@ -58,8 +64,7 @@ class AddPlan(Sender):
         parameters: Parameters = {"WIDTH": out.shape.width}
         size = slot(layer.sum_bits)
         more: Parameters = {}
-        for letter, operand, factor in zip("AB", layer.operands, factors, strict=True):
-            pieces = _pieces(operand, factor)
+        for letter, operand, factor, pieces in zip("AB", layer.operands, factors, self._tables, strict=True):
             parameters |= {
                 f"BITS_{letter}": operand.bits,
                 f"SIGNED_{letter}": int(operand.signed),

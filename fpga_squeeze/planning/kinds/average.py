@@ -10,6 +10,7 @@ from ...errors import FpgaSqueezeError
 from ...network.fixed_point import signed_bits
 from ...network.integers import QAvgPool
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, queue
+from ..latency import MEAN_LATENCY, tree_levels
 from ..streams import Between, OneToOne, Stream
 from .max_pool import POOL_DEPTH
 
@@ -54,7 +55,7 @@ def average_constants(sum_bits: int, quotient_bits: int, pool: QAvgPool) -> Cons
         "COUNT": pool.count,
         "EXTRA": pool.extra_frac if pool.divides else 0,
         "FACTOR": factor,
-        "QUOTIENT": quotient_bits,
+        "QUOTIENT": quotient_bits - int(pool.divides),  # rounded by the rest
         "RIGHT": max(right, 0),
         "LEFT": max(-right, 0),
         "ZERO": added_zero(pool),
@@ -110,26 +111,27 @@ class AveragePlan(OneToOne):
 
     @property
     def division(self) -> int:
-        """Cycles of a division, and of sending its result."""
-        return self.quotient_bits // self.divide_bits + 1
+        """Cycles from a sum to its result."""
+        return self.quotient_bits // self.divide_bits + MEAN_LATENCY
 
     @property
     def last_row_cycles(self) -> int:
         """Cycles for the last row of a frame, whose sums are divided."""
-        return self.input.type.shape.channels * max(self.steps + 2, self.division + 1)
+        return self.input.type.shape.channels * (max(self.between.sends) + 1)
 
     @property
     def work_cycles(self) -> int:
         """Cycles per frame when neither side waits."""
         shape = self.input.type.shape
-        return shape.channels * (shape.height - 1) * (self.steps + 2) + self.last_row_cycles
+        return shape.channels * (shape.height - 1) * (self.steps + 1) + self.last_row_cycles
 
     @property
     def between(self) -> Between:
         """A sum is stored for each word; those of the last row go to the divider, which sends the results."""
         height = self.input.type.shape.height
         emits = tuple(y == height - 1 for y in range(height))
-        return Between(0, self.steps + 1, self.steps + 1, self.division, emits, 0)
+        summed = self.steps + 1 + tree_levels(self.add)
+        return Between(0, (summed, self.division), (self.steps,), emits, 0)
 
     @property
     def luts(self) -> int:
@@ -176,12 +178,13 @@ class AveragePlan(OneToOne):
 
 
 def quotient_size(pool: QAvgPool, divide_bits: int) -> int:
-    """Bits of a quotient before rounding, or of the factor, as whole cycles of ``divide_bits``; 0 where sums leave."""
+    """Bits of a quotient and one behind it, or of the factor, as whole cycles of ``divide_bits``; 0 where sums leave."""
     if pool.total:
         return 0
     low, high = pool.input.range
-    bits = pool.multiplier[0] if pool.scaled else max(-low, high) << pool.extra_frac
-    return divide_bits * ceil_div(bits.bit_length(), divide_bits)
+    # of a quotient one bit more, by which it is rounded
+    largest = pool.multiplier[0] if pool.scaled else max(-low, high) << (pool.extra_frac + 1)
+    return divide_bits * ceil_div(largest.bit_length(), divide_bits)
 
 
 def sum_size(pool: QAvgPool, count: int) -> int:

@@ -31,7 +31,6 @@ class ConcatPlan(Sender):
     output: Stream
     direct: int
     kind = "concat"
-    turn = 0  # cycles from taking a word until it is sent
 
     @property
     def work_cycles(self) -> int:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
-from ...device.lut_ram import ceil_div, mux_luts
+from ...device.lut_ram import ceil_div
 from ...errors import FpgaSqueezeError
 from ...network.fixed_point import IntArray
 from ...network.graph import IMAGE
 from ...network.integers import TensorType
 from ..constants import Hls, Parameters, Rtl, Vector, queue
+from ..latency import INPUT_LATENCY, VISIBLE
 from ..streams import Sender, Stream
 from .control import queue_luts, table_luts
 
 INPUT_DEPTH = 1
-"""Words of the FIFO behind the line gatherer: a register. The words of a row then leave every other cycle."""
+"""Words of the FIFO behind the line gatherer: a register. The words of a row then leave every third cycle."""
 CONTROL = 105
 
 
@@ -36,19 +38,33 @@ class InputPlan(Sender):
         return ()
 
     @property
+    def row_cycles(self) -> tuple[int, ...]:
+        """Of each row of a frame the cycles before its words: chunks of bytes that it lies in, and moves by a byte.
+
+        A row that does not end with a chunk ends up fewer bytes too high, by as many as the next one has of that.
+        """
+        shape, chunk = self.output.type.shape, self.bytes_per_cycle
+        size, start, found = shape.width * shape.channels, 0, []
+        for _ in range(shape.height):
+            chunks = ceil_div(start + size, chunk)
+            rest = chunks * chunk - start - size
+            found.append(chunks + chunk - gcd(size, chunk) - rest)
+            start = (start + size) % chunk
+        return tuple(found)
+
+    @property
     def work_cycles(self) -> int:
         """Cycles per frame when neither side waits."""
         shape = self.output.type.shape
-        send = shape.channels if self.output.depth > 1 else 2 * shape.channels - 1
-        return shape.height * (ceil_div(shape.width * shape.channels, self.bytes_per_cycle) + send + 1)
+        send = 1 + (shape.channels - 1) * (1 + INPUT_LATENCY + VISIBLE)
+        return sum(self.row_cycles) + shape.height * send
 
     @property
     def luts(self) -> int:
-        """A row moves on by one of ``bytes_per_cycle`` distances, or by a byte; a table for each byte that moves."""
+        """A row moves on by a chunk or by a byte; a table for each byte that moves."""
         shape, bits = self.output.type.shape, self.output.type.bits
-        distances = mux_luts(self.bytes_per_cycle) if self.bytes_per_cycle > 1 else 0
+        row = 8 * shape.width * shape.channels if self.bytes_per_cycle > 1 else 0
         tables = self.bytes_per_cycle * table_luts(256 * len(self.tables), bits) if self.tables else 0
-        row = bits * shape.width * shape.channels * distances
         return row + tables + CONTROL + queue_luts(self.output.depth)
 
     @property

@@ -8,6 +8,7 @@ from ...device.block_ram import Memory, kept_memory
 from ...device.lut_ram import ceil_div, mux_luts
 from ...network.integers import QMaxPool
 from ..constants import Hls, Rtl, arriving, flags, queue
+from ..latency import tree_levels
 from ..streams import Between, OneToOne, Stream
 from .control import queue_luts
 
@@ -20,7 +21,7 @@ CONTROL = 20
 class PoolPlan(OneToOne):
     """Max pool kernel; per input row: is a window open above it, does it open one, does it complete one.
 
-    units   output pixels per cycle; 0: a row word at once, in two cycles
+    units   output pixels per cycle; 0: a row word at once, every other cycle
     """
 
     name: str
@@ -41,9 +42,15 @@ class PoolPlan(OneToOne):
         return ceil_div(self.output.type.shape.width, self.units) if self.units else 1
 
     @property
+    def stages(self) -> tuple[int, ...]:
+        """Cycles of a word: its steps, reduction along the row and with the kept row; at once these are stages."""
+        levels = tree_levels(self.layer.kernel[0])
+        return (self.steps + max(1, levels),) if self.units else (1,) * (1 + levels)
+
+    @property
     def turn(self) -> int:
-        """Cycles of a word: its steps, reduction along the row and with the kept row."""
-        return self.steps + 2 if self.units else 2
+        """Cycles from word to word."""
+        return self.stages[0] + 1
 
     @property
     def memories(self) -> tuple[Memory, ...]:
@@ -57,8 +64,7 @@ class PoolPlan(OneToOne):
     @property
     def between(self) -> Between:
         """A word's last cycle waits for room if the row completes a window."""
-        turn = self.turn - 1
-        return Between(self.steps - 1, turn, turn, None, self.emit_rows, int(self.extra))
+        return Between(self.steps - 1, self.stages, self.stages, self.emit_rows, int(self.extra))
 
     @property
     def luts(self) -> int:

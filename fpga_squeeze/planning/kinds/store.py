@@ -11,7 +11,7 @@ from ..streams import OneToOne, Stream
 
 CONTROL = 55
 """Writer, reader and their count of rows."""
-RELEASE = 1
+RELEASE = 2
 """Cycles from taking the last word of a row group until its rows can be written."""
 OFFER = 2
 """Cycles from taking a word until the next one is offered."""

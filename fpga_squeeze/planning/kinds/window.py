@@ -8,6 +8,7 @@ from ...device.block_ram import Memory, kept_memory
 from ...errors import FpgaSqueezeError
 from ...network.integers import QAvgPool, QMaxPool
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, flags, queue
+from ..latency import MEAN_LATENCY, tree_levels
 from ..streams import Between, OneToOne, Stream
 from .average import average_constants, check_average, mean_luts, mean_parameters, quotient_size, sum_size
 from .control import queue_luts
@@ -56,25 +57,33 @@ class WindowPlan(OneToOne):
 
     @property
     def division(self) -> int:
-        """Cycles of a division, and of the step from its last bit to the result; none where a shift does it."""
+        """Cycles from a sum to its result where it is divided or multiplied; 0: a shift does it, in a stage."""
         match self.layer:
             case QAvgPool() if self.layer.scaled or (
                 self.layer.divides and self.layer.count & (self.layer.count - 1)
             ):
-                return self.quotient_bits // self.divide_bits + 1
+                return self.quotient_bits // self.divide_bits + MEAN_LATENCY
             case QAvgPool() | QMaxPool():
                 return 0
 
     @property
     def between(self) -> Between:
-        return Between(0, 1, 1 + self.division, None, self.emit_rows, len(self.extras))
+        """The word as it came, the levels along the row, kept rows and the levels over them, rounding or division."""
+        rows, columns = self.layer.kernel
+        line = tree_levels(columns + int(self.average and self.input.type.zero != 0))
+        stages = 1 + line + (1 + tree_levels(rows) if rows > 1 else 0)
+        if self.average and not self.division:
+            stages += 1
+        ends = (1,) * stages
+        sends = (*ends, self.division) if self.division else ends
+        return Between(0, sends, ends, self.emit_rows, len(self.extras))
 
     @property
     def work_cycles(self) -> int:
         """Cycles per frame when neither side waits."""
         channels = self.input.type.shape.channels
-        sends = sum(self.emit_rows) + len(self.extras)
-        return channels * (2 * (len(self.emit_rows) + len(self.extras)) + sends * self.division)
+        rows, sends = len(self.emit_rows) + len(self.extras), sum(self.emit_rows) + len(self.extras)
+        return channels * (2 * (rows - sends) + max(2, self.division + 1) * sends)
 
     @property
     def luts(self) -> int:

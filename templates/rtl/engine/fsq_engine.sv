@@ -15,12 +15,17 @@ module fsq_engine #(
     parameter [ STAGES*32-1:0] SINKS       = '0,               // row buffer that takes its rows; 0: the output
     parameter [ STAGES*32-1:0] WAY_OF      = '0,               // way that its rows go
     parameter [ STAGES*32-1:0] CURSOR_OF   = '0,               // place at which it reads
-    parameter [ STAGES*32-1:0] TAP_ROWS    = '0,               // row of the window at which its kernel starts
-    parameter [ STAGES*32-1:0] TAP_COLUMNS = '0,               // column of the window at which its kernel starts
     parameter [ STAGES*32-1:0] NEEDS       = {STAGES{32'd1}},  // rows that its first row group needs
-    parameter [ STAGES*32-1:0] INPUTS      = {STAGES{32'd1}},  // input channels
-    parameter [ STAGES*32-1:0] KERNEL_ROWS    = {STAGES{32'd1}},  // rows of the kernel
-    parameter [ STAGES*32-1:0] KERNEL_COLUMNS = {STAGES{32'd1}},  // columns of the kernel
+    parameter [ STAGES*32-1:0] POSITIONS   = {STAGES{32'd1}},  // positions of a sum
+    parameter                  LEFT_W      = 1,                // bits of the number of a position within its sum
+    parameter [ STAGES*32-1:0] SHAPE_OF    = '0,               // shape of the kernel: see fsq_term_place
+    parameter                  SHAPES      = 1,                // shapes of kernels
+    parameter                  SHAPE_W     = 1,                // holds SHAPES - 1
+    parameter [ SHAPES*32-1:0] SHAPE_ROWS    = {SHAPES{32'd1}},  // rows of each
+    parameter [ SHAPES*32-1:0] SHAPE_COLUMNS = {SHAPES{32'd1}},  // columns of each
+    parameter [ SHAPES*32-1:0] TAP_ROWS    = '0,               // row of the window at which each starts
+    parameter [ SHAPES*32-1:0] TAP_COLUMNS = '0,               // column of the window at which each starts
+    parameter                  TAPS        = 1,                // pixels of the largest
     parameter [ STAGES*32-1:0] OUTS        = {STAGES{32'd1}},  // groups of output channels
     parameter [ STAGES*32-1:0] RESTS       = {STAGES{32'd1}},  // channels of the last group
     parameter [ STAGES*32-1:0] BASES       = '0,               // first channel in the table
@@ -45,6 +50,7 @@ module fsq_engine #(
     parameter [BUFFERS*32-1:0] CHOICES     = {BUFFERS{32'd1}},   // how a lane takes its pixel
     parameter [BUFFERS*32-1:0] SHIFTS      = {BUFFERS{32'd1}},   // how a lane takes its pixel
     parameter [BUFFERS*32-1:0] BELOWS      = '0,                 // how a lane takes its pixel
+    parameter                  MOST_SHIFTS = 1,                  // the largest of SHIFTS
     parameter [BUFFERS*32-1:0] STYLES      = '0,                 // kind of memory
     parameter [BUFFERS*32-1:0] TILE_WS     = {BUFFERS{32'd72}},  // bits of a column of blocks
     parameter [BUFFERS*32-1:0] SLOTS       = {BUFFERS{32'd2}},   // row slots
@@ -80,7 +86,8 @@ module fsq_engine #(
     parameter                  SUM_W       = 25,                  // bits of a sum with its bias
     parameter                  PRODUCT_W   = 25,                  // bits of that times its scale
     parameter                  RIGHT       = 0,                   // places that every product moves right
-    parameter                  LATENCY     = 6,                   // cycles of a requantiser: see fsq_drain
+    parameter                  TABLE_READ  = 2,                   // cycles from the number of an entry of the table to the entry
+    parameter                  LATENCY     = 9,                   // cycles from the count of a beat to its pixels: see fsq_drain
     parameter                  Y_BITS      = 8,                   // the widest of stored and output pixels
     parameter                  LIMIT_W     = 10,                  // bits of the limits, signed
     parameter                  WAYS        = 1,                   // ways of rows out of the drain
@@ -98,14 +105,16 @@ module fsq_engine #(
     // drain
     parameter                  PARTS       = 1,  // beats per row
     parameter                  UNITS       = 8,  // requantisers: ceil(LANES / PARTS)
-    parameter                  READ        = 2,  // cycles from the issue of a term to its pixels: see fsq_line_buffer
-    parameter                  SPARSE      = 0,  // 1: terms come with their positions, zeros skipped
+    parameter                  READ        = 5,  // cycles from the issue of a term to its pixels: see fsq_line_buffer, fsq_lane_pixels
+    parameter                  RELEASE     = 2,  // cycles from the last term of a row group until its slots can be taken
+    parameter                  SPARSE      = 0,  // 1: symbols tell which positions are terms, zeros skipped
+    parameter                  RUN_W       = 1,  // bits of a symbol: see fsq_term_walk
+    parameter                  RUN_MAX     = 0,  // the largest run
     // output FIFO
     parameter                  DEPTH       = 4,  // words of the output FIFO
     parameter                  COUNT_W     = 3,  // bits of a count of words
     // widths of counters
     parameter                  CI_W        = 1,  // bits of a channel
-    parameter                  K_W         = 1,  // bits of a kernel row or column
     parameter                  TAP_W       = 1,  // bits of a row or column of a window
     parameter                  P_W         = 1,  // bits of a phase
     parameter                  N_W         = 4,  // bits of the number of a term within its sum
@@ -124,44 +133,45 @@ module fsq_engine #(
     output logic                          out_valid_o,      // row word out: offered
     input  logic                          out_ready_i,      // row word out: taken if offered
     output logic [OUT_WIDTH*OUT_BITS-1:0] out_data_o,       // row word out: pixel 0 in the low bits
-    // the next term: weights of a group of output channels; place and end of sum only where zeros are skipped
-    input  logic                          term_valid_i,     // a term is there
-    input  logic [ CHANNELS_C*W_BITS-1:0] term_weights_i,   // its weights, channel 0 in the low bits
-    input  logic [              CI_W-1:0] term_channel_i,   // its input channel
-    input  logic [               K_W-1:0] term_ky_i,        // its kernel row
-    input  logic [               K_W-1:0] term_kx_i,        // its kernel column
-    input  logic                          term_last_i,      // it ends its sum
-    output logic                          term_issue_o,     // a term is issued
-    output logic                          term_replay_o,    // not phase 0: a term that was issued before
-    output logic [               N_W-1:0] term_number_o,    // number of the term within its sum
+    // symbols that tell which positions are terms (SPARSE): see fsq_term_walk
+    input  logic                          run_valid_i,      // a symbol is there
+    input  logic [             RUN_W-1:0] run_i,            // that symbol
+    output logic                          run_take_o,       // it is taken
+    // weights: one per output channel of a group, for every term of phase 0
+    input  logic                          unit_valid_i,     // those of the next term are there
+    input  logic [ CHANNELS_C*W_BITS-1:0] unit_i,           // those weights, channel 0 in the low bits
+    output logic                          unit_take_o,      // they are taken
     output logic [             OUT_W-1:0] table_addr_o,     // entry of the table
     input  logic [ BIAS_BITS+SCALE_W-1:0] table_data_i      // its bias in the low bits, its scale above them
 );
   localparam PLACE_W = SLOT_W + Y_W;
-  localparam PIXELS = ROWS * LANES * X_BITS;
+  localparam ACROSS = LANES + MOST_SHIFTS - 1;  // pixels that a row buffer takes of a row
+  localparam TAKEN = ROWS * ACROSS * X_BITS;
+  localparam SHIFT_W = (MOST_SHIFTS > 1) ? $clog2(MOST_SHIFTS) : 1;
   genvar g, p;
 
-  logic issue, first, last, done, push;
-  logic [STAGES-1:0] rows_ok, ends;
+  logic issue, first, last, replay, done;
+  logic [BUFFERS-1:0] push;
+  logic [STAGES-1:0] rows_ok, starts, ends;
   logic [BUFFERS-1:0] row_done, ready;
   logic [STAGE_W-1:0] stage;
-  logic [BUFFER_W-1:0] source, push_sink;
-  logic [READ*BUFFER_W-1:0] source_q;
+  logic [BUFFER_W-1:0] source;
   logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
-  logic [K_W-1:0] ky, kx;
-  logic [TAP_W-1:0] tap_row, tap_column;
+  logic [TAP_W-1:0] ky, kx;
+  logic [CHANNELS_C*W_BITS-1:0] unit_q;
   logic [P_W-1:0] phase;
   logic [N_W-1:0] term;
   logic [OUT_W-1:0] out_base;
   logic [C_W-1:0] out_valid;
   logic [R_W-1:0] row_valid;
-  logic [COUNT_W-1:0] room, reserve;
+  logic [COUNT_W-1:0] reserve;
   logic [CURSORS*PLACE_W-1:0] places;
   logic [CURSORS*SLOT_W-1:0] released;
-  logic [BUFFERS*PIXELS-1:0] source_pixels;
-  logic [PIXELS-1:0] pixels;
-  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] acc;
+  logic [BUFFERS*TAKEN-1:0] taken;
+  logic [BUFFERS*SHIFT_W-1:0] shifts;
+  logic [ROWS*LANES*X_BITS-1:0] pixels;
+  logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] sums;
   logic [OUT_WIDTH*Y_BITS-1:0] word;
 
   fsq_sequencer #(
@@ -170,21 +180,32 @@ module fsq_engine #(
       .GROUPS    (GROUPS),
       .STEPS     (STEPS),
       .DELAYS    (DELAYS),
-      .INPUTS    (INPUTS),
-      .KERNEL_ROWS   (KERNEL_ROWS),
-      .KERNEL_COLUMNS(KERNEL_COLUMNS),
+      .POSITIONS (POSITIONS),
+      .LEFT_W    (LEFT_W),
+      .SHAPE_OF  (SHAPE_OF),
+      .SHAPES    (SHAPES),
+      .SHAPE_W   (SHAPE_W),
+      .SHAPE_ROWS(SHAPE_ROWS),
+      .SHAPE_COLUMNS(SHAPE_COLUMNS),
+      .TAP_ROWS  (TAP_ROWS),
+      .TAP_COLUMNS(TAP_COLUMNS),
+      .TAPS      (TAPS),
       .OUTS      (OUTS),
       .RESTS     (RESTS),
       .BASES     (BASES),
       .SINKS     (SINKS),
       .SPARSE    (SPARSE),
+      .RUN_W     (RUN_W),
+      .RUN_MAX   (RUN_MAX),
+      .TERMS     (TERMS),
       .ROWS      (ROWS),
       .LAST_ROWS (LAST_ROWS),
       .PHASES    (PHASES),
       .CHANNELS_C(CHANNELS_C),
       .DRAIN     (CHANNELS_C * ROWS * PARTS),
+      .DEPTH     (DEPTH),
       .CI_W      (CI_W),
-      .K_W       (K_W),
+      .TAP_W     (TAP_W),
       .P_W       (P_W),
       .N_W       (N_W),
       .GROUP_W   (GROUP_W),
@@ -195,13 +216,14 @@ module fsq_engine #(
   ) u_sequencer (
       .clk,
       .rst_n,
+      .run_valid_i,
+      .run_i,
+      .run_take_o,
+      .unit_valid_i,
+      .unit_take_o,
       .rows_ok_i  (rows_ok),
-      .weight_ok_i(term_valid_i || phase != '0),
-      .term_channel_i,
-      .term_ky_i,
-      .term_kx_i,
-      .term_last_i,
-      .room_i     (room),
+      .rows_take_o(starts),
+      .pop_i      (out_valid_o && out_ready_i),
       .reserve_o  (reserve),
       .issue_o    (issue),
       .first_o    (first),
@@ -211,6 +233,7 @@ module fsq_engine #(
       .ky_o       (ky),
       .kx_o       (kx),
       .phase_o    (phase),
+      .replay_o   (replay),
       .term_o     (term),
       .out_base_o (out_base),
       .out_valid_o(out_valid),
@@ -221,16 +244,12 @@ module fsq_engine #(
   // ---- what the stage reads and writes
   integer s;
   always_comb begin
-    source     = BUFFER_W'(SOURCES[0+:32]);
-    way        = WAY_W'(WAY_OF[0+:32]);
-    tap_row    = TAP_W'(TAP_ROWS[0+:32]);
-    tap_column = TAP_W'(TAP_COLUMNS[0+:32]);
+    source = BUFFER_W'(SOURCES[0+:32]);
+    way    = WAY_W'(WAY_OF[0+:32]);
     for (s = 1; s < STAGES; s = s + 1) begin
       if (stage == STAGE_W'(s)) begin
-        source     = BUFFER_W'(SOURCES[s*32+:32]);
-        way        = WAY_W'(WAY_OF[s*32+:32]);
-        tap_row    = TAP_W'(TAP_ROWS[s*32+:32]);
-        tap_column = TAP_W'(TAP_COLUMNS[s*32+:32]);
+        source = BUFFER_W'(SOURCES[s*32+:32]);
+        way    = WAY_W'(WAY_OF[s*32+:32]);
       end
     end
   end
@@ -246,9 +265,9 @@ module fsq_engine #(
       ) u_gate (
           .clk,
           .rst_n,
-          .row_done_i (row_done[SOURCE]),
-          .group_end_i(ends[g]),
-          .ok_o       (rows_ok[g])
+          .row_done_i(row_done[SOURCE]),
+          .take_i    (starts[g]),
+          .ok_o      (rows_ok[g])
       );
     end
 
@@ -266,7 +285,7 @@ module fsq_engine #(
           .FREE_LAST  (FREES ? FREE_LASTS[BUFFER*32+:32] : 0),
           .Y_W        (Y_W),
           .SLOT_W     (SLOT_W),
-          .READ       (READ)
+          .RELEASE    (RELEASE)
       ) u_cursor (
           .clk,
           .rst_n,
@@ -293,7 +312,6 @@ module fsq_engine #(
       logic [KYW-1:0] window_ky;
       logic [KXW-1:0] window_kx;
       logic [WIDTH*XB-1:0] data;
-      logic [ROWS*LANES*XB-1:0] read;
       logic valid;
       integer i;
       always_comb begin
@@ -307,13 +325,13 @@ module fsq_engine #(
         assign valid = in_valid_i;
         assign data  = in_data_i;
       end else begin : gen_store
-        assign valid = push && push_sink == BUFFER_W'(g);
+        assign valid = push[g];
         for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
           assign data[p*XB+:XB] = word[p*Y_BITS+:XB];
         end
       end
-      assign window_ky = (WROWS > 1) ? KYW'(ky) + KYW'(tap_row) : '0;
-      assign window_kx = (WCOLUMNS > 1) ? KXW'(kx) + KXW'(tap_column) : '0;
+      assign window_ky = (WROWS > 1) ? KYW'(ky) : '0;
+      assign window_kx = (WCOLUMNS > 1) ? KXW'(kx) : '0;
       fsq_line_buffer #(
           .CHANNELS  (N),
           .HEIGHT    (HEIGHTS[g*32+:32]),
@@ -341,7 +359,14 @@ module fsq_engine #(
           .Y_W       (Y_W),
           .SLOT_W    (SLOT_W),
           .PADDED    (PADDED[g*32+:32]),
-          .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32]))
+          .PAD_VALUES((N * XB)'(PAD_VALUES >> PAD_PLACES[g*32+:32])),
+          .FLIP      (FLIPS[g*32+:32]),
+          .ALONE     (BUFFERS == 1),
+          .JOINED    (g % 2),
+          .SIGNED    ((SIGNED[g*32+:32] != 0) != (FLIPS[g*32+:32] != 0)),
+          .POSITIONS (ACROSS),
+          .OUT_BITS  (X_BITS),
+          .SHIFT_W   (SHIFT_W)
       ) u_lines (
           .clk,
           .rst_n,
@@ -350,52 +375,46 @@ module fsq_engine #(
           .in_data_i   (data),
           .row_done_o  (row_done[g]),
           .release_i   (released[READER*SLOT_W+:SLOT_W]),
+          .rd_select_i (source == BUFFER_W'(g)),
           .rd_channel_i(channel[NW-1:0]),
           .rd_ky_i     (window_ky),
           .rd_kx_i     (window_kx),
           .rd_phase_i  (phase),
           .rd_slot_i   (slot),
           .rd_row_i    (row),
-          .pixels_o    (read)
+          .shift_o     (shifts[g*SHIFT_W+:SHIFT_W]),
+          .or_i        (taken[(g-g%2)*TAKEN+:TAKEN]),
+          .taken_o     (taken[g*TAKEN+:TAKEN])
       );
-      for (p = 0; p < ROWS * LANES; p = p + 1) begin : gen_extend
-        fsq_extend #(
-            .IN_BITS  (XB),
-            .IN_SIGNED(SIGNED[g*32+:32]),
-            .FLIP     (FLIPS[g*32+:32]),
-            .OUT_BITS (X_BITS)
-        ) u_extend (
-            .x_i(read[p*XB+:XB]),
-            .y_o(source_pixels[g*PIXELS+p*X_BITS+:X_BITS])
-        );
-      end
     end
   endgenerate
   assign in_ready_o = ready[0];
   logic unused_ok;  // kernels of one pixel have no place in a window; one reader of a buffer gives its slots back; rows may all leave
-  assign unused_ok = &{1'b0, ky, kx, tap_row, tap_column, released, word};
+  assign unused_ok = &{1'b0, ky, kx, released, word};
 
-  // ---- the lanes see one of the buffers; pixels arrive READ cycles after their term
-  always_ff @(posedge clk) source_q <= {source_q[(READ-1)*BUFFER_W-1:0], source};
-  fsq_mux #(
-      .N    (BUFFERS),
-      .WIDTH(PIXELS),
-      .SEL_W(BUFFER_W)
-  ) u_source (
-      .data_i  (source_pixels),
-      .select_i(source_q[(READ-1)*BUFFER_W+:BUFFER_W]),
-      .data_o  (pixels)
+  fsq_lane_pixels #(
+      .BUFFERS(BUFFERS),
+      .ROWS   (ROWS),
+      .LANES  (LANES),
+      .SHIFTS (MOST_SHIFTS),
+      .BITS   (X_BITS),
+      .SHIFT_W(SHIFT_W)
+  ) u_pixels (
+      .clk,
+      .shift_i (shifts),
+      .taken_i (taken),
+      .pixels_o(pixels)
   );
 
-  assign term_issue_o    = issue;
-  assign term_replay_o   = phase != '0;
-  assign term_number_o   = term;
+  always_ff @(posedge clk) unit_q <= unit_i;
 
   fsq_mac_array #(
       .CHANNELS  (CHANNELS_C),
       .ROWS      (ROWS),
       .LANES     (LANES),
-      .PHASES    ((SPARSE != 0) ? 1 : PHASES),  // with SPARSE the terms are replayed by their source
+      .PARTS     (PARTS),
+      .UNITS     (UNITS),
+      .PHASES    (PHASES),
       .X_BITS    (X_BITS),
       .X_SIGNED  (X_SIGNED),
       .W_BITS    (W_BITS),
@@ -410,11 +429,11 @@ module fsq_engine #(
       .issue_i  (issue),
       .first_i  (first),
       .last_i   (last),
-      .replay_i (SPARSE == 0 && phase != '0),
+      .replay_i (replay),
       .term_i   (term),
-      .weights_i(term_weights_i),
+      .weights_i(unit_q),
       .pixels_i (pixels),
-      .acc_o    (acc),
+      .sums_o   (sums),
       .done_o   (done)
   );
 
@@ -427,6 +446,7 @@ module fsq_engine #(
       .PHASES   (PHASES),
       .WIDTH    (OUT_WIDTH),
       .ACC_BITS (ACC_BITS),
+      .PAIR_SHIFT(PAIR_SHIFT),
       .BIAS_BITS(BIAS_BITS),
       .PLACES   (PLACES),
       .MULTIPLY (MULTIPLY),
@@ -435,6 +455,7 @@ module fsq_engine #(
       .PRODUCT_W(PRODUCT_W),
       .RIGHT    (RIGHT),
       .READ     (READ),
+      .TABLE_READ(TABLE_READ),
       .LATENCY  (LATENCY),
       .Y_BITS   (Y_BITS),
       .LIMIT_W  (LIMIT_W),
@@ -448,7 +469,7 @@ module fsq_engine #(
       .TABLE_OF (TABLE_OF),
       .INDEX_W  (INDEX_W),
       .RECODE   (RECODE),
-      .BUFFER_W (BUFFER_W),
+      .BUFFERS  (BUFFERS),
       .P_W      (P_W),
       .OUT_W    (OUT_W),
       .C_W      (C_W),
@@ -465,13 +486,11 @@ module fsq_engine #(
       .channels_i (out_valid),
       .rows_i     (row_valid),
       .reserve_i  (reserve),
-      .room_o     (room),
       .done_i     (done),
-      .acc_i      (acc),
+      .sums_i     (sums),
       .table_addr_o,
       .table_data_i,
       .push_o     (push),
-      .sink_o     (push_sink),
       .word_o     (word),
       .out_valid_o,
       .out_ready_i,
@@ -480,7 +499,7 @@ module fsq_engine #(
 
 `ifdef VERILATOR
   always_ff @(posedge clk) begin
-    if (rst_n && push && push_sink != '0 && !ready[push_sink]) $fatal(1, "fsq_engine %m: stored row without a slot");
+    if (rst_n && (push & ~ready) >> 1 != '0) $fatal(1, "fsq_engine %m: stored row without a slot");
   end
 `else
   logic unused_ready;

@@ -5,12 +5,12 @@ module fsq_mac_lane #(
     parameter W_BITS   = 8,  // bits of a weight
     parameter ACC_BITS = 24  // bits of a sum
 ) (
-    input  logic                clk,          // clock
-    input  logic [  X_BITS-1:0] x_i,          // pixel
-    input  logic [  W_BITS-1:0] w_i,          // weight, signed
-    input  logic                acc_en_i,     // the product register holds a term of the sum
-    input  logic                acc_first_i,  // it is the first term
-    output logic [ACC_BITS-1:0] acc_o         // sum, signed
+    input  logic                clk,       // clock
+    input  logic [  X_BITS-1:0] x_i,       // pixel
+    input  logic [  W_BITS-1:0] w_i,       // weight, signed
+    input  logic                acc_en_i,  // the product register holds a term of the sum
+    input  logic                first_i,   // it will hold the first term in the next cycle
+    output logic [ACC_BITS-1:0] acc_o      // sum, signed
 );
   localparam XS = (X_SIGNED != 0) ? X_BITS : X_BITS + 1;
   localparam PW = XS + W_BITS;
@@ -19,6 +19,7 @@ module fsq_mac_lane #(
   logic signed [W_BITS-1:0] w;
   logic signed [PW-1:0] product_q;
   logic signed [ACC_BITS-1:0] acc_q, start, term;
+  logic first_q;  // of this slice alone: its register of the operation
 
   assign x = XS'(x_i);  // an unsigned pixel gets a sign of 0
   assign w = w_i;
@@ -34,8 +35,9 @@ module fsq_mac_lane #(
   endgenerate
 
   // the choice in front of the adder, not behind it: so the slice does it, and its accumulator is used
-  assign start = acc_first_i ? '0 : acc_q;
+  assign start = first_q ? '0 : acc_q;
   always_ff @(posedge clk) begin
+    first_q   <= first_i;
     product_q <= x * w;
     if (acc_en_i) acc_q <= start + term;
   end

@@ -19,7 +19,8 @@
 //
 // C starts at 0 with S0 = 0. It is counted modulo 2^(ACC_BITS-n), which is enough because S0 fits ACC_BITS bits; where
 // ACC_BITS <= n its only values are 0 and -1, the sign of L, and nothing is counted. (P >> n) is kept modulo
-// 2^ACC_BITS, because S1 fits ACC_BITS bits, too.
+// 2^ACC_BITS, because S1 fits ACC_BITS bits, too. C stands in the top bits of S0, so that fsq_unpair can take it off
+// later, where one subtractor serves many pairs.
 //
 // The packed pixels take n + X_BITS + 1 bits of the wide input port (x1 less a borrow has X_BITS + 1 bits): n = 16 for 8-bit pixels in a DSP48E1 (25 x 18
 // bits, UG479), n = 18 in a DSP48E2 (27 x 18 bits, UG579). Both have an accumulator of 48 bits >= n + ACC_BITS. Sums
@@ -35,14 +36,14 @@ module fsq_mac_pair #(
     input  logic [2*X_BITS+X_SIGNED-1:0] x_i,   // x1 in the high half, less the borrow of x0, and x0 in the low one
     input  logic [    W_BITS-1:0] w_i,          // weight, signed
     input  logic                  acc_en_i,     // the product register holds a term of the sums
-    input  logic                  acc_first_i,  // it is the first term
+    input  logic                  first_i,      // it will hold the first term in the next cycle
     input  logic                  negative_i,   // the product w * x0 added last had the sign of a negative one
-    output logic [2*ACC_BITS-1:0] acc_o         // S1 in the high half, S0 in the low one
+    output logic [2*ACC_BITS-1:0] acc_o         // P >> n in the high half, S0 in the low one
 );
   localparam SUM = SHIFT + ACC_BITS;
 
   logic [SUM-1:0] sum;
-  logic [ACC_BITS-1:0] wraps, low, high;  // C, S0, S1
+  logic [ACC_BITS-1:0] low;  // S0
 
   fsq_mac_lane #(
       .X_BITS  (SHIFT + X_BITS + X_SIGNED),
@@ -54,34 +55,35 @@ module fsq_mac_pair #(
       .x_i  ({x_i[2*X_BITS+X_SIGNED-1:X_BITS], {(SHIFT - X_BITS) {(X_SIGNED != 0) & x_i[X_BITS-1]}}, x_i[X_BITS-1:0]}),
       .w_i,
       .acc_en_i,
-      .acc_first_i,
+      .first_i,
       .acc_o(sum)
   );
 
   generate
     if (ACC_BITS > SHIFT) begin : gen_count
       localparam C_BITS = ACC_BITS - SHIFT;
-      logic top, top_q, up, down;
+      logic top, top_q, up, down, first_q;
       logic [C_BITS-1:0] count_q, count;
       assign top   = sum[SHIFT-1];
       assign up    = top_q & ~top & ~negative_i;
       assign down  = ~top_q & top & negative_i;
       assign count = count_q + {{(C_BITS - 1) {down}}, up | down};
       always_ff @(posedge clk) begin
-        if (acc_en_i) begin
-          top_q   <= top & ~acc_first_i;
-          count_q <= acc_first_i ? '0 : count;
+        first_q <= first_i;
+        if (first_q) begin
+          top_q   <= 1'b0;
+          count_q <= '0;
+        end else if (acc_en_i) begin
+          top_q   <= top;
+          count_q <= count;
         end
       end
-      assign wraps = {{SHIFT{count[C_BITS-1]}}, count};
-      assign low   = {count, sum[SHIFT-1:0]};
+      assign low = {count, sum[SHIFT-1:0]};
     end else begin : gen_sign
-      assign wraps = {ACC_BITS{sum[SHIFT-1]}};
-      assign low   = sum[ACC_BITS-1:0];
+      assign low = sum[ACC_BITS-1:0];
       logic unused_sign;
       assign unused_sign = &{1'b0, negative_i, sum[SHIFT-1:0]};
     end
   endgenerate
-  assign high  = sum[SUM-1:SHIFT] - wraps;
-  assign acc_o = {high, low};
+  assign acc_o = {sum[SUM-1:SHIFT], low};
 endmodule

@@ -1,7 +1,7 @@
-// A sum times a scale, one product per cycle, five cycles long: rows of additions in LUTs, or DSP slices.
+// A sum times a scale, one product per cycle, six cycles long: rows of additions in LUTs, or DSP slices.
 //
-// In LUTs: two bits of the scale choose 0, 1, 2 or 3 times the sum, so that a row of additions takes one LUT per bit; a few
-// rows lie behind each other, then three levels of a tree. In DSP slices: the scale in pieces of 17 bits at most for the
+// In LUTs: two bits of the scale choose 0, 1, 2 or 3 times the sum, so that a row of additions takes one LUT per bit; two
+// rows lie behind each other, in the next cycle one or two more, then three levels of a tree. In DSP slices: the scale in pieces of 17 bits at most for the
 // narrow input of a slice, the sum in pieces for the wide one.
 module fsq_multiply #(
     parameter SUM_W     = 24,  // bits of a sum
@@ -12,7 +12,7 @@ module fsq_multiply #(
     input  logic                        clk,       // clock
     input  logic signed [    SUM_W-1:0] sum_i,     // sum
     input  logic        [  SCALE_W-1:0] scale_i,   // scale, not negative
-    output logic signed [PRODUCT_W-1:0] product_o  // product, five cycles later
+    output logic signed [PRODUCT_W-1:0] product_o  // product, six cycles later
 );
   genvar g, k;
   generate
@@ -23,29 +23,45 @@ module fsq_multiply #(
       localparam ROW = SUM_W + 2;
       localparam SHIFT = 2 * CHAIN;
       localparam PART = SUM_W + SHIFT;
-      logic signed [SUM_W-1:0] sum_q;
-      logic signed [ROW-1:0] triple_q;
-      logic [2*GROUPS*CHAIN-1:0] scale_q;
+      // in the first two rows, and in those of the next cycle
+      logic signed [SUM_W-1:0] sum_q, sum_late_q;
+      logic signed [ROW-1:0] triple_q, triple_late_q;
+      logic [2*GROUPS*CHAIN-1:0] scale_q, scale_late_q;
       logic [GROUPS*PART-1:0] parts, parts_q;
       always_ff @(posedge clk) begin
         sum_q    <= sum_i;
         triple_q <= ROW'(sum_i) + (ROW'(sum_i) <<< 1);
         scale_q  <= (2 * GROUPS * CHAIN)'(scale_i);
         parts_q  <= parts;
+        sum_late_q    <= sum_q;
+        triple_late_q <= triple_q;
+        scale_late_q  <= scale_q;
       end
       for (g = 0; g < GROUPS; g = g + 1) begin : gen_group
         for (k = 0; k < CHAIN; k = k + 1) begin : gen_row
+          localparam LATE = k > 1;
           logic [1:0] digit;
-          logic signed [ROW-1:0] row, above;  // the row; it and what lies above those before it
-          assign digit = scale_q[2*(g*CHAIN+k)+:2];
-          assign row = digit[1] ? (digit[0] ? triple_q : ROW'(sum_q) <<< 1) : (digit[0] ? ROW'(sum_q) : '0);
+          logic signed [SUM_W-1:0] once;
+          logic signed [ROW-1:0] thrice, row, above;  // the row; it and what lies above those before it
+          assign once = LATE ? sum_late_q : sum_q;
+          assign thrice = LATE ? triple_late_q : triple_q;
+          assign digit = 2'((LATE ? scale_late_q : scale_q) >> 2 * (g * CHAIN + k));
+          assign row = digit[1] ? (digit[0] ? thrice : ROW'(once) <<< 1) : (digit[0] ? ROW'(once) : '0);
           if (k == 0) begin : gen_first
             assign above = row;
+          end else if (k == 2) begin : gen_late
+            logic signed [ROW-1:0] before_q;
+            always_ff @(posedge clk) before_q <= gen_row[k-1].above;
+            assign above = (before_q >>> 2) + row;
           end else begin : gen_next
             assign above = (gen_row[k-1].above >>> 2) + row;
           end
           if (k == CHAIN - 1) begin : gen_last
             assign parts[g*PART+2*k+:ROW] = above;
+          end else if (k < 2) begin : gen_early
+            logic [1:0] low_q;
+            always_ff @(posedge clk) low_q <= above[1:0];
+            assign parts[g*PART+2*k+:2] = low_q;
           end else begin : gen_low
             assign parts[g*PART+2*k+:2] = above[1:0];
           end
@@ -98,7 +114,8 @@ module fsq_multiply #(
       logic signed [SUMS*SUM_P:0] sum;
       logic [SCALES*SCALE_P-1:0] scale;
       logic signed [PRODUCT_W-1:0] products[0:SUMS-1][0:SCALES-1];
-      logic signed [PRODUCT_W-1:0] columns[0:SUMS-1];
+      logic signed [PRODUCT_W-1:0] halves[0:SUMS-1][0:1];
+      logic signed [PRODUCT_W-1:0] halves_q[0:SUMS-1][0:1];
       logic signed [PRODUCT_W-1:0] columns_q[0:SUMS-1];
       logic signed [PRODUCT_W-1:0] product, product_q;
       assign sum   = (SUMS * SUM_P + 1)'(sum_i);
@@ -121,13 +138,17 @@ module fsq_multiply #(
       always_comb begin
         product = '0;
         for (i = 0; i < SUMS; i = i + 1) begin
-          columns[i] = '0;
-          for (n = 0; n < SCALES; n = n + 1) columns[i] = columns[i] + products[i][n];
+          halves[i][0] = '0;
+          halves[i][1] = '0;
+          for (n = 0; n < SCALES; n = n + 1) halves[i][n/2] = halves[i][n/2] + products[i][n];
           product = product + columns_q[i];
         end
       end
       always_ff @(posedge clk) begin
-        for (int j = 0; j < SUMS; j = j + 1) columns_q[j] <= columns[j];
+        for (int j = 0; j < SUMS; j = j + 1) begin
+          halves_q[j]  <= halves[j];
+          columns_q[j] <= halves_q[j][0] + halves_q[j][1];
+        end
         product_q <= product;
       end
       assign product_o = product_q;

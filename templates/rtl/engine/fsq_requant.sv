@@ -1,6 +1,6 @@
 // Requantiser: y = saturate(zero + round_half_even((acc * 2^PLACES + bias) * scale * 2^-RIGHT)), one value per cycle.
 //
-// The scale is a power of two, whose exponent the table gives, or an integer. It takes four cycles with the one, eight
+// The scale is a power of two, whose exponent the table gives, or an integer. It takes six cycles with the one, eleven
 // with the other.
 module fsq_requant #(
     parameter ACC_BITS  = 24,  // bits of a sum of the lanes
@@ -19,8 +19,8 @@ module fsq_requant #(
     input  logic        [ ACC_BITS-1:0] acc_i,    // sum, signed
     input  logic        [BIAS_BITS-1:0] bias_i,   // bias, signed
     input  logic        [  SCALE_W-1:0] scale_i,  // scale: places to the left, or a multiplier
-    input  logic signed [  LIMIT_W-1:0] zero_i,   // zero point of the pixel, two cycles before y_o
-    input  logic signed [  LIMIT_W-1:0] low_i,    // lower limit, one cycle before y_o
+    input  logic signed [  LIMIT_W-1:0] zero_i,   // zero point of the pixel, three cycles before y_o
+    input  logic signed [  LIMIT_W-1:0] low_i,    // lower limit, two cycles before y_o
     input  logic signed [  LIMIT_W-1:0] high_i,   // upper limit, with low_i
     output logic        [ OUT_BITS-1:0] y_o       // pixel
 );
@@ -29,8 +29,10 @@ module fsq_requant #(
   logic signed [SUM_W-1:0] sum_q;
   logic [SCALE_W-1:0] scale_q;
   logic signed [PRODUCT_W-1:0] t;
-  logic signed [Q_W-1:0] rounded, rounded_q, clipped;
-  logic [OUT_BITS-1:0] y_q;
+  logic signed [Q_W-1:0] floor, floor_q, rounded_q;  // floor_q + up_q is rounded
+  logic up, up_q, below_q, above_q;
+  logic signed [LIMIT_W-1:0] low_q, high_q;
+  logic [OUT_BITS-1:0] inside_q, y_q;
 
   // what a multiplier gets is as narrow as the sums are, whatever the lanes hold
   logic unused_sum;
@@ -58,8 +60,7 @@ module fsq_requant #(
       );
     end
     if (RIGHT > 0 && RIGHT < PRODUCT_W) begin : gen_round
-      logic signed [Q_W-1:0] floor;
-      logic sticky, up;
+      logic sticky;
       // half and more rounds up; exactly half only to an even value
       assign floor = Q_W'($signed(t[PRODUCT_W-1:RIGHT]));
       assign up = t[RIGHT-1] & (sticky | t[RIGHT]);
@@ -68,41 +69,41 @@ module fsq_requant #(
       end else begin : gen_no_sticky
         assign sticky = 1'b0;
       end
-      if (ADD_ZERO != 0) begin : gen_zero_point
-        // one adder: the lowest bits make its carry
-        logic [Q_W:0] sum;
-        assign sum = {floor, up} + {Q_W'(zero_i), up};
-        assign rounded = sum[Q_W:1];
-        logic unused_carry;
-        assign unused_carry = &{1'b0, sum[0]};
-      end else begin : gen_plain
-        assign rounded = floor + Q_W'(up);
-      end
     end else if (RIGHT > 0) begin : gen_zero
       // everything lies below half
-      assign rounded = Q_W'(zero_i);
-      logic unused_zero;
-      assign unused_zero = &{1'b0, t};
+      assign floor = '0;
+      assign up = 1'b0;
+      logic unused_product;
+      assign unused_product = &{1'b0, t};
     end else begin : gen_keep
-      assign rounded = Q_W'(t) + Q_W'(zero_i);
+      assign floor = Q_W'(t);
+      assign up = 1'b0;
     end
-    if (ADD_ZERO == 0) begin : gen_no_zero
+    if (ADD_ZERO != 0) begin : gen_zero_point
+      // one adder: the lowest bits make its carry
+      logic [Q_W:0] sum;
+      assign sum = {floor_q, up_q} + {Q_W'(zero_i), up_q};
+      always_ff @(posedge clk) rounded_q <= sum[Q_W:1];
+      logic unused_carry;
+      assign unused_carry = &{1'b0, sum[0]};
+    end else begin : gen_plain
+      always_ff @(posedge clk) rounded_q <= floor_q + Q_W'(up_q);
       logic unused_zero_point;
       assign unused_zero_point = &{1'b0, zero_i};
     end
   endgenerate
 
-  always_comb begin
-    clipped = rounded_q;
-    if (rounded_q < Q_W'(low_i)) clipped = Q_W'(low_i);
-    if (rounded_q > Q_W'(high_i)) clipped = Q_W'(high_i);
-  end
-
   always_ff @(posedge clk) begin
-    rounded_q <= rounded;
-    y_q       <= clipped[OUT_BITS-1:0];
+    floor_q  <= floor;
+    up_q     <= up;
+    below_q  <= rounded_q < Q_W'(low_i);
+    above_q  <= rounded_q > Q_W'(high_i);
+    low_q    <= low_i;
+    high_q   <= high_i;
+    inside_q <= rounded_q[OUT_BITS-1:0];
+    y_q      <= above_q ? high_q[OUT_BITS-1:0] : below_q ? low_q[OUT_BITS-1:0] : inside_q;
   end
   assign y_o = y_q;
-  logic unused_clipped;
-  assign unused_clipped = &{1'b0, clipped[Q_W-1:OUT_BITS]};
+  logic unused_limits;  // their signs, once compared
+  assign unused_limits = &{1'b0, low_q, high_q};
 endmodule

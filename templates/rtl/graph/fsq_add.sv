@@ -1,10 +1,10 @@
-// Sum of two maps: y = clip(round_half_even((A(a) + B(b) + OFFSET) * 2^(LEFT - RIGHT)) + ZERO), two cycles per word.
+// Sum of two maps: y = clip(round_half_even((A(a) + B(b) + OFFSET) * 2^(LEFT - RIGHT)) + ZERO), a word every other cycle.
 //
 // A(a) is a * 2^LEFT_A or, where there are any, the sum of TABLES_A tables: each takes PIECE bits of the pixel, the first one
 // the lowest; the same of b.
 //
-// A word of both is taken in the cycle in which both are offered, if it is idle; the sums are registered. In the next
-// cycle they are requantised and pushed; where the FIFO has no room, they wait there. It is idle again the cycle after.
+// A word of both is taken in the cycle in which both are offered, if the first stage is empty (fsq_stages); stages are A
+// and B, the sums, and those in steps of the result. It is pushed out of the last one, as soon as there is room.
 module fsq_add #(
     parameter WIDTH    = 8,    // pixels of a row
     parameter BITS_A   = 8,    // bits of a pixel of the first map
@@ -39,25 +39,29 @@ module fsq_add #(
     input  logic                             out_ready_i,  // row word out: taken if offered
     output logic [       WIDTH*OUT_BITS-1:0] out_data_o    // row word out: pixel 0 in the low bits
 );
+  localparam STAGES = 3;
   genvar x;
-  logic full_q;  // sums are there
+  logic [STAGES-1:0] empty;
   logic take, push;
   logic [COUNT_W-1:0] free;
-  logic [WIDTH*SUM_W-1:0] sums_q;
   logic [WIDTH*OUT_BITS-1:0] word;
 
-  assign take       = !full_q && (&in_valid_i);
-  assign push       = full_q && free != '0;
+  assign take       = empty[0] && (&in_valid_i);
+  assign push       = !empty[STAGES-1] && free != '0;
   assign in_ready_o = {2{take}};
-  always_ff @(posedge clk) begin
-    if (!rst_n) full_q <= 1'b0;
-    else if (take) full_q <= 1'b1;
-    else if (push) full_q <= 1'b0;
-  end
+  fsq_stages #(
+      .STAGES(STAGES)
+  ) u_stages (
+      .clk,
+      .rst_n,
+      .enter_i(&in_valid_i),
+      .leave_i(push),
+      .empty_o(empty)
+  );
 
   generate
     for (x = 0; x < WIDTH; x = x + 1) begin : gen_pixel
-      logic [SUM_W-1:0] a, b;
+      logic [SUM_W-1:0] a, b, sum_q;
       fsq_scale #(
           .IN_BITS  (BITS_A),
           .IN_SIGNED(SIGNED_A),
@@ -68,8 +72,10 @@ module fsq_add #(
           .SLOT     (SLOT),
           .OUT_BITS (SUM_W)
       ) u_a (
-          .x_i(in_data_i[x*BITS_A+:BITS_A]),
-          .y_o(a)
+          .clk,
+          .en_i(empty[0]),
+          .x_i (in_data_i[x*BITS_A+:BITS_A]),
+          .y_o (a)
       );
       fsq_scale #(
           .IN_BITS  (BITS_B),
@@ -81,10 +87,12 @@ module fsq_add #(
           .SLOT     (SLOT),
           .OUT_BITS (SUM_W)
       ) u_b (
-          .x_i(in_data_i[WIDTH*BITS_A+x*BITS_B+:BITS_B]),
-          .y_o(b)
+          .clk,
+          .en_i(empty[0]),
+          .x_i (in_data_i[WIDTH*BITS_A+x*BITS_B+:BITS_B]),
+          .y_o (b)
       );
-      always_ff @(posedge clk) if (take) sums_q[x*SUM_W+:SUM_W] <= a + b + SUM_W'(OFFSET);
+      always_ff @(posedge clk) if (empty[1]) sum_q <= a + b + SUM_W'(OFFSET);
       fsq_round #(
           .IN_W    (SUM_W),
           .RIGHT   (RIGHT),
@@ -94,8 +102,10 @@ module fsq_add #(
           .LOW     (LOW),
           .HIGH    (HIGH)
       ) u_round (
-          .x_i(sums_q[x*SUM_W+:SUM_W]),
-          .y_o(word[x*OUT_BITS+:OUT_BITS])
+          .clk,
+          .en_i(empty[2]),
+          .x_i (sum_q),
+          .y_o (word[x*OUT_BITS+:OUT_BITS])
       );
     end
   endgenerate

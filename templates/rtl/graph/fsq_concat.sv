@@ -37,42 +37,45 @@ module fsq_concat #(
   localparam GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
   genvar g, x;
 
-  logic [GW-1:0] group_q;
-  logic [INDEX_W-1:0] map_q;
-  logic [WORDS_W-1:0] word_q, word_last;
-  logic [COUNT-1:0] turn;
+  logic [GW-1:0] group_q, group_n;
+  logic [INDEX_W-1:0] map_q, map_n;
+  logic [COUNT-1:0] turn_q;  // a bit for the map whose turn it is
+  logic [WORDS_W-1:0] left_q, words_n;  // words of it behind this one; those of the next map
+  logic first_q, last_q;  // the word is the first one of a row group, the last one of its map
   logic [COUNT_W-1:0] free;
   logic [WORD_W-1:0] word;
-  logic last_group, last_map, last_word, first, push;
+  logic last_group, last_map, push;
 
-  generate
-    for (g = 0; g < COUNT; g = g + 1) begin : gen_turn
-      assign turn[g] = map_q == INDEX_W'(g);
+  function automatic [WORDS_W-1:0] words_of(input [INDEX_W-1:0] map, input last);
+    words_of = '0;
+    for (int i = 0; i < COUNT; i = i + 1) begin
+      if (map == INDEX_W'(i)) words_of = WORDS_W'(CHANNELS[i*32+:32] * (last ? LAST_ROWS : ROWS) - 1);
     end
-  endgenerate
-  integer i;
-  always_comb begin
-    word_last = '0;
-    for (i = 0; i < COUNT; i = i + 1) begin
-      if (turn[i])
-        word_last = last_group ? WORDS_W'(CHANNELS[i*32+:32] * LAST_ROWS - 1) : WORDS_W'(CHANNELS[i*32+:32] * ROWS - 1);
-    end
-  end
+  endfunction
   assign last_group = group_q == GW'(GROUPS - 1);
-  assign last_map   = turn[COUNT-1];
-  assign last_word  = word_q == word_last;
-  assign in_ready_o = (free != '0 && (!first || in_valid_i[DIRECT])) ? turn : '0;
-  assign first      = turn[0] && word_q == '0;
+  assign last_map   = turn_q[COUNT-1];
+  assign map_n      = last_map ? '0 : map_q + 1'b1;
+  assign group_n    = !last_map ? group_q : (last_group ? '0 : group_q + 1'b1);
+  assign words_n    = words_of(map_n, group_n == GW'(GROUPS - 1));
+  assign in_ready_o = (free != '0 && (!first_q || in_valid_i[DIRECT])) ? turn_q : '0;
   assign push       = |(in_valid_i & in_ready_o);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       group_q <= '0;
       map_q   <= '0;
-      word_q  <= '0;
+      turn_q  <= COUNT'(1);
+      left_q  <= words_of('0, GROUPS == 1);
+      first_q <= 1'b1;
+      last_q  <= words_of('0, GROUPS == 1) == '0;
     end else if (push) begin
-      word_q <= last_word ? '0 : word_q + 1'b1;
-      if (last_word) map_q <= last_map ? '0 : map_q + 1'b1;
-      if (last_word && last_map) group_q <= last_group ? '0 : group_q + 1'b1;
+      left_q  <= last_q ? words_n : left_q - 1'b1;
+      last_q  <= last_q ? words_n == '0 : left_q == WORDS_W'(1);
+      first_q <= last_q && last_map;
+      if (last_q) begin
+        group_q <= group_n;
+        map_q   <= map_n;
+        turn_q  <= last_map ? COUNT'(1) : turn_q << 1;
+      end
     end
   end
 

@@ -1,4 +1,5 @@
-// Rounds by a constant number of places and saturates: y = clip(round_half_even(x * 2^(LEFT - RIGHT)) + ZERO), within a cycle.
+// Rounds by a constant number of places and saturates: y = clip(round_half_even(x * 2^(LEFT - RIGHT)) + ZERO), a register in
+// front of the limits.
 module fsq_round #(
     parameter IN_W     = 10,  // bits of the value, signed
     parameter RIGHT    = 0,   // places to the right
@@ -8,20 +9,22 @@ module fsq_round #(
     parameter LOW      = 0,   // its lower limit
     parameter HIGH     = 255  // its upper limit
 ) (
-    input  logic signed [    IN_W-1:0] x_i,  // value
-    output logic        [OUT_BITS-1:0] y_o   // result
+    input  logic                       clk,   // clock
+    input  logic                       en_i,  // the register takes what is there
+    input  logic signed [    IN_W-1:0] x_i,   // value
+    output logic        [OUT_BITS-1:0] y_o    // result, one cycle later
 );
   localparam T_W = IN_W + LEFT;
   localparam REST = (T_W > RIGHT) ? T_W - RIGHT : 1;
   localparam Q_W = ((REST > OUT_BITS + 1) ? REST : OUT_BITS + 1) + 1;
   logic signed [T_W-1:0] t;
-  logic signed [Q_W-1:0] rounded, value, clipped;
+  logic signed [Q_W-1:0] value, value_q;
   assign t = T_W'(x_i) <<< LEFT;
   generate
     if (RIGHT == 0) begin : gen_keep
-      assign rounded = Q_W'(t);
+      assign value = Q_W'(t) + Q_W'(ZERO);
     end else if (RIGHT >= T_W) begin : gen_zero  // everything lies below half
-      assign rounded = '0;
+      assign value = Q_W'(ZERO);
       logic unused_t;
       assign unused_t = &{1'b0, t};
     end else begin : gen_round
@@ -33,16 +36,17 @@ module fsq_round #(
       end else begin : gen_no_sticky
         assign sticky = 1'b0;
       end
-      assign rounded = Q_W'($signed(t[T_W-1:RIGHT])) + Q_W'(up);
+      assign value = Q_W'($signed(t[T_W-1:RIGHT])) + (up ? Q_W'(ZERO + 1) : Q_W'(ZERO));  // one adder
     end
   endgenerate
-  assign value = rounded + Q_W'(ZERO);
-  always_comb begin
-    clipped = value;
-    if (value < Q_W'(LOW)) clipped = Q_W'(LOW);
-    if (value > Q_W'(HIGH)) clipped = Q_W'(HIGH);
-  end
-  assign y_o = clipped[OUT_BITS-1:0];
-  logic unused_clipped;
-  assign unused_clipped = &{1'b0, clipped[Q_W-1:OUT_BITS]};
+  always_ff @(posedge clk) if (en_i) value_q <= value;
+  fsq_clip #(
+      .IN_W    (Q_W),
+      .OUT_BITS(OUT_BITS),
+      .LOW     (LOW),
+      .HIGH    (HIGH)
+  ) u_clip (
+      .x_i(value_q),
+      .y_o
+  );
 endmodule

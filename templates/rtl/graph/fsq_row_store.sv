@@ -1,9 +1,9 @@
 // Keeps rows, so that a branch may wait for another one, and gives them on in groups of another size.
 //
 // Row words arrive in groups of IN_ROWS rows and leave in groups of OUT_ROWS. A slot holds one row: it is taken when the
-// first word of the row arrives; the slots of a group are given back when its last word is taken, and can be taken in the
-// cycle after. The first word of a group is offered when all its rows are complete: the last word of them taken in cycle
-// T, in T + 2. Every word is read in one cycle and offered from the next one on, so that one taken in T is followed in T + 2.
+// first word of the row arrives; the slots of a group are given back when its last word is taken in T, and can be taken
+// in T + 2. The first word of a group is offered when all its rows are complete: the last word of them taken in cycle
+// T, in T + 3. Every word is read in one cycle and offered from the next one on, so that one taken in T is followed in T + 2.
 module fsq_row_store #(
     parameter CHANNELS = 1,   // channels of the rows
     parameter HEIGHT   = 8,   // rows of a frame
@@ -66,11 +66,15 @@ module fsq_row_store #(
   );
 
   // ---- reader: channel after channel, and for each the rows of the group
-  logic rows_ok, offer_q, leaves, last_group, last_row, last_ch, group_end;
+  localparam [AW-1:0] DOWN = AW'(CHANNELS), UP = AW'(-(SLOTS - 1) * CHANNELS);  // to the next row; to the first slot
+  localparam [AW-1:0] NEXT = AW'(1), START = AW'(1 - SLOTS * CHANNELS);  // to the next channel; from the last word to the first
+  logic rows_ok, starts, leaves, offer_q, first_q;  // a word is offered; it is the first one of a group
   logic [GW-1:0] group_q;
   logic [RW-1:0] row_q;
   logic [CW-1:0] ch_q;
   logic [LW-1:0] line_q, line0_q, line_n;  // slot of the row; of the group's first row
+  logic last_group_q, last_row_q, last_ch_q, last_line_q;  // from a word's second cycle on
+  logic [AW-1:0] raddr, raddr0_q, raddr_n, step;  // of the word; of the first row of its channel
   fsq_row_gate #(
       .FIRST ((OUT_ROWS < HEIGHT) ? OUT_ROWS : HEIGHT),
       .STEP  (OUT_ROWS),
@@ -80,50 +84,66 @@ module fsq_row_store #(
   ) u_gate (
       .clk,
       .rst_n,
-      .row_done_i (row_done),
-      .group_end_i(group_end),
-      .ok_o       (rows_ok)
+      .row_done_i(row_done),
+      .take_i    (starts),
+      .ok_o      (rows_ok)
   );
-  assign last_group  = group_q == GW'(GROUPS - 1);
-  assign last_row    = row_q == (last_group ? RW'(LAST_ROWS - 1) : RW'(OUT_ROWS - 1));
-  assign last_ch     = ch_q == CW'(CHANNELS - 1);
-  assign line_n      = (line_q == LW'(SLOTS - 1)) ? '0 : line_q + 1'b1;
+  assign starts      = first_q && !offer_q && rows_ok;
   assign leaves      = offer_q & out_ready_i;
-  assign group_end   = leaves && last_row && last_ch;
-  assign given_back  = group_end ? (last_group ? SLOT_W'(LAST_ROWS) : SLOT_W'(OUT_ROWS)) : '0;
+  assign line_n      = last_line_q ? '0 : line_q + 1'b1;
   assign out_valid_o = offer_q;
+  always_comb begin
+    step = last_line_q ? UP : DOWN;
+    if (last_row_q) step = (last_ch_q && last_line_q) ? START : NEXT;
+  end
+  assign raddr_n = ((last_row_q && !last_ch_q) ? raddr0_q : raddr) + step;
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      offer_q <= 1'b0;
-      group_q <= '0;
-      row_q   <= '0;
-      ch_q    <= '0;
-      line_q  <= '0;
-      line0_q <= '0;
+      offer_q      <= 1'b0;
+      first_q      <= 1'b1;
+      group_q      <= '0;
+      row_q        <= '0;
+      ch_q         <= '0;
+      line_q       <= '0;
+      line0_q      <= '0;
+      raddr        <= '0;
+      raddr0_q     <= '0;
+      given_back   <= '0;
     end else begin
-      offer_q <= offer_q ? !out_ready_i : rows_ok;
+      offer_q    <= offer_q ? !out_ready_i : rows_ok || !first_q;
+      given_back <= (leaves && last_row_q && last_ch_q) ? (last_group_q ? SLOT_W'(LAST_ROWS) : SLOT_W'(OUT_ROWS)) : '0;
       if (leaves) begin
-        row_q  <= last_row ? '0 : row_q + 1'b1;
-        line_q <= (last_row && !last_ch) ? line0_q : line_n;
-        if (last_row) ch_q <= last_ch ? '0 : ch_q + 1'b1;
-        if (last_row && last_ch) begin
-          group_q <= last_group ? '0 : group_q + 1'b1;
+        first_q <= last_row_q && last_ch_q;
+        row_q   <= last_row_q ? '0 : row_q + 1'b1;
+        line_q  <= (last_row_q && !last_ch_q) ? line0_q : line_n;
+        raddr   <= raddr_n;
+        if (last_row_q) begin
+          ch_q     <= last_ch_q ? '0 : ch_q + 1'b1;
+          raddr0_q <= raddr_n;
+        end
+        if (last_row_q && last_ch_q) begin
+          group_q <= last_group_q ? '0 : group_q + 1'b1;
           line0_q <= line_n;
         end
       end
     end
+    last_group_q <= group_q == GW'(GROUPS - 1);
+    last_row_q   <= row_q == ((group_q == GW'(GROUPS - 1)) ? RW'(LAST_ROWS - 1) : RW'(OUT_ROWS - 1));
+    last_ch_q    <= ch_q == CW'(CHANNELS - 1);
+    last_line_q  <= line_q == LW'(SLOTS - 1);
   end
 
   // ---- memory: slot, then channel; the address stays while a word is offered
+  logic [WORD_W-1:0] data_q;  // the word behind its place
+  always_ff @(posedge clk) data_q <= in_data_i;
   logic [SLOTS*AW-1:0] line_base;
-  logic [AW-1:0] waddr, raddr;
+  logic [AW-1:0] waddr;
   generate
     for (g = 0; g < SLOTS; g = g + 1) begin : gen_base
       assign line_base[g*AW+:AW] = AW'(g * CHANNELS);
     end
   endgenerate
   assign waddr = line_base[wr_line*AW+:AW] + AW'(wr_channel);
-  assign raddr = line_base[line_q*AW+:AW] + AW'(ch_q);
   generate
     if (STYLE == 1 || STYLE == 2) begin : gen_block
       fsq_row_ram #(
@@ -136,7 +156,7 @@ module fsq_row_store #(
           .clk,
           .we_i   (take),
           .waddr_i(waddr),
-          .wdata_i(in_data_i),
+          .wdata_i(data_q),
           .raddr_i(raddr),
           .rdata_o(out_data_o)
       );
@@ -150,7 +170,7 @@ module fsq_row_store #(
           .clk,
           .we_i   (take),
           .waddr_i(waddr),
-          .wdata_i(in_data_i),
+          .wdata_i(data_q),
           .raddr_i(raddr),
           .rdata_o(word)
       );

@@ -1,4 +1,7 @@
 // Logits out: one sign- or zero-extended integer per AXI4-Stream beat, TLAST on the last class of a frame.
+//
+// A register at the end of the design: a logit taken in T is offered from T + 1 on, and the next one is taken in the cycle
+// after it has left.
 module fsq_output #(
     parameter CLASSES = 10,  // logits of a frame
     parameter BITS    = 16,  // bits of a logit
@@ -16,14 +19,30 @@ module fsq_output #(
 );
   localparam CW = (CLASSES > 1) ? $clog2(CLASSES) : 1;
   logic [CW-1:0] class_q;
+  logic [BITS-1:0] data_q;
+  logic empty_q, valid_q, last_q, last;
 
-  assign m_valid_o  = in_valid_i;
-  assign in_ready_o = m_ready_i;
-  assign m_data_o   = {{(32 - BITS) {(SIGNED != 0) & in_data_i[BITS-1]}}, in_data_i};
-  assign m_last_o   = class_q == CW'(CLASSES - 1);
+  assign in_ready_o = empty_q;
+  assign m_valid_o  = valid_q;
+  assign m_data_o   = {{(32 - BITS) {(SIGNED != 0) & data_q[BITS-1]}}, data_q};
+  assign m_last_o   = last_q;
+  assign last       = class_q == CW'(CLASSES - 1);
 
   always_ff @(posedge clk) begin
-    if (!rst_n) class_q <= '0;
-    else if (in_valid_i && m_ready_i) class_q <= m_last_o ? '0 : class_q + 1'b1;
+    if (empty_q) begin
+      data_q <= in_data_i;
+      last_q <= last;
+    end
+  end
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      empty_q <= 1'b1;
+      valid_q <= 1'b0;
+      class_q <= '0;
+    end else begin
+      empty_q <= empty_q ? !in_valid_i : m_ready_i;
+      valid_q <= empty_q ? in_valid_i : !m_ready_i;
+      if (empty_q && in_valid_i) class_q <= last ? '0 : class_q + 1'b1;
+    end
   end
 endmodule

@@ -12,31 +12,33 @@ module fsq_row_cursor #(
     parameter FREE_LAST   = 1,  // slots the last group gives back
     parameter Y_W         = 5,  // bits of a row number, signed
     parameter SLOT_W      = 1,  // bits of a count of slots
-    parameter READ        = 2   // cycles from the issue of a term to its pixels
+    parameter RELEASE     = 2   // cycles from the last term of a group until its slots can be taken, at least 2
 ) (
     input  logic              clk,          // clock
     input  logic              rst_n,        // synchronous reset, active low
     input  logic              group_end_i,  // the current group is finished
     output logic [SLOT_W-1:0] slot_o,       // slot of the group's first row
     output logic [   Y_W-1:0] row_o,        // number of that row
-    output logic [SLOT_W-1:0] release_o     // slots given back, READ + 1 cycles after the group's last term: its reads are over
+    output logic [SLOT_W-1:0] release_o     // slots given back, RELEASE - 1 cycles after the group's last term: fsq_line_writer has them in the next one
 );
   localparam GW = (GROUPS > 1) ? $clog2(GROUPS) + 1 : 1;
   localparam STEP = FRAME_SLOTS % SLOTS;  // slot of the next frame, seen from this one
+  localparam INDEX_W = (SLOTS > 1) ? $clog2(SLOTS) : 1;
 
   logic [GW-1:0] group_q;
-  logic [SLOT_W-1:0] slot_q, frame_q, frame_n, release_n;
-  logic [(READ+1)*SLOT_W-1:0] release_q;
+  logic [SLOT_W-1:0] slot_q, frame_q, release_n;  // frame_q: first slot of the next frame
+  logic [SLOTS-1:0][SLOT_W-1:0] tab_frame;  // that of the frame after it
+  logic [(RELEASE-1)*SLOT_W-1:0] release_q;
   logic [Y_W-1:0] row_q;
-  logic [SLOT_W:0] frame_sum;
   logic last, frees;
 
-  assign last      = group_q == GW'(GROUPS - 1);
-  assign frame_sum = (SLOT_W + 1)'(frame_q) + (SLOT_W + 1)'(STEP);
-  assign frame_n   = (frame_sum >= (SLOT_W + 1)'(SLOTS)) ? SLOT_W'(frame_sum - (SLOT_W + 1)'(SLOTS))
-                                                         : SLOT_W'(frame_sum);
+  assign last = group_q == GW'(GROUPS - 1);
 
+  genvar n;
   generate
+    for (n = 0; n < SLOTS; n = n + 1) begin : gen_frame
+      assign tab_frame[n] = SLOT_W'((n + STEP) % SLOTS);
+    end
     if (FREE_STOP <= FREE_FIRST) begin : gen_never
       assign frees = 1'b0;
     end else if (FREE_FIRST == 0) begin : gen_early
@@ -58,20 +60,20 @@ module fsq_row_cursor #(
     if (!rst_n) begin
       group_q    <= '0;
       slot_q     <= '0;
-      frame_q    <= '0;
+      frame_q    <= SLOT_W'(STEP);
       row_q      <= '0;
       release_q <= '0;
     end else begin
-      release_q <= {release_q[READ*SLOT_W-1:0], release_n};
+      release_q  <= ((RELEASE - 1) * SLOT_W)'({release_q, release_n});
       if (group_end_i) begin
         group_q <= last ? '0 : group_q + 1'b1;
         row_q   <= last ? '0 : row_q + Y_W'(SPAN);
-        frame_q <= last ? frame_n : frame_q;
-        slot_q  <= last ? frame_n : ((slot_q == SLOT_W'(SLOTS - 1)) ? '0 : slot_q + 1'b1);
+        if (last) frame_q <= tab_frame[INDEX_W'(frame_q)];
+        slot_q  <= last ? frame_q : ((slot_q == SLOT_W'(SLOTS - 1)) ? '0 : slot_q + 1'b1);
       end
     end
   end
   assign slot_o    = slot_q;
   assign row_o     = row_q;
-  assign release_o = release_q[READ*SLOT_W+:SLOT_W];
+  assign release_o = release_q[(RELEASE-2)*SLOT_W+:SLOT_W];
 endmodule

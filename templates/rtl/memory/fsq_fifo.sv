@@ -1,7 +1,8 @@
 // Stream FIFO between two kernels, with reservation: LUT RAM, or a register where it holds one word.
 //
 // A producer whose pipeline cannot stop reserves room for its words before it starts them and pushes them later;
-// a producer that can wait reserves and pushes in the same cycle. One word in, one word out per cycle.
+// a producer that can wait reserves and pushes in the same cycle. One word in, one word out per cycle. valid_o and free_o
+// are registers.
 module fsq_fifo #(
     parameter WIDTH   = 8,  // bits of a word
     parameter DEPTH   = 4,  // words
@@ -21,10 +22,11 @@ module fsq_fifo #(
 
   logic [     AW-1:0] wr_q, rd_q;
   logic [COUNT_W-1:0] count_q, free_q;
-  logic pop;
+  logic valid_q, one, pop;
 
-  assign valid_o = count_q != '0;
-  assign pop     = valid_o & ready_i;
+  assign one     = DEPTH == 1 || count_q == COUNT_W'(1);
+  assign valid_o = valid_q;
+  assign pop     = valid_q & ready_i;
   assign free_o  = free_q;
 
   generate
@@ -55,11 +57,13 @@ module fsq_fifo #(
       wr_q    <= '0;
       rd_q    <= '0;
       count_q <= '0;
+      valid_q <= 1'b0;
       free_q  <= COUNT_W'(DEPTH);
     end else begin
       if (push_i) wr_q <= (wr_q == AW'(DEPTH - 1)) ? '0 : wr_q + 1'b1;
       if (pop) rd_q <= (rd_q == AW'(DEPTH - 1)) ? '0 : rd_q + 1'b1;
-      count_q <= count_q + COUNT_W'(push_i) - COUNT_W'(pop);
+      if (push_i != pop) count_q <= count_q + (push_i ? COUNT_W'(1) : '1);
+      valid_q <= push_i || (valid_q && !(pop && one));
       free_q  <= free_q - reserve_i + COUNT_W'(pop);
     end
   end

@@ -1,9 +1,10 @@
 // Global average pool: adds ADD pixels per cycle, then divides bit by bit; y = round_half_even(sum * 2^EXTRA / COUNT), or
 // round_half_even(sum * FACTOR * 2^(LEFT - RIGHT)) + ZERO, or the sum itself (fsq_mean).
 //
-// A word takes ceil(WIDTH / ADD) cycles and two more. Sums of the last row go on to a divider, DIVIDE_BITS quotient bits
-// per cycle (of FACTOR where it multiplies); it works on one sum while the next one is added up, and takes one more cycle
-// to send the result.
+// A word is moved through a register for STEPS = ceil(WIDTH / ADD) cycles; the next one may be taken in the cycle after. The
+// ADD pixels of a cycle are added up by fsq_tree, a cycle per level, and then to the sum. A sum is stored STEPS + LEVELS + 1
+// cycles after its word was taken. Those of the last row go to fsq_mean in that cycle, or when it is idle (fsq_turns);
+// until then no other word is taken.
 module fsq_avg_pool #(
     parameter CHANNELS = 10,     // channels of the rows
     parameter HEIGHT   = 4,      // rows of a frame
@@ -17,7 +18,7 @@ module fsq_avg_pool #(
     parameter COUNT    = 16,     // HEIGHT * WIDTH
     parameter EXTRA    = 0,      // more bits below the binary point than the input has
     parameter [63:0] FACTOR = 0, // not 0: sums are multiplied by it instead of divided
-    parameter QUOTIENT = 16,     // bits of the largest quotient or of FACTOR, a multiple of DIVIDE_BITS; 0: sums leave
+    parameter QUOTIENT = 17,     // see fsq_mean, a multiple of DIVIDE_BITS; 0: sums leave
     parameter DIVIDE_BITS = 1,   // of these per cycle
     parameter RIGHT    = 0,      // multiplied: places by which the product moves right
     parameter LEFT     = 0,      // multiplied: places by which it moves left
@@ -39,70 +40,136 @@ module fsq_avg_pool #(
 );
   localparam STEPS = (WIDTH + ADD - 1) / ADD;
   localparam CW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
-  localparam IW = (IN_ROWS > 1) ? $clog2(IN_ROWS) : 1;
   localparam HW = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
-  localparam TW = $clog2(STEPS + 1);
-  localparam TURNS = QUOTIENT / DIVIDE_BITS;
-  localparam DW = (TURNS > 0) ? $clog2(TURNS + 1) : 1;
+  localparam TW = (STEPS > 1) ? $clog2(STEPS) : 1;
   localparam LINE = STEPS * ADD * BITS;
-  localparam WAIT = 2'd0, SUM = 2'd1, STORE = 2'd2;  // of the adder
-  localparam IDLE = 2'd0, DIVIDE = 2'd1, SEND = 2'd2;  // of the divider
+  localparam LEVELS = $clog2(ADD);
+  localparam EN_W = (LEVELS > 0) ? LEVELS : 1;
+  genvar i;
 
-  logic [1:0] state_q, divide_q;
-  logic [DW-1:0] turn_q;
-  logic [TW-1:0] step_q;
-  logic [CW-1:0] ch_q;
-  logic [IW-1:0] row_q;
-  logic [HW-1:0] y_q, y0_q;
-  logic last_row, last_ch, frame_end, take, next, push, divide;
-  logic [COUNT_W-1:0] free;
-
-  assign last_row   = (row_q == IW'(IN_ROWS - 1)) || frame_end;
-  assign last_ch    = ch_q == CW'(CHANNELS - 1);
-  assign frame_end  = y_q == HW'(HEIGHT - 1);
-  assign in_ready_o = state_q == WAIT;
-  assign take       = in_valid_i & in_ready_o;
-  assign push       = (divide_q == SEND) && free != '0;
-  assign next       = state_q == STORE && (!frame_end || divide_q == IDLE);
-  assign divide     = next && frame_end;
+  // ---- words: what is here of one is there again LEVELS cycles later, where it is added
+  logic [CW-1:0] channel;
+  logic [HW-1:0] row;
+  logic unused_extra, unused_extra_row;  // there are no extra rows
+  logic open_q;  // a word may be taken
+  logic take, divide, push;
+  assign in_ready_o = open_q;
+  assign take       = in_valid_i & open_q;
+  fsq_pool_walk #(
+      .CHANNELS (CHANNELS),
+      .HEIGHT   (HEIGHT),
+      .IN_ROWS  (IN_ROWS),
+      .EXTRAS   (0),
+      .CHANNEL_W(CW),
+      .ROW_W    (HW)
+  ) u_walk (
+      .clk,
+      .rst_n,
+      .next_i     (take),
+      .channel_o  (channel),
+      .row_o      (row),
+      .extra_o    (unused_extra),
+      .extra_row_o(unused_extra_row)
+  );
+  logic [LINE-1:0] line_q;
+  logic [CW-1:0] channel_q;
+  logic top_q, bottom_q;  // the word is of the first row, of the last one
+  logic adds_q, first_q, last;  // pixels are added, the first ones of the word, the last ones
+  logic [TW-1:0] left_q;  // steps behind this one
+  assign last = adds_q && left_q == '0;
+  always_ff @(posedge clk) begin
+    if (open_q) begin
+      line_q    <= LINE'(in_data_i);
+      channel_q <= channel;
+      top_q     <= row == '0;
+      bottom_q  <= row == HW'(HEIGHT - 1);
+    end else line_q <= line_q >> (ADD * BITS);
+    left_q <= open_q ? TW'(STEPS - 1) : left_q - 1'b1;
+  end
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      open_q  <= 1'b1;
+      adds_q  <= 1'b0;
+      first_q <= 1'b0;
+    end else begin
+      open_q  <= open_q ? !in_valid_i : (last && !bottom_q) || divide;
+      adds_q  <= take || (adds_q && !last);
+      first_q <= take;
+    end
+  end
 
   // ---- sums
-  logic [LINE-1:0] line_q;
-  logic signed [SUM_W-1:0] sum_q, step_sum, base, stored;
-  genvar i;
-  logic signed [ADD:0][SUM_W-1:0] running;
-  assign running[0] = '0;
+  logic signed [SUM_W-1:0] sum_q, base, pixels, stored;
+  logic signed [ADD-1:0][SUM_W-1:0] pixel;
   generate
-    for (i = 0; i < ADD; i = i + 1) begin : gen_add
-      logic [SUM_W-1:0] pixel;
+    for (i = 0; i < ADD; i = i + 1) begin : gen_pixel
       fsq_extend #(
           .IN_BITS  (BITS),
           .IN_SIGNED(SIGNED),
           .OUT_BITS (SUM_W)
       ) u_pixel (
           .x_i(line_q[i*BITS+:BITS]),
-          .y_o(pixel)
+          .y_o(pixel[i])
       );
-      assign running[i+1] = running[i] + pixel;
     end
   endgenerate
-  assign step_sum = running[ADD];
-  assign base     = (step_q != '0) ? sum_q : ((y_q == '0) ? SUM_W'(START) : stored);
-
+  fsq_tree #(
+      .N     (ADD),
+      .WIDTH (SUM_W),
+      .LEVELS(LEVELS),
+      .SUM   (1),
+      .EN_W  (EN_W)
+  ) u_pixels (
+      .clk,
+      .en_i  ('1),
+      .data_i(pixel),
+      .data_o(pixels)
+  );
+  logic [CW-1:0] at;  // channel of the word that is added
+  logic top, bottom, adds, first, ends, store_q;
+  generate
+    if (LEVELS == 0) begin : gen_now
+      assign {at, top, bottom, adds, first, ends} = {channel_q, top_q, bottom_q, adds_q, first_q, last};
+    end else begin : gen_later
+      logic [LEVELS*(CW+5)-1:0] flags_q;
+      always_ff @(posedge clk)
+        flags_q <= (LEVELS * (CW + 5))'({flags_q, channel_q, top_q, bottom_q, adds_q, first_q, last});
+      assign {at, top, bottom, adds, first, ends} = flags_q[LEVELS*(CW+5)-1-:CW+5];
+    end
+  endgenerate
+  assign base = !first ? sum_q : (top ? SUM_W'(START) : stored);
+  always_ff @(posedge clk) begin
+    if (adds) sum_q <= pixels + base;  // in this order the choice of the base is part of the adder's LUTs
+    store_q <= rst_n && (ends || (store_q && bottom && !divide));
+  end
   fsq_ram_single #(
       .WIDTH (SUM_W),
       .DEPTH (CHANNELS),
       .ADDR_W(CW)
   ) u_sums (
       .clk,
-      .we_i   (state_q == STORE),
-      .addr_i (ch_q),
+      .we_i   (store_q),
+      .addr_i (at),
       .wdata_i(sum_q),
       .rdata_o(stored)
   );
 
   // ---- division
   logic [OUT_BITS-1:0] quotient;
+  logic [COUNT_W-1:0] free;
+  logic idle, dividing;
+  assign divide = store_q && bottom && idle;
+  fsq_turns #(
+      .TURNS(QUOTIENT / DIVIDE_BITS)
+  ) u_turns (
+      .clk,
+      .rst_n,
+      .load_i(store_q && bottom),
+      .room_i(free != '0),
+      .idle_o(idle),
+      .next_o(dividing),
+      .push_o(push)
+  );
   fsq_mean #(
       .SUM_W      (SUM_W),
       .COUNT      (COUNT),
@@ -120,59 +187,9 @@ module fsq_avg_pool #(
       .clk,
       .load_i(divide),
       .sum_i (sum_q),
-      .next_i(divide_q == DIVIDE),
+      .next_i(dividing),
       .y_o   (quotient)
   );
-
-  always_ff @(posedge clk) begin
-    if (take) line_q <= LINE'(in_data_i);
-    else if (state_q == SUM) line_q <= line_q >> (ADD * BITS);
-    if (state_q == SUM) sum_q <= base + step_sum;
-  end
-
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      state_q  <= WAIT;
-      divide_q <= IDLE;
-      turn_q   <= '0;
-      step_q  <= '0;
-      ch_q    <= '0;
-      row_q   <= '0;
-      y_q     <= '0;
-      y0_q    <= '0;
-    end else begin
-      case (state_q)
-        WAIT: if (take) state_q <= SUM;
-        SUM: begin
-          step_q <= (step_q == TW'(STEPS - 1)) ? '0 : step_q + 1'b1;
-          if (step_q == TW'(STEPS - 1)) state_q <= STORE;
-        end
-        default: if (next) state_q <= WAIT;
-      endcase
-      case (divide_q)
-        IDLE: if (divide) divide_q <= (TURNS > 0) ? DIVIDE : SEND;
-        DIVIDE: begin
-          turn_q <= (turn_q == DW'(TURNS - 1)) ? '0 : turn_q + 1'b1;
-          if (turn_q == DW'(TURNS - 1)) divide_q <= SEND;
-        end
-        default: if (push) divide_q <= IDLE;
-      endcase
-      if (next) begin
-        if (!last_row) begin
-          row_q <= row_q + 1'b1;
-          y_q   <= y_q + 1'b1;
-        end else begin
-          row_q <= '0;
-          ch_q  <= last_ch ? '0 : ch_q + 1'b1;
-          if (!last_ch) y_q <= y0_q;
-          else begin
-            y_q  <= frame_end ? '0 : y_q + 1'b1;
-            y0_q <= frame_end ? '0 : y_q + 1'b1;
-          end
-        end
-      end
-    end
-  end
 
   fsq_fifo #(
       .WIDTH  (OUT_BITS),

@@ -1,4 +1,7 @@
-// Max pool, a row word at once: reduces it along the row, then combines rows, two cycles per word.
+// Max pool, a row word at once, every other cycle: reduces it along the row, then combines rows.
+//
+// A pipeline of stages (fsq_stages): the word as it came; a comparison per level of fsq_tree; in the last stage the kept row
+// is there too, and the result is sent and kept. A word taken in T is sent in T + STAGES, or as soon as there is room.
 module fsq_max_pool #(
     parameter CHANNELS   = 1,               // channels of the rows
     parameter HEIGHT     = 8,               // rows of a frame
@@ -36,19 +39,20 @@ module fsq_max_pool #(
   localparam [HEIGHT-1:0] EMIT = EMIT_ROWS;
   // signed pixels are compared as unsigned ones with their sign bit flipped
   localparam [BITS-1:0] FLIP = (SIGNED != 0) ? (BITS'(1) << (BITS - 1)) : '0;
-  genvar x, n;
+  localparam LEVELS = $clog2(KERNEL);
+  localparam STAGES = 1 + LEVELS;
+  localparam EN_W = (LEVELS > 0) ? LEVELS : 1;
+  genvar s, x, n;
 
+  // ---- words
   logic [CW-1:0] channel;
   logic [HW-1:0] row;
+  logic extra;
   logic unused_extra;  // there is one extra row at most
-  logic combine_q;  // second cycle of a word
-  logic take, have, start, emit, extra, finish, push;
+  logic [STAGES-1:0] empty;
+  logic finish, push;
   logic [COUNT_W-1:0] free;
-
-  // what the row does: a window is open above it, it opens one, it completes one
-  assign have  = HAVE[row];
-  assign start = START[row];
-  assign emit  = extra || EMIT[row];
+  assign in_ready_o = empty[0] & !extra;
   fsq_pool_walk #(
       .CHANNELS (CHANNELS),
       .HEIGHT   (HEIGHT),
@@ -59,53 +63,84 @@ module fsq_max_pool #(
   ) u_walk (
       .clk,
       .rst_n,
-      .next_i     (finish),
+      .next_i     (empty[0] && (in_valid_i || extra)),
       .channel_o  (channel),
       .row_o      (row),
       .extra_o    (extra),
       .extra_row_o(unused_extra)
   );
+  fsq_stages #(
+      .STAGES(STAGES)
+  ) u_stages (
+      .clk,
+      .rst_n,
+      .enter_i(in_valid_i || extra),
+      .leave_i(finish),
+      .empty_o(empty)
+  );
 
-  assign in_ready_o = !combine_q && !extra;
-  assign take       = in_valid_i & in_ready_o;
-  assign finish     = combine_q && (!emit || free != '0);
-  assign push       = finish && emit;
-  always_ff @(posedge clk) begin
-    if (!rst_n) combine_q <= 1'b0;
-    else if (take || (extra && !combine_q)) combine_q <= 1'b1;
-    else if (finish) combine_q <= 1'b0;
-  end
+  // ---- what the word of each stage does: its channel; a window is open above it, it opens one, it completes one; it is
+  // of the extra row
+  localparam FLAGS = CW + 4;
+  logic [(STAGES+1)*FLAGS-1:0] flags;
+  logic have, start, emit, over;
+  logic [CW-1:0] at, at_next;  // channel of the last stage's word, and of the one that comes to it
+  assign flags[0+:FLAGS] = {channel, HAVE[row], START[row], extra || EMIT[row], extra};
+  generate
+    for (s = 0; s < STAGES; s = s + 1) begin : gen_flags
+      logic [FLAGS-1:0] flags_q;
+      always_ff @(posedge clk) if (empty[s]) flags_q <= flags[s*FLAGS+:FLAGS];
+      assign flags[(s+1)*FLAGS+:FLAGS] = flags_q;
+    end
+  endgenerate
+  assign {at, have, start, emit, over} = flags[STAGES*FLAGS+:FLAGS];
+  assign at_next = flags[(STAGES-1)*FLAGS+4+:CW];
+  assign finish  = !empty[STAGES-1] && (!emit || free != '0);
+  assign push    = finish && emit;
 
-  logic unused_in;  // a stride may leave pixels that no window reads
-  assign unused_in = &{1'b0, in_data_i};
-  logic [OWORD-1:0] line, line_q, kept, emitted, stored;
-  always_ff @(posedge clk) if (take) line_q <= line;
-
+  // ---- pixels
+  logic [WIDTH*BITS-1:0] word_q;
+  logic unused_word;  // a stride may leave pixels that no window reads
+  assign unused_word = &{1'b0, word_q};
+  always_ff @(posedge clk) if (empty[0]) word_q <= in_data_i;
+  logic [EN_W-1:0] en;
+  generate
+    if (LEVELS > 0) begin : gen_en
+      assign en = empty[STAGES-1:1];
+    end else begin : gen_no_en
+      assign en = '0;
+    end
+  endgenerate
+  logic [OWORD-1:0] kept, emitted, stored;
   generate
     for (x = 0; x < OUT_WIDTH; x = x + 1) begin : gen_out
-      logic [(KERNEL+1)*BITS-1:0] running;
-      assign running[0+:BITS] = '0;
-      for (n = 0; n < KERNEL; n = n + 1) begin : gen_tap
-        localparam X = x * STRIDE + n - PAD_LEFT;
-        if (X >= 0 && X < WIDTH) begin : gen_inside
-          logic [BITS-1:0] pixel;
-          assign pixel = in_data_i[X*BITS+:BITS] ^ FLIP;
-          assign running[(n+1)*BITS+:BITS] = (pixel > running[n*BITS+:BITS]) ? pixel : running[n*BITS+:BITS];
-        end else begin : gen_outside
-          assign running[(n+1)*BITS+:BITS] = running[n*BITS+:BITS];
-        end
+      localparam FIRST = x * STRIDE - PAD_LEFT;  // column of its first tap
+      localparam LOW = (FIRST > 0) ? FIRST : 0;
+      localparam HIGH = (FIRST + KERNEL < WIDTH) ? FIRST + KERNEL : WIDTH;
+      logic [(HIGH-LOW)*BITS-1:0] pixels;
+      for (n = LOW; n < HIGH; n = n + 1) begin : gen_tap
+        assign pixels[(n-LOW)*BITS+:BITS] = word_q[n*BITS+:BITS] ^ FLIP;
       end
-      assign line[x*BITS+:BITS] = running[KERNEL*BITS+:BITS];
-
       logic [BITS-1:0] now, above, both;
-      assign now   = line_q[x*BITS+:BITS];
+      fsq_tree #(
+          .N     (HIGH - LOW),
+          .WIDTH (BITS),
+          .LEVELS(LEVELS),
+          .EN_W  (EN_W)
+      ) u_now (
+          .clk,
+          .en_i  (en),
+          .data_i(pixels),
+          .data_o(now)
+      );
       assign above = kept[x*BITS+:BITS];
       assign both  = (have && above > now) ? above : now;
-      assign emitted[x*BITS+:BITS] = (extra ? above : both) ^ FLIP;
+      assign emitted[x*BITS+:BITS] = (over ? above : both) ^ FLIP;
       assign stored[x*BITS+:BITS]  = start ? now : both;
     end
   endgenerate
 
+  // the row kept of a word that is in the last stage is read all the time, for it may have to wait
   fsq_pool_memory #(
       .WIDTH (OWORD),
       .DEPTH (CHANNELS),
@@ -114,8 +149,8 @@ module fsq_max_pool #(
       .TILE_W(TILE_W)
   ) u_kept (
       .clk,
-      .we_i   (finish && !extra),
-      .addr_i (channel),
+      .we_i   (finish && !over),
+      .addr_i (empty[STAGES-1] ? at_next : at),
       .wdata_i(stored),
       .rdata_o(kept)
   );

@@ -1,8 +1,9 @@
 // Max pool, step by step: UNITS output pixels per cycle, from left to right.
 //
 // A word stays at the input for STEPS cycles, in which its pixels are chosen; a cycle later they are reduced along the
-// row, another one later with the kept row. A word takes STEPS + 2 cycles; the last one waits for room if the row
-// completes a window. KERNEL is STRIDE, or one more: then a window's first pixel is the last one of the window before it.
+// row, a comparison per level of fsq_tree, then with the kept row. A word takes STEPS + LEVELS + 1 cycles; the last one
+// waits for room if the row completes a window. KERNEL is STRIDE, or one more: then a window's first pixel is the last one
+// of the window before it.
 module fsq_max_pool_steps #(
     parameter CHANNELS   = 1,               // channels of the rows
     parameter HEIGHT     = 8,               // rows of a frame
@@ -21,7 +22,7 @@ module fsq_max_pool_steps #(
     parameter STYLE      = 0,               // kind of memory: see fsq_pool_memory
     parameter TILE_W     = 72,              // bits of a column of blocks
     parameter UNITS      = 1,               // output pixels per cycle
-    parameter STEPS      = 4,               // ceil(OUT_WIDTH / UNITS)
+    parameter STEPS      = 4,               // ceil(OUT_WIDTH / UNITS), two at least
     parameter DEPTH      = 4,               // words of the output FIFO
     parameter COUNT_W    = 3                // bits of a count of words
 ) (
@@ -45,21 +46,26 @@ module fsq_max_pool_steps #(
   localparam LEAD = KERNEL - STRIDE;  // pixels that neighbouring windows share
   localparam FRESH = UNITS * STRIDE;  // pixels that are new in a step
   localparam GROUP = UNITS * BITS;
-  localparam TW = $clog2(STEPS + 2);
-  localparam SW = (STEPS > 1) ? $clog2(STEPS) : 1;
+  localparam LEVELS = (KERNEL > 2) ? $clog2(KERNEL) : 1;
+  localparam LAST = STEPS + LEVELS;  // cycles from a word's first one to its last
+  localparam SW = $clog2(STEPS);
   genvar s, u, n;
 
   logic [CW-1:0] channel;
   logic [HW-1:0] row;
   logic unused_extra;  // there is one extra row at most
-  logic have, start, emit, extra, go, finish, push;
+  logic extra, begins, finish, push;
+  logic have_q, start_q, emit_q;  // what the row does: a window is open above it, it opens one, it completes one
   logic [COUNT_W-1:0] free;
-  logic [TW-1:0] step_q, step_q1, step_q2;  // this cycle's step, and those of the cycles before
+  logic [SW-1:0] step_q;  // of a word at the input
+  logic busy_q;  // a word is at work
+  logic [LAST:1] since_q;  // its first cycle was so many cycles ago; the uppermost bit stays
 
-  // what the row does: a window is open above it, it opens one, it completes one
-  assign have  = HAVE[row];
-  assign start = START[row];
-  assign emit  = extra || EMIT[row];
+  always_ff @(posedge clk) begin
+    have_q  <= HAVE[row];
+    start_q <= START[row];
+    emit_q  <= extra || EMIT[row];
+  end
   fsq_pool_walk #(
       .CHANNELS (CHANNELS),
       .HEIGHT   (HEIGHT),
@@ -77,14 +83,20 @@ module fsq_max_pool_steps #(
       .extra_row_o(unused_extra)
   );
 
-  assign go         = step_q != '0 || in_valid_i || extra;
-  assign in_ready_o = step_q == TW'(STEPS - 1) && !extra;
-  assign finish     = step_q == TW'(STEPS + 1) && (!emit || free != '0);
-  assign push       = finish && emit;
+  assign begins     = !busy_q && (in_valid_i || extra);
+  assign in_ready_o = since_q[STEPS-1] && !extra;
+  assign finish     = since_q[LAST] && (!emit_q || free != '0);
+  assign push       = finish && emit_q;
   always_ff @(posedge clk) begin
-    if (!rst_n) step_q <= '0;
-    else if (finish) step_q <= '0;
-    else if (go && step_q != TW'(STEPS + 1)) step_q <= step_q + 1'b1;
+    if (!rst_n) begin
+      busy_q  <= 1'b0;
+      since_q <= '0;
+      step_q  <= '0;
+    end else begin
+      busy_q  <= busy_q ? !finish : begins;
+      since_q <= {since_q[LAST-1] || (since_q[LAST] && !finish), since_q[LAST-2:1], begins};
+      if (begins || step_q != '0) step_q <= (step_q == SW'(STEPS - 1)) ? '0 : step_q + 1'b1;
+    end
   end
 
   // ---- choose the pixels of a step
@@ -94,7 +106,8 @@ module fsq_max_pool_steps #(
   logic [FRESH*BITS-1:0] fresh, fresh_q;
   logic [OWORD-1:0] kept, emitted, stored;
   logic [STEPS*GROUP-1:0] kept_groups;
-  logic [GROUP-1:0] above, above_q, line, line_q, both, leaves, stays;
+  logic [GROUP-1:0] above, above_q, both, leaves, stays;
+  logic [LEVELS*SW-1:0] steps_q;  // steps of the cycles before, the last one in the low bits
   assign kept_groups = (STEPS * GROUP)'(kept);
   generate
     for (s = 0; s < STEPS; s = s + 1) begin : gen_step
@@ -114,7 +127,7 @@ module fsq_max_pool_steps #(
       .SEL_W(SW)
   ) u_fresh (
       .data_i  (choices),
-      .select_i(step_q[SW-1:0]),
+      .select_i(step_q),
       .data_o  (fresh)
   );
   fsq_mux #(
@@ -123,12 +136,14 @@ module fsq_max_pool_steps #(
       .SEL_W(SW)
   ) u_above (
       .data_i  (kept_groups),
-      .select_i(step_q1[SW-1:0]),
+      .select_i(steps_q[LEVELS*SW-1-:SW]),
       .data_o  (above)
   );
 
   // ---- reduce them along the row
   logic [(LEAD+FRESH)*BITS-1:0] window;
+  logic [LEVELS-1:0] en;
+  assign en = {!since_q[LAST], {(LEVELS - 1) {1'b1}}};
   generate
     if (LEAD != 0) begin : gen_lead
       logic [BITS-1:0] lead_q;
@@ -143,37 +158,31 @@ module fsq_max_pool_steps #(
       assign window = fresh_q;
     end
     for (u = 0; u < UNITS; u = u + 1) begin : gen_unit
-      logic [KERNEL*BITS-1:0] running;
-      assign running[0+:BITS] = window[u*STRIDE*BITS+:BITS];
-      for (n = 1; n < KERNEL; n = n + 1) begin : gen_tap
-        logic [BITS-1:0] pixel, left;
-        assign pixel  = window[(u*STRIDE+n)*BITS+:BITS];
-        assign left  = running[(n-1)*BITS+:BITS];
-        assign running[n*BITS+:BITS] = (pixel > left) ? pixel : left;
-      end
-      assign line[u*BITS+:BITS] = running[(KERNEL-1)*BITS+:BITS];
-
       logic [BITS-1:0] now, over;
-      assign now  = line_q[u*BITS+:BITS];
+      fsq_tree #(
+          .N     (KERNEL),
+          .WIDTH (BITS),
+          .LEVELS(LEVELS),
+          .EN_W  (LEVELS)
+      ) u_now (
+          .clk,
+          .en_i  (en),
+          .data_i(window[u*STRIDE*BITS+:KERNEL*BITS]),
+          .data_o(now)
+      );
       assign over = above_q[u*BITS+:BITS];
-      assign both[u*BITS+:BITS]   = (have && over > now) ? over : now;
+      assign both[u*BITS+:BITS]   = (have_q && over > now) ? over : now;
       assign leaves[u*BITS+:BITS] = (extra ? over : both[u*BITS+:BITS]) ^ FLIP;
-      assign stays[u*BITS+:BITS]  = start ? now : both[u*BITS+:BITS];
+      assign stays[u*BITS+:BITS]  = start_q ? now : both[u*BITS+:BITS];
     end
   endgenerate
   always_ff @(posedge clk) begin
-    step_q1 <= step_q;
-    step_q2 <= step_q1;
+    steps_q <= (LEVELS * SW)'({steps_q, step_q});
     fresh_q <= fresh;
-    if (step_q != TW'(STEPS + 1)) begin  // the last step may have to wait
-      line_q  <= line;
-      above_q <= above;
-    end
+    if (!since_q[LAST]) above_q <= above;  // the last step may have to wait
   end
 
   // ---- words: the pixels of the last step join them as they leave
-  logic unused_step;
-  assign unused_step = &{1'b0, step_q1, step_q2};
   generate
     for (s = 0; s < STEPS; s = s + 1) begin : gen_group
       localparam WIDE = ((s + 1) * UNITS <= OUT_WIDTH) ? GROUP : OWORD - s * GROUP;
@@ -183,7 +192,7 @@ module fsq_max_pool_steps #(
       end else begin : gen_early
         logic [WIDE-1:0] emitted_q, stored_q;
         always_ff @(posedge clk)
-          if (step_q2 == TW'(s)) begin
+          if (since_q[s+LEVELS+1]) begin
             emitted_q <= leaves[WIDE-1:0];
             stored_q  <= stays[WIDE-1:0];
           end

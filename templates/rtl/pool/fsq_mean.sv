@@ -1,12 +1,13 @@
 // What an average makes of a sum: divided by COUNT, times FACTOR, or the sum itself.
 //
-// The sum is loaded in one cycle, QUOTIENT / DIVIDE_BITS cycles work on it, and in the next one y stands there.
+// The sum is loaded in one cycle, QUOTIENT / DIVIDE_BITS cycles work on it, one rounds, and in the next one y stands there:
+// the cycles of fsq_turns.
 module fsq_mean #(
     parameter SUM_W       = 21,    // bits of the sum, signed
     parameter COUNT       = 16,    // pixels of a sum
     parameter EXTRA       = 0,     // divided: more bits below the binary point than the sum has
     parameter [63:0] FACTOR = 0,   // not 0: it is multiplied instead
-    parameter QUOTIENT    = 16,    // bits of the largest quotient or of FACTOR; 0: the sum leaves as it is
+    parameter QUOTIENT    = 17,    // bits of the largest quotient and one more, or of FACTOR; 0: the sum leaves as it is
     parameter DIVIDE_BITS = 1,     // of these per cycle
     parameter RIGHT       = 0,     // multiplied: places by which the product moves right
     parameter LEFT        = 0,     // multiplied: places by which it moves left
@@ -32,6 +33,8 @@ module fsq_mean #(
           .LOW     (LOW),
           .HIGH    (HIGH)
       ) u_round (
+          .clk,
+          .en_i(1'b1),
           .x_i(sum_q),
           .y_o
       );

@@ -2,7 +2,7 @@
 //
 // The product grows from its lowest bit: in each step what is above the bits that are done takes the sum or not, and gives
 // one more bit of the product, which takes the place of a bit of FACTOR. No multiplier. The sum is loaded in one cycle,
-// FACTOR_W / TURN_BITS cycles multiply it, and in the next one y stands there.
+// FACTOR_W / TURN_BITS cycles multiply it, one rounds, and in the next one y stands there.
 module fsq_mean_multiplier #(
     parameter SUM_W     = 21,  // bits of the sum, signed
     parameter FACTOR_W  = 16,  // bits of FACTOR, a multiple of TURN_BITS
@@ -56,6 +56,8 @@ module fsq_mean_multiplier #(
       .LOW     (LOW),
       .HIGH    (HIGH)
   ) u_round (
+      .clk,
+      .en_i(1'b1),
       .x_i({high_q, low_q}),
       .y_o
   );

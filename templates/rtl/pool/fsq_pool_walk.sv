@@ -2,7 +2,8 @@
 //
 // Words arrive in groups of IN_ROWS rows: all channels of the group, and for each channel its rows. Behind the last one of
 // a frame come EXTRAS more rows, one after the other: those of windows that end below the image, and therefore with the
-// last input row, which sends a row already.
+// last input row, which sends a row already. A word is followed by the next one two cycles later or more: what depends on
+// its place is in registers by then.
 module fsq_pool_walk #(
     parameter CHANNELS  = 1,  // channels of the rows
     parameter HEIGHT    = 8,  // rows of a frame
@@ -25,11 +26,14 @@ module fsq_pool_walk #(
   logic [CHANNEL_W-1:0] ch_q;
   logic [IW-1:0] row_q;
   logic [ROW_W-1:0] y_q, y0_q;
-  logic extra_q, last_row, last_ch, frame_end, last_extra;
+  logic extra_q, last_extra;
+  logic last_row_q, last_ch_q, frame_end_q;  // of the word, from its second cycle on
 
-  assign last_row  = (row_q == IW'(IN_ROWS - 1)) || frame_end;
-  assign last_ch   = ch_q == CHANNEL_W'(CHANNELS - 1);
-  assign frame_end = y_q == ROW_W'(HEIGHT - 1);
+  always_ff @(posedge clk) begin
+    last_row_q  <= !rst_n ? IN_ROWS == 1 || HEIGHT == 1 : (row_q == IW'(IN_ROWS - 1)) || (y_q == ROW_W'(HEIGHT - 1));
+    last_ch_q   <= !rst_n ? CHANNELS == 1 : ch_q == CHANNEL_W'(CHANNELS - 1);
+    frame_end_q <= !rst_n ? HEIGHT == 1 : y_q == ROW_W'(HEIGHT - 1);
+  end
   assign channel_o = ch_q;
   assign row_o     = y_q;
   assign extra_o   = extra_q;
@@ -39,7 +43,7 @@ module fsq_pool_walk #(
       assign last_extra = number_q == EXTRA_W'(EXTRAS - 1);
       always_ff @(posedge clk) begin
         if (!rst_n) number_q <= '0;
-        else if (next_i && extra_q && last_ch) number_q <= last_extra ? '0 : number_q + 1'b1;
+        else if (next_i && extra_q && last_ch_q) number_q <= last_extra ? '0 : number_q + 1'b1;
       end
       assign extra_row_o = number_q;
     end else begin : gen_extra
@@ -57,20 +61,20 @@ module fsq_pool_walk #(
       extra_q <= 1'b0;
     end else if (next_i) begin
       if (extra_q) begin
-        ch_q <= last_ch ? '0 : ch_q + 1'b1;
-        if (last_ch && last_extra) begin
+        ch_q <= last_ch_q ? '0 : ch_q + 1'b1;
+        if (last_ch_q && last_extra) begin
           extra_q <= 1'b0;
           y_q     <= '0;
           y0_q    <= '0;
         end
-      end else if (!last_row) begin
+      end else if (!last_row_q) begin
         row_q <= row_q + 1'b1;
         y_q   <= y_q + 1'b1;
       end else begin
         row_q <= '0;
-        ch_q  <= last_ch ? '0 : ch_q + 1'b1;
-        if (!last_ch) y_q <= y0_q;
-        else if (!frame_end) begin
+        ch_q  <= last_ch_q ? '0 : ch_q + 1'b1;
+        if (!last_ch_q) y_q <= y0_q;
+        else if (!frame_end_q) begin
           y_q  <= y_q + 1'b1;
           y0_q <= y_q + 1'b1;
         end else if (EXTRAS != 0) extra_q <= 1'b1;

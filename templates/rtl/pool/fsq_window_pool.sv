@@ -4,11 +4,11 @@
 // a window (EMIT_ROWS) and which of the kept rows belong to that window (MASKS, the newest row in the lowest bit); windows
 // that end below the image follow as extra rows, whose masks tell the same of the kept rows behind the last input row.
 //
-// Cycles of a word: it is taken and reduced along the row in cycle 0 and combined with kept rows in cycle 1. If its row
-// completes a window, the result is pushed in cycle 1 + DIVISION, or in the first one after that in which the FIFO has
-// room. DIVISION is 0 for a maximum, for a sum and for an average over a power of two without FACTOR; else QUOTIENT /
-// DIVIDE_BITS + 1, one divider (fsq_mean) for every pixel that leaves. The next word may be taken in the cycle after the push, or in cycle 2 if there is none.
-// Words of an extra row take the same cycles, except that cycle 0 takes nothing.
+// A pipeline of stages (fsq_stages), one cycle each: the word as it came; the levels of fsq_tree along the row, behind which
+// the kept rows are there too; those of the window, the others zero; the levels of fsq_tree over the rows; for an average
+// that is a shift, or a sum, fsq_round. An average that needs a division is then divided, one fsq_mean for every pixel that
+// leaves, for TURNS + 2 cycles (fsq_turns). A word taken in T is sent so many cycles later, or as soon as there is room; the
+// next one may be taken in T + 2. Words of an extra row take the same cycles, except that nothing is taken for them.
 module fsq_window_pool #(
     parameter CHANNELS       = 1,               // channels of the rows
     parameter HEIGHT         = 8,               // rows of a frame
@@ -35,7 +35,7 @@ module fsq_window_pool #(
     parameter COUNT          = 9,               // average: pixels of a window
     parameter EXTRA          = 0,               // average: more bits below the binary point than the input has
     parameter [63:0] FACTOR  = 0,               // average, not 0: sums are multiplied by it instead of divided
-    parameter QUOTIENT       = 8,               // average: bits of the largest quotient or of FACTOR; 0: sums leave
+    parameter QUOTIENT       = 9,               // average: see fsq_mean; 0: sums leave
     parameter DIVIDE_BITS    = 1,               // average: of these per cycle, a divisor of QUOTIENT
     parameter RIGHT          = 0,               // average by FACTOR: places by which the product moves right
     parameter LEFT           = 0,               // average by FACTOR: places by which it moves left
@@ -70,15 +70,25 @@ module fsq_window_pool #(
   localparam [((EXTRAS > 0) ? EXTRAS : 1)*MASK_W-1:0] EXTRA_MASK = EXTRA_MASKS;
   // signed pixels are compared as unsigned ones with their sign bit flipped
   localparam [BITS-1:0] FLIP = (SIGNED != 0 && AVERAGE == 0) ? (BITS'(1) << (BITS - 1)) : '0;
-  genvar x, n;
+  localparam LEAVES = KERNEL_COLUMNS + ((AVERAGE != 0 && PIXEL_ZERO != 0) ? 1 : 0);
+  localparam LINE_LEVELS = $clog2(LEAVES);
+  localparam ROW_LEVELS = $clog2(KERNEL_ROWS);
+  localparam KEEP = 1 + LINE_LEVELS;  // stages until the kept rows are there
+  localparam TOGETHER = KEEP + ((ABOVE > 0) ? 1 + ROW_LEVELS : 0);  // stages until the window's rows are one
+  localparam STAGES = TOGETHER + ((AVERAGE != 0 && !DIVIDES) ? 1 : 0);
+  localparam LINE_W = (LINE_LEVELS > 0) ? LINE_LEVELS : 1;
+  localparam ROWS_W = (ROW_LEVELS > 0) ? ROW_LEVELS : 1;
+  genvar s, x, n;
 
   // ---- words
   logic [CW-1:0] channel;
   logic [HW-1:0] row;
   logic [XW-1:0] extra_row;
-  logic [MASK_W-1:0] mask;  // kept rows of the window
-  logic combine_q, take, emit, extra, combined, dividing, finish, push;
+  logic extra;
+  logic [STAGES-1:0] empty;
+  logic leaves, push;
   logic [COUNT_W-1:0] free;
+  assign in_ready_o = empty[0] & !extra;
   fsq_pool_walk #(
       .CHANNELS (CHANNELS),
       .HEIGHT   (HEIGHT),
@@ -90,67 +100,106 @@ module fsq_window_pool #(
   ) u_walk (
       .clk,
       .rst_n,
-      .next_i     (finish),
+      .next_i     (empty[0] && (in_valid_i || extra)),
       .channel_o  (channel),
       .row_o      (row),
       .extra_o    (extra),
       .extra_row_o(extra_row)
   );
-  assign emit = extra || EMIT[row];
-  assign mask = extra ? EXTRA_MASK[extra_row*MASK_W+:MASK_W] : MASK[row*MASK_W+:MASK_W];
+  fsq_stages #(
+      .STAGES(STAGES)
+  ) u_stages (
+      .clk,
+      .rst_n,
+      .enter_i(in_valid_i || extra),
+      .leave_i(leaves),
+      .empty_o(empty)
+  );
+
+  // ---- what the word of each stage does: its channel; the kept rows of its window; it completes one; it is of an extra row
+  localparam FLAGS = CW + MASK_W + 2;
+  logic [(STAGES+1)*FLAGS-1:0] flags;
+  assign flags[0+:FLAGS] = {
+    channel, extra ? EXTRA_MASK[extra_row*MASK_W+:MASK_W] : MASK[row*MASK_W+:MASK_W], extra || EMIT[row], extra
+  };
+  generate
+    for (s = 0; s < STAGES; s = s + 1) begin : gen_flags
+      logic [FLAGS-1:0] flags_q;
+      always_ff @(posedge clk) if (empty[s]) flags_q <= flags[s*FLAGS+:FLAGS];
+      assign flags[(s+1)*FLAGS+:FLAGS] = flags_q;
+    end
+  endgenerate
+  logic emit;  // of the last stage's word
+  assign emit = flags[STAGES*FLAGS+1];
+  logic unused_flags;
+  assign unused_flags = &{1'b0, flags};
 
   // ---- along the row
-  logic [LINE-1:0] line, line_q;
-  logic unused_in;  // a stride may leave pixels that no window reads
-  assign unused_in = &{1'b0, in_data_i};
-  always_ff @(posedge clk) if (take) line_q <= line;
+  logic [WIDTH*BITS-1:0] word_q;
+  logic unused_word;  // a stride may leave pixels that no window reads
+  assign unused_word = &{1'b0, word_q};
+  always_ff @(posedge clk) if (empty[0]) word_q <= in_data_i;
+  logic [LINE_W-1:0] line_en;
+  logic [LINE-1:0] line;
   generate
+    if (LINE_LEVELS > 0) begin : gen_line_en
+      assign line_en = empty[LINE_LEVELS:1];
+    end else begin : gen_no_line_en
+      assign line_en = '0;
+    end
     for (x = 0; x < OUT_WIDTH; x = x + 1) begin : gen_line
       localparam FIRST = x * STRIDE - PAD_LEFT;  // column of its first tap; INSIDE: taps within the row
+      localparam BEGIN = (FIRST > 0) ? FIRST : 0;
       localparam STOP = (FIRST + KERNEL_COLUMNS < WIDTH) ? FIRST + KERNEL_COLUMNS : WIDTH;
-      localparam INSIDE = STOP - ((FIRST > 0) ? FIRST : 0);
-      logic [(KERNEL_COLUMNS+1)*VALUE_BITS-1:0] running;
-      assign running[0+:VALUE_BITS] = VALUE_BITS'(-INSIDE * PIXEL_ZERO);
-      for (n = 0; n < KERNEL_COLUMNS; n = n + 1) begin : gen_tap
-        localparam X = FIRST + n;
-        logic [VALUE_BITS-1:0] left;
-        assign left = running[n*VALUE_BITS+:VALUE_BITS];
-        if (X >= 0 && X < WIDTH) begin : gen_inside
-          logic [VALUE_BITS-1:0] pixel;
-          fsq_extend #(
-              .IN_BITS  (BITS),
-              .IN_SIGNED((SIGNED != 0 && AVERAGE != 0) ? 1 : 0),
-              .OUT_BITS (VALUE_BITS)
-          ) u_pixel (
-              .x_i(in_data_i[X*BITS+:BITS] ^ FLIP),
-              .y_o(pixel)
-          );
-          if (AVERAGE != 0) begin : gen_sum
-            assign running[(n+1)*VALUE_BITS+:VALUE_BITS] = left + pixel;
-          end else begin : gen_max
-            assign running[(n+1)*VALUE_BITS+:VALUE_BITS] = (pixel > left) ? pixel : left;
-          end
-        end else begin : gen_outside
-          assign running[(n+1)*VALUE_BITS+:VALUE_BITS] = left;
-        end
+      localparam INSIDE = STOP - BEGIN;
+      localparam N = INSIDE + LEAVES - KERNEL_COLUMNS;
+      logic [N*VALUE_BITS-1:0] pixels;
+      for (n = 0; n < INSIDE; n = n + 1) begin : gen_tap
+        fsq_extend #(
+            .IN_BITS  (BITS),
+            .IN_SIGNED((SIGNED != 0 && AVERAGE != 0) ? 1 : 0),
+            .OUT_BITS (VALUE_BITS)
+        ) u_pixel (
+            .x_i(word_q[(BEGIN+n)*BITS+:BITS] ^ FLIP),
+            .y_o(pixels[n*VALUE_BITS+:VALUE_BITS])
+        );
       end
-      assign line[x*VALUE_BITS+:VALUE_BITS] = running[KERNEL_COLUMNS*VALUE_BITS+:VALUE_BITS];
+      if (N > INSIDE) begin : gen_zero
+        assign pixels[INSIDE*VALUE_BITS+:VALUE_BITS] = VALUE_BITS'(-INSIDE * PIXEL_ZERO);
+      end
+      fsq_tree #(
+          .N     (N),
+          .WIDTH (VALUE_BITS),
+          .LEVELS(LINE_LEVELS),
+          .SUM   (AVERAGE),
+          .EN_W  (LINE_W)
+      ) u_line (
+          .clk,
+          .en_i  (line_en),
+          .data_i(pixels),
+          .data_o(line[x*VALUE_BITS+:VALUE_BITS])
+      );
     end
   endgenerate
 
   // ---- kept rows, the newest in the low bits
-  logic [MASK_W*LINE-1:0] kept;
+  logic [KERNEL_ROWS*LINE-1:0] rows;  // of the window, the newest in the low bits
   generate
     if (ABOVE == 0) begin : gen_none
-      assign kept = '0;
-      logic unused_kept;
-      assign unused_kept = &{1'b0, channel, combined, kept, mask};
+      assign rows = line;
     end else begin : gen_kept
-      logic [ABOVE*LINE-1:0] stored;
+      logic [CW-1:0] at, at_next;  // channel of the word whose kept rows are there, and of the one that comes to it
+      logic [MASK_W-1:0] mask;
+      logic over;
+      logic [ABOVE*LINE-1:0] kept, stored;
+      logic [KERNEL_ROWS*LINE-1:0] rows_q;
+      logic unused_emit;
+      assign {at, mask, unused_emit, over} = flags[KEEP*FLAGS+:FLAGS];
+      assign at_next = flags[(KEEP-1)*FLAGS+MASK_W+2+:CW];
       if (ABOVE == 1) begin : gen_one
-        assign stored = line_q;
+        assign stored = line;
       end else begin : gen_more
-        assign stored = {kept[(ABOVE-1)*LINE-1:0], line_q};
+        assign stored = {kept[(ABOVE-1)*LINE-1:0], line};
       end
       fsq_pool_memory #(
           .WIDTH (ABOVE * LINE),
@@ -160,132 +209,119 @@ module fsq_window_pool #(
           .TILE_W(TILE_W)
       ) u_kept (
           .clk,
-          .we_i   (combined && !extra),
-          .addr_i (channel),
+          .we_i   (!empty[KEEP-1] && empty[KEEP] && !over),
+          .addr_i (empty[KEEP-1] ? at_next : at),
           .wdata_i(stored),
           .rdata_o(kept)
       );
+      always_ff @(posedge clk)
+        if (empty[KEEP]) rows_q[0+:LINE] <= over ? '0 : line;
+      for (n = 0; n < ABOVE; n = n + 1) begin : gen_row
+        always_ff @(posedge clk)
+          if (empty[KEEP]) rows_q[(n+1)*LINE+:LINE] <= mask[n] ? kept[n*LINE+:LINE] : '0;
+      end
+      assign rows = rows_q;
     end
   endgenerate
 
   // ---- the window's rows together, and what leaves
+  logic [ROWS_W-1:0] rows_en;
   logic [OWORD-1:0] word;
+  logic dividing;
   generate
+    if (ROW_LEVELS > 0) begin : gen_rows_en
+      assign rows_en = empty[TOGETHER-1-:ROW_LEVELS];
+    end else begin : gen_no_rows_en
+      assign rows_en = '0;
+    end
     for (x = 0; x < OUT_WIDTH; x = x + 1) begin : gen_out
-      if (AVERAGE != 0) begin : gen_average
-        logic [(ABOVE+1)*SUM_W-1:0] running;
-        logic [SUM_W-1:0] now;
+      localparam W = (AVERAGE != 0) ? SUM_W : BITS;
+      logic [KERNEL_ROWS*W-1:0] values;
+      logic [W-1:0] all;
+      for (n = 0; n < KERNEL_ROWS; n = n + 1) begin : gen_row
         fsq_extend #(
             .IN_BITS  (VALUE_BITS),
-            .IN_SIGNED(1),
-            .OUT_BITS (SUM_W)
-        ) u_now (
-            .x_i(line_q[x*VALUE_BITS+:VALUE_BITS]),
-            .y_o(now)
+            .IN_SIGNED(AVERAGE),
+            .OUT_BITS (W)
+        ) u_value (
+            .x_i(rows[n*LINE+x*VALUE_BITS+:VALUE_BITS]),
+            .y_o(values[n*W+:W])
         );
-        assign running[0+:SUM_W] = extra ? '0 : now;
-        for (n = 0; n < ABOVE; n = n + 1) begin : gen_row
-          logic [SUM_W-1:0] over;
-          fsq_extend #(
-              .IN_BITS  (VALUE_BITS),
-              .IN_SIGNED(1),
-              .OUT_BITS (SUM_W)
-          ) u_over (
-              .x_i(kept[n*LINE+x*VALUE_BITS+:VALUE_BITS]),
-              .y_o(over)
-          );
-          assign running[(n+1)*SUM_W+:SUM_W] = running[n*SUM_W+:SUM_W] + (mask[n] ? over : '0);
-        end
-        if (DIVIDES) begin : gen_divider
-          fsq_mean #(
-              .SUM_W      (SUM_W),
-              .COUNT      (COUNT),
-              .EXTRA      (EXTRA),
-              .FACTOR     (FACTOR),
-              .QUOTIENT   (QUOTIENT),
-              .DIVIDE_BITS(DIVIDE_BITS),
-              .RIGHT      (RIGHT),
-              .LEFT       (LEFT),
-              .ZERO       (ZERO),
-              .OUT_BITS   (OUT_BITS),
-              .LOW        (LOW),
-              .HIGH       (HIGH)
-          ) u_mean (
-              .clk,
-              .load_i(combine_q),
-              .sum_i (running[ABOVE*SUM_W+:SUM_W]),
-              .next_i(dividing),
-              .y_o   (word[x*OUT_BITS+:OUT_BITS])
-          );
-        end else begin : gen_shift
-          fsq_round #(
-              .IN_W    (SUM_W),
-              .RIGHT   ((SHIFT > 0) ? SHIFT : 0),
-              .LEFT    ((SHIFT < 0) ? -SHIFT : 0),
-              .ZERO    (ZERO),
-              .OUT_BITS(OUT_BITS),
-              .LOW     (LOW),
-              .HIGH    (HIGH)
-          ) u_round (
-              .x_i(running[ABOVE*SUM_W+:SUM_W]),
-              .y_o(word[x*OUT_BITS+:OUT_BITS])
-          );
-        end
-      end else begin : gen_max
-        logic [(ABOVE+1)*BITS-1:0] running;
-        assign running[0+:BITS] = extra ? '0 : line_q[x*BITS+:BITS];
-        for (n = 0; n < ABOVE; n = n + 1) begin : gen_row
-          logic [BITS-1:0] over, below;
-          assign over  = kept[n*LINE+x*BITS+:BITS];
-          assign below = running[n*BITS+:BITS];
-          assign running[(n+1)*BITS+:BITS] = (mask[n] && over > below) ? over : below;
-        end
-        assign word[x*BITS+:BITS] = running[ABOVE*BITS+:BITS] ^ FLIP;
+      end
+      fsq_tree #(
+          .N     (KERNEL_ROWS),
+          .WIDTH (W),
+          .LEVELS(ROW_LEVELS),
+          .SUM   (AVERAGE),
+          .EN_W  (ROWS_W)
+      ) u_all (
+          .clk,
+          .en_i  (rows_en),
+          .data_i(values),
+          .data_o(all)
+      );
+      if (AVERAGE == 0) begin : gen_max
+        assign word[x*BITS+:BITS] = all ^ FLIP;
+      end else if (DIVIDES) begin : gen_divider
+        fsq_mean #(
+            .SUM_W      (SUM_W),
+            .COUNT      (COUNT),
+            .EXTRA      (EXTRA),
+            .FACTOR     (FACTOR),
+            .QUOTIENT   (QUOTIENT),
+            .DIVIDE_BITS(DIVIDE_BITS),
+            .RIGHT      (RIGHT),
+            .LEFT       (LEFT),
+            .ZERO       (ZERO),
+            .OUT_BITS   (OUT_BITS),
+            .LOW        (LOW),
+            .HIGH       (HIGH)
+        ) u_mean (
+            .clk,
+            .load_i(!empty[STAGES-1] && emit && leaves),
+            .sum_i (all),
+            .next_i(dividing),
+            .y_o   (word[x*OUT_BITS+:OUT_BITS])
+        );
+      end else begin : gen_shift
+        fsq_round #(
+            .IN_W    (SUM_W),
+            .RIGHT   ((SHIFT > 0) ? SHIFT : 0),
+            .LEFT    ((SHIFT < 0) ? -SHIFT : 0),
+            .ZERO    (ZERO),
+            .OUT_BITS(OUT_BITS),
+            .LOW     (LOW),
+            .HIGH    (HIGH)
+        ) u_round (
+            .clk,
+            .en_i(empty[STAGES-1]),
+            .x_i (all),
+            .y_o (word[x*OUT_BITS+:OUT_BITS])
+        );
       end
     end
-  endgenerate
-
-  // ---- cycles of a word
-  generate
-    if (DIVIDES) begin : gen_divide
-      localparam TURNS = QUOTIENT / DIVIDE_BITS;
-      localparam TW = $clog2(TURNS + 1);
-      logic [TW-1:0] turn_q;  // cycles that a division still takes
-      logic send_q;
-      assign dividing   = turn_q != '0;
-      assign push       = send_q && !dividing && free != '0;
-      assign combined   = combine_q;
-      assign finish     = emit ? push : combine_q;
-      assign in_ready_o = !combine_q && !send_q && !extra;
-      always_ff @(posedge clk) begin
-        if (!rst_n) begin
-          combine_q <= 1'b0;
-          send_q    <= 1'b0;
-          turn_q    <= '0;
-        end else begin
-          combine_q <= take || (extra && !combine_q && !send_q);
-          if (combine_q && emit) send_q <= 1'b1;
-          else if (push) send_q <= 1'b0;
-          if (combine_q && emit) turn_q <= TW'(TURNS);
-          else if (dividing) turn_q <= turn_q - 1'b1;
-        end
-      end
+    if (DIVIDES) begin : gen_turns
+      logic idle;
+      assign leaves = !emit || idle;
+      fsq_turns #(
+          .TURNS(QUOTIENT / DIVIDE_BITS)
+      ) u_turns (
+          .clk,
+          .rst_n,
+          .load_i(!empty[STAGES-1] && emit),
+          .room_i(free != '0),
+          .idle_o(idle),
+          .next_o(dividing),
+          .push_o(push)
+      );
     end else begin : gen_at_once
-      assign dividing   = 1'b0;
-      assign push       = finish && emit;
-      assign combined   = finish;
-      assign finish     = combine_q && (!emit || free != '0);
-      assign in_ready_o = !combine_q && !extra;
+      assign leaves   = !emit || free != '0;
+      assign push     = !empty[STAGES-1] && emit && free != '0;
+      assign dividing = 1'b0;
       logic unused_dividing;
       assign unused_dividing = &{1'b0, dividing};
-      always_ff @(posedge clk) begin
-        if (!rst_n) combine_q <= 1'b0;
-        else if (take || (extra && !combine_q)) combine_q <= 1'b1;
-        else if (finish) combine_q <= 1'b0;
-      end
     end
   endgenerate
-  assign take = in_valid_i & in_ready_o;
 
   fsq_fifo #(
       .WIDTH  (OWORD),

@@ -35,9 +35,11 @@ module fsq_weight_stream #(
 );
   genvar g;
 
-  // ---- words: one stands in the memory's last register, the one before it here
-  logic [WORD_W-1:0] low_q;
-  logic [READ:0] full_q;  // of the registers behind the address, that word is there; the highest bit is low_q's
+  // ---- words: where units straddle two, one stands in the memory's last register, the one before it here
+  localparam WORDS = (WORD_W % UNIT_W == 0) ? 1 : 2;
+  localparam FILL = READ + WORDS - 1;
+  logic [WORD_W-1:0] low;
+  logic [FILL-1:0] full_q;  // the first word is so far
   logic full, first;
   logic [SEGMENT_W-1:0] segment;
   fsq_word_walk #(
@@ -57,40 +59,96 @@ module fsq_weight_stream #(
       .segment_o(segment),
       .first_o  (first)
   );
-  assign full = full_q[READ];
+  assign full = full_q[FILL-1];
   always_ff @(posedge clk) begin
     if (!rst_n) full_q <= '0;
-    else full_q <= {full_q[READ-1:0], 1'b1};
+    else full_q <= {full_q[FILL-2:0], 1'b1};
   end
-  always_ff @(posedge clk) if (rom_next_o) low_q <= rom_data_i;
+  generate
+    if (WORDS > 1) begin : gen_low
+      logic [WORD_W-1:0] low_q;
+      always_ff @(posedge clk) if (rom_next_o) low_q <= rom_data_i;
+      assign low = low_q;
+    end else begin : gen_word
+      assign low = rom_data_i;
+    end
+  endgenerate
 
   // ---- units
   logic [PLACES*UNIT_W-1:0] cuts;
   logic [PLACES-1:0] ends;  // a unit at that place ends its word
   logic [PLACE_W-1:0] place_q;
-  logic [UNIT_W-1:0] cut, spare_q, unit_q;
+  logic [UNIT_W-1:0] unit, spare_q, unit_q;  // the next one; kept where it is not taken at once; the one that is served
   logic spare_ok_q, valid_q;
   generate
     for (g = 0; g < PLACES; g = g + 1) begin : gen_place
       localparam FROM = (g * UNIT_W) % WORD_W;
-      localparam OVER = FROM + UNIT_W - WORD_W;  // bits in the next word, if above 0
-      if (OVER > 0) begin : gen_both
-        assign cuts[g*UNIT_W+:UNIT_W] = {rom_data_i[OVER-1:0], low_q[WORD_W-1:FROM]};
+      localparam STOP = FROM + UNIT_W;
+      if (STOP > WORD_W) begin : gen_both
+        assign cuts[g*UNIT_W+:UNIT_W] = {rom_data_i[STOP-WORD_W-1:0], low[WORD_W-1:FROM]};
       end else begin : gen_low
-        assign cuts[g*UNIT_W+:UNIT_W] = low_q[FROM+:UNIT_W];
+        assign cuts[g*UNIT_W+:UNIT_W] = low[FROM+:UNIT_W];
       end
-      assign ends[g] = OVER >= 0;
+      assign ends[g] = STOP >= WORD_W;
     end
   endgenerate
-  fsq_mux #(
-      .N    (PLACES),
-      .WIDTH(UNIT_W),
-      .SEL_W(PLACE_W)
-  ) u_cut (
-      .data_i  (cuts),
-      .select_i(place_q),
-      .data_o  (cut)
-  );
+  // four places to one, then these and the unit that waits, in as few LUTs as there are
+  localparam FOURS = (PLACES > 3) ? (PLACES + 3) / 4 : PLACES;
+  localparam CHOICE_W = $clog2(FOURS + 1);
+  logic [FOURS*UNIT_W-1:0] fours;
+  logic [CHOICE_W-1:0] choice;
+  generate
+    if (PLACES > 3) begin : gen_fours
+      for (g = 0; g < FOURS; g = g + 1) begin : gen_four
+        localparam HERE = PLACES - 4 * g;
+        localparam HERE_W = (HERE > 2) ? 2 : 1;
+        if (HERE >= 4) begin : gen_whole
+          fsq_mux4 #(
+              .WIDTH(UNIT_W)
+          ) u_four (
+              .data_i  (cuts[4*g*UNIT_W+:4*UNIT_W]),
+              .select_i(place_q[1:0]),
+              .data_o  (fours[g*UNIT_W+:UNIT_W])
+          );
+        end else begin : gen_rest
+          fsq_mux #(
+              .N    (HERE),
+              .WIDTH(UNIT_W),
+              .SEL_W(HERE_W)
+          ) u_rest (
+              .data_i  (cuts[4*g*UNIT_W+:HERE*UNIT_W]),
+              .select_i(place_q[HERE_W-1:0]),
+              .data_o  (fours[g*UNIT_W+:UNIT_W])
+          );
+        end
+      end
+      assign choice = spare_ok_q ? CHOICE_W'(FOURS) : CHOICE_W'(place_q >> 2);
+    end else begin : gen_few
+      assign fours  = cuts;
+      assign choice = spare_ok_q ? CHOICE_W'(FOURS) : CHOICE_W'(place_q);
+    end
+  endgenerate
+  generate
+    if (FOURS == 3) begin : gen_unit_of_four
+      fsq_mux4 #(
+          .WIDTH(UNIT_W)
+      ) u_unit (
+          .data_i  ({spare_q, fours}),
+          .select_i(choice),
+          .data_o  (unit)
+      );
+    end else begin : gen_unit
+      fsq_mux #(
+          .N    (FOURS + 1),
+          .WIDTH(UNIT_W),
+          .SEL_W(CHOICE_W)
+      ) u_unit (
+          .data_i  ({spare_q, fours}),
+          .select_i(choice),
+          .data_o  (unit)
+      );
+    end
+  endgenerate
   assign rom_next_o = !full || (!spare_ok_q && ends[place_q]);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -100,8 +158,8 @@ module fsq_weight_stream #(
       valid_q    <= full;
       spare_ok_q <= valid_q && !take_i;
     end
-    if (!spare_ok_q) spare_q <= cut;
-    if (take_i || !valid_q) unit_q <= spare_ok_q ? spare_q : cut;
+    spare_q <= unit;
+    if (take_i || !valid_q) unit_q <= unit;
   end
   assign valid_o = valid_q;
   assign unit_o  = unit_q;
@@ -109,7 +167,10 @@ module fsq_weight_stream #(
   // ---- places
   generate
     if (PLACES > 1) begin : gen_places
-      logic [PLACE_W-1:0] start, start_q[0:READ-1];  // where the words on their way start: READ - 1 is rom_data_i
+      // where the words on their way start; the last one is the one behind the word whose units are cut
+      localparam AHEAD = FILL - 1;
+      logic [PLACE_W-1:0] start;
+      logic [AHEAD*PLACE_W-1:0] start_q;
       integer s;
       always_comb begin
         start = '0;
@@ -117,16 +178,13 @@ module fsq_weight_stream #(
           if (first && segment == SEGMENT_W'(s)) start = PLACE_W'(STARTS[s*32+:32]);
         end
       end
-      integer i;
       always_ff @(posedge clk) begin
-        if (rom_next_o) begin
-          start_q[0] <= start;
-          for (i = 1; i < READ; i = i + 1) start_q[i] <= start_q[i-1];
-        end
+        if (!rst_n) start_q <= '0;
+        else if (rom_next_o) start_q <= {start_q[(AHEAD-1)*PLACE_W-1:0], start};
       end
       always_ff @(posedge clk) begin
         if (!rst_n) place_q <= PLACE_W'(STARTS[0+:32]);
-        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[READ-1] : place_q + 1'b1;
+        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[(AHEAD-1)*PLACE_W+:PLACE_W] : place_q + 1'b1;
       end
     end else begin : gen_place_only
       assign place_q = '0;

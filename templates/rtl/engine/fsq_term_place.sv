@@ -1,0 +1,244 @@
+// Where the terms of an engine lie: input channel, row and column of the window; and what else its issue needs.
+//
+// Three steps without a way back, behind a second term that waits: positions from term to term are split into whole channels and pixels of a kernel, the
+// pixels are counted on, the channels are. A step goes on when the one behind it does, or is empty. Kernels of one place
+// in the window are one shape. What is told of each stage or shape has 32 bits, number 0 in the lowest.
+module fsq_term_place #(
+    parameter                 STAGES     = 1,                // stages of the engine
+    parameter                 STAGE_W    = 1,                // holds STAGES - 1
+    parameter [STAGES*32-1:0] SHAPE_OF   = '0,               // shape of the kernel of each stage
+    parameter                 SHAPES     = 1,                // shapes
+    parameter                 SHAPE_W    = 1,                // holds SHAPES - 1
+    parameter [SHAPES*32-1:0] SHAPE_ROWS    = {SHAPES{32'd1}},  // rows of each
+    parameter [SHAPES*32-1:0] SHAPE_COLUMNS = {SHAPES{32'd1}},  // columns of each
+    parameter [SHAPES*32-1:0] TAP_ROWS      = '0,            // row of the window at which each starts
+    parameter [SHAPES*32-1:0] TAP_COLUMNS   = '0,            // column of the window at which each starts
+    parameter                 TAPS       = 1,                // pixels of the largest
+    parameter [STAGES*32-1:0] RESTS      = {STAGES{32'd1}},  // channels of the last group of each stage
+    parameter [STAGES*32-1:0] BASES      = '0,               // first channel of each in the tables of the drain
+    parameter [STAGES*32-1:0] SINKS      = '0,               // not 0: its words go to a row buffer of the engine, not to the FIFO
+    parameter                 RUN_W      = 1,                // bits of a symbol: see fsq_term_walk
+    parameter                 CHANNELS_C = 1,                // output channels of a group
+    parameter                 ROWS       = 1,                // rows of a group
+    parameter                 LAST_ROWS  = 1,                // rows of the last group
+    parameter                 CI_W       = 1,                // bits of a channel
+    parameter                 TAP_W      = 1,                // bits of a row or column of a window
+    parameter                 P_W        = 1,                // bits of a phase
+    parameter                 N_W        = 1,                // bits of the number of a term within its sum
+    parameter                 OUT_W      = 1,                // bits of the number of an entry of the table
+    parameter                 C_W        = 1,                // bits of a count of channels
+    parameter                 R_W        = 1,                // bits of a count of rows
+    parameter                 COUNT_W    = 1                 // bits of a count of words
+) (
+    input  logic               clk,         // clock
+    input  logic               rst_n,       // synchronous reset, active low
+    // from fsq_term_walk, where its ports are told
+    input  logic               valid_i,     // a term is there
+    output logic               take_o,      // it is taken if there
+    input  logic [STAGE_W-1:0] stage_i,     // see fsq_term_walk
+    input  logic [    P_W-1:0] phase_i,     // see fsq_term_walk
+    input  logic [  RUN_W-1:0] run_i,       // see fsq_term_walk
+    input  logic               first_i,     // see fsq_term_walk
+    input  logic               last_i,      // see fsq_term_walk
+    input  logic               ends_i,      // see fsq_term_walk
+    input  logic               opens_i,     // see fsq_term_walk
+    input  logic               closes_i,    // see fsq_term_walk
+    input  logic               rest_i,      // see fsq_term_walk
+    input  logic               bottom_i,    // see fsq_term_walk
+    // the next term to issue, all from registers
+    output logic               valid_o,     // it is there
+    input  logic               take_i,      // it is issued: only if there
+    output logic [ STAGES-1:0] starts_o,    // it starts a row group of that stage
+    output logic               sends_o,     // words have to be reserved for it
+    output logic [COUNT_W-1:0] words_o,     // so many, less one
+    output logic               first_o,     // it is the first term of its pass
+    output logic               last_o,      // it is the last term of its pass
+    output logic               closes_o,    // it is the last term of a row group, if it is the last of its pass
+    output logic [STAGE_W-1:0] stage_o,     // its stage
+    output logic [   CI_W-1:0] channel_o,   // its input channel
+    output logic [  TAP_W-1:0] ky_o,        // its row of the window
+    output logic [  TAP_W-1:0] kx_o,        // its column of the window
+    output logic [    P_W-1:0] phase_o,     // its phase
+    output logic               replay_o,    // which is not phase 0
+    output logic [    N_W-1:0] term_o,      // number of the term within its sum
+    output logic [  OUT_W-1:0] base_o,      // first channel of its pass in the tables of the drain
+    output logic [    C_W-1:0] channels_o,  // channels of its pass that exist
+    output logic [    R_W-1:0] rows_o       // rows of its pass that exist
+);
+  localparam TW = (TAPS > 1) ? $clog2(TAPS) : 1;
+  localparam TAG_W = STAGE_W + P_W + 7;  // stage, phase, first, last, ends, opens, closes, rest, bottom
+  genvar g, n;
+
+  // ---- the next term: its run, and what it is
+  logic next_valid;
+  logic [TAG_W-1:0] next;
+  logic [RUN_W-1:0] next_run;
+  fsq_skid #(
+      .WIDTH(RUN_W + TAG_W)
+  ) u_next (
+      .clk,
+      .rst_n,
+      .valid_i,
+      .ready_o(take_o),
+      .data_i ({run_i, stage_i, phase_i, first_i, last_i, ends_i, opens_i, closes_i, rest_i, bottom_i}),
+      .valid_o(next_valid),
+      .data_o ({next_run, next}),
+      .take_i (split)
+  );
+
+  // ---- what is done in this cycle
+  logic split_valid_q, count_valid_q, place_valid_q, split, count, place;
+  assign place  = count_valid_q && (take_i || !place_valid_q);
+  assign count  = split_valid_q && (take_i || !place_valid_q || !count_valid_q);
+  assign split  = next_valid && (take_i || !place_valid_q || !count_valid_q || !split_valid_q);
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      split_valid_q <= 1'b0;
+      count_valid_q <= 1'b0;
+      place_valid_q <= 1'b0;
+    end else begin
+      split_valid_q <= split || (split_valid_q && !count);
+      count_valid_q <= count || (count_valid_q && !place);
+      place_valid_q <= place || (place_valid_q && !take_i);
+    end
+  end
+
+  // ---- split: positions from the term before, or from the start of the sum, as channels and pixels
+  localparam RUNS = 1 << (RUN_W - 1);
+  localparam KEY_W = $clog2(SHAPES * 2 * RUNS);
+  logic [SHAPES*2*RUNS-1:0][CI_W-1:0] tab_channels;
+  logic [SHAPES*2*RUNS-1:0][TW-1:0] tab_pixels;
+  logic [SHAPES*2*RUNS-1:0][TW:0] tab_beyond;  // pixels less those of the kernel
+  generate
+    for (g = 0; g < SHAPES; g = g + 1) begin : gen_shape
+      localparam PIXELS = SHAPE_ROWS[g*32+:32] * SHAPE_COLUMNS[g*32+:32];
+      for (n = 0; n < 2 * RUNS; n = n + 1) begin : gen_run
+        localparam STEP = (n < RUNS) ? n + 1 : n - RUNS;
+        assign tab_channels[g*2*RUNS+n] = CI_W'(STEP / PIXELS);
+        assign tab_pixels[g*2*RUNS+n]   = TW'(STEP % PIXELS);
+        assign tab_beyond[g*2*RUNS+n]   = (TW + 1)'(STEP % PIXELS - PIXELS);
+      end
+    end
+  endgenerate
+
+  function automatic [SHAPE_W-1:0] shape_of(input [STAGE_W-1:0] stage);
+    integer i;
+    shape_of = SHAPE_W'(SHAPE_OF[0+:32]);
+    for (i = 1; i < STAGES; i = i + 1) if (stage == STAGE_W'(i)) shape_of = SHAPE_W'(SHAPE_OF[i*32+:32]);
+  endfunction
+
+  logic [KEY_W-1:0] key;
+  logic [TAG_W-1:0] tag_q;
+  logic [CI_W-1:0] channels_q;
+  logic [TW-1:0] pixels_q;
+  logic [TW:0] beyond_q;
+  assign key = KEY_W'(shape_of(next[TAG_W-1-:STAGE_W])) * KEY_W'(2 * RUNS) + KEY_W'(next[6]) * KEY_W'(RUNS) + KEY_W'(next_run >> 1);
+  always_ff @(posedge clk) begin
+    if (split) begin
+      tag_q      <= next;
+      channels_q <= tab_channels[key];
+      pixels_q   <= tab_pixels[key];
+      beyond_q   <= tab_beyond[key];
+    end
+  end
+
+  // ---- count: the pixel of the kernel, and whether it lies in the next channel
+  logic [TAG_W-1:0] counted_q;
+  logic [CI_W-1:0] forward_q;
+  logic [TW-1:0] tap_q;
+  logic carry_q;
+  generate
+    if (TAPS > 1) begin : gen_taps
+      logic [TW-1:0] from;
+      logic [TW:0] over;
+      assign from = tag_q[6] ? '0 : tap_q;
+      assign over = (TW + 1)'(from) + beyond_q;
+      always_ff @(posedge clk) begin
+        if (count) begin
+          tap_q   <= over[TW] ? from + pixels_q : over[TW-1:0];
+          carry_q <= !over[TW];
+        end
+      end
+    end else begin : gen_point
+      assign tap_q   = '0;
+      assign carry_q = 1'b0;
+      logic unused_pixels;
+      assign unused_pixels = &{1'b0, pixels_q, beyond_q};
+    end
+  endgenerate
+  always_ff @(posedge clk) begin
+    if (count) begin
+      counted_q <= tag_q;
+      forward_q <= channels_q;
+    end
+  end
+
+  // ---- place: the channel, the row and column of the window, and what the pass is
+  localparam SPOT_W = (SHAPES * TAPS > 1) ? $clog2(SHAPES * TAPS) : 1;
+  logic [SHAPES*TAPS-1:0][TAP_W-1:0] tab_ky, tab_kx;
+  generate
+    for (g = 0; g < SHAPES; g = g + 1) begin : gen_window
+      localparam COLUMNS = SHAPE_COLUMNS[g*32+:32];
+      for (n = 0; n < TAPS; n = n + 1) begin : gen_tap
+        assign tab_ky[g*TAPS+n] = TAP_W'(n / COLUMNS + TAP_ROWS[g*32+:32]);
+        assign tab_kx[g*TAPS+n] = TAP_W'(n % COLUMNS + TAP_COLUMNS[g*32+:32]);
+      end
+    end
+  endgenerate
+
+  logic [STAGE_W-1:0] stage;
+  logic [P_W-1:0] phase;
+  logic first, last, ends, opens, closes, rest, bottom, sum;
+  logic [SPOT_W-1:0] spot;
+  logic [CI_W:0] channel;
+  logic [C_W-1:0] channels;
+  logic [COUNT_W-1:0] words;
+  logic [OUT_W-1:0] base;
+  logic sends;
+  assign {stage, phase, first, last, ends, opens, closes, rest, bottom} = counted_q;
+  assign spot = SPOT_W'(shape_of(stage)) * SPOT_W'(TAPS) + SPOT_W'(tap_q);
+  assign channel = {first ? CI_W'(0) : channel_o, 1'b1} + {forward_q, carry_q};
+  assign sum = first && phase == '0;
+  integer s;
+  always_comb begin
+    channels = rest ? C_W'(RESTS[0+:32]) : C_W'(CHANNELS_C);
+    words    = COUNT_W'((rest ? RESTS[0+:32] : CHANNELS_C) * (bottom ? LAST_ROWS : ROWS) - 1);
+    sends    = SINKS[0+:32] == 0;
+    base     = OUT_W'(BASES[0+:32]);
+    for (s = 1; s < STAGES; s = s + 1) begin
+      if (stage == STAGE_W'(s)) begin
+        channels = rest ? C_W'(RESTS[s*32+:32]) : C_W'(CHANNELS_C);
+        words    = COUNT_W'((rest ? RESTS[s*32+:32] : CHANNELS_C) * (bottom ? LAST_ROWS : ROWS) - 1);
+        sends    = SINKS[s*32+:32] == 0;
+        base     = OUT_W'(BASES[s*32+:32]);
+      end
+    end
+  end
+  generate
+    for (g = 0; g < STAGES; g = g + 1) begin : gen_start
+      always_ff @(posedge clk) if (place) starts_o[g] <= sum && opens && stage == STAGE_W'(g);
+    end
+  endgenerate
+  always_ff @(posedge clk) begin
+    if (place) begin
+      sends_o    <= first && ends && sends;
+      words_o    <= words;
+      first_o    <= first;
+      last_o     <= last;
+      closes_o   <= closes;
+      stage_o    <= stage;
+      channel_o  <= channel[CI_W:1];
+      ky_o       <= tab_ky[spot];
+      kx_o       <= tab_kx[spot];
+      phase_o    <= phase;
+      replay_o   <= phase != '0;
+      term_o     <= first ? '0 : term_o + 1'b1;
+      channels_o <= channels;
+      rows_o     <= bottom ? R_W'(LAST_ROWS) : R_W'(ROWS);
+      if (sum) base_o <= opens ? base : base_o + OUT_W'(CHANNELS_C);
+    end
+  end
+  assign valid_o = place_valid_q;
+  logic unused_channel;
+  assign unused_channel = &{1'b0, channel[0]};
+endmodule
