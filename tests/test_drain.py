@@ -51,7 +51,8 @@ class Case:
         count, used = len(sums) // self.phases, self.rows * self.lanes
         here = sums[: count * self.phases, : self.channels, :used]
         split = here.reshape(count, self.phases, self.channels, self.rows, self.lanes)
-        return split.transpose(0, 2, 3, 4, 1).reshape(-1, self.lanes * self.phases)
+        words: Ints = split.transpose(0, 2, 3, 4, 1).reshape(-1, self.lanes * self.phases)
+        return words
 
 
 CASES = {
@@ -123,7 +124,7 @@ def test_every_sum_has_its_place(tmp_path: Path) -> None:
 
 
 def test_broken_drains_are_seen(tmp_path: Path) -> None:
-    """What a lower sum lends to the next beat is lost; the second choice among many beats is; words wait in one place."""
+    """What a lower sum lends to a later beat is lost; many beats are taken for few; words wait in two places."""
     program = _build(
         tmp_path,
         ("fsq_unpair.sv", "upper ? held_q : '0", "(upper && unit_upper_q && last_upper_q) ? held_q : '0"),

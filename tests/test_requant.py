@@ -13,7 +13,7 @@ from rtl_bench import TESTS, build_bench, vector
 from fpga_squeeze.network.fixed_point import IntArray, round_half_even_shift
 from fpga_squeeze.paths import source_files
 
-SOURCES = ("fsq_requant.sv", "fsq_multiply.sv", "fsq_add_pairs.sv")
+SOURCES = ("fsq_requant.sv", "fsq_multiply.sv", "fsq_add_pairs.sv", "fsq_copy.sv")
 SHIFT_CYCLES, MULTIPLY_CYCLES = 6, 11
 """From a sum at the input to its pixel."""
 pytestmark = pytest.mark.slow

@@ -152,9 +152,9 @@ def test_signed_pairs_take_one_slice(port: int, tmp_path: Path) -> None:
         (tmp_path / name).write_text(
             text.replace("? X_BITS : X_BITS + 1", f"? X_BITS + {port - 25} : X_BITS + 1")
         )
-    widths = "-set X_SIGNED 1 -set W_BITS 9 -set PAIR_SHIFT 16"
+    sizes = "-set CHANNELS 3 -set LANES 5 -set UNITS 5 -set X_SIGNED 1 -set W_BITS 9 -set PAIR_SHIFT 16"
     script = (
-        f"read_verilog -sv {' '.join(names)}; chparam -set CHANNELS 3 -set LANES 5 -set UNITS 5 {widths} fsq_mac_array; "
+        f"read_verilog -sv {' '.join(names)}; chparam {sizes} fsq_mac_array; "
         "synth_xilinx -family xc7 -flatten -top fsq_mac_array -run :map_ffram; select -assert-count 9 t:DSP48E1"
     )
     done = subprocess.run([*find_yosys(), "-q", "-p", script], cwd=tmp_path, capture_output=True, text=True)

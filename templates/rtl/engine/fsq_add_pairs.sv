@@ -14,7 +14,7 @@ module fsq_add_pairs #(
   generate
     for (i = 0; i < (COUNT + 1) / 2; i = i + 1) begin : gen_pair
       logic signed [IN_W-1:0] low;
-      logic signed [OUT_W-1:0] sum, sum_q;
+      logic signed [OUT_W-1:0] sum;
       assign low = parts_i[2*i*IN_W+:IN_W];
       if (2 * i + 1 < COUNT) begin : gen_sum
         logic signed [IN_W-1:0] high;
@@ -25,8 +25,13 @@ module fsq_add_pairs #(
       end else begin : gen_rest
         assign sum = OUT_W'(low);
       end
-      always_ff @(posedge clk) sum_q <= sum;
-      assign sums_o[i*OUT_W+:OUT_W] = sum_q;
+      fsq_copy #(  // what passes level after level would become a slow shift register
+          .WIDTH(OUT_W)
+      ) u_sum (
+          .clk,
+          .d_i(sum),
+          .q_o(sums_o[i*OUT_W+:OUT_W])
+      );
     end
   endgenerate
 endmodule

@@ -26,7 +26,7 @@ module fsq_multiply #(
       // in the first two rows, and in those of the next cycle
       logic signed [SUM_W-1:0] sum_q, sum_late_q;
       logic signed [ROW-1:0] triple_q, triple_late_q;
-      logic [2*GROUPS*CHAIN-1:0] scale_q, scale_late_q;
+      logic [2*GROUPS*CHAIN-1:0] scale_q, scale_late;
       logic [GROUPS*PART-1:0] parts, parts_q;
       always_ff @(posedge clk) begin
         sum_q    <= sum_i;
@@ -35,8 +35,14 @@ module fsq_multiply #(
         parts_q  <= parts;
         sum_late_q    <= sum_q;
         triple_late_q <= triple_q;
-        scale_late_q  <= scale_q;
       end
+      fsq_copy #(  // registers that only follow each other would become slow shift registers
+          .WIDTH(2 * GROUPS * CHAIN)
+      ) u_scale (
+          .clk,
+          .d_i(scale_q),
+          .q_o(scale_late)
+      );
       for (g = 0; g < GROUPS; g = g + 1) begin : gen_group
         for (k = 0; k < CHAIN; k = k + 1) begin : gen_row
           localparam LATE = k > 1;
@@ -45,7 +51,7 @@ module fsq_multiply #(
           logic signed [ROW-1:0] thrice, row, above;  // the row; it and what lies above those before it
           assign once = LATE ? sum_late_q : sum_q;
           assign thrice = LATE ? triple_late_q : triple_q;
-          assign digit = 2'((LATE ? scale_late_q : scale_q) >> 2 * (g * CHAIN + k));
+          assign digit = 2'((LATE ? scale_late : scale_q) >> 2 * (g * CHAIN + k));
           assign row = digit[1] ? (digit[0] ? thrice : ROW'(once) <<< 1) : (digit[0] ? ROW'(once) : '0);
           if (k == 0) begin : gen_first
             assign above = row;
@@ -117,7 +123,7 @@ module fsq_multiply #(
       logic signed [PRODUCT_W-1:0] halves[0:SUMS-1][0:1];
       logic signed [PRODUCT_W-1:0] halves_q[0:SUMS-1][0:1];
       logic signed [PRODUCT_W-1:0] columns_q[0:SUMS-1];
-      logic signed [PRODUCT_W-1:0] product, product_q;
+      logic signed [PRODUCT_W-1:0] product;
       assign sum   = (SUMS * SUM_P + 1)'(sum_i);
       assign scale = (SCALES * SCALE_P)'(scale_i);
       for (g = 0; g < SUMS; g = g + 1) begin : gen_sum
@@ -146,12 +152,18 @@ module fsq_multiply #(
       end
       always_ff @(posedge clk) begin
         for (int j = 0; j < SUMS; j = j + 1) begin
-          halves_q[j]  <= halves[j];
+          halves_q[j][0] <= halves[j][0];
+          halves_q[j][1] <= halves[j][1];
           columns_q[j] <= halves_q[j][0] + halves_q[j][1];
         end
-        product_q <= product;
       end
-      assign product_o = product_q;
+      fsq_copy #(
+          .WIDTH(PRODUCT_W)
+      ) u_product (
+          .clk,
+          .d_i(product),
+          .q_o(product_o)
+      );
     end
   endgenerate
 endmodule

@@ -1,5 +1,5 @@
 // A register that some of the loads of a net have to themselves, so that none drives too many. Its hierarchy is kept,
-// because synthesis makes one of equal registers.
+// because synthesis makes one of equal registers, and a shift register of some that follow each other.
 (* keep_hierarchy = "yes" *)
 module fsq_copy #(
     parameter WIDTH = 8  // bits of a word
