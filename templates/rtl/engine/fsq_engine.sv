@@ -151,9 +151,8 @@ module fsq_engine #(
   genvar g, p;
 
   logic issue, first, last, replay, done;
-  logic [BUFFERS-1:0] push;
   logic [STAGES-1:0] rows_ok, starts, ends;
-  logic [BUFFERS-1:0] row_done, ready;
+  logic [BUFFERS-1:0] push, row_done, ready;
   logic [STAGE_W-1:0] stage;
   logic [BUFFER_W-1:0] source;
   logic [WAY_W-1:0] way;
@@ -307,31 +306,23 @@ module fsq_engine #(
       localparam NW = (N > 1) ? $clog2(N) : 1;
       localparam KYW = (WROWS > 1) ? $clog2(WROWS) : 1;
       localparam KXW = (WCOLUMNS > 1) ? $clog2(WCOLUMNS) : 1;
-      logic [SLOT_W-1:0] slot;
-      logic [Y_W-1:0] row;
-      logic [KYW-1:0] window_ky;
-      logic [KXW-1:0] window_kx;
+      logic [PLACE_W-1:0] place;
       logic [WIDTH*XB-1:0] data;
-      logic valid;
       integer i;
       always_comb begin
-        {slot, row} = places[READER*PLACE_W+:PLACE_W];
+        place = places[READER*PLACE_W+:PLACE_W];
         for (i = 0; i < STAGES; i = i + 1) begin
           if (SOURCES[i*32+:32] == g && CURSOR_OF[i*32+:32] != READER && stage == STAGE_W'(i))
-            {slot, row} = places[CURSOR_OF[i*32+:32]*PLACE_W+:PLACE_W];
+            place = places[CURSOR_OF[i*32+:32]*PLACE_W+:PLACE_W];
         end
       end
       if (g == 0) begin : gen_arrive
-        assign valid = in_valid_i;
-        assign data  = in_data_i;
+        assign data = in_data_i;
       end else begin : gen_store
-        assign valid = push[g];
         for (p = 0; p < WIDTH; p = p + 1) begin : gen_word
           assign data[p*XB+:XB] = word[p*Y_BITS+:XB];
         end
       end
-      assign window_ky = (WROWS > 1) ? KYW'(ky) : '0;
-      assign window_kx = (WCOLUMNS > 1) ? KXW'(kx) : '0;
       fsq_line_buffer #(
           .CHANNELS  (N),
           .HEIGHT    (HEIGHTS[g*32+:32]),
@@ -370,18 +361,18 @@ module fsq_engine #(
       ) u_lines (
           .clk,
           .rst_n,
-          .in_valid_i  (valid),
+          .in_valid_i  ((g == 0) ? in_valid_i : push[g]),
           .in_ready_o  (ready[g]),
           .in_data_i   (data),
           .row_done_o  (row_done[g]),
           .release_i   (released[READER*SLOT_W+:SLOT_W]),
           .rd_select_i (source == BUFFER_W'(g)),
           .rd_channel_i(channel[NW-1:0]),
-          .rd_ky_i     (window_ky),
-          .rd_kx_i     (window_kx),
+          .rd_ky_i     ((WROWS > 1) ? KYW'(ky) : '0),
+          .rd_kx_i     ((WCOLUMNS > 1) ? KXW'(kx) : '0),
           .rd_phase_i  (phase),
-          .rd_slot_i   (slot),
-          .rd_row_i    (row),
+          .rd_slot_i   (place[Y_W+:SLOT_W]),
+          .rd_row_i    (place[0+:Y_W]),
           .shift_o     (shifts[g*SHIFT_W+:SHIFT_W]),
           .or_i        (taken[(g-g%2)*TAKEN+:TAKEN]),
           .taken_o     (taken[g*TAKEN+:TAKEN])
