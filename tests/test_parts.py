@@ -30,7 +30,7 @@ def test_modules_that_have_a_part_are_in_the_rtl() -> None:
         ("fsq_engine/fsq_delivery/fsq_drain", "word assembly"),
         ("fsq_engine/fsq_delivery/fsq_drain/fsq_beat_sums/fsq_mux", "waiting sums"),
         ("fsq_engine/fsq_delivery/fsq_fifo/fsq_ram_lut", "FIFOs"),
-        ("fsq_params/fsq_prefix_decoder/fsq_ram_lut", "decoders"),
+        ("fsq_params/fsq_symbol_queue/fsq_ram_lut", "decoders"),
         ("fsq_max_pool/fsq_fifo", "FIFOs"),
         ("fsq_top", OTHERS),
     ],
