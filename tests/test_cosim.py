@@ -224,7 +224,11 @@ def test_missing_word_counts_as_mismatch(tmp_path: Path) -> None:
 def test_one_cycle_too_many_is_seen(tmp_path: Path) -> None:
     """The equality of planned and measured cycles can fail: a drain that waits longer shows."""
     design, images = _small_design(tmp_path, Folding(1, 1, 2))
-    design.edit("fsq_sequencer.sv", "drain_q <= (issue && last) ? DW'(DRAIN - 2)", "drain_q <= (issue && last) ? DW'(DRAIN - 1)")
+    design.edit(
+        "fsq_sequencer.sv",
+        "drain_q <= (issue && last) ? DW'(DRAIN - 2)",
+        "drain_q <= (issue && last) ? DW'(DRAIN - 1)",
+    )
     comparison, timing = design.simulate(images)
     assert comparison.equal and timing.error is None
     measured = tuple(end - timing.first_beat for end in timing.frame_ends)

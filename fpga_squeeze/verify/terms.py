@@ -84,8 +84,9 @@ def _describe(
 def _compare_engine(
     engine: EnginePlan, raw: bytes, report: list[str], window: bool
 ) -> tuple[WeightResult, WeightMismatch | None]:
-    """Compare the terms of one row group, ``raw``; ``report`` are the simulation's words on all others; ``window`` tells
-    where places are counted (see :func:`~..emit.contents.term_fields`).
+    """Compare the terms of one row group, ``raw``; ``report`` are the simulation's words on all others.
+
+    ``window`` tells where places are counted (see :func:`~..emit.contents.term_fields`).
 
     These are: terms seen, terms unlike those of the first row group, and of the first of them stage, number, row group
     and word.
