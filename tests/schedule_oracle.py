@@ -239,7 +239,7 @@ def _average(plan: AveragePlan, source: Fifo, out: Fifo, frames: int) -> Process
             source.pop.append(t)
             word += 1
             last = y == height - 1
-            yield from stages.pass_word(t, (summed, plan.division) if last else (steps,), last)
+            yield from stages.pass_word(t, (summed, plan.division) if last else (steps + 1,), last)
 
 
 def _fork(source: Fifo, outs: list[Fifo], total: int) -> Process:

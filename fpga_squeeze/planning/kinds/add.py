@@ -52,8 +52,6 @@ class AddPlan(Sender):
             pixel += layer.sum_bits * tables + shift // 5
         else:
             pixel += max(x.bits for x in layer.operands) + (layer.sum_bits if offset else 0)
-        if out.zero:
-            pixel += out.bits
         return out.shape.width * pixel + CONTROL + queue_luts(self.output.depth)
 
     @property

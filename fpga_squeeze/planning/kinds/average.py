@@ -14,7 +14,7 @@ from ..latency import MEAN_LATENCY, tree_levels
 from ..streams import Between, OneToOne, Stream
 from .max_pool import POOL_DEPTH
 
-CONTROL = 40
+CONTROL = 30
 MAX_BITS = 24
 """Of a pixel."""
 LARGEST = (1 << 31) - 1
@@ -71,12 +71,12 @@ def mean_luts(sum_bits: int, quotient_bits: int, divide_bits: int, pool: QAvgPoo
     if pool.scaled:
         _, right = pool.multiplier
         rounded = max(sum_bits + quotient_bits - right, out + 2)
-        return (
-            divide_bits * (sum_bits + 1) + rounded * (2 if pool.output.zero else 1) + max(right, 0) // 5 + out
-        )
+        return divide_bits * (sum_bits + 1) + rounded + max(right, 0) // 5 + out
     if pool.total:
         return sum_bits if added_zero(pool) else 0
-    return divide_bits * (pool.count.bit_length() + quotient_bits + 1) + out
+    rest = (pool.count - 1).bit_length() + 1
+    signs = sum_bits + out if pool.output.range[0] < 0 else 0
+    return (divide_bits + 1) * rest + quotient_bits + out + signs
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class AveragePlan(OneToOne):
     def work_cycles(self) -> int:
         """Cycles per frame when neither side waits."""
         shape = self.input.type.shape
-        return shape.channels * (shape.height - 1) * (self.steps + 1) + self.last_row_cycles
+        return shape.channels * (shape.height - 1) * (self.steps + 2) + self.last_row_cycles
 
     @property
     def between(self) -> Between:
@@ -131,7 +131,7 @@ class AveragePlan(OneToOne):
         height = self.input.type.shape.height
         emits = tuple(y == height - 1 for y in range(height))
         summed = self.steps + 1 + tree_levels(self.add)
-        return Between(0, (summed, self.division), (self.steps,), emits, 0)
+        return Between(0, (summed, self.division), (self.steps + 1,), emits, 0)
 
     @property
     def luts(self) -> int:

@@ -14,7 +14,7 @@ from ..streams import Sender, Stream
 from .control import queue_luts, slot, table_luts
 from .max_pool import POOL_DEPTH
 
-CONTROL = 12
+CONTROL = 25
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ...device.lut_ram import PAGE, ceil_div, mux_luts
 from ..constants import Hls, Rtl, arriving
 from ..streams import OneToOne, Stream
 
-CONTROL = 55
+CONTROL = 80
 """Writer, reader and their count of rows."""
 RELEASE = 2
 """Cycles from taking the last word of a row group until its rows can be written."""

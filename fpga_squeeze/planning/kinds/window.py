@@ -93,13 +93,15 @@ class WindowPlan(OneToOne):
         control = CONTROL + queue_luts(self.output.depth)
         match self.layer:
             case QMaxPool():
-                return width * 2 * (rows + columns - 2) * self.value_bits + control
+                # windows side by side share the maxima of their pixels
+                along = tree_levels(columns) if self.layer.stride == 1 else columns - 1
+                return width * 2 * (along + rows - 1) * self.value_bits + control
             case QAvgPool():
                 taps = columns if self.layer.input.zero else columns - 1
-                adders = taps * self.value_bits + rows * self.sum_bits
+                adders = taps * self.value_bits + (rows - 1) * self.sum_bits
                 mean = mean_luts(self.sum_bits, self.quotient_bits, self.divide_bits, self.layer)
-                if not self.layer.scaled:
-                    mean = (mean if self.division else 0) + 2 * self.output.type.bits + self.sum_bits
+                if not self.division:
+                    mean = 2 * self.output.type.bits
                 return width * (adders + mean) + control
 
     @property

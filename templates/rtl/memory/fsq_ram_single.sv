@@ -1,4 +1,5 @@
 // fsq_ram_lut with one address for writing and reading.
+(* keep_hierarchy = "yes" *)
 module fsq_ram_single #(
     parameter WIDTH  = 8,   // bits of a word
     parameter DEPTH  = 64,  // words

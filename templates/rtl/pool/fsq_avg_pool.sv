@@ -1,8 +1,8 @@
 // Global average pool: adds ADD pixels per cycle, then divides bit by bit; y = round_half_even(sum * 2^EXTRA / COUNT), or
 // round_half_even(sum * FACTOR * 2^(LEFT - RIGHT)) + ZERO, or the sum itself (fsq_mean).
 //
-// A word is moved through a register for STEPS = ceil(WIDTH / ADD) cycles; the next one may be taken in the cycle after. The
-// ADD pixels of a cycle are added up by fsq_tree, a cycle per level, and then to the sum. A sum is stored STEPS + LEVELS + 1
+// A word is moved through a register for STEPS = ceil(WIDTH / ADD) cycles; the next one may be taken two cycles after. The ADD
+// pixels of a cycle are added up by fsq_tree, a cycle per level, and then to the sum. A sum is stored STEPS + LEVELS + 1
 // cycles after its word was taken. Those of the last row go to fsq_mean in that cycle, or when it is idle (fsq_turns);
 // until then no other word is taken.
 module fsq_avg_pool #(
@@ -74,7 +74,7 @@ module fsq_avg_pool #(
   logic [LINE-1:0] line_q;
   logic [CW-1:0] channel_q;
   logic top_q, bottom_q;  // the word is of the first row, of the last one
-  logic adds_q, first_q, last;  // pixels are added, the first ones of the word, the last ones
+  logic adds_q, first_q, last, last_q;  // pixels are added, the first ones of the word, the last ones; a cycle later
   logic [TW-1:0] left_q;  // steps behind this one
   assign last = adds_q && left_q == '0;
   always_ff @(posedge clk) begin
@@ -85,6 +85,7 @@ module fsq_avg_pool #(
       bottom_q  <= row == HW'(HEIGHT - 1);
     end else line_q <= line_q >> (ADD * BITS);
     left_q <= open_q ? TW'(STEPS - 1) : left_q - 1'b1;
+    last_q <= rst_n && last;
   end
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -92,14 +93,14 @@ module fsq_avg_pool #(
       adds_q  <= 1'b0;
       first_q <= 1'b0;
     end else begin
-      open_q  <= open_q ? !in_valid_i : (last && !bottom_q) || divide;
+      open_q  <= open_q ? !in_valid_i : (last_q && !bottom_q) || divide;
       adds_q  <= take || (adds_q && !last);
       first_q <= take;
     end
   end
 
   // ---- sums
-  logic signed [SUM_W-1:0] sum_q, base, pixels, stored;
+  logic signed [SUM_W-1:0] sum_q, base, pixels, stored, stored_q;
   logic signed [ADD-1:0][SUM_W-1:0] pixel;
   generate
     for (i = 0; i < ADD; i = i + 1) begin : gen_pixel
@@ -125,20 +126,22 @@ module fsq_avg_pool #(
       .data_i(pixel),
       .data_o(pixels)
   );
-  logic [CW-1:0] at;  // channel of the word that is added
+  logic [CW-1:0] at_now, at;  // channel of a word, a cycle before its pixels are there and as long as they are
+  assign at_now = open_q ? channel : channel_q;
   logic top, bottom, adds, first, ends, store_q;
   generate
     if (LEVELS == 0) begin : gen_now
-      assign {at, top, bottom, adds, first, ends} = {channel_q, top_q, bottom_q, adds_q, first_q, last};
+      assign {at, top, bottom, adds, first, ends} = {at_now, top_q, bottom_q, adds_q, first_q, last};
     end else begin : gen_later
       logic [LEVELS*(CW+5)-1:0] flags_q;
       always_ff @(posedge clk)
-        flags_q <= (LEVELS * (CW + 5))'({flags_q, channel_q, top_q, bottom_q, adds_q, first_q, last});
+        flags_q <= (LEVELS * (CW + 5))'({flags_q, at_now, top_q, bottom_q, adds_q, first_q, last});
       assign {at, top, bottom, adds, first, ends} = flags_q[LEVELS*(CW+5)-1-:CW+5];
     end
   endgenerate
-  assign base = !first ? sum_q : (top ? SUM_W'(START) : stored);
+  assign base = !first ? sum_q : (top ? SUM_W'(START) : stored_q);
   always_ff @(posedge clk) begin
+    stored_q <= stored;
     if (adds) sum_q <= pixels + base;  // in this order the choice of the base is part of the adder's LUTs
     store_q <= rst_n && (ends || (store_q && bottom && !divide));
   end
