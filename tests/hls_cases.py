@@ -124,12 +124,13 @@ def window(
     if average:
         out = TensorType(shape, bits, of.signed, of.frac + extra)
         mean = QAvgPool("pool", ("in0",), kernel, stride, pads, of, out)
-        return Case(plan_window(mean, source), lambda maps: _pool(maps[0], mean))
+        return Case(plan_window(mean, source), lambda maps: pooled(maps[0], mean))
     largest = QMaxPool("pool", ("in0",), kernel, stride, pads, False, of, replace(of, shape=shape))
-    return Case(plan_window(largest, source), lambda maps: _pool(maps[0], largest))
+    return Case(plan_window(largest, source), lambda maps: pooled(maps[0], largest))
 
 
-def _pool(x: IntArray, layer: QMaxPool | QAvgPool) -> IntArray:
+def pooled(x: IntArray, layer: QMaxPool | QAvgPool) -> IntArray:
+    """Windows of a map, one after the other."""
     out = layer.output.shape
     y = np.empty((out.channels, out.height, out.width), dtype=np.int64)
     for c, i, j in np.ndindex(y.shape):

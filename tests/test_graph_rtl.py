@@ -177,7 +177,11 @@ def test_store(store: Store, tmp_path: Path) -> None:
         ),
         ("fsq_row_store.sv", ".STEP  (OUT_ROWS),", ".STEP  (OUT_ROWS - 1),"),
         # a slot is given back a word too early
-        ("fsq_row_store.sv", "<= (leaves && last_row_q && last_ch_q)", "<= (leaves && row_q == '0 && last_ch_q)"),
+        (
+            "fsq_row_store.sv",
+            "<= (leaves && last_row_q && last_ch_q)",
+            "<= (leaves && row_q == '0 && last_ch_q)",
+        ),
     ],
     ids=["line", "gate", "slot"],
 )

@@ -74,7 +74,7 @@ module fsq_concat #(
       if (last_q) begin
         group_q <= group_n;
         map_q   <= map_n;
-        turn_q  <= {turn_q[COUNT-2:0], turn_q[COUNT-1]};
+        turn_q  <= last_map ? COUNT'(1) : turn_q << 1;
       end
     end
   end

@@ -1,10 +1,10 @@
 // The largest of N numbers, or their sum: pairs of them per level, a register behind each.
 module fsq_tree #(
-    parameter N      = 3,  // numbers, at most 2^LEVELS
+    parameter N      = 2,  // numbers, at most 2^LEVELS
     parameter WIDTH  = 8,  // bits of a number, and of the result
-    parameter LEVELS = 2,  // levels; 0: the number itself
+    parameter LEVELS = 1,  // levels; 0: the number itself
     parameter SUM    = 0,  // 1: the sum; else the largest, without signs
-    parameter EN_W   = 2   // LEVELS, at least one
+    parameter EN_W   = 1   // LEVELS, at least one
 ) (
     input  logic               clk,     // clock
     input  logic [   EN_W-1:0] en_i,    // registers of each level take what is there, the first one in the lowest bit
