@@ -61,7 +61,9 @@ def _input(plan: InputPlan, out: Fifo, frames: int) -> Process:
     """fsq_input: moves chunks of bytes into a row, the row down to its place, then sends a word per channel."""
     shape, chunk = plan.output.type.shape, plan.bytes_per_cycle
     row_bytes = shape.width * shape.channels
-    beyond = max((-row_bytes * y) % chunk for y in range(1, chunk + 1))  # bytes of a chunk behind the end of a row
+    beyond = max(
+        (-row_bytes * y) % chunk for y in range(1, chunk + 1)
+    )  # bytes of a chunk behind the end of a row
     t, word = 1, 0  # the first beat is taken in cycle 0
     for _ in range(frames):
         for y in range(shape.height):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_cli import Capture, fails, works
 
-from bench.networks import squeezenet
-from fpga_squeeze import api
+from bench.networks import random_integers, squeezenet
+from fpga_squeeze import api, zoo
 from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.device.room import DEFAULT_ROOM, NO_SHELL, WHOLE_DEVICE, Room, Shell
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.flow.design import DesignOptions
+from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import Used, crowding, shortages, used_by
 from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search import frugal
 from fpga_squeeze.planning.search.planner import make_plan
 from fpga_squeeze.planning.timing import schedule
 from fpga_squeeze.project.project import load_project
@@ -100,6 +104,22 @@ def test_search_keeps_to_the_ceiling() -> None:
     blocks = used_by(free).bram36
     beside = Room(95, Shell(0, device.ramb36 - int(blocks) + 1))
     assert used_by(make_plan(model, 200, device, room=beside)).bram36 < blocks
+
+
+def test_hopeless_searches_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the slowest plans miss a device by far no faster one is tried; where they nearly fit, all are."""
+    model, built = random_integers(zoo.squeezenet("1.1", 26, classes=20, width=8)), []
+
+    def counted(*arguments: Any) -> Plan:
+        built.append(arguments)
+        return build_plan(*arguments)
+
+    monkeypatch.setattr(frugal, "build_plan", counted)
+    small = replace(ZYNQ, luts=2000)
+    short = make_plan(model, 60, small, room=WHOLE_DEVICE)
+    assert 1 <= len(built) <= 2 and shortages(used_by(short), small)
+    monkeypatch.setattr(frugal, "HOPELESS", 1e9)
+    assert make_plan(model, 60, small, room=WHOLE_DEVICE) == short and len(built) > 6
 
 
 def test_foldings_by_hand_may_take_all_that_routes() -> None:

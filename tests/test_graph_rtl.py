@@ -18,6 +18,7 @@ from fpga_squeeze.network.fixed_point import (
     round_half_even_shift,
     signed_bits,
 )
+from fpga_squeeze.planning.latency import ROW_VISIBLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuzz]
 FRAMES = 3
@@ -141,7 +142,7 @@ def check_store(store: Store, folder: Path, edit: Edit | None = None) -> None:
                         slot += 1
                     sources[0].taken.append(t)
                     if channel == store.channels - 1:
-                        done.append(t + 1)
+                        done.append(t + ROW_VISIBLE)
 
         def reader() -> Iterator[None]:
             for frame in range(FRAMES):
@@ -177,7 +178,11 @@ def test_store(store: Store, tmp_path: Path) -> None:
         ),
         ("fsq_row_store.sv", ".STEP  (OUT_ROWS),", ".STEP  (OUT_ROWS - 1),"),
         # a slot is given back a word too early
-        ("fsq_row_store.sv", "<= (leaves && last_row_q && last_ch_q)", "<= (leaves && row_q == '0 && last_ch_q)"),
+        (
+            "fsq_row_store.sv",
+            "<= (leaves && last_row_q && last_ch_q)",
+            "<= (leaves && row_q == '0 && last_ch_q)",
+        ),
     ],
     ids=["line", "gate", "slot"],
 )

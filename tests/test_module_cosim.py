@@ -102,9 +102,9 @@ def test_signed_pixels_share_a_slice(tmp_path: Path) -> None:
     [
         # a stage reads at the place of another one, a row of the window too high, pixels as they are stored
         ("inception", ("fsq_engine.sv", "stage == STAGE_W'(i))\n", "stage == STAGE_W'(i + 1))\n")),
-        ("one squeeze", ("fsq_engine.sv", "KYW'(ky) + KYW'(tap_row)", "KYW'(ky)")),
+        ("one squeeze", ("fsq_term_place.sv", "n / COLUMNS + TAP_ROWS[g*32+:32]", "n / COLUMNS")),
         ("signed", ("fsq_extend.sv", "(FLIP != 0) ? x_i ^ (IN_BITS'(1) << (IN_BITS - 1)) : x_i", "x_i")),
-        ("long kernels", ("fsq_sparse_stream.sv", "at_tap >= TW'(i * COLUMNS)", "at_tap >= TW'(i * ROWS)")),
+        ("long kernels", ("fsq_term_place.sv", "n % COLUMNS + TAP_COLUMNS", "n % (COLUMNS + 1) + TAP_COLUMNS")),
     ],
     ids=["place", "tap", "flip", "shape"],
 )

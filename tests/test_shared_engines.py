@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from csim_helpers import check_equal, needs_tools, run_emitted
 from designs import HEADER, RtlDesign, random_styles
+from model_equality import differences
 from random_graphs import _Grower, quantised_graph
 from random_models import random_images
 
-from fpga_squeeze.device.dsp_packing import Multipliers
+from fpga_squeeze import api, load_project
+from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.emit.hls import emit_hls
 from fpga_squeeze.emit.hls_dialect import DIALECTS
 from fpga_squeeze.emit.rtl import emit_rtl
@@ -24,8 +27,11 @@ from fpga_squeeze.planning.cost.placement import with_styles
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.fuse import followers
 from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.kernels import engine_cost
 from fpga_squeeze.planning.order import work_order
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search.folding import choose_foldings
+from fpga_squeeze.planning.search.sharing import FASTER, choose_sharing
 from fpga_squeeze.planning.weight_memories import WeightFormat
 
 
@@ -137,3 +143,35 @@ def test_only_neighbours_share() -> None:
     model = CASES["one by one"].model(np.random.default_rng(5))
     with pytest.raises(FpgaSqueezeError, match="conv1: cannot share the engine of what it reads"):
         graph_of(model, frozenset(["conv1"]))
+
+
+def _subsets(names: frozenset[str]) -> list[frozenset[str]]:
+    some = sorted(names)
+    return [frozenset(c) for n in range(len(some) + 1) for c in combinations(some, n)]
+
+
+@pytest.mark.parametrize("weights", ["dense", "huffman"])
+@pytest.mark.parametrize("budget", [9, 16, 30])
+def test_sharing_is_chosen_where_it_is_faster(budget: int, weights: WeightFormat) -> None:
+    model = Case((14, 11), Folding(1, 1, 1), fires=3).model(np.random.default_rng(5))
+
+    def cycles(together: frozenset[str]) -> int:
+        engines = graph_of(model, together).engines
+        formats = [weights] * len(engines)
+        foldings = choose_foldings(model, budget, ONE_PRODUCT, formats, together)
+        costs = zip(engines, foldings, strict=True)
+        return max(engine_cost(layer, folding, ONE_PRODUCT, weights)[1] for layer, folding in costs)
+
+    every = {together: cycles(together) for together in _subsets(followers(model))}
+    alone, best = every[frozenset()], min(every.values())
+    formats = dict.fromkeys((layer.name for layer in graph_of(model).engines), weights)
+    chosen = choose_sharing(model, budget, ONE_PRODUCT, formats)
+    assert every[chosen] == (best if best <= FASTER * alone else alone)
+
+
+def test_a_project_remembers_who_shares(tmp_path: Path) -> None:
+    made = api.generate(output=tmp_path / "p", options=api.DesignOptions(lanes=8))
+    assert made.plan.together
+    again = load_project(made.path).plan
+    assert again.together == made.plan.together
+    assert differences(made.plan.kernels, again.kernels) == []

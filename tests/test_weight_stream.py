@@ -62,16 +62,20 @@ class Case:
 
 
 CASES = (
-    # every way of choosing among places: one, two, three, four, five to eight, nine, more than a group of groups
+    # every way of choosing among places: one to eight, nine, more than four fours
     Case(4, 8, 32, (25,), (0,), 3),
     Case(1, 18, 36, (31,), (0,), 3),
     Case(3, 8, 36, (20, 7), (0, 1), 3),
     Case(1, 8, 32, (41, 5, 9), (0, 0, 1), 4),
     Case(1, 7, 35, (12, 33), (0, 1), 5),
+    Case(5, 6, 36, (17, 8), (0, 1), 3),
+    Case(1, 5, 35, (12, 33), (0, 1), 5),
+    Case(1, 4, 32, (12, 33), (0, 1), 5),
     Case(1, 8, 36, (27, 40), (0, 1), 4),
     Case(5, 8, 72, (30, 19), (0, 1), 3),
     Case(16, 8, 144, (13, 22), (0, 1), 3),
     Case(1, 5, 36, (1, 50, 3), (0, 1, 2), 4),
+    Case(2, 7, 36, (9, 22), (0, 1), 3),
     Case(9, 9, 108, (11, 4), (0, 1), 2),
     # segments of a word, of a unit, one behind the other; the first unit straddles two words
     Case(1, 8, 36, (1, 1), (0, 1), 3),
@@ -151,7 +155,7 @@ def test_units_come_in_the_order_of_work(tmp_path: Path) -> None:
 
 BREAKS = {
     "a unit that waits": ("fsq_weight_stream.sv", "spare_ok_q <= valid_q && !take_i", "spare_ok_q <= 1'b0"),
-    "start of a segment": ("fsq_weight_stream.sv", "start : start_q[i-1]", "start : start"),
+    "start of a segment": ("fsq_weight_stream.sv", "if (first && segment", "if (!first && segment"),
     "a word alone": ("fsq_word_walk.sv", "= FIRSTS[s*32+:32] == LASTS[s*32+:32]", "= 1'b0"),
 }
 

@@ -10,7 +10,20 @@ from typing import Literal
 import numpy as np
 import pytest
 from seeds import SEED
-from stream_bench import Bench, Edit, Fifo, Pixels, Port, Sink, Source, Stages, build_bench, check, fields, order
+from stream_bench import (
+    Bench,
+    Edit,
+    Fifo,
+    Pixels,
+    Port,
+    Sink,
+    Source,
+    Stages,
+    build_bench,
+    check,
+    fields,
+    order,
+)
 
 from fpga_squeeze.network.fixed_point import (
     count_bits,

@@ -22,6 +22,7 @@ from .flags import with_flags
 
 WIDTH = 110
 PLAIN_LINES = 10
+LARGEST = max(device.ramb36 for device in DEVICES)
 MOST_NAMED = 5
 """Kernels named where memory is short."""
 
@@ -278,9 +279,8 @@ def print_way_out(numbers: Estimate, command: str | None) -> None:
         say("nothing that was tried fits: formats of the weights, products per DSP, lanes, room, coded bits")
         if numbers.available and numbers.parameter_bram36 > numbers.available["ramb36"]:
             home = numbers.parameters_fit_on
-            most = max(device.ramb36 for device in DEVICES)
-            known = f"{home} is the smallest" if home else f"the largest has {most:,}"
-            say(f"a device with more RAMB36, or fewer bits per weight, can help; of those known {known}")
+            known = f"{home} is the smallest known" if home else f"the largest known has {LARGEST:,}"
+            say(f"a device with more RAMB36, or fewer bits per weight, can help; {known}")
 
 
 def print_synthesis(result: Synthesis) -> None:

@@ -50,7 +50,7 @@ class Memory:
     """
 
     name: str
-    purpose: Literal["weights", "table", "rows", "kept", "store", "replay", "fifo", "sums"]
+    purpose: Literal["weights", "table", "rows", "kept", "store", "replay", "phases", "fifo", "sums"]
     depth: int
     width: int
     payload_bits: int

@@ -48,8 +48,8 @@ class Room:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.lut_ceiling) and 0 < self.lut_ceiling <= ROUTABLE):
             raise FpgaSqueezeError(
-                f"field lut_ceiling {self.lut_ceiling:g}: give a percentage above 0 and up to {ROUTABLE:g}, above which "
-                "designs do not route"
+                f"field lut_ceiling {self.lut_ceiling:g}: give a percentage above 0 and up to {ROUTABLE:g}, above "
+                "which designs do not route"
             )
 
     def __str__(self) -> str:

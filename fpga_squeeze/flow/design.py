@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import DEFAULT_ROOM, WHOLE_DEVICE, Room
@@ -128,6 +129,11 @@ class DesignOptions:
 DEFAULTS = DesignOptions()
 
 
+def holds(device: Device, coded_bits: int) -> bool:
+    """Whether block RAM may hold weights of so many bits, and a tenth more: tables, and words that are not full."""
+    return coded_bits <= 0.9 * device.ramb36 * RAMB36_BITS
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """A model in integers with its plan, when its words move, and what the user should know."""
@@ -173,9 +179,10 @@ def design(source: Source, options: DesignOptions = DEFAULTS) -> Design:
     if fitting and cycles < HELD_BACK * free:
         return done
     coded = options.weights == "auto" or any(engine.weights.format != "dense" for engine in plan.engines)
-    if coded and loaded.calibrated and options.quantize.weight_budget is None:
-        size = sum(coded_size(conv.weight) for conv in loaded.model.convs)
-        budget = int(BUDGET_SHARE * size)
+    free_to_round = coded and loaded.calibrated and options.quantize.weight_budget is None
+    size = sum(coded_size(conv.weight) for conv in loaded.model.convs) if free_to_round else 0
+    budget = int(BUDGET_SHARE * size)
+    if free_to_round and holds(device, budget):
         if on_step:
             on_step(f"weights take {size:,} coded bits, too many to be fast: again with {budget:,}")
         fewer = source.loaded(budget)
@@ -197,7 +204,7 @@ def design(source: Source, options: DesignOptions = DEFAULTS) -> Design:
     else:
         advice = "zeros make them smaller: prune the float model before it is quantised"
     note = (
-        f"the device's memory or LUTs hold the plan back: {cycles:,} cycles per frame, where its DSP slices would reach "
-        f"{free:,}; weights take {plan.weight_bits:,} bits, {advice}"
+        f"the device's memory or LUTs hold the plan back: {cycles:,} cycles per frame, where its DSP slices would "
+        f"reach {free:,}; weights take {plan.weight_bits:,} bits, {advice}"
     )
     return replace(done, notes=(note,))

@@ -66,9 +66,13 @@ def _estimate_project(project: Project, options: DesignOptions, on_step: OnStep 
         return numbers
     source, again = _again(project, at, options, on_step)
     way = find_way(source, again)
-    if way:
-        products = way.products_per_dsp or again.products_per_dsp
-        way = replace(way, weights=way.weights or again.weights, products_per_dsp=products)
+    if way:  # what the project has and a design does not have by itself has to be asked for
+        weights, products = way.weights or again.weights, way.products_per_dsp or again.products_per_dsp
+        way = replace(
+            way,
+            weights=None if weights == (options.weights or "dense") else weights,
+            products_per_dsp=None if products == (options.products_per_dsp or 1) else products,
+        )
     return replace(numbers, fits_with=way)
 
 

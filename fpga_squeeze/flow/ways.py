@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import Device
 from ..device.room import WHOLE_DEVICE
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..planning.cost.estimate import Way, shortages, used_by
 from ..quantization.budget import coded_size
-from .design import Design, DesignOptions, Source, design
+from .design import Design, DesignOptions, Source, design, holds
 
-FEWER_LANES = (4, 16)
-"""Parts of the lanes to try: a search slows down to a quarter by itself."""
+FEWER_LANES = 4
+"""Part of the lanes to try: down to a quarter of the speed a search goes by itself."""
 BUDGET_SHARES = (0.7, 0.55)
 """Shares of the coded bits to try, below the one that :mod:`.design` takes by itself (bench/README.md has what these
 cost in accuracy)."""
@@ -54,26 +53,22 @@ def _ways(source: Source, options: DesignOptions, device: Device) -> Iterator[Wa
     """What to try, in order."""
     lanes = options.lanes or device.dsp
     same = Way(lanes=device.dsp if lanes > device.dsp else None, without_foldings=bool(options.foldings))
-    coded, auto = replace(same, weights="huffman"), replace(same, weights="auto")
+    coded = replace(same, weights="huffman")
     other = 1 if options.products_per_dsp == 2 else 2
-    yield same
-    yield coded
-    yield auto
-    yield replace(same, products_per_dsp=other)
-    yield replace(coded, products_per_dsp=other)
-    yield replace(auto, products_per_dsp=other)
-    for part in FEWER_LANES:
-        yield replace(auto, products_per_dsp=1, lanes=max(1, min(lanes, device.dsp) // part))
+    yield from (same, coded, replace(same, weights="auto"))
+    yield from (replace(one, products_per_dsp=other) for one in (same, coded))
+    yield replace(
+        same, weights="auto", products_per_dsp=1, lanes=max(1, min(lanes, device.dsp) // FEWER_LANES)
+    )
     if lanes < device.dsp:
-        yield replace(same, lanes=device.dsp)
-        yield replace(auto, lanes=device.dsp)
-    yield replace(auto, room=WHOLE_DEVICE)
+        yield from (replace(one, lanes=device.dsp) for one in (same, coded))
+    yield from (replace(one, room=WHOLE_DEVICE) for one in (same, coded))
     loaded = source.loaded(options.quantize.weight_budget)
     if loaded.calibrated:
         size = sum(coded_size(conv.weight) for conv in loaded.model.convs)
         for share in BUDGET_SHARES:
-            if share * size < device.ramb36 * RAMB36_BITS:
-                yield replace(auto, weight_budget=int(share * size))
+            if holds(options.kept_room.of(device), int(share * size)):
+                yield replace(coded, weight_budget=int(share * size))
 
 
 def _named(way: Way, made: Design) -> Way:

@@ -284,7 +284,19 @@ class EnginePlan:
     @property
     def memories(self) -> tuple[Memory, ...]:
         rows = (buffer.memory for buffer in self.buffers)
-        return (*self.weights.memories, self.table, *rows, *self.output.memories)
+        return (*self.weights.memories, self.table, *rows, *self.early_pixels, *self.output.memories)
+
+    @property
+    def early_pixels(self) -> tuple[Memory, ...]:
+        """Pixels that wait for the last phase of their row (fsq_row_words); those of a single word are in registers."""
+        phases, words = self.folding.phases, self.folding.channels * self.folding.rows
+        if phases == 1 or words == 1:
+            return ()
+        width = self.units * self.pixel_bits
+        bits = (phases - 1) * self.beats * width
+        return (
+            Memory(f"{self.name}_phases", "phases", self.beats, width, bits, copies=phases - 1, single=1),
+        )
 
     @property
     def work_cycles(self) -> int:

@@ -172,7 +172,9 @@ class Handshakes:
             case _:
                 raise AssertionError(f"{route} does not lead through {node}")
 
-    def _through(self, node: Pass | Join, t: int, stages: tuple[int, ...], then: Route | None, channel: int) -> None:
+    def _through(
+        self, node: Pass | Join, t: int, stages: tuple[int, ...], then: Route | None, channel: int
+    ) -> None:
         """A word taken in cycle ``t`` through stages (fsq_stages) with so many cycles, and on; None: it ends there."""
         free = list(self.busy[node.fifo])
         for i, cycles in enumerate(stages):

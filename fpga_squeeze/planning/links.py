@@ -126,7 +126,9 @@ class Link:
         known = self._states.get(key)
         if known is None:
             beats = self.producer.beats + 1 + last
-            times = [t + VISIBLE for some in waiting for t in some] + [t for stages in occupied for t in stages]
+            times = [t + VISIBLE for some in waiting for t in some] + [
+                t for stages in occupied for t in stages
+            ]
             known = self._states[key] = State(last, waiting, occupied, max([beats, *times]))
         return known
 

@@ -11,26 +11,26 @@ OTHERS = "others"
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         "fsq_taps": "taps",
-        "fsq_line_bank/fsq_mux": "page choice",
-        "fsq_line_buffer/fsq_mux": "page choice",
+        "fsq_page_join": "page choice",
         "fsq_line_buffer": "row memories",
         "fsq_line_writer": "control",
         "fsq_row_store": "row memories",
-        "fsq_engine/fsq_mux": "stage choice",
+        "fsq_lane_pixels": "stage choice",
         "fsq_engine": "control",
         "fsq_mac_array": "lanes",
         "fsq_mac_pair": "pair correction",
         "fsq_mac_lane": "lanes",
         "fsq_delivery": "word assembly",
-        "fsq_drain/fsq_mux": "waiting sums",
+        "fsq_beat_sums": "waiting sums",
+        "fsq_unpair": "pair correction",
         "fsq_requant": "requantisers",
         "fsq_recode": "requantisers",
         "fsq_params": "tables",
         "fsq_rom": "tables",
-        "fsq_table": "tables",
         "fsq_weight_stream": "weights' gearbox",
         "fsq_word_stream": "weights' gearbox",
-        "fsq_sparse_stream": "decoders",
+        "fsq_symbol_queue": "decoders",
+        "fsq_symbol_walk": "decoders",
         "fsq_prefix_decoder": "decoders",
         "fsq_fifo": "FIFOs",
         "fsq_max_pool": "pools",
@@ -43,10 +43,9 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "fsq_output": "input and output",
     }
 )
-"""Part by module ("page choice": multiplexers behind the pages of the row memories, "stage choice": between the stages
-of an engine, "waiting sums": between the sums that wait for the requantisers, "joins": sums and concatenations),
-or by a module within another one, which goes first. Every other module is of the part around it: a memory or a
-multiplexer is of what it serves."""
+"""Part by module ("page choice": what joins the pages of the row memories, "stage choice": the rows of the stages of an
+engine, "waiting sums": multiplexers of the sums that wait for the requantisers, "joins": sums and concatenations).
+Every other module is of the part around it: a memory or a multiplexer is of what it serves."""
 _MODULE = re.compile(r"(?:\$paramod(?:\$\w+)?\\)?(\w+)")
 
 
@@ -59,8 +58,7 @@ def module_name(name: str) -> str:
 
 def part_of(path: str) -> str:
     """Part of what lies in a module, whose ``path`` names the modules around it, the outermost first."""
-    part, around = OTHERS, ""
+    part = OTHERS
     for module in path.split("/"):
-        part = PARTS.get(f"{around}/{module}") or PARTS.get(module, part)
-        around = module
+        part = PARTS.get(module, part)
     return part

@@ -20,7 +20,7 @@ from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, c
 from .cache import is_fresh, locked, mark_fresh
 from .parts import module_name, part_of
 from .tools import jobs
-from .yosys import YOSYS_FAMILY, Modules, design_key, elaborated, kernel_of, read_modules
+from .yosys import WIRES, YOSYS_FAMILY, Modules, design_key, elaborated, kernel_of, read_modules
 
 LUT_RAM = {
     "RAM32X1S": 1,
@@ -133,7 +133,7 @@ def map_modules(
 
         def one(number: int) -> Cells:
             top, file = modules[number], f"cells{number}.json"
-            synth = f"synth_xilinx -family {YOSYS_FAMILY[family]} -top {top} -noiopad -noclkbuf"
+            synth = f"{WIRES}synth_xilinx -family {YOSYS_FAMILY[family]} -top {top} -noiopad -noclkbuf"
             design.run(top, f"{synth}{rest} {file}")
             if on_step:
                 names = [kernel_of(name) for name, module in design.instances.items() if module == top]
@@ -162,7 +162,7 @@ def synthesise(
     rtl: Path, build: Path, family: Family, on_step: Callable[[str], None] | None = None
 ) -> dict[str, dict[str, Resources]]:
     """:func:`map_modules`, counted by part; the result of an unchanged design is kept in folder ``build``."""
-    key = design_key(rtl, family, FORMAT)
+    key = design_key(rtl, family, FORMAT, WIRES)
     kept = build / "cells.json"
     with locked(build):
         if not is_fresh(kept, key):
@@ -302,7 +302,7 @@ class Synthesis:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the device holds, but may not clock."""
-        return crowding(self._used, self.device) if self.device else ()
+        return crowding(self._used, self.device) if self.device and not self.short else ()
 
     @property
     def _used(self) -> Used:

@@ -329,6 +329,7 @@ def estimate(
     capacity = sum(k.weight_capacity_bits for k in kernels)
     cycles = schedule.cycles_per_frame
     used = Used.by(kernels)
+    short = shortages(used, device, room) if device else ()
     available = None
     if device:
         available = {
@@ -362,7 +363,7 @@ def estimate(
         lane_efficiency=_ratio(plan.macs, plan.lanes * cycles),
         weight_efficiency=_ratio(plan.weight_bits, capacity),
         available=available,
-        short=shortages(used, device, room) if device else (),
-        warnings=crowding(used, device, room) if device else (),
+        short=short,
+        warnings=crowding(used, device, room) if device and not short else (),
         kernels=kernels,
     )

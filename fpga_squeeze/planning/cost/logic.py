@@ -76,31 +76,27 @@ def scale_luts(engine: EnginePlan) -> int:
 
 
 def drain_luts(engine: EnginePlan) -> int:
-    """LUTs of ``fsq_drain``: the sums of a beat, their requantisers, and the pixels of a word."""
-    folding = engine.folding
-    requant, out = engine.requant, engine.pixel_bits
+    """LUTs of ``fsq_drain``: the sums of a beat, the upper ones of pairs, their requantisers."""
+    requant, out, acc = engine.requant, engine.pixel_bits, engine.acc_bits
     rounded = max(engine.product_bits - requant.right, out + 2) + 1
     requantiser = engine.sum_bits + scale_luts(engine) + rounded + 2 + out + 3
     tables = len({stage.table for stage in engine.stages} - {None})
     requantiser += out * (tables * ceil_div(1 << TABLE_BITS, 64) + (tables > 1))
-    words = folding.channels * folding.rows if folding.phases > 1 else 1
-    width = engine.output.type.shape.width * out
-    enables = words * engine.parts * folding.phases
-    if folding.phases == engine.parts == 1:
-        enables = 0
-    head = engine.units * engine.acc_bits * mux_luts(engine.beats)
-    return head + engine.units * requantiser + enables + width * mux_luts(words) + DRAIN
+    fours, rest = divmod(engine.beats, 4)
+    choice = fours + mux_luts(rest) + mux_luts(ceil_div(engine.beats, 4))
+    upper = ceil_div(engine.units, 2) * (acc + 1) if requant.paired else 0
+    return engine.units * (acc * choice + requantiser) + upper + DRAIN
 
 
 def lane_luts(engine: EnginePlan) -> int:
-    """LUTs beside the DSP slices: those that separate the two sums of ``fsq_mac_pair``; where its pixels are signed, a
+    """LUTs beside the DSP slices: those that count the wraps of a pair's lower sum; where its pixels are signed, a
     borrow that all channels share, and the sign of each product."""
     if not engine.packing.shift:
         return 2
     places, (bits, signed) = engine.lanes_per_row * engine.folding.rows // 2, engine.operand
     pairs = places * engine.folding.channels
-    separate = 2 * engine.acc_bits - min(engine.acc_bits, engine.packing.shift) + 3
-    return pairs * (separate + int(signed)) + places * bits * int(signed) + 2
+    count = max(0, engine.acc_bits - engine.packing.shift)
+    return pairs * (count + int(signed)) + places * bits * int(signed) + 2
 
 
 def _decoder_luts(weights: CompressedWeights) -> int:
@@ -156,4 +152,4 @@ def shift_register_luts(kernel: KernelPlan) -> int:
     """LUTs used as shift registers: the delays of weights, and of what a pass carries beside its sums."""
     if not isinstance(kernel, EnginePlan):
         return 0
-    return kernel.folding.channels * kernel.weight_bits + 19
+    return kernel.folding.channels * kernel.weight_bits + 15

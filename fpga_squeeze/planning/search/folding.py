@@ -86,7 +86,11 @@ def engine_layers(model: QModel) -> list[EngineLayer]:
 
 
 def choose_foldings(
-    model: QModel, budget: int, multipliers: Multipliers = ONE_PRODUCT, formats: Formats | None = None
+    model: QModel,
+    budget: int,
+    multipliers: Multipliers = ONE_PRODUCT,
+    formats: Formats | None = None,
+    together: frozenset[str] = frozenset(),
 ) -> list[Folding]:
     """One folding per engine, in network order, with at most ``budget`` DSP slices in all.
 
@@ -95,7 +99,7 @@ def choose_foldings(
     """
     if budget < 1:
         raise FpgaSqueezeError(f"a lane budget of {budget} is no budget; use 1 or more")
-    graph = graph_of(model)
+    graph = graph_of(model, together)
     formats = formats or ["dense"] * len(graph.engines)
     every = [
         all_choices(layer, graph.pools_behind(layer.name), multipliers, weights)

@@ -15,8 +15,8 @@ from itertools import product
 
 from ...device.catalogue import Device
 from ...device.dsp_packing import Multipliers
-from ...network.integers import QModel
 from ..build import Formats, build_plan
+from ..cost.estimate import used_by
 from ..cost.logic import engine_luts
 from ..cost.placement import fits, parameters_fit, place
 from ..engine import Folding
@@ -31,6 +31,9 @@ from .folding import Choice, all_choices, tune_stores, with_spares
 
 SLACKS = (1.0, 1.02, 1.04, 1.06, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5, 1.7, 2.0, 3.0, 4.0)
 """Targets of cycles to try, as multiples of those of the fastest plan."""
+HOPELESS = 1.25
+"""Share of a device that the slowest plans may take for faster ones to be tried: of 168 searches with devices between
+the fastest and the slowest plan of random networks 145 found one that fits, 2 of them where the slowest just missed."""
 SEARCH_FRAMES = 3
 """Frames of a schedule during the search: enough for the interval between the last two to be steady."""
 PRICE_STEPS = 40
@@ -53,7 +56,7 @@ def _row_bits(layer: EngineLayer, rows: int, in_rows: int) -> int:
 
 
 @cache
-def _logic(layer: EngineLayer, folding: Folding, multipliers: Multipliers, weights: WeightFormat) -> int:
+def logic_luts(layer: EngineLayer, folding: Folding, multipliers: Multipliers, weights: WeightFormat) -> int:
     """Logic LUTs of an engine that is fed row by row."""
     source = Stream(layer.name, layer.input, 1, 1, ())
     return engine_luts(plan_engine(layer, folding, source, multipliers, weights))
@@ -75,7 +78,7 @@ def _options(
     for (rows, _), choice in cheapest.items():
         held = engine_weights(layer, choice.folding, weights)
         bits = rom_bits(held) + sum(memory.payload_bits for memory in held.replays)
-        bits += LUT_BITS * _logic(layer, choice.folding, multipliers, weights)
+        bits += LUT_BITS * logic_luts(layer, choice.folding, multipliers, weights)
         bits += sum(buffer.memory.payload_bits for buffer in plan_buffers(layer, 1, choice.folding)[1:])
         out.setdefault(rows, []).append(Option(choice, bits))
     return out
@@ -88,10 +91,10 @@ def _skips(layer: EngineLayer, weights: WeightFormat) -> bool:
 
 
 class _Tree:
-    """The engines of a model with every folding they allow; ``most`` channels at once where zeros are skipped."""
+    """The engines of a plan with every folding they allow; ``most`` channels at once where zeros are skipped."""
 
-    def __init__(self, model: QModel, multipliers: Multipliers, formats: Formats, most: int | None) -> None:
-        graph = graph_of(model)
+    def __init__(self, plan: Plan, formats: Formats, most: int | None) -> None:
+        multipliers, graph = plan.multipliers, graph_of(plan.model, plan.together)
         self.layers, self.formats, self.multipliers = graph.engines, formats, multipliers
         self.choices: list[Sequence[Choice]] = [
             all_choices(layer, graph.pools_behind(layer.name), multipliers, weights)
@@ -174,6 +177,29 @@ def _shrink(plan: Plan, limit: int, device: Device) -> Plan | None:
     return now if fits(now, device) else None
 
 
+def build_like(plan: Plan, foldings: Sequence[Folding]) -> Plan:
+    """The plan with other foldings."""
+    formats = [engine.weights.format for engine in plan.engines]
+    return build_plan(
+        plan.model, foldings, plan.lane_budget, plan.multipliers, formats, together=plan.together
+    )
+
+
+def _hopeless(plan: Plan, trees: Sequence[_Tree], target: int, device: Device) -> bool:
+    """Whether plans of least memory for ``target`` cycles, without spare rows, miss ``device`` by far."""
+    least = [0] * len(plan.engines)
+    for tree in trees:
+        foldings = tree.foldings(target, plan.lane_budget)
+        if foldings is None:
+            continue
+        candidate = build_like(plan, foldings)
+        used = used_by(place(with_spares(candidate, least), device))
+        pairs = ((used.bram36, device.ramb36), (used.luts, device.luts), (used.lut_memory, device.lut_memory))
+        if all(taken <= HOPELESS * have for taken, have in pairs):
+            return False
+    return True
+
+
 def fit_memory(plan: Plan, device: Device) -> Plan:
     """The fastest plan found that ``device`` holds, starting from ``plan``, the fastest one of all.
 
@@ -184,15 +210,17 @@ def fit_memory(plan: Plan, device: Device) -> Plan:
     if fits(placed, device) or not parameters_fit(plan, device):
         return placed
     formats = [e.weights.format for e in plan.engines]
-    trees = [_Tree(plan.model, plan.multipliers, formats, most) for most in (None, 1)]
+    trees = [_Tree(plan, formats, most) for most in (None, 1)]
     fastest = max(k.work_cycles for k in plan.kernels)
+    if _hopeless(plan, trees, int(fastest * SLACKS[-1]), device):
+        return placed
     tried: list[list[Folding]] = []
     for slack, tree in product(SLACKS, trees):
         foldings = tree.foldings(int(fastest * slack), plan.lane_budget)
         if foldings is None or foldings in tried:
             continue
         tried.append(foldings)
-        candidate = tune_stores(build_plan(plan.model, foldings, plan.lane_budget, plan.multipliers, formats))
+        candidate = tune_stores(build_like(plan, foldings))
         limit = max(int(fastest * slack), max(k.work_cycles for k in candidate.kernels))
         if found := _shrink(candidate, limit, device):
             return found

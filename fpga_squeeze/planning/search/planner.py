@@ -15,6 +15,7 @@ from ..build import Formats, build_plan
 from ..cost.estimate import shortages, used_by
 from ..cost.placement import fits, place
 from ..engine import Folding
+from ..graph import graph_of
 from ..kernels import engine_weights
 from ..order import EngineLayer
 from ..plan import Plan
@@ -22,6 +23,7 @@ from ..timing import schedule
 from ..weight_memories import FORMATS, WeightFormat, rom_bits
 from .folding import choose_foldings, engine_layers, tune_buffers, tune_stores
 from .frugal import fit_memory
+from .sharing import FASTER, SMALLER, choose_sharing
 
 
 def smallest_format(layer: EngineLayer) -> WeightFormat:
@@ -32,12 +34,18 @@ def smallest_format(layer: EngineLayer) -> WeightFormat:
 def cycles_without_limit(plan: Plan) -> int:
     """Cycles per frame that the DSP slices of ``plan`` would reach if memory had no limit."""
     formats = [engine.weights.format for engine in plan.engines]
-    return _least_cycles(plan.model, plan.lane_budget, plan.multipliers, formats)
+    return _least_cycles(plan.model, plan.lane_budget, plan.multipliers, formats, plan.together)
 
 
-def _least_cycles(model: QModel, budget: int, multipliers: Multipliers, formats: Formats) -> int:
-    foldings = choose_foldings(model, budget, multipliers, formats)
-    free = build_plan(model, foldings, None, multipliers, formats)
+def _least_cycles(
+    model: QModel,
+    budget: int,
+    multipliers: Multipliers,
+    formats: Formats,
+    together: frozenset[str] = frozenset(),
+) -> int:
+    foldings = choose_foldings(model, budget, multipliers, formats, together)
+    free = build_plan(model, foldings, None, multipliers, formats, together=together)
     return max(kernel.work_cycles for kernel in free.kernels)
 
 
@@ -104,15 +112,45 @@ def _plan_with(
     device: Device | None,
     foldings: Mapping[str, Folding],
 ) -> Plan:
-    """The fastest plan with weight ``formats``, one per engine, that ``device`` holds whole."""
-    names = [layer.name for layer in engine_layers(model)]
+    """The fastest plan with weight ``formats``, one per engine of a module, that ``device`` holds whole.
+
+    Engines run several modules where that wins, unless foldings are given by hand.
+    """
+    by_name = dict(zip([layer.name for layer in engine_layers(model)], formats, strict=True))
+    alone = _plan_sharing(model, budget, multipliers, by_name, device, foldings, frozenset())
+    together = frozenset() if foldings else choose_sharing(model, budget, multipliers, by_name)
+    if not together:
+        return alone
+    shared = _plan_sharing(model, budget, multipliers, by_name, device, foldings, together)
+
+    def quality(plan: Plan) -> tuple[bool, int]:
+        return device is not None and not fits(plan, device), schedule(plan).cycles_per_frame
+
+    cycles, before = quality(shared), quality(alone)
+    if cycles[0] == before[0] and before[1] * FASTER < cycles[1] <= before[1] / FASTER:
+        return shared if used_by(shared).luts < SMALLER * used_by(alone).luts else alone
+    return shared if cycles < before else alone
+
+
+def _plan_sharing(
+    model: QModel,
+    budget: int,
+    multipliers: Multipliers,
+    by_name: Mapping[str, WeightFormat],
+    device: Device | None,
+    foldings: Mapping[str, Folding],
+    together: frozenset[str],
+) -> Plan:
+    """The fastest plan with the engines ``together``."""
+    names = [layer.name for layer in graph_of(model, together).engines]
+    formats = [by_name[name] for name in names]
 
     def fastest(requant: Literal["lut", "dsp"]) -> tuple[Plan, Plan]:
         """The plan with multipliers of that kind, and as ``device`` holds it."""
         asked = replace(multipliers, requant=requant)
-        chosen = choose_foldings(model, budget, asked, formats)
+        chosen = choose_foldings(model, budget, asked, formats, together)
         chosen = [foldings.get(name, folding) for name, folding in zip(names, chosen, strict=True)]
-        plan = build_plan(model, chosen, budget, asked, formats)
+        plan = build_plan(model, chosen, budget, asked, formats, together=together)
         # spare rows given by hand stay as they are
         plan = tune_stores(plan if any(f.spare != 1 for f in chosen) else tune_buffers(plan))
         by_hand = foldings or any(f.spare != 1 for f in chosen)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...device.catalogue import Family
 from ..cache import is_fresh, locked, mark_fresh
-from ..yosys import YOSYS_FAMILY, Elaborated, check_kernel, design_key, elaborated, kernel_of
+from ..yosys import WIRES, YOSYS_FAMILY, Elaborated, check_kernel, design_key, elaborated, kernel_of
 from .netlist import Design, Instance, Json, read_module
 
 FORMAT = "1"
@@ -85,7 +85,7 @@ def _keep_top(design: Elaborated, target: Path) -> None:
 def synth_xilinx(family: Family, clock_buffers: bool = False) -> str:
     """Command of Yosys that maps flat for a family, without pads."""
     buffers = "" if clock_buffers else " -noclkbuf"
-    return f"synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad{buffers}"
+    return f"{WIRES}synth_xilinx -flatten -family {YOSYS_FAMILY[family]} -noiopad{buffers}"
 
 
 def map_flat(design: Elaborated, module: str, synth: str, target: Path, before: str = "") -> None:

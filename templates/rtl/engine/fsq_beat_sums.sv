@@ -49,6 +49,8 @@ module fsq_beat_sums #(
             .data_o  (picks[k*ACC_BITS+:ACC_BITS])
         );
       end
+      logic unused_low;  // a single beat needs no number
+      assign unused_low = &{1'b0, low};
       always_ff @(posedge clk) begin
         picks_q <= picks;
         sum_q   <= sum;

@@ -62,7 +62,6 @@ module fsq_drain #(
   localparam BEATS = CHANNELS * ROWS * PARTS;
   localparam BW = (BEATS > 1) ? $clog2(BEATS) : 1;
   localparam FW = (PARTS > 1) ? $clog2(PARTS) : 1;
-  localparam IW = $clog2(CHANNELS * ROWS + 1);
   localparam LAST = LANES - (PARTS - 1) * UNITS;  // lanes of a row's last beat
   localparam PAIRED = (PAIR_SHIFT != 0) ? 1 : 0;
   localparam ADDRESS = 3 + PAIRED - TABLE_READ;  // cycles from the count of a beat to the number of its entry
@@ -77,7 +76,6 @@ module fsq_drain #(
   logic [C_W-1:0] chan_q, chans_q;
   logic [R_W-1:0] row_q, rows_q;
   logic [FW-1:0] part_q;
-  logic [IW-1:0] index_q;  // row words done
   logic [OUT_W-1:0] base_q;
   logic [P_W-1:0] phase_q;
   logic [SINK_W-1:0] sink_q;
@@ -94,7 +92,6 @@ module fsq_drain #(
       chan_q  <= '0;
       row_q   <= '0;
       part_q  <= '0;
-      index_q <= '0;
       odd_q   <= 1'b0;
       base_q  <= base_i;
       phase_q <= phase_i;
@@ -105,10 +102,7 @@ module fsq_drain #(
       beat_q <= beat_q + 1'b1;
       part_q <= row_end ? '0 : part_q + 1'b1;
       odd_q  <= !chan_end && (odd_q != over);
-      if (row_end) begin
-        row_q   <= chan_end ? '0 : row_q + 1'b1;
-        index_q <= index_q + 1'b1;
-      end
+      if (row_end) row_q <= chan_end ? '0 : row_q + 1'b1;
       if (chan_end) chan_q <= chan_q + 1'b1;
     end
   end
@@ -123,7 +117,6 @@ module fsq_drain #(
   logic exists_q;  // stage 1: the word does, and this is its last phase
   logic [LATENCY-1:1] send_p;
   logic [LATENCY*P_W-1:0] phase_p;
-  logic [LATENCY*IW-1:0] index_p;
   logic [LATENCY*SINK_W-1:0] sink_p;
   logic [ADDRESS*OUT_W-1:0] addr_p;
   always_ff @(posedge clk) begin
@@ -131,7 +124,6 @@ module fsq_drain #(
     row_end_p <= {row_end_p[LATENCY-2:0], row_end};
     odd_p     <= {odd_p[LATENCY-2:0], odd_q};
     phase_p   <= {phase_p[(LATENCY-1)*P_W-1:0], phase_q};
-    index_p   <= {index_p[(LATENCY-1)*IW-1:0], index_q};
     sink_p    <= {sink_p[(LATENCY-1)*SINK_W-1:0], sink_q};
     addr_p    <= (ADDRESS * OUT_W)'({addr_p, base_q + OUT_W'(chan_q)});
     if (!rst_n) begin
@@ -146,7 +138,7 @@ module fsq_drain #(
   assign send_o = send_p[LATENCY-1];
   assign sink_o = sink_p[LATENCY*SINK_W-1-:SINK_W];
   logic unused_p;  // delays that are read half-way
-  assign unused_p = &{1'b0, beat_p, row_end_p, odd_p, phase_p, index_p, sink_p};
+  assign unused_p = &{1'b0, beat_p, row_end_p, odd_p, phase_p, sink_p};
 
   // ---- sums in the order of the beats
   logic [BEATS*UNITS*ACC_BITS-1:0] waiting;
@@ -273,19 +265,18 @@ module fsq_drain #(
   endgenerate
 
   fsq_row_words #(
-      .WORDS  (CHANNELS * ROWS),
-      .PARTS  (PARTS),
-      .UNITS  (UNITS),
-      .PHASES (PHASES),
-      .WIDTH  (WIDTH),
-      .BITS   (OUT_BITS),
-      .P_W    (P_W),
-      .INDEX_W(IW)
+      .WORDS (CHANNELS * ROWS),
+      .PARTS (PARTS),
+      .UNITS (UNITS),
+      .PHASES(PHASES),
+      .WIDTH (WIDTH),
+      .BITS  (OUT_BITS),
+      .P_W   (P_W)
   ) u_words (
       .clk,
+      .rst_n,
       .beat_i (beat_p[LATENCY-2]),
       .phase_i(phase_p[(LATENCY-2)*P_W+:P_W]),
-      .index_i(index_p[(LATENCY-2)*IW+:IW]),
       .y_i    (y),
       .word_o
   );

@@ -148,7 +148,6 @@ module fsq_engine #(
   localparam ACROSS = LANES + MOST_SHIFTS - 1;  // pixels that a row buffer takes of a row
   localparam TAKEN = ROWS * ACROSS * X_BITS;
   localparam SHIFT_W = (MOST_SHIFTS > 1) ? $clog2(MOST_SHIFTS) : 1;
-  localparam SOURCES_JOINED = (BUFFERS + 1) / 2;  // pixels of every second buffer are joined to those of the one before
   genvar g, p;
 
   logic issue, first, last, replay, done;
@@ -169,7 +168,7 @@ module fsq_engine #(
   logic [COUNT_W-1:0] reserve;
   logic [CURSORS*PLACE_W-1:0] places;
   logic [CURSORS*SLOT_W-1:0] released;
-  logic [SOURCES_JOINED*TAKEN-1:0] taken;
+  logic [BUFFERS*TAKEN-1:0] taken;
   logic [BUFFERS*SHIFT_W-1:0] shifts;
   logic [ROWS*LANES*X_BITS-1:0] pixels;
   logic [CHANNELS_C*ROWS*LANES*ACC_BITS-1:0] sums;
@@ -313,7 +312,6 @@ module fsq_engine #(
       logic [KYW-1:0] window_ky;
       logic [KXW-1:0] window_kx;
       logic [WIDTH*XB-1:0] data;
-      logic [TAKEN-1:0] joined, read;
       logic valid;
       integer i;
       always_comb begin
@@ -385,17 +383,9 @@ module fsq_engine #(
           .rd_slot_i   (slot),
           .rd_row_i    (row),
           .shift_o     (shifts[g*SHIFT_W+:SHIFT_W]),
-          .or_i        (joined),
-          .taken_o     (read)
+          .or_i        (taken[(g-g%2)*TAKEN+:TAKEN]),
+          .taken_o     (taken[g*TAKEN+:TAKEN])
       );
-      if (g % 2 == 1) begin : gen_join
-        assign joined = gen_buffer[g-1].read;
-      end else begin : gen_first
-        assign joined = '0;
-      end
-      if (g % 2 == 1 || g == BUFFERS - 1) begin : gen_taken
-        assign taken[(g/2)*TAKEN+:TAKEN] = read;
-      end
     end
   endgenerate
   assign in_ready_o = ready[0];
@@ -404,7 +394,6 @@ module fsq_engine #(
 
   fsq_lane_pixels #(
       .BUFFERS(BUFFERS),
-      .SOURCES(SOURCES_JOINED),
       .ROWS   (ROWS),
       .LANES  (LANES),
       .SHIFTS (MOST_SHIFTS),

@@ -1,6 +1,6 @@
 // Where the terms of an engine lie: input channel, row and column of the window; and what else its issue needs.
 //
-// Three steps without a way back: positions from term to term are split into whole channels and pixels of a kernel, the
+// Three steps without a way back, behind a second term that waits: positions from term to term are split into whole channels and pixels of a kernel, the
 // pixels are counted on, the channels are. A step goes on when the one behind it does, or is empty. Kernels of one place
 // in the window are one shape. What is told of each stage or shape has 32 bits, number 0 in the lowest.
 module fsq_term_place #(
@@ -66,15 +66,31 @@ module fsq_term_place #(
     output logic [    R_W-1:0] rows_o       // rows of its pass that exist
 );
   localparam TW = (TAPS > 1) ? $clog2(TAPS) : 1;
-  localparam TAG_W = STAGE_W + P_W + 7;
+  localparam TAG_W = STAGE_W + P_W + 7;  // stage, phase, first, last, ends, opens, closes, rest, bottom
   genvar g, n;
+
+  // ---- the next term: its run, and what it is
+  logic next_valid;
+  logic [TAG_W-1:0] next;
+  logic [RUN_W-1:0] next_run;
+  fsq_skid #(
+      .WIDTH(RUN_W + TAG_W)
+  ) u_next (
+      .clk,
+      .rst_n,
+      .valid_i,
+      .ready_o(take_o),
+      .data_i ({run_i, stage_i, phase_i, first_i, last_i, ends_i, opens_i, closes_i, rest_i, bottom_i}),
+      .valid_o(next_valid),
+      .data_o ({next_run, next}),
+      .take_i (split)
+  );
 
   // ---- what is done in this cycle
   logic split_valid_q, count_valid_q, place_valid_q, split, count, place;
   assign place  = count_valid_q && (take_i || !place_valid_q);
   assign count  = split_valid_q && (take_i || !place_valid_q || !count_valid_q);
-  assign take_o = take_i || !place_valid_q || !count_valid_q || !split_valid_q;
-  assign split  = valid_i && take_o;
+  assign split  = next_valid && (take_i || !place_valid_q || !count_valid_q || !split_valid_q);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       split_valid_q <= 1'b0;
@@ -112,14 +128,14 @@ module fsq_term_place #(
   endfunction
 
   logic [KEY_W-1:0] key;
-  logic [TAG_W-1:0] tag_q;  // stage, phase, first, last, ends, opens, closes, rest, bottom
+  logic [TAG_W-1:0] tag_q;
   logic [CI_W-1:0] channels_q;
   logic [TW-1:0] pixels_q;
   logic [TW:0] beyond_q;
-  assign key = KEY_W'(shape_of(stage_i)) * KEY_W'(2 * RUNS) + KEY_W'(first_i) * KEY_W'(RUNS) + KEY_W'(run_i >> 1);
+  assign key = KEY_W'(shape_of(next[TAG_W-1-:STAGE_W])) * KEY_W'(2 * RUNS) + KEY_W'(next[6]) * KEY_W'(RUNS) + KEY_W'(next_run >> 1);
   always_ff @(posedge clk) begin
     if (split) begin
-      tag_q      <= {stage_i, phase_i, first_i, last_i, ends_i, opens_i, closes_i, rest_i, bottom_i};
+      tag_q      <= next;
       channels_q <= tab_channels[key];
       pixels_q   <= tab_pixels[key];
       beyond_q   <= tab_beyond[key];

@@ -15,8 +15,8 @@ module fsq_unpair #(
     input  logic [UNITS*ACC_BITS-1:0] sums_i,  // sums of the beat, a cycle later
     output logic [UNITS*ACC_BITS-1:0] sums_o   // complete ones, a cycle later
 );
-  localparam ODD_UNIT = (UNITS % 2 != 0) ? UNITS - 1 : -1;  // lane that a beat leaves over, or none
-  localparam ODD_LAST = (LAST % 2 != 0) ? LAST - 1 : -1;  // the same of the last beat of a row
+  localparam integer ODD_UNIT = (UNITS % 2 != 0) ? UNITS - 1 : -1;  // lane that a beat leaves over, or none
+  localparam integer ODD_LAST = (LAST % 2 != 0) ? LAST - 1 : -1;  // the same of the last beat of a row
   logic signed [C_BITS-1:0] held_q;  // C of the lower sum that was left over
   logic [C_BITS-1:0] unit_c, last_c;
   logic last_q, unit_upper_q, last_upper_q;  // the lane left over is an upper one: in a beat, in the last one of a row

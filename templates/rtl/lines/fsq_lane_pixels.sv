@@ -1,10 +1,9 @@
 // From the pixels that row buffers took to those of the lanes: lane l takes position l + shift.
 //
-// One of the buffers was read, the others give 0. The shift comes a cycle before the pixels, which leave one cycle after
-// they came.
+// One of the buffers was read, the others give 0; every second one has joined to its own pixels those of the one before.
+// The shift comes a cycle before the pixels, which leave one cycle after they came.
 module fsq_lane_pixels #(
-    parameter BUFFERS = 1,  // row buffers that give a shift
-    parameter SOURCES = 1,  // of them those that give pixels, their own and those of others
+    parameter BUFFERS = 1,  // row buffers
     parameter ROWS    = 1,  // rows of the window
     parameter LANES   = 8,  // lanes per row
     parameter SHIFTS  = 1,  // positions among which a lane takes its pixel
@@ -14,7 +13,7 @@ module fsq_lane_pixels #(
 ) (
     input  logic                                          clk,      // clock
     input  logic [                   BUFFERS*SHIFT_W-1:0] shift_i,  // position of lane 0
-    input  logic [SOURCES*ROWS*(LANES+SHIFTS-1)*BITS-1:0] taken_i,  // a cycle later: pixels: buffer, then row, then position
+    input  logic [BUFFERS*ROWS*(LANES+SHIFTS-1)*BITS-1:0] taken_i,  // a cycle later: pixels: buffer, then row, then position
     output logic [                   ROWS*LANES*BITS-1:0] pixels_o  // row, then lane; the first in the low bits
 );
   localparam COUNT = LANES + SHIFTS - 1;
@@ -29,8 +28,10 @@ module fsq_lane_pixels #(
   always_comb begin
     shift = '0;
     taken = '0;
-    for (i = 0; i < BUFFERS; i = i + 1) shift = shift | shift_i[i*SHIFT_W+:SHIFT_W];
-    for (i = 0; i < SOURCES; i = i + 1) taken = taken | taken_i[i*ALL+:ALL];
+    for (i = 0; i < BUFFERS; i = i + 1) begin
+      shift = shift | shift_i[i*SHIFT_W+:SHIFT_W];
+      if (i % 2 == 1 || i == BUFFERS - 1) taken = taken | taken_i[i*ALL+:ALL];
+    end
   end
   always_ff @(posedge clk) begin
     shift_q <= shift;

@@ -72,8 +72,8 @@ module fsq_line_buffer #(
   localparam LINES = SLOTS * STRIDE;  // row slots of one bank
   localparam LW = (LINES > 1) ? $clog2(LINES) : 1;
   localparam [BITS-1:0] PAD = PAD_VALUES[BITS-1:0];
-  localparam PAD_SAME = (PAD_VALUES == {CHANNELS{PAD}});
-  localparam PAD_ZERO = (PAD_VALUES == '0);
+  localparam PAD_SAME = !(|((PAD_VALUES ^ (PAD_VALUES >> BITS)) << BITS));  // each is the one below it
+  localparam PAD_ZERO = !(|PAD_VALUES);
   localparam TW = SLOT_W + KY_W;  // bits of a slot and a row of the window
   localparam XW = P_W + KX_W;  // bits of a phase and a column of the window
   genvar b, n;

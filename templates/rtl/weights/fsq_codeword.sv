@@ -24,8 +24,16 @@ module fsq_codeword #(
   localparam IN_BITS = (STAGES > 1) ? STAGE_W + 6 : 6;
   localparam SPREAD = (SYMBOL_W > EXTRA) ? SYMBOL_W : EXTRA;
 
+  localparam [(4<<IN_BITS)-1:0] LENGTH_BITS = (4 << IN_BITS)'(LENGTHS);
+  // Bit `at` of all lengths.
+  function automatic [(1<<IN_BITS)-1:0] length_table(input integer at);
+    integer i;
+    for (i = 0; i < (1 << IN_BITS); i = i + 1) length_table[i] = LENGTH_BITS[4*i+at];
+  endfunction
+
   logic [IN_BITS-1:0] at, at_q;
   logic [SYMBOL_W-1:0] first, first_q;
+  genvar g;
   generate
     if (STAGES > 1) begin : gen_stages
       assign at = {stage_i, window_i[5:0]};
@@ -40,15 +48,15 @@ module fsq_codeword #(
       assign slot     = firsts_i[{at_q, {$clog2(SLOT) {1'b0}}}+:SLOT];
       assign first    = slot[SYMBOL_W-1:0];
     end else begin : gen_fixed
-      fsq_table #(
-          .IN_BITS (IN_BITS),
-          .OUT_BITS(4),
-          .SLOT    (4),
-          .ENTRIES ((4 << IN_BITS)'(LENGTHS))
-      ) u_lengths (
-          .x_i(at),
-          .y_o(length_o)
-      );
+      for (g = 0; g < 4; g = g + 1) begin : gen_length
+        fsq_lookup #(
+            .IN_BITS(IN_BITS),
+            .ENTRIES(length_table(g))
+        ) u_length (
+            .x_i(at),
+            .y_o(length_o[g])
+        );
+      end
       fsq_table #(
           .IN_BITS (IN_BITS),
           .OUT_BITS(SYMBOL_W),
@@ -68,7 +76,6 @@ module fsq_codeword #(
     if (EXTRA > 0) begin : gen_extra
       logic [EXTRA-1:0] extra_q1, extra_q2, extra;
       logic [3:0] length_q1, length_q2;
-      genvar g;
       for (g = 0; g < EXTRA; g = g + 1) begin : gen_bit
         assign extra[g] = extra_q2[g] && length_q2 > 4'(6 + g);
       end
@@ -93,7 +100,6 @@ module fsq_codeword #(
   end
 
 `ifdef VERILATOR
-  localparam [(4<<IN_BITS)-1:0] LENGTH_BITS = (4 << IN_BITS)'(LENGTHS);
   logic codes;  // the code of the stage takes bits
   generate
     if (STAGES > 1) begin : gen_codes

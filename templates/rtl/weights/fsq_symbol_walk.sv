@@ -1,6 +1,6 @@
 // Lets the decoders of an engine go on together, symbol by symbol, and tells which stage each symbol belongs to.
 //
-// That follows from the number of symbols of the stages; the next stage is known in advance. Two steps without a symbol come
+// That follows from the number of symbols of the stages; the next stage is known in advance. Three steps without a symbol come
 // first: they fill the decoders. What is told of each stage has 32 bits where nothing else is said, stage 0 in the lowest.
 module fsq_symbol_walk #(
     parameter STAGES   = 1,                 // stages of the engine
@@ -28,7 +28,7 @@ module fsq_symbol_walk #(
   logic [COUNT_W-1:0] left_q, next_left_q, next_left;  // symbols of a stage behind this one, behind its first one
   logic last_q, next_last_q, next_joined_q, next_last, next_joined;  // last of its stage
   logic load_q, advance, unused_last;
-  logic [1:0] fill_q;  // steps without a symbol that are left
+  logic [2:0] fill_q;  // steps without a symbol that are left
   fsq_stage_walk #(
       .STAGES (STAGES),
       .STAGE_W(STAGE_W),
@@ -65,12 +65,12 @@ module fsq_symbol_walk #(
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       load_q <= 1'b1;
-      fill_q <= 2'b11;
+      fill_q <= 3'b111;
       last_q <= 1'b1;
     end else begin
       load_q <= 1'b0;
       if (go_o) begin
-        fill_q <= {1'b0, fill_q[1]};
+        fill_q <= {1'b0, fill_q[2:1]};
         if (!fill_q[1]) last_q <= last_q ? next_last_q : left_q == COUNT_W'(1);
       end
     end

@@ -101,6 +101,7 @@ module fsq_weight_stream #(
     if (PLACES > 3) begin : gen_fours
       for (g = 0; g < FOURS; g = g + 1) begin : gen_four
         localparam HERE = PLACES - 4 * g;
+        localparam HERE_W = (HERE > 2) ? 2 : 1;
         if (HERE >= 4) begin : gen_whole
           fsq_mux4 #(
               .WIDTH(UNIT_W)
@@ -113,10 +114,10 @@ module fsq_weight_stream #(
           fsq_mux #(
               .N    (HERE),
               .WIDTH(UNIT_W),
-              .SEL_W(2)
+              .SEL_W(HERE_W)
           ) u_rest (
               .data_i  (cuts[4*g*UNIT_W+:HERE*UNIT_W]),
-              .select_i(place_q[1:0]),
+              .select_i(place_q[HERE_W-1:0]),
               .data_o  (fours[g*UNIT_W+:UNIT_W])
           );
         end
@@ -168,7 +169,8 @@ module fsq_weight_stream #(
     if (PLACES > 1) begin : gen_places
       // where the words on their way start; the last one is the one behind the word whose units are cut
       localparam AHEAD = FILL - 1;
-      logic [PLACE_W-1:0] start, start_q[0:AHEAD-1];
+      logic [PLACE_W-1:0] start;
+      logic [AHEAD*PLACE_W-1:0] start_q;
       integer s;
       always_comb begin
         start = '0;
@@ -176,16 +178,13 @@ module fsq_weight_stream #(
           if (first && segment == SEGMENT_W'(s)) start = PLACE_W'(STARTS[s*32+:32]);
         end
       end
-      integer i;
       always_ff @(posedge clk) begin
-        for (i = 0; i < AHEAD; i = i + 1) begin
-          if (!rst_n) start_q[i] <= '0;
-          else if (rom_next_o) start_q[i] <= (i == 0) ? start : start_q[i-1];
-        end
+        if (!rst_n) start_q <= '0;
+        else if (rom_next_o) start_q <= {start_q[(AHEAD-1)*PLACE_W-1:0], start};
       end
       always_ff @(posedge clk) begin
         if (!rst_n) place_q <= PLACE_W'(STARTS[0+:32]);
-        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[AHEAD-1] : place_q + 1'b1;
+        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[(AHEAD-1)*PLACE_W+:PLACE_W] : place_q + 1'b1;
       end
     end else begin : gen_place_only
       assign place_q = '0;

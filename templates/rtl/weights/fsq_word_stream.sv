@@ -1,7 +1,7 @@
 // Words of a memory of coded weights, segment after segment in the order in which the engine uses them, one per cycle.
 //
 // A queue hides the cycles of the memory; words are requested as long as it has room for them. Its reader asks a cycle
-// ahead: where ready_o is set, the words of two takes in a row are there, and one behind them.
+// ahead. The oldest word stands in a register: the first one comes there when one is taken before.
 module fsq_word_stream #(
     parameter                   WORD_W    = 18,  // bits of a memory word
     parameter                   ADDR_W    = 10,  // bits of an address
@@ -19,8 +19,8 @@ module fsq_word_stream #(
     input  logic              rst_n,       // synchronous reset, active low
     output logic [ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
     input  logic [WORD_W-1:0] rom_data_i,  // that word, READ cycles after its address
-    output logic              ready_o,     // a word is there in this cycle and the next two, whatever is taken
-    output logic [WORD_W-1:0] word_o,      // the oldest word
+    output logic              ready_o,     // words may be taken in this cycle and the next
+    output logic [WORD_W-1:0] word_o,      // the oldest word, from the second one that is taken on
     input  logic              take_i       // it is taken
 );
   localparam QW = $clog2(QUEUE);
@@ -71,9 +71,20 @@ module fsq_word_stream #(
       ready_o  <= count_q[QW:2] != '0;  // four or more: three takes may not be counted yet when the reader acts on it
     end
   end
-  logic [WORD_W-1:0] queue_q[0:QUEUE-1];
-  always_ff @(posedge clk) if (arrive_q[READ-1]) queue_q[wr_q] <= rom_data_i;
-  assign word_o = queue_q[rd_q];
+  logic [WORD_W-1:0] next;
+  always_ff @(posedge clk) if (take_i) word_o <= next;
+  fsq_ram_lut #(
+      .WIDTH (WORD_W),
+      .DEPTH (QUEUE),
+      .ADDR_W(QW)
+  ) u_queue (
+      .clk,
+      .we_i   (arrive_q[READ-1]),
+      .waddr_i(wr_q),
+      .wdata_i(rom_data_i),
+      .raddr_i(rd_q),
+      .rdata_o(next)
+  );
 
 `ifdef VERILATOR
   always_ff @(posedge clk) begin
