@@ -186,7 +186,7 @@ module fsq_bit_reader #(
       if (end_i && steps_q == 2'd3 && (rest < 1 || rest > 6))
         $fatal(1, "fsq_bit_reader %m: a segment ends %0d bits before the end of a word", rest);
       if (end_i && steps_q == 2'd3 && 36'({word, chunks_q} >> (int'(bit_q) + int'(length_i))) << (36 - rest) != '0)
-        $fatal(1, "fsq_bit_reader %m: padding follow a segment is not zero");
+        $fatal(1, "fsq_bit_reader %m: padding behind a segment is not zero");
       if (end_i && steps_q >= 2'd2 && low_q << (18 - 6 * int'(start_i)) != '0)
         $fatal(1, "fsq_bit_reader %m: padding before a segment is not zero");
     end
