@@ -78,7 +78,8 @@ def test_steps_are_short(tmp_path: Path) -> None:
     graph = _graph(tmp_path / "rtl")
     arrivals = Arrivals(graph, speed_of(ZYNQ), ports=True)
     deepest = arrivals.deepest()
-    assert deepest and arrivals.levels[deepest.net][0] <= LEVELS, arrivals.path(deepest, by_levels=True)
+    assert deepest
+    assert arrivals.levels[deepest.net][0] <= LEVELS, arrivals.path(deepest, by_levels=True)
     assert max(graph.loads) <= LOADS
     # where copies become one, all bits share it
     assert max(_graph(tmp_path / "unkept", unkept=True).loads) > LOADS
