@@ -24,11 +24,11 @@ ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 37
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
 BANK = 20
 DRAIN = 22
-DECODER = 170
+DECODER = 139
 """Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
-SYMBOL_WALK, SYMBOL_QUEUE = 40, 30
+SYMBOL_WALK, SYMBOL_QUEUE = 29, 15
 """Counters of all decoders of an engine; of a queue of symbols."""
-STAGE_WALK = 23
+STAGE_WALK = 21
 WORD_WALK, WORD_SEGMENT = 2, 10
 """Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
 ROWS_PER_GROUP = 3
