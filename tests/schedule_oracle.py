@@ -169,7 +169,7 @@ def _engine(plan: EnginePlan, done: list[int], free: list[int], out: Fifo, frame
 
 @dataclass
 class Stages:
-    """fsq_stages: a word leaves a stage after its cycles there, when the next stage is empty; the last one for the FIFO."""
+    """fsq_stages: a word leaves a stage after its cycles there, when the next one is empty; the last for the FIFO."""
 
     out: Fifo
     count: int
@@ -226,7 +226,7 @@ def _pool(plan: PoolPlan | WindowPlan, source: Fifo, out: Fifo, frames: int) -> 
 
 
 def _average(plan: AveragePlan, source: Fifo, out: Fifo, frames: int) -> Process:
-    """fsq_avg_pool: moves a word on while its pixels are added; on the last row waits for the divider to take the sum."""
+    """fsq_avg_pool: moves a word on while its pixels are added; on the last row waits for the divider."""
     height, word = plan.input.type.shape.height, 0
     steps = -(-plan.input.type.shape.width // plan.add)
     summed = steps + 1 + (plan.add - 1).bit_length()

@@ -235,7 +235,7 @@ class Stages:
         return self.free[0]
 
     def enter(self, time: int, cycles: Sequence[int], sends: bool = True) -> None:
-        """A word that is taken at ``time``, with the cycles that it spends in each stage; it may end before the last."""
+        """A word that is taken at ``time``, with the cycles that it spends in each stage; it may end early."""
         for stage, spent in enumerate(cycles):
             time += spent
             if stage + 1 < len(cycles):

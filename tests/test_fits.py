@@ -110,14 +110,14 @@ def test_hopeless_searches_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the slowest plans miss a device by far no faster one is tried; where they nearly fit, all are."""
     model, built = random_integers(zoo.squeezenet("1.1", 26, classes=20, width=8)), []
 
-    def counted(*arguments: Any) -> Plan:
+    def counted(*arguments: Any, **fields: Any) -> Plan:
         built.append(arguments)
-        return build_plan(*arguments)
+        return build_plan(*arguments, **fields)
 
     monkeypatch.setattr(frugal, "build_plan", counted)
     small = replace(ZYNQ, luts=2000)
     short = make_plan(model, 60, small, room=WHOLE_DEVICE)
-    assert 1 <= len(built) <= 2 and shortages(used_by(short), small)
+    assert 1 <= len(built) <= 4 and shortages(used_by(short), small)
     monkeypatch.setattr(frugal, "HOPELESS", 1e9)
     assert make_plan(model, 60, small, room=WHOLE_DEVICE) == short and len(built) > 6
 

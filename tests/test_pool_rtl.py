@@ -99,7 +99,10 @@ def test_global_average(pool: Mean, tmp_path: Path) -> None:
     [
         (MAXIMA[1], ("fsq_max_pool.sv", "empty[STAGES-1] ? at_next : at", "at_next")),
         (MAXIMA[1], ("fsq_max_pool.sv", "start ? now : both", "both")),
-        (MAXIMA[0], ("fsq_stages.sv", "goes  = {leave_i, empty_q[STAGES-1:1]}", "goes  = {leave_i, {(STAGES - 1) {1'b1}}}")),
+        (
+            MAXIMA[0],
+            ("fsq_stages.sv", "goes  = {leave_i, empty_q[STAGES-1:1]}", "goes  = {leave_i, {(STAGES - 1) {1'b1}}}"),
+        ),
         (MAXIMA[5], ("fsq_max_pool_steps.sv", "if (!since_q[LAST]) above_q", "above_q")),
         (MAXIMA[6], ("fsq_max_pool_steps.sv", "en = {!since_q[LAST],", "en = {1'b1,")),
         (MEANS[1], ("fsq_avg_pool.sv", "(last_q && !bottom_q) || divide", "last_q || divide")),

@@ -118,7 +118,10 @@ def test_exact(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "edit"),
     [
-        ("add_far_apart", ("fsq_scale.sv", "parts[2*n*OUT_BITS+:OUT_BITS] + parts", "parts[2*n*OUT_BITS+:OUT_BITS] | parts")),
+        (
+            "add_far_apart",
+            ("fsq_scale.sv", "parts[2*n*OUT_BITS+:OUT_BITS] + parts", "parts[2*n*OUT_BITS+:OUT_BITS] | parts"),
+        ),
         ("add_one_scale", ("fsq_add.sv", "a + b + SUM_W'(OFFSET)", "a + b")),
         ("add_scales", ("fsq_round.sv", "(up ? Q_W'(ZERO + 1) : Q_W'(ZERO))", "Q_W'(up)")),
         ("concat_types", ("fsq_table.sv", "ENTRIES[{x_i,", "ENTRIES[{x_i ^ 1'b1,")),

@@ -47,7 +47,7 @@ class Case:
             for place, (size, n) in enumerate(zip(words, self.units, strict=True))
         )
         memory = Memory("weights", "weights", sum(words), self.word_bits, 0)
-        return DenseWeights(memory, self.word_bits, unit, segments, None)
+        return DenseWeights(memory, self.word_bits, unit, segments, ())
 
     def weights(self, seed: int) -> list[IntArray]:
         """Weights of each segment, [units, channels]."""

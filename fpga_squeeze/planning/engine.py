@@ -63,8 +63,8 @@ class Taps:
         offsets = (folding.phases - 1) * stride + columns
         below = -(-left // step)
         near = (offsets - 1 - left + below * step) // step + 1
-        at_once = lanes * ((offsets + 1) // 3 + (folding.rows + 1) // 3)
-        in_two = (lanes + near - 1) * ((step + 1) // 3) + lanes * ((folding.rows * near + 1) // 3)
+        at_once = lanes * ((offsets + 1) // 3)
+        in_two = (lanes + near - 1) * ((step + 1) // 3) + lanes * ((near + 1) // 3)
         return Taps(step, near, below) if in_two < at_once else Taps(offsets, 1, 0)
 
 

@@ -20,9 +20,12 @@ from ..weight_memories import CompressedWeights, DenseWeights, gearbox_luts
 
 SEQUENCER, SEQUENCER_STAGE = 37, 14
 """Loop counters of a convolution; of each further stage."""
-ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 37
+ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 32
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
-BANK = 20
+WINDOW, WINDOW_ROW = 5, 9
+"""Places of the window of a row buffer; of each of its rows, where it has several of them or several columns."""
+BANK, SINGLE_PAGE = 3, 7
+"""Addresses of a bank; of each page with one address."""
 DRAIN = 22
 DECODER = 139
 """Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
@@ -35,28 +38,62 @@ ROWS_PER_GROUP = 3
 """Rows of additions behind each other in ``fsq_multiply``."""
 
 
+def or_luts(words: int) -> int:
+    """LUTs per bit of an OR of ``words`` words, as ``fsq_line_buffer`` weighs it: six inputs a LUT."""
+    return (words + 3) // 5
+
+
+def _row_luts(buffer: LineBuffer, engine: EnginePlan, pages: int, joined: bool) -> int:
+    """LUTs of a bit of a row, from the pages of its banks to the pixels that the lanes take: the cheapest way, as
+    ``fsq_line_buffer`` finds it. ``joined``: the pixels of another buffer are joined to them by an OR."""
+    rows, stride = engine.folding.rows, buffer.stride
+    width, choices = buffer.type.shape.width, buffer.taps.choices
+    count = engine.lanes_per_row + buffer.taps.shifts - 1
+    first = -buffer.pads[0] % (rows * stride)
+    banks = min(rows, (first % stride + buffer.window[0] - 1) // stride + 1)
+    tap = mux_luts(choices)
+    # behind two or four words of a multiplexer there is no input left for the OR
+    join = count * (joined and choices not in (2, 3, 5, 6))
+    way = (choices + 1) // 3
+    all_or, page = or_luts(banks * pages), (pages + 1) // 3 + or_luts(banks)
+    words, paged, pixels = (
+        width * all_or + count * way,
+        width * page + count * way,
+        count * (pages * way + all_or),
+    )
+    block = buffer.memory.style != "lut"
+    if not block and pages > 1 and paged <= min(words, pixels):
+        return width * (mux_luts(pages) + or_luts(banks)) + count * tap + join
+    if not block and pixels < words:
+        return count * (pages * tap + or_luts(banks * pages + joined))
+    return width * all_or + count * tap + join
+
+
 def line_buffer_luts(buffer: LineBuffer, engine: EnginePlan) -> int:
     """LUTs of ``fsq_line_buffer``: its pages, the pixels that the lanes take of a word, the rows of the window."""
-    rows, lanes = engine.folding.rows, engine.lanes_per_row
-    memory = buffer.memory
-    bits, width = buffer.type.bits, buffer.type.shape.width
-    shifts, choices = buffer.taps.shifts, buffer.taps.choices
-    count = lanes + shifts - 1
+    rows, memory, bits = engine.folding.rows, buffer.memory, buffer.type.bits
     if memory.style == "lut" and memory.single:
         pages = memory.single * len(line_pages(memory.depth // memory.single))
-    elif memory.style == "lut":
-        pages = ceil_div(memory.depth, PAGE)
+        addresses = SINGLE_PAGE * pages
     else:
-        pages = 1
-    page_first = width * mux_luts(pages) + count * mux_luts(choices)
-    tap_first = pages * count * mux_luts(choices) + count * mux_luts(pages)
-    # rows outside the image: a register can be set to a constant without a LUT, what comes from block RAM cannot
-    constant = memory.style == "lut" and buffer.pad_value.min() == buffer.pad_value.max()
-    outside = count if (buffer.pads[0] or buffer.pads[2]) and not constant else 0
-    bank = bits * (min(page_first, tap_first) + outside) + BANK + (6 * pages if memory.single else 0)
-    place = lanes * bits * mux_luts(rows * shifts)
-    control = ROW_GATE + ROW_CURSOR + ROW_WRITER + (17 if max(buffer.window) > 1 else 4)
-    return control + rows * (bank + place)
+        pages = ceil_div(memory.depth, PAGE) if memory.style == "lut" else 1
+        addresses = BANK
+    # where pixels change on their way: those outside the image are not 0, or the lanes' are wider or flipped
+    count = engine.lanes_per_row + buffer.taps.shifts - 1
+    joined = engine.buffers.index(buffer) % 2 == 1
+    padded = (buffer.pads[0] > 0 or buffer.pads[2] > 0) and bool(buffer.pad_value.any())
+    plain = not padded and not buffer.flip and engine.operand[0] == bits
+    changed = 0 if plain else count * (bits if padded or joined else 1)
+    row = bits * _row_luts(buffer, engine, pages, joined and plain) + changed + addresses
+    control = ROW_GATE + ROW_CURSOR + ROW_WRITER + WINDOW
+    return control + rows * (row + (WINDOW_ROW if max(buffer.window) > 1 else 1))
+
+
+def lane_pixel_luts(engine: EnginePlan) -> int:
+    """LUTs of ``fsq_lane_pixels``: the OR of the buffers that are not joined by pairs, the neighbour of each lane."""
+    shifts = max(buffer.taps.shifts for buffer in engine.buffers)
+    per_bit = or_luts(ceil_div(len(engine.buffers), 2)) + mux_luts(shifts)
+    return engine.lanes_per_row * engine.folding.rows * engine.operand[0] * per_bit
 
 
 def scale_luts(engine: EnginePlan) -> int:
@@ -136,11 +173,8 @@ def engine_luts(engine: EnginePlan) -> int:
     total = SEQUENCER + (stages - 1) * SEQUENCER_STAGE + queue_luts(engine.output.depth) + drain_luts(engine)
     total += lane_luts(engine) + parameter_luts(engine)
     total += sum(line_buffer_luts(buffer, engine) for buffer in engine.buffers)
-    choice = (
-        engine.lanes_per_row * engine.folding.rows * engine.operand[0]
-    )  # between the pixels of two buffers
     cursors = (len(engine.cursors) - buffers) * ROW_CURSOR
-    return total + (stages - buffers) * ROW_GATE + (buffers - 1) * choice + cursors
+    return total + (stages - buffers) * ROW_GATE + lane_pixel_luts(engine) + cursors
 
 
 def logic_luts(kernel: KernelPlan) -> int:

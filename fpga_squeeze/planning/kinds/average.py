@@ -178,7 +178,7 @@ class AveragePlan(OneToOne):
 
 
 def quotient_size(pool: QAvgPool, divide_bits: int) -> int:
-    """Bits of a quotient and one behind it, or of the factor, as whole cycles of ``divide_bits``; 0 where sums leave."""
+    """Bits of a quotient and one behind it, or of the factor, in whole cycles; 0 where sums leave."""
     if pool.total:
         return 0
     low, high = pool.input.range

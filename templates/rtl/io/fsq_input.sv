@@ -14,6 +14,7 @@ module fsq_input #(
     parameter BITS     = 8,  // bits of a pixel, at most 8
     parameter TABLES   = 0,  // tables: one for all channels, or one for each; 0: pixels are the bytes
     parameter ENTRIES  = 0,  // their entries, 256 bytes per table
+    parameter FANOUT   = 512,  // most bits of a row that move by one register
     parameter DEPTH    = 4,  // words of the output FIFO
     parameter COUNT_W  = 3   // bits of a count of words
 ) (
@@ -168,19 +169,45 @@ module fsq_input #(
   endgenerate
 
   // ---- rows
-  logic go_q, chunk_q, push_q;  // the row moves; by a chunk; a word is pushed
-  logic [(ROW+BEYOND)*8-1:0] row_q;
+  localparam SIZE = (ROW + BEYOND) * 8;
+  localparam COPIES = (SIZE + FANOUT - 1) / FANOUT;
+  logic push_q;
+  logic [2*COPIES-1:0] moves;  // a copy for each FANOUT bits: the row moves; by a chunk
+  logic [SIZE-1:0] row_q, row_n;
   logic [WIDTH*BITS-1:0] word;
+  fsq_copies #(
+      .N    (COPIES),
+      .WIDTH(2)
+  ) u_moves (
+      .clk,
+      .d_i({move, move || push || down_q != '0}),
+      .q_o(moves)
+  );
   always_ff @(posedge clk) begin
     pixels_q <= pixels;
-    go_q     <= move || push || down_q != '0;
-    chunk_q  <= move;
     push_q   <= rst_n && push;
-    if (!rst_n) row_q <= '0;  // not needed, but what can be reset is not made of LUTs used as shift registers
-    else if (go_q) row_q <= ((ROW + BEYOND) * 8)'({pixels_q, row_q} >> ((BYTES == 1 || !chunk_q) ? 8 : 8 * BYTES));
   end
-  logic unused_chunk;
-  assign unused_chunk = &{1'b0, chunk_q, start_q};
+  generate
+    for (i = 0; i < COPIES; i = i + 1) begin : gen_part
+      localparam FIRST = i * FANOUT;
+      localparam SOME = (SIZE - FIRST < FANOUT) ? SIZE - FIRST : FANOUT;
+      logic go, chunk;
+      assign {chunk, go} = moves[2*i+:2];
+      if (BYTES == 1) begin : gen_byte
+        assign row_n[FIRST+:SOME] = SOME'({pixels_q, row_q} >> (FIRST + 8));
+        logic unused_chunk;
+        assign unused_chunk = &{1'b0, chunk};
+      end else begin : gen_chunk
+        assign row_n[FIRST+:SOME] = SOME'(chunk ? {pixels_q, row_q} >> (FIRST + 8 * BYTES) : {pixels_q, row_q} >> (FIRST + 8));
+      end
+      always_ff @(posedge clk) begin
+        if (!rst_n) row_q[FIRST+:SOME] <= '0;  // not needed, but what can be reset is not made of LUTs used as shift registers
+        else if (go) row_q[FIRST+:SOME] <= row_n[FIRST+:SOME];
+      end
+    end
+  endgenerate
+  logic unused_start;
+  assign unused_start = &{1'b0, start_q};
 
   genvar x;
   generate

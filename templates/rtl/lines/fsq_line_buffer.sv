@@ -209,9 +209,12 @@ module fsq_line_buffer #(
   localparam COST_0 = WIDTH * ALL_OR + COUNT * TAP_MUX;
   localparam COST_1 = WIDTH * ((PAGES + 1) / 3 + (BANKS + 3) / 5) + COUNT * TAP_MUX;
   localparam COST_2 = COUNT * (PAGES * TAP_MUX + ALL_OR);
-  localparam WAY = (PAGES > 1 && COST_1 <= COST_0 && COST_1 <= COST_2) ? 1 : (COST_2 < COST_0) ? 2 : 0;
+  localparam BLOCK = STYLE == 1 || STYLE == 2;
+  localparam WAY = BLOCK ? 0 : (PAGES > 1 && COST_1 <= COST_0 && COST_1 <= COST_2) ? 1 : (COST_2 < COST_0) ? 2 : 0;
   localparam KEPT = (WAY == 1) ? 1 : PAGES;
   localparam WORD = (WAY == 2) ? COUNT * BITS : WIDTH * BITS;
+  // a block with its output register is cleared as a whole
+  localparam COLUMN = !BLOCK ? SHARE : (SHARE > TILE_W) ? SHARE / TILE_W * TILE_W : TILE_W;
   localparam CLEARED = PADDED != 0 || ALONE == 0;
   logic [ROWS*KEPT-1:0] miss;
   logic [ROWS*KEPT*WORD-1:0] data;
@@ -292,6 +295,7 @@ module fsq_line_buffer #(
           .CHOICE_W(CW),
           .JOINED  (JOINED),
           .OUT_BITS(OUT_BITS),
+          .COLUMN  (COLUMN),
           .SHARE   (SHARE)
       ) u_row (
           .clk,

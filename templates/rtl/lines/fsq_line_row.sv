@@ -19,7 +19,8 @@ module fsq_line_row #(
     parameter CHOICE_W = 1,   // bits of a choice
     parameter JOINED   = 0,   // 0: or_i is always 0
     parameter OUT_BITS = 8,   // bits of a pixel that leaves: at least BITS
-    parameter SHARE    = 96   // bits of words and pixels that share a copy of a signal: a multiple of 24
+    parameter COLUMN   = 96,  // bits of words that are cleared together
+    parameter SHARE    = 96   // bits of pixels that share a copy of a signal
 ) (
     input  logic                      clk,        // clock
     input  logic [             N-1:0] miss_i,     // words that are cleared: all, or all but one
@@ -52,7 +53,7 @@ module fsq_line_row #(
           .N     (N),
           .WIDTH (IN_W),
           .MASKED(MASKED),
-          .SHARE (SHARE)
+          .SHARE (COLUMN)
       ) u_join (
           .clk,
           .miss_i,
@@ -92,7 +93,7 @@ module fsq_line_row #(
           .WIDTH (IN_W),
           .MASKED(MASKED),
           .JOINED(JOINED != 0 && PLAIN),
-          .SHARE (SHARE)
+          .SHARE (COLUMN)
       ) u_join (
           .clk,
           .miss_i,

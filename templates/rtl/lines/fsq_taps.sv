@@ -14,7 +14,7 @@ module fsq_taps #(
     input  logic [     WIDTH*BITS-1:0] word_i,    // row word: pixel 0 in the low bits
     input  logic [COPIES*CHOICE_W-1:0] choice_i,  // pixel that every position takes, of CHOICES; copy 0 in the low bits
     input  logic [           BITS-1:0] pad_i,     // pixel outside the image
-    input  logic [     COUNT*BITS-1:0] or_i,      // joined to the pixels by an OR, which takes no LUT behind three choices
+    input  logic [     COUNT*BITS-1:0] or_i,      // joined to the pixels by an OR, which takes no LUT behind 2, 3, 5 or 6 choices
     output logic [     COUNT*BITS-1:0] pixels_o   // pixels, position 0 in the low bits
 );
   genvar m, n;
@@ -42,6 +42,17 @@ module fsq_taps #(
         assign pixel = which[0] ? choice[BITS+:BITS] : choice[0+:BITS];
       end else if (CHOICES == 3) begin : gen_three
         assign pixel = which[1] ? choice[2*BITS+:BITS] : (which[0] ? choice[BITS+:BITS] : choice[0+:BITS]);
+      end else if (CHOICES == 5 || CHOICES == 6) begin : gen_six
+        // the last choice of two, where the OR then needs no LUT either
+        logic [BITS-1:0] low;
+        fsq_mux4 #(
+            .WIDTH(BITS)
+        ) u_low (
+            .data_i  (choice[0+:4*BITS]),
+            .select_i(which[1:0]),
+            .data_o  (low)
+        );
+        assign pixel = !which[2] ? low : (CHOICES == 6 && which[0]) ? choice[(CHOICES-1)*BITS+:BITS] : choice[4*BITS+:BITS];
       end else begin : gen_more
         fsq_mux #(
             .N    (CHOICES),

@@ -84,7 +84,7 @@ module fsq_bit_reader #(
   logic [23:0] chunks_q, chunks;
   logic [2:0] bit_q, bit_next;  // of the first chunk, at which the window starts
   logic [1:0] place_q, place_next, place;  // chunk of {word, low_q} that follows the four; from which on they are shown
-  logic [11:0] behind;  // two chunks from there on
+  logic [11:0] follow;  // two chunks from there on
   logic [11:0] later;  // where a segment starts: the two after these
   logic [1:0] shift;
   logic [5:0] first_q, first_next;  // of the window
@@ -153,13 +153,13 @@ module fsq_bit_reader #(
   ) u_behind (
       .data_i  ({word[11:0], word[5:0], low_q[17:12], low_q[17:6], low_q[11:0]}),
       .select_i(place),
-      .data_o  (behind)
+      .data_o  (follow)
   );
   assign later = start_i[1] ? word[17:6] : (start_i[0] ? word[11:0] : {word[5:0], low_q[17:12]});
   fsq_mux4 #(
       .WIDTH(24)
   ) u_chunks (
-      .data_i  ({later, behind, behind, chunks_q[23:12], behind[5:0], chunks_q[23:6], chunks_q}),
+      .data_i  ({later, follow, follow, chunks_q[23:12], follow[5:0], chunks_q[23:6], chunks_q}),
       .select_i(shift),
       .data_o  (chunks)
   );
@@ -167,7 +167,7 @@ module fsq_bit_reader #(
     if (step_i) begin
       chunks_q <= chunks;
       place_q  <= place_next;
-      first_q  <= end_i ? behind[5:0] : first_next;
+      first_q  <= end_i ? follow[5:0] : first_next;
       if (end_i) bit_q <= '0;
       else bit_q <= bit_next;
     end
