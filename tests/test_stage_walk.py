@@ -84,9 +84,15 @@ def test_walk_is_the_order_of_work(tmp_path: Path) -> None:
 
 
 BREAKS = {
-    "start of a late stage": ("started = step_q >= TW'(FROM)", "started = step_q > TW'(FROM)"),
+    "start of a late stage": (
+        "started = step_q >= TW'(FROM)",
+        "started = step_q >= TW'(FROM) && step_q != TW'(FROM)",
+    ),
     "end of a stage": ("goes_on = step_q <= TW'(STOP - 1)", "goes_on = step_q != TW'(STOP)"),
-    "last row group": ("(empty_q ? coming_bottom_q : bottom_q)", "coming_bottom_q"),
+    "last row group": (
+        "|(one & (empty_q ? coming_bottom_q : bottom_q))",
+        "1'((empty_q ? coming_bottom_q : bottom_q) >> (one == '0))",
+    ),
 }
 
 
