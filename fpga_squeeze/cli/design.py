@@ -46,7 +46,7 @@ def quantize(model: str, output: str, **given: Any) -> None:
     print_calibration(options, done.model)
     if options.weight_budget is not None:
         coded = sum(coded_size(conv.weight) for conv in done.model.convs)
-        say(f"weights take {coded:,} bits as Huffman codes, of {options.weight_budget:,}")
+        say(f"weights take {coded:,} bits as codes of huffman, of {options.weight_budget:,}")
     for note in done.model.notes:
         print_note(note)
     for reason in done.inexact:

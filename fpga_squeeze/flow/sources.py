@@ -37,7 +37,7 @@ class QuantizeOptions:
 
     calibration         None: the embedded images, for the embedded model only
     calibration_count   how many of them to use, chosen at random by ``seed``; None: all
-    weight_budget       bits that all Huffman-coded weights may take (:func:`.budget.coded_size`); None: any number
+    weight_budget       bits that all coded weights may take (:func:`.budget.coded_size`); None: any number
     input_shape         of a file that leaves it free: channels, height and width; None: as the file says
     output_tensor       the output to read of a file with several; None: its only one
     """

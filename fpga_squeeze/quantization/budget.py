@@ -1,6 +1,6 @@
 """A budget of coded bits, shared out among the weights: coarse steps where they cost the network least.
 
-What a layer's weights take as Huffman codes follows from how often each integer occurs, hence from the step of
+What a layer's weights take as codes follows from how often each integer occurs, hence from the step of
 its channels' binary points. Every layer pays the same rate for a bit, in nats of divergence per bit: at the best
 division no bit would do more good elsewhere (Y. Shoham, A. Gersho, Efficient bit allocation for an arbitrary set of
 quantizers, IEEE Trans. ASSP 36, 1988). Layers get their rate one after the other, so that what one of them
@@ -52,7 +52,7 @@ def code_bits(ints: FloatArray, bits: int) -> FloatArray:
 
 
 def coded_size(weight: IntArray) -> int:
-    """Bits of the Huffman-coded streams of weights [O, I, Kh, Kw], one output channel at a time."""
+    """Bits of the coded streams (``huffman``) of weights [O, I, Kh, Kw], one output channel at a time."""
     return layer_stream(weight, 1, "huffman").bits
 
 

@@ -61,7 +61,7 @@ def quantize(
     """Quantise ``model`` to the numeric contract, calibrated on uint8 ``images`` [N, H, W, C].
 
     The result eats raw pixels (R, G, B): ``preprocess`` is folded into the first convolution. ``on_step`` is
-    called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as Huffman
+    called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as
     codes. Deterministic. Raises FpgaSqueezeError for images of another size, no images, images all alike on which
     every layer gives zero, widths outside 2..8, or a preprocessing that does not fit the model. Images that tell
     little of the values to come are noted in the result.

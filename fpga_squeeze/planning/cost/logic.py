@@ -27,11 +27,11 @@ WINDOW, WINDOW_ROW = 5, 9
 BANK, SINGLE_PAGE = 3, 7
 """Addresses of a bank; of each page with one address."""
 DRAIN = 22
-DECODER = 170
+DECODER = 139
 """Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
-SYMBOL_WALK, SYMBOL_QUEUE = 40, 30
+SYMBOL_WALK, SYMBOL_QUEUE = 29, 15
 """Counters of all decoders of an engine; of a queue of symbols."""
-STAGE_WALK = 23
+STAGE_WALK = 21
 WORD_WALK, WORD_SEGMENT = 2, 10
 """Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
 ROWS_PER_GROUP = 3
