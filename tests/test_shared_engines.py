@@ -115,7 +115,7 @@ def test_csim(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_rows_of_the_wrong_module_are_seen(tmp_path: Path) -> None:
     design, images = _design("coded", tmp_path)
-    design.edit("fsq_engine.sv", "assign valid = push[g];", "assign valid = |(push >> g);")
+    design.edit("fsq_engine.sv", ": push[g])", ": |(push >> g))")
     comparison, timing = design.simulate(images)
     assert timing.error or not comparison.equal
 
