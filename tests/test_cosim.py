@@ -121,8 +121,8 @@ def _drop_word(design: RtlDesign) -> None:
     # the words of one channel never enter the max pool's FIFO
     design.edit(
         "fsq_max_pool_steps.sv",
-        "assign push       = finish && emit;",
-        "assign push       = finish && emit && channel != '0;",
+        "assign push       = finish && emit_q;",
+        "assign push       = finish && emit_q && channel != '0;",
     )
 
 

@@ -363,8 +363,8 @@ def test_join(case: Join, tmp_path: Path) -> None:
     "edit",
     [
         # the last group of a frame is taken for a whole one; a group starts with whatever word comes first
-        ("fsq_concat.sv", "* LAST_ROWS - 1)", "* ROWS - 1)"),
-        ("fsq_concat.sv", "(!first || in_valid_i[DIRECT])", "(!first || in_valid_i[0])"),
+        ("fsq_concat.sv", "(last ? LAST_ROWS : ROWS)", "(last ? ROWS : LAST_ROWS)"),
+        ("fsq_concat.sv", "(!first_q || in_valid_i[DIRECT])", "(!first_q || in_valid_i[0])"),
     ],
     ids=["last group", "start"],
 )

@@ -172,8 +172,11 @@ def test_drawn_design(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("by = CW'(s % CHANNELS)", "by = CW'(1)"), ("CW + 1)'(i % CHANNELS)", "CW + 1)'(0)")],
-    ids=["channel of the first byte", "of the others"],
+    [
+        ("(CW + 1)'(BYTES % CHANNELS)", "(CW + 1)'(1)"),
+        ("CHANNELS + i - 32'(start_q)", "CHANNELS - 32'(start_q) + 0 * i"),
+    ],
+    ids=["channel of the next chunk", "of a row's first bytes"],
 )
 def test_a_wrong_channel_is_seen(old: str, new: str, tmp_path: Path) -> None:
     plan, images = small_case("three_of_eight")
@@ -274,6 +277,7 @@ def test_nine_bit_weights_in_rtl(tmp_path: Path) -> None:
     plan, images = nine_bit_weights()
     design = RtlDesign.of_plan(plan, tmp_path)
     design.check(images, "nine bits", stalls=(1,))
-    design.edit("fsq_extend.sv", "((IN_SIGNED != 0) != (FLIP != 0))", "(IN_SIGNED != 0 && FLIP == 0)")
+    signs = "(SIGNED[g*32+:32] != 0)", "(FLIPS[g*32+:32] != 0)"
+    design.edit("fsq_engine.sv", "({} != {})".format(*signs), "({} && !{})".format(*signs))
     comparison, _ = design.simulate(images)
     assert not comparison.equal and [k.name for k in comparison.kernels if k.mismatches][0] == "fire2"
