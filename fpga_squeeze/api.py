@@ -47,6 +47,7 @@ from .planning.cost.estimate import Estimate, Way
 from .planning.search.planner import make_plan
 from .planning.timing import schedule
 from .project.project import Project, create_project, load_project, read_images
+from .project.results import keep_result
 from .verify.cache import locked
 from .verify.compare import Comparison, compare_run
 from .verify.hls.results import HlsRun
@@ -215,12 +216,14 @@ def generate(
     *,
     dialect: Dialect = "vitis",
     force: bool = False,
+    command: str = "",
     on_step: OnStep | None = None,
 ) -> Project:
     """Write a project: HLS C++, RTL, model and test images. ``output`` defaults to hls_out/<model name>.
 
-    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project. Raises
-    DoesNotFitError, and writes nothing, where the plan does not fit the device.
+    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project; ``command``
+    is kept in the project as what makes it again. Raises DoesNotFitError, and writes nothing, where the plan does not
+    fit the device.
     """
     made, numbers = fitting(Source(model, options.quantize, on_step), options)
     loaded, plan, target = made.loaded, made.plan, options.target
@@ -238,6 +241,7 @@ def generate(
         room=numbers.room,
         source=loaded.source,
         notes=[*made.notes, *numbers.warnings],
+        command=command,
         force=force,
         on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
     )
@@ -305,6 +309,11 @@ def _frames(project: Project, images: str | Path | None, frames: int | None) -> 
     return pixels if frames is None else pixels[np.arange(frames) % len(pixels)]
 
 
+def _given(images: str | Path | None, frames: int | None) -> dict[str, object]:
+    """What a simulation was asked for, ready for JSON."""
+    return {"images": None if images is None else str(images), "frames": frames}
+
+
 @contextmanager
 def _running(project: Project, kind: Simulation, images: ImageArray) -> Iterator[Path]:
     """A folder of its own for a run, with the images; becomes ``run/<kind>`` at the end, and on an error goes."""
@@ -340,7 +349,9 @@ def csim(
         on_step(f"run {len(pixels)} frames")
     with _running(project, "csim", pixels) as folder:
         run_csim_program(program, pixels, folder)
-        return _compare(project, "csim", folder, on_step)
+        run = _compare(project, "csim", folder, on_step)
+        keep_result(project, "csim", _given(images, frames), run.to_json(), folder)
+    return run
 
 
 def cosim(
@@ -376,6 +387,7 @@ def cosim(
         )
         (folder / "cycles.json").write_text(json.dumps(asdict(cycles)), encoding="utf-8")
         run = _compare(project, "cosim", folder, on_step)
+        keep_result(project, "cosim", _given(images, frames) | {"stalls": stalls}, run.to_json(), folder)
     assert isinstance(run, CosimRun)
     return run
 
