@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from typing_extensions import assert_never
@@ -37,6 +37,10 @@ from .flow.drawing import draw
 from .flow.estimate import estimate_design, fitting, project_clock
 from .flow.evaluate import Evaluation, Score, evaluate
 from .flow.inspection import Inspection, LayerReport, inspect
+from .flow.report.numbers import Report
+from .flow.report.numbers import gather as report
+from .flow.report.write import write_report
+from .flow.runs import CosimRun, Cycles, Run, Simulation, read_cycles
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
 from .network import golden as golden_model
 from .network.fixed_point import IntArray
@@ -49,7 +53,7 @@ from .planning.timing import schedule
 from .project.project import Project, create_project, load_project, read_images
 from .project.results import keep_result
 from .verify.cache import locked
-from .verify.compare import Comparison, compare_run
+from .verify.compare import compare_run
 from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
 from .verify.synthesis import Synthesis, synthesise
@@ -75,6 +79,7 @@ __all__ = [
     "OnStep",
     "Quantized",
     "QuantizeOptions",
+    "Report",
     "Room",
     "Routed",
     "Run",
@@ -99,13 +104,14 @@ __all__ = [
     "inspect",
     "make_plan",
     "quantize",
+    "report",
     "route",
     "synth",
     "timing",
+    "write_report",
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
-Simulation = Literal["csim", "cosim"]
 TERMS = {"csim": compare_fed_terms, "cosim": compare_terms}
 """How the weights that a run saw are compared with golden."""
 
@@ -117,69 +123,6 @@ class Quantized:
     path: Path
     model: QModel
     inexact: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A simulation compared with golden, kernel by kernel."""
-
-    kind: Simulation
-    comparison: Comparison
-
-    @property
-    def mismatches(self) -> int:
-        return self.comparison.mismatches
-
-    @property
-    def equal(self) -> bool:
-        """Something was compared and nothing differs."""
-        return self.comparison.equal
-
-    def to_json(self) -> dict[str, object]:
-        first = self.comparison.first
-        return self.comparison.to_json() | {"first_mismatch": asdict(first) if first else None}
-
-
-@dataclass(frozen=True)
-class Cycles:
-    """Cycles that the RTL took, and those planned.
-
-    cycles_per_frame    steady interval between the last outputs of consecutive frames; None with one frame
-    latency_cycles      first input word to last output of the first frame, both included
-    stalls              seed of random stalls; 0: none, and only then are measured and planned cycles the same thing
-    error               what stopped the simulation early (a deadlock, a protocol error), else None
-    """
-
-    cycles_per_frame: int | None
-    planned_cycles_per_frame: int
-    latency_cycles: int | None
-    planned_latency_cycles: int
-    stalls: int
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class CosimRun(Run):
-    """An RTL simulation with its cycles, and the clock of the project."""
-
-    cycles: Cycles
-    clock: Clock
-
-    @property
-    def fps(self) -> float | None:
-        """Frames per second at the measured interval; None with one frame, and where the sides were stalled."""
-        cycles = self.cycles
-        return (
-            self.clock.fps(cycles.cycles_per_frame) if cycles.cycles_per_frame and not cycles.stalls else None
-        )
-
-    @property
-    def equal(self) -> bool:
-        return self.comparison.equal and self.cycles.error is None
-
-    def to_json(self) -> dict[str, object]:
-        clock = {"clock_mhz": self.clock.mhz, "clock_origin": self.clock.origin, "fps": self.fps}
-        return super().to_json() | asdict(self.cycles) | clock
 
 
 # ------------------------------------------------------------------------------------------------- verbs
@@ -221,9 +164,9 @@ def generate(
 ) -> Project:
     """Write a project: HLS C++, RTL, model and test images. ``output`` defaults to hls_out/<model name>.
 
-    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project; ``command``
-    is kept in the project as what makes it again. Raises DoesNotFitError, and writes nothing, where the plan does not
-    fit the device.
+    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project;
+    ``command`` is kept in the project as what makes it again. Raises DoesNotFitError, and writes nothing, where the
+    plan does not fit the device.
     """
     made, numbers = fitting(Source(model, options.quantize, on_step), options)
     loaded, plan, target = made.loaded, made.plan, options.target
@@ -404,16 +347,9 @@ def _compare(project: Project, kind: Simulation, folder: Path, on_step: OnStep |
             return Run(kind, comparison)
         case "cosim":
             clock = project_clock(project, project.device, DESIGN_DEFAULTS)
-            return CosimRun(kind, comparison, _read_cycles(folder / "cycles.json"), clock)
+            return CosimRun(kind, comparison, read_cycles(folder / "cycles.json"), clock)
         case _:
             assert_never(kind)
-
-
-def _read_cycles(path: Path) -> Cycles:
-    try:
-        return Cycles(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise FpgaSqueezeError(f"{path}: cannot be read ({error}); run cosim again") from error
 
 
 def compare(target: str | Path, on_step: OnStep | None = None) -> list[Run]:

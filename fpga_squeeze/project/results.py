@@ -16,7 +16,11 @@ from .project import MODEL, Project
 
 Kind = Literal["csim", "cosim", "evaluate"]
 RESULT = "result.json"
-INPUTS: Mapping[Kind, tuple[str, ...]] = {"csim": (MODEL, "hls"), "cosim": (MODEL, "rtl"), "evaluate": (MODEL,)}
+INPUTS: Mapping[Kind, tuple[str, ...]] = {
+    "csim": (MODEL, "hls"),
+    "cosim": (MODEL, "rtl"),
+    "evaluate": (MODEL,),
+}
 """Files and folders of a project that a result depends on."""
 
 
@@ -50,7 +54,11 @@ def design_digest(project: Project, kind: Kind) -> str:
 
 
 def keep_result(
-    project: Project, kind: Kind, given: Mapping[str, Any], result: Mapping[str, Any], folder: Path | None = None
+    project: Project,
+    kind: Kind,
+    given: Mapping[str, Any],
+    result: Mapping[str, Any],
+    folder: Path | None = None,
 ) -> None:
     """Keep a result in ``folder``, by default that of the last run of ``kind``; raises FpgaSqueezeError."""
     folder = folder or project.run(kind)

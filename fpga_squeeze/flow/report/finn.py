@@ -1,9 +1,9 @@
 """The numbers under the names that FINN gives them, for scripts that read its reports.
 
-Names of files and fields are those of FINN's ``step_generate_estimate_reports`` (build_dataflow_steps.py, 2025). What
-FINN estimates is exact here where it is about cycles: ``critical_path_cycles`` is the latency of the schedule, not a sum
-over the kernels, and ``estimated_throughput_fps`` rests on the interval between frames, which may be more than the
-cycles of the slowest kernel.
+Names of files and fields are those of FINN's ``step_generate_estimate_reports`` (build_dataflow_steps.py, 2025).
+What FINN estimates is exact here where it is about cycles: ``critical_path_cycles`` is the latency of the schedule, not
+a sum over the kernels, and ``estimated_throughput_fps`` rests on the interval between frames, which may be more than
+the cycles of the slowest kernel.
 """
 
 from __future__ import annotations

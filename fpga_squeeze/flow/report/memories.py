@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from .numbers import MemoryUse, Report, TileUse
 from .palette import PURPOSES
 from .svg import Svg
 
-CELL, TALL, GAP, PER_LINE = 14, 26, 3, 24
+CELL, TALL, GAP, PER_LINE = 16, 32, 3, 24
 """Width of a block, height of a RAMB36, between blocks, blocks in a line; a RAMB18 is half as high. In pixels."""
 
 
@@ -17,15 +19,18 @@ class Map:
     """The blocks of a memory: a picture, and what it says in words."""
 
     memory: MemoryUse
-    meaning: str
     blocks: str
     fill: str
-    picture: str
+    picture: Markup
 
 
-def maps(report: Report) -> list[Map]:
-    """A picture for every memory that lies in blocks, in the order of the kernels."""
-    return [_map(number, memory) for number, memory in enumerate(report.memories) if memory.tiles]
+def maps(report: Report) -> dict[str, list[Map]]:
+    """By kernel, a picture for every memory that lies in blocks."""
+    out: dict[str, list[Map]] = {}
+    for number, memory in enumerate(report.memories):
+        if memory.tiles:
+            out.setdefault(memory.kernel, []).append(_map(number, memory))
+    return out
 
 
 def blocks_of(memory: MemoryUse) -> str:
@@ -50,12 +55,12 @@ def _map(number: int, memory: MemoryUse) -> Map:
     )
     for place, (copy, tile) in enumerate(cells):
         x, y = place % PER_LINE * (CELL + GAP), place // PER_LINE * (TALL + GAP)
-        height = TALL / 2 if tile.kind == "RAMB18" else TALL
+        height = TALL // 2 if tile.kind == "RAMB18" else TALL
         y += TALL - height
         picture.rect(x, y, CELL, height, "track", _tip(memory, copy, tile))
         full = height * min(1, tile.fill)
         picture.rect(x, y + height - full, CELL, full, f"c{colour} still")
-    return Map(memory, meaning, blocks, fill, str(picture))
+    return Map(memory, blocks, fill, Markup(str(picture)))
 
 
 def _tip(memory: MemoryUse, copy: int, tile: TileUse) -> str:

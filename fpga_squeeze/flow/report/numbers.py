@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -16,6 +18,7 @@ from ...planning.engine import EnginePlan
 from ...planning.order import OUTPUT
 from ...planning.plan import KernelPlan, Plan
 from ...planning.timing import Schedule, Span, simulate
+from ...project.manifest import Manifest
 from ...project.project import Project, load_project
 from ...project.results import Kept, Kind, kept_result
 from ...verify.timing.kept import kept_clocks
@@ -133,20 +136,15 @@ class KernelUse:
 class Report:
     """All that the page shows.
 
-    path        the project as the user named it
+    path        the project as the user named it; ``images``: test images in it
     clocks      those known of the design: routed, estimated, and the one it was made with
     spans       what kernels are at in the frames that the timeline shows, ``window`` cycles of them
     results     of csim, cosim and evaluate, where they ran
     """
 
     path: str
-    model: str
-    generator: str
-    source: str
-    sha256: str
-    images: str
-    dialect: str
-    command: str
+    manifest: Manifest
+    images: int
     input: str
     output: str
     estimate: Estimate
@@ -160,7 +158,6 @@ class Report:
     layers: tuple[LayerReport, ...]
     weights: tuple[WeightUse, ...]
     results: tuple[Kept, ...]
-    notes: tuple[str, ...]
 
     @property
     def slowest(self) -> Occupancy:
@@ -172,11 +169,12 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the spans, ready for JSON."""
-        data = {
-            name: getattr(self, name)
-            for name in ("path", "model", "generator", "source", "sha256", "images", "dialect", "command", "input")
-        }
-        return data | {
+        manifest = json.loads(self.manifest.to_json())
+        names = ("model", "generator", "source", "dialect", "command", "notes")
+        return {name: manifest[name] for name in names} | {
+            "path": self.path,
+            "images": self.images,
+            "input": self.input,
             "output": self.output,
             "estimate": self.estimate.to_json(),
             "clocks": [asdict(clock) for clock in self.clocks],
@@ -188,13 +186,12 @@ class Report:
             "layers": [asdict(layer) for layer in self.layers],
             "weights": [asdict(weight) | {"zeros": weight.zeros} for weight in self.weights],
             "results": [asdict(result) for result in self.results],
-            "notes": list(self.notes),
         }
 
 
-def gather(path: str) -> Report:
-    """The numbers of the project in folder ``path``; raises FpgaSqueezeError where it cannot be read."""
-    project = load_project(path)
+def gather(target: str | Path) -> Report:
+    """The numbers of the project in folder ``target``; raises FpgaSqueezeError where it cannot be read."""
+    project = load_project(target)
     plan, manifest = project.plan, project.manifest
     timed, window, spans = _timeline(plan)
     clock = project_clock(project, project.device, DEFAULTS)
@@ -203,14 +200,9 @@ def gather(path: str) -> Report:
     results = [kept_result(project, kind) for kind in get_args(Kind)]
     t = project.model.output
     return Report(
-        path=path,
-        model=manifest.model,
-        generator=manifest.generator,
-        source=manifest.source.name,
-        sha256=manifest.source.sha256,
-        images=f"{len(project.images)}, {manifest.source.images}",
-        dialect=manifest.dialect,
-        command=manifest.command,
+        path=str(target),
+        manifest=manifest,
+        images=len(project.images),
         input=str(project.model.input.shape),
         output=f"{t.shape.channels} logits, {int_name(t.bits, t.signed)} * {t.scale_text}",
         estimate=numbers,
@@ -224,12 +216,11 @@ def gather(path: str) -> Report:
         layers=layers_of(project.model),
         weights=_weights(project),
         results=tuple(result for result in results if result),
-        notes=(*manifest.notes, *numbers.warnings),
     )
 
 
 def _timeline(plan: Plan) -> tuple[Schedule, int, list[Span]]:
-    """The schedule, the cycles until the second frame is out, and what kernels are at in as many frames as that takes."""
+    """The schedule, cycles until the second frame is out, and what kernels are at in as many frames as that takes."""
     timed = simulate(plan, STEADY_FRAMES)
     window = timed.outputs[1] + 1
     frames = min(MOST_FRAMES, max(STEADY_FRAMES, 2 + window // timed.cycles_per_frame))

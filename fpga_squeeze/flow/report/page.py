@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -24,30 +24,33 @@ VERBS: dict[Kind, str] = {
 def page(report: Report, commands: Sequence[str] = ()) -> str:
     """The page as HTML text that asks for nothing else; ``commands`` make the design and its results again."""
     numbers = report.estimate
-    known = [conv.name for conv in report.layers if conv.weights]
     context: dict[str, object] = {
         "report": report,
-        "title": f"{report.model} on {numbers.device or 'no device in particular'}",
+        "manifest": report.manifest,
+        "title": f"{report.manifest.model} on {numbers.device or 'no device in particular'}",
         "page": PAGE,
         "series": SERIES,
         "headlines": _headlines(report),
         "verdict": _verdict(report),
-        "graphs": [(name, Markup(graph.draw(report, count))) for name, count in (("wide", graph.WIDE), ("narrow", graph.NARROW))],
+        "graphs": [
+            (name, Markup(graph.draw(report, count)))
+            for name, count in (("wide", graph.WIDE), ("narrow", graph.NARROW))
+        ],
         "slowest": _slowest(report),
         "cycles": _cycles(report),
         "timeline": Markup(timeline.draw(report)),
         "stages": _legend(STAGES, {key for kernel in report.kernels for key in kernel.stages}),
-        "maps": [(one, Markup(one.picture)) for one in memories.maps(report)],
+        "maps": memories.maps(report),
         "purposes": _legend(PURPOSES, {memory.purpose for memory in report.memories if memory.tiles}),
         "blocks": _blocks(report),
         "distributed": _distributed(report),
         "device": _device(report),
         "shares": _shares(report),
-        "weights": _weights(report, known),
+        "weights": _weights(report),
         "runs": [_run(report, kind) for kind in ("csim", "cosim")],
         "accuracy": _accuracy(report),
         "clocks": _clocks(report),
-        "commands": list(commands) or [report.command] * bool(report.command),
+        "commands": list(commands) or [report.manifest.command] * bool(report.manifest.command),
     }
     return render("report/page.html.j2", context)
 
@@ -65,8 +68,8 @@ def _count(value: float) -> str:
     return f"{value:,g}" if value else ""
 
 
-def _legend(known: dict[str, tuple[int, str]] | object, used: Iterable[str]) -> list[tuple[int, str]]:
-    assert isinstance(known, dict)
+def _legend(known: Mapping[str, tuple[int, str]], used: Iterable[str]) -> list[tuple[int, str]]:
+    """Colours, by number, and what they stand for."""
     found = set(used)
     colours: dict[int, list[str]] = {}
     for key, (colour, meaning) in known.items():
@@ -91,7 +94,13 @@ def _headlines(report: Report) -> list[tuple[str, str, str]]:
     if kept:
         golden = kept.result["golden"]
         old = "" if kept.current else ", of an older design"
-        out.append((f"{golden['top1']:.2f} %", "top-1", f"{golden['top1_count']:,} of {kept.result['frames']:,} images{old}"))
+        out.append(
+            (
+                f"{golden['top1']:.2f} %",
+                "top-1",
+                f"{golden['top1_count']:,} of {kept.result['frames']:,} images{old}",
+            )
+        )
     return out
 
 
@@ -103,7 +112,7 @@ def _verdict(report: Report) -> list[tuple[str, str]]:
         room = "" if n.room == WHOLE_DEVICE else f" ({n.room})"
         out.append(("good", f"Fits {n.device}{room}."))
     out += [("bad", f"Does not fit {n.device}: {shortage}.") for shortage in n.short]
-    return out + [("note", note) for note in report.notes]
+    return out + [("note", note) for note in dict.fromkeys([*report.manifest.notes, *n.warnings])]
 
 
 def _slowest(report: Report) -> str:
@@ -120,7 +129,9 @@ def _slowest(report: Report) -> str:
             text += f", as many as {second.kernel}"
     text += f". Frames follow each other every {interval:,} cycles"
     wait = interval - first.work
-    return text + (f", {wait:,} more than that: kernels wait for each other." if wait else ", as fast as it allows.")
+    return text + (
+        f", {wait:,} more than that: kernels wait for each other." if wait else ", as fast as it allows."
+    )
 
 
 def _cycles(report: Report) -> list[dict[str, object]]:
@@ -156,7 +167,8 @@ def _blocks(report: Report) -> list[dict[str, object]]:
             "name": memory.name,
             "kernel": memory.kernel,
             "purpose": PURPOSES[memory.purpose][1] if memory.purpose in PURPOSES else memory.purpose,
-            "size": f"{memory.depth:,} x {memory.width:,}" + (f", {memory.copies} banks" if memory.copies > 1 else ""),
+            "size": f"{memory.depth:,} x {memory.width:,}"
+            + (f", {memory.copies} banks" if memory.copies > 1 else ""),
             "blocks": memories.blocks_of(memory) if memory.tiles else f"{memory.lutram_luts:,} LUTs",
             "fill": f"{100 * memory.fill:.1f} %" if memory.fill is not None else "",
         }
@@ -178,7 +190,7 @@ def _distributed(report: Report) -> str:
     )
 
 
-def _device(report: Report) -> list[dict[str, str]]:
+def _device(report: Report) -> list[dict[str, object]]:
     """What of the device the design takes."""
     n = report.estimate
     if not n.available:
@@ -186,7 +198,7 @@ def _device(report: Report) -> list[dict[str, str]]:
     have, shell = n.available, n.room.shell
     rows = [
         ("DSP slices", n.dsp, have["dsp"], 0),
-        ("RAMB36 (a RAMB18 is half)", n.bram36, have["ramb36"], shell.ramb36),
+        ("RAMB36", n.bram36, have["ramb36"], shell.ramb36),
         ("LUTs", n.luts, have["luts"], shell.luts),
         ("LUTs used as memory", n.lut_memory, have["lut_memory"], 0),
         ("UltraRAM", n.uram, have["uram"], 0),
@@ -210,7 +222,7 @@ def _all_luts(cost: KernelEstimate) -> int:
 
 
 def _shares(report: Report) -> list[dict[str, object]]:
-    """DSP slices and LUTs of every kernel; bars are of the largest, shares of the device, or of all where there is none."""
+    """DSP slices and LUTs of every kernel; bars are of the largest, shares of the device, or of the design."""
     n = report.estimate
     have = n.available or {"dsp": n.dsp, "luts": n.luts}
     most_dsp, most_luts = max(k.dsp for k in n.kernels), max(map(_all_luts, n.kernels))
@@ -226,16 +238,17 @@ def _shares(report: Report) -> list[dict[str, object]]:
             "shift": _count(k.shift_luts),
             "luts_share": _percent(_all_luts(k), have["luts"]),
             "luts_bars": [
-                (1, _width(k.luts, most_luts)), (2, _width(k.lutram_luts, most_luts)), (3, _width(k.shift_luts, most_luts)),
+                (number, _width(luts, most_luts))
+                for number, luts in enumerate((k.luts, k.lutram_luts, k.shift_luts), 1)
             ],
         }
         for k in n.kernels
     ]  # fmt: skip
 
 
-def _weights(report: Report, known: Sequence[str]) -> list[dict[str, object]]:
+def _weights(report: Report) -> list[dict[str, object]]:
     layers = {layer.name: layer for layer in report.layers}
-    out = []
+    out: list[dict[str, object]] = []
     for place, use in enumerate(report.weights):
         layer = layers[use.layer]
         assert layer.weights is not None
@@ -279,9 +292,14 @@ def _run(report: Report, kind: Kind) -> dict[str, object]:
         "good": kept.current and not wrong and not stopped,
         "verdict": _judged(kept, "all equal" if not wrong else f"{wrong:,} values differ"),
         "rows": rows,
-        "when": kept.when,
+        "when": _when(kept),
         "stopped": stopped or "",
     }
+
+
+def _when(kept: Kept) -> str:
+    """2026-11-26T07:38:34+00:00 as people write it."""
+    return kept.when[:16].replace("T", " ") + " UTC"
 
 
 def _judged(kept: Kept, text: str) -> str:
@@ -313,7 +331,10 @@ def _accuracy(report: Report) -> dict[str, object] | None:
     differ = None
     if golden.get("agreement_count") is not None:
         count = frames - golden["agreement_count"]
-        differ = f"{count:,} of {frames:,} images ({_percent(count, frames)}) get another first class than from {other['runner']}."
+        share = _percent(count, frames)
+        differ = (
+            f"{count:,} of {frames:,} images ({share}) get another first class than from {other['runner']}."
+        )
     left = kept.result["excluded"]
     return {
         "current": kept.current,
@@ -322,7 +343,7 @@ def _accuracy(report: Report) -> dict[str, object] | None:
         "frames": f"{frames:,}",
         "left": f"{left:,} images it was calibrated on were left out." if left else "",
         "images": kept.given.get("images") or "",
-        "when": kept.when,
+        "when": _when(kept),
     }
 
 

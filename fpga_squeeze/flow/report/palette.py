@@ -1,7 +1,7 @@
 """Colours of the page, light and dark: apart from each other for readers who lack a kind of cone, too.
 
-``tests/test_report.py`` holds them to that: every colour against its page (WCAG's contrast of 3:1 for figures), every two
-of a figure against each other as protanopes, deuteranopes and tritanopes see them.
+``tests/test_report.py`` holds them to that: every colour against its page (WCAG's contrast of 3:1 for figures), every
+two of a figure against each other as protanopes, deuteranopes and tritanopes see them.
 """
 
 from __future__ import annotations

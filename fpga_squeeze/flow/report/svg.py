@@ -25,7 +25,9 @@ class Svg:
     def __str__(self) -> str:
         return self._head + "\n".join(self._parts) + "</svg>"
 
-    def rect(self, x: float, y: float, width: float, height: float, style: str, tip: str = "", radius: int = 0) -> None:
+    def rect(
+        self, x: float, y: float, width: float, height: float, style: str, tip: str = "", radius: int = 0
+    ) -> None:
         size = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
         round_ = f' rx="{radius}"' if radius else ""
         self._element("rect", f"{size}{round_} class={quoteattr(style)}", tip)

@@ -45,8 +45,8 @@ def draw(report: Report) -> str:
         LEFT + WIDTH + RIGHT,
         height,
         "One frame through the kernels",
-        f"The first frame is out after {numbers.latency_cycles:,} cycles; when frames follow each other, another one every "
-        f"{numbers.cycles_per_frame:,} cycles. " + "; ".join(_told(report)),
+        f"The first frame is out after {numbers.latency_cycles:,} cycles; when frames follow each other, another one "
+        f"every {numbers.cycles_per_frame:,} cycles. " + "; ".join(_told(report)),
     )
     bottom = TOP + ROW * len(report.kernels)
     step = nice_step(window, TICKS)
@@ -63,7 +63,9 @@ def draw(report: Report) -> str:
         later = {span.frame for span in own if span.frame}
         for frame in sorted(later):
             bars = joined(((s.start, s.stop) for s in own if s.frame == frame), GAP / scale)
-            picture.path(_bars(bars, y, scale, window), f"later{frame % 2}", f"{kernel.name}, frame {frame + 1}")
+            picture.path(
+                _bars(bars, y, scale, window), f"later{frame % 2}", f"{kernel.name}, frame {frame + 1}"
+            )
         for key, (colour, meaning) in STAGES.items():
             mine = [s for s in own if not s.frame and kernel.stages[s.stage] == key]
             if mine:
