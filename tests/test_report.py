@@ -1,4 +1,4 @@
-"""The page about a project: its numbers are the plan's, it says what is old, and a browser shows it without complaint."""
+"""The page about a project: its numbers are the plan's, it says what is old, a browser shows it without complaint."""
 
 from __future__ import annotations
 
@@ -128,12 +128,10 @@ def wrong_numbers(report: api.Report, text: str) -> list[str]:
         same(cost.name, row["LUTs"], cost.luts + cost.lutram_luts + cost.shift_luts)
     blocks = {m.name: m for kernel in plan.kernels for m in kernel.memories}
     for row in shown["memories"]:
-        found = dict(re.findall(r"(\d+) (RAMB36|RAMB18|URAM288)", row["lies in"])[::-1])
-        counts = {kind: int(number) for number, kind in re.findall(r"(\d+) (RAMB36|RAMB18)", row["lies in"])}
+        counts = {kind: number for number, kind in re.findall(r"(\d+) (RAMB36|RAMB18)", row["lies in"])}
         memory = blocks[row["memory"]]
-        same(row["memory"], str(counts.get("RAMB36", 0)), memory.ramb36)
-        same(row["memory"], str(counts.get("RAMB18", 0)), memory.ramb18)
-        assert found or memory.lutram_luts
+        same(row["memory"], counts.get("RAMB36", ""), memory.ramb36)
+        same(row["memory"], counts.get("RAMB18", ""), memory.ramb18)
     for row in shown["clocks"]:
         same(row["origin"], row["frames per second"], round(float(row["MHz"]) * 1e6 / n.cycles_per_frame, 1))
     if n.available:
@@ -205,7 +203,7 @@ def test_what_ran_and_of_which_design(copy: Path, tmp_path: Path, capsys: Captur
     found = _Page(text)
     assert "all equal" in found.texts["cosim"] and "4,321" in found.texts["cosim"]
     top1 = printed["golden"]["top1_count"]
-    assert found.tables["accuracy"][0]["images"] in (f"{top1}", "6")
+    assert found.tables["accuracy"][0]["top-1, images"] == f"{top1}"
     assert f"{6 - printed['golden']['agreement_count']} of 6 images" in found.texts["divergence"]
     assert f"fpga-squeeze cosim {copy} --frames 3\n" in html.unescape(text)
     assert f"fpga-squeeze evaluate {copy} --images {tmp_path}" in html.unescape(text)
