@@ -66,7 +66,9 @@ class Canvas:
     height: int = 0
     shapes: list[dict[str, object]] = field(default_factory=list)
 
-    def text(self, x: float, y: float, text: str, style: str = "text", anchor: str = "start", turn: int = 0) -> None:
+    def text(
+        self, x: float, y: float, text: str, style: str = "text", anchor: str = "start", turn: int = 0
+    ) -> None:
         self.shapes.append(
             {"kind": "text", "x": x, "y": y, "text": text, "style": style, "anchor": anchor, "turn": turn}
         )
@@ -79,7 +81,16 @@ class Canvas:
         self, x: float, y: float, r: float, style: str, tip: str = "", fill: str = "", stroke: str = ""
     ) -> None:
         self.shapes.append(
-            {"kind": "circle", "x": x, "y": y, "r": r, "style": style, "tip": tip, "fill": fill, "stroke": stroke}
+            {
+                "kind": "circle",
+                "x": x,
+                "y": y,
+                "r": r,
+                "style": style,
+                "tip": tip,
+                "fill": fill,
+                "stroke": stroke,
+            }
         )
 
     def cross(self, x: float, y: float, r: float, style: str) -> None:

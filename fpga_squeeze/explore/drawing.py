@@ -86,7 +86,9 @@ def _tip(trial: Trial) -> str:
 def _chart(canvas: Canvas, study: Exploration, title: str) -> float:
     """Designs by their numbers; gives where the next part may start."""
     across, up, shade = axes_of(study.objectives)
-    fitting = [t for t in study.trials if t.fits and _value(t, across) is not None and _value(t, up) is not None]
+    fitting = [
+        t for t in study.trials if t.fits and _value(t, across) is not None and _value(t, up) is not None
+    ]
     others = [t for t in study.trials if t.outcome and t.outcome.reasons and _value(t, across) is not None]
     canvas.text(LEFT - 60, 30, title, "head")
     top, bottom = 56, 56 + CHART
@@ -121,7 +123,9 @@ def _chart(canvas: Canvas, study: Exploration, title: str) -> float:
             canvas.cross(px, py, 3.5, "grey")
             canvas.circle(px, py, 5, "short", _tip(trial), "transparent")
     unknown = sum(bool(t.outcome and t.outcome.reasons) for t in study.trials) - len(others)
-    legend = "ringed: on the front; line: most accurate at each speed; hollow: cut short, judged on some images"
+    legend = (
+        "ringed: on the front; line: most accurate at each speed; hollow: cut short, judged on some images"
+    )
     if unknown:
         legend += f"; {unknown} more do not fit, with no numbers to place them by"
     canvas.text(LEFT, strip + STRIP - 6, legend, "small")
@@ -131,7 +135,9 @@ def _chart(canvas: Canvas, study: Exploration, title: str) -> float:
 def _decides(canvas: Canvas, study: Exploration, y: float) -> float:
     """Bars: how much each choice decides of each objective."""
     shares = {o: importances(study.trials, o) for o in study.objectives}
-    names = sorted({n for s in shares.values() for n in s}, key=lambda n: -max(s.get(n, 0) for s in shares.values()))
+    names = sorted(
+        {n for s in shares.values() for n in s}, key=lambda n: -max(s.get(n, 0) for s in shares.values())
+    )
     if not names:
         return y - 30
     canvas.text(30, y, "What decides: share of each choice in making an objective good (PED-ANOVA)", "head")
@@ -156,13 +162,20 @@ def _key(value: Any) -> tuple[str, Any]:
 def _slices(canvas: Canvas, study: Exploration, y: float) -> float:
     """Small charts: the objectives of all designs that fit over one choice each; a line through the best ones."""
     across, up, _ = axes_of(study.objectives)
-    judged = [t for t in study.trials if t.fits and t.outcome and {across.name, up.name} <= set(t.outcome.numbers)]
+    judged = [
+        t for t in study.trials if t.fits and t.outcome and {across.name, up.name} <= set(t.outcome.numbers)
+    ]
     share = {n: v for o in (across, up) for n, v in importances(judged, o).items()}
     share = {n: max(v, *(importances(judged, o).get(n, 0.0) for o in (across, up))) for n, v in share.items()}
     names = sorted(share, key=lambda n: -share[n])[:MOST_CHOICES]
     if not names:
         return y - 30
-    canvas.text(30, y, "Slices: all designs that fit over one choice each; the line joins the best of each value", "head")
+    canvas.text(
+        30,
+        y,
+        "Slices: all designs that fit over one choice each; the line joins the best of each value",
+        "head",
+    )
     for objective in dict.fromkeys((up, across)):
         canvas.text(30, y + 26, objective.title, "text")
         y += 36

@@ -10,7 +10,14 @@ from .canvas import number
 from .outcome import Trial
 from .study import Exploration, shown
 
-SHORT = {"fps": "fps", "agreement": "agreement", "top1": "top-1", "bram36": "RAMB36", "luts": "LUTs", "dsp": "DSP"}
+SHORT = {
+    "fps": "fps",
+    "agreement": "agreement",
+    "top1": "top-1",
+    "bram36": "RAMB36",
+    "luts": "LUTs",
+    "dsp": "DSP",
+}
 PLACES = {"fps": 1, "agreement": 2, "top1": 2, "latency_ms": 3}
 """Decimal places of a number in a table; others are as short as they can be."""
 

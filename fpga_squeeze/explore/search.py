@@ -111,5 +111,3 @@ def _work(work: Work, options: SearchOptions, number: int, errors: Any) -> None:
         run_trials(work, options, number)
     except FpgaSqueezeError as error:
         errors.put(str(error))
-
-

@@ -101,7 +101,9 @@ class Exploration:
             )
         trial = self.trials[number]
         if trial.outcome is None:
-            raise FpgaSqueezeError(f"field trial {number}: is {trial.state} in {self.storage}; choose one that ended")
+            raise FpgaSqueezeError(
+                f"field trial {number}: is {trial.state} in {self.storage}; choose one that ended"
+            )
         return trial
 
 
@@ -368,9 +370,15 @@ def run_trials(
     study = open_study(work, options.storage, options.trials)
     with _answering(options.storage):
         revive(study)
-        seed = None if options.seed is None else options.seed + 1000 * worker + len(study.get_trials(deepcopy=False))
+        seed = (
+            None
+            if options.seed is None
+            else options.seed + 1000 * worker + len(study.get_trials(deepcopy=False))
+        )
         study.sampler = sampler_of(options, work.grid(), seed)
-        while _room(study, options.trials) and not (options.sampler == "grid" and study.sampler.is_exhausted(study)):
+        while _room(study, options.trials) and not (
+            options.sampler == "grid" and study.sampler.is_exhausted(study)
+        ):
             trial = study.ask()
             try:
                 if not _counts(study, trial.number, options.trials):

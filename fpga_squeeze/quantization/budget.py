@@ -162,7 +162,9 @@ class WeightBudget:
     ) -> None:
         self.total, self.left = total, total
         self._waiting = {
-            conv.name: _Layer(conv, (LAST_GAIN if conv.name in last else 1.0) * sensitivity[conv.name], bits[conv.name])
+            conv.name: _Layer(
+                conv, (LAST_GAIN if conv.name in last else 1.0) * sensitivity[conv.name], bits[conv.name]
+            )
             for conv in convs
         }
         self._estimated = self._spent = ESTIMATE_SHARE * total

@@ -42,4 +42,7 @@ class Widths:
 
     def of_tensors(self, group: Group) -> int:
         """Bits of the tensors of one type: the most that is given for one of them."""
-        return max((self.activations[name] for name in group.members if name in self.activations), default=self.activation)
+        return max(
+            (self.activations[name] for name in group.members if name in self.activations),
+            default=self.activation,
+        )
