@@ -77,7 +77,7 @@ def find_terms(weight: IntArray, channels: int, largest_run: int) -> Terms:
     """The terms of weights [O, I, K, K] for groups of ``channels`` output channels."""
     grouped = group_weights(weight, channels)
     groups, positions, _ = grouped.shape
-    busy = grouped.any(axis=2)
+    busy = np.asarray(grouped.any(axis=2))
     busy[~busy.any(axis=1), 0] = True
     used = np.flatnonzero(busy)
     group, place = np.divmod(used, positions)

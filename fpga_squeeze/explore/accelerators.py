@@ -17,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..compression.densities import KEPT, divergences, sensitivity
-from ..datasets.images import ImageArray, embedded_model_path
+from ..datasets.images import ImageArray, embedded_model_path, list_images
 from ..device.catalogue import find_device
 from ..device.room import DEFAULT_ROOM, Room
 from ..errors import DoesNotFitError, FpgaSqueezeError
@@ -35,9 +35,9 @@ from ..quantization.rounding import coarsest, nearest
 from .cache import Cache, files_key, value_key, version
 from .judging import Judge, Judged, judged_images
 from .objectives import Numbers, Objective, objectives_of
-from .outcome import Outcome
+from .outcome import Layers, Outcome
 from .space import BUDGETS, Point, Space, layer_groups
-from .study import Promising
+from .study import OPTIONS, OnStep, Promising
 
 SCAN_IMAGES = 8
 """Calibration images on which the sensitivity of layers is seen."""
@@ -45,6 +45,8 @@ SCAN_BITS = (7, 6, 5, 4, 3)
 """Widths of a layer's weights whose effect is shown."""
 SUBSET = 64
 """Images on which a design is judged first; twice as many follow, until it is clear or there are no more."""
+CALIBRATED = 32
+"""Images drawn to quantise with where none are given for it."""
 DOUBT = 2.0
 """Standard deviations by which accuracy on some images may turn out better on all."""
 
@@ -101,6 +103,28 @@ class Accelerators:
 
     options: ExploreOptions
     threads: int = field(default_factory=cores)
+
+    @classmethod
+    def for_jobs(cls, options: ExploreOptions, jobs: int) -> Accelerators:
+        """For so many processes, which share the cores. Without calibration images some of those to judge on are."""
+        asked = options.quantize
+        if asked.calibration is None and options.images is not None:
+            shape = cls(options).float_model.input_shape
+            count = min(asked.calibration_count or CALIBRATED, len(list_images(options.images, shape)) // 2)
+            options = replace(
+                options, quantize=replace(asked, calibration=options.images, calibration_count=max(1, count))
+            )
+        return cls(options, max(1, cores() // jobs))
+
+    def prepare(self, on_step: OnStep | None = None) -> None:
+        """Everything that all trials need, before processes start: images, the float network's classes, sensitivity."""
+        self.identity()
+        if on_step:
+            on_step(f"float network on {len(self.judged.pixels):,} images")
+        self.judged  # noqa: B018
+        if on_step:
+            on_step(f"sensitivity of {len(self.float_model.convs)} layers")
+        self._sensitivity  # noqa: B018
 
     def __getstate__(self) -> dict[str, Any]:
         return {"options": self.options, "threads": self.threads}
@@ -176,7 +200,7 @@ class Accelerators:
             "calibration": self._calibration_key[:12]
             + f" ({asked.calibration_count or 'all'} images, seed {asked.seed})",
             "images": " ".join(f or "none" for f in files),
-            "options": given.to_json(),
+            OPTIONS: given.to_json(),
         }
 
     # ------------------------------------------------------------------------------------ what is computed once
@@ -185,6 +209,11 @@ class Accelerators:
     def _calibration(self) -> tuple[ImageArray, list[str]]:
         images, names, _ = calibration_images(self.options.model, self.float_model, self.options.quantize)
         return images, names
+
+    @property
+    def calibration_images(self) -> ImageArray:
+        """uint8 [N, H, W, C] on which designs are quantised."""
+        return self._calibration[0]
 
     @cached_property
     def found(self) -> dict[str, FloatArray]:
@@ -214,11 +243,16 @@ class Accelerators:
         with threadpool_limits(1, user_api="blas"):
             return self.cache.json("sensitivity", self._model_key + self._calibration_key, make)
 
-    def layers(self) -> tuple[tuple[str, ...], Mapping[str, Sequence[float]]]:
-        """(headings, numbers by layer): divergence when a layer alone keeps fewer weights, or narrower ones."""
+    def layers(self) -> Layers:
+        """Divergence of the output when a layer alone keeps fewer weights, or narrower ones."""
         heads = [f"{100 * kept:.0f} %" for kept in KEPT] + [f"{bits} bits" for bits in SCAN_BITS]
         both = self._sensitivity
-        return tuple(heads), {name: [*both["kept"][name], *both["bits"][name]] for name in both["kept"]}
+        title = "Sensitivity: divergence of the output, in nats, when one layer alone keeps fewer or narrower weights"
+        return (
+            title,
+            tuple(heads),
+            {name: [*both["kept"][name], *both["bits"][name]] for name in both["kept"]},
+        )
 
     @cached_property
     def judged(self) -> Judged:

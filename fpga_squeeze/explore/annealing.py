@@ -126,7 +126,7 @@ def _energies(
 
 
 class QuietGrid(GridSampler):
-    """optuna's grid for loops that ask and tell: what ends it is :meth:`is_exhausted`, not a call that stops a study."""
+    """optuna's grid for loops that ask and tell: they look at :meth:`is_exhausted`; nothing stops the study."""
 
     def __init__(self, grid: Mapping[str, Sequence[Any]], seed: int | None) -> None:
         super().__init__(dict(grid), seed)

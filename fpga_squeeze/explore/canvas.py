@@ -118,7 +118,7 @@ class Canvas:
 
     def scale(self, x: float, top: float, bottom: float, low: float, high: float, title: str) -> None:
         """The legend of the colours from ``low`` to ``high``."""
-        self.rect(x, top, 14, bottom - top, "axis", title, "url(#scale)")
+        self.rect(x, top, 14, bottom - top, "rim", title, "url(#scale)")
         axis = Axis(low, high, bottom, top) if high > low else Axis(low - 1, low + 1, bottom, top)
         for value in ticks(low, high, 5):
             self.text(x + 20, axis(value) + 4, number(value), "small")

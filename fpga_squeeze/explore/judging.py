@@ -23,7 +23,6 @@ from ..errors import FpgaSqueezeError
 from ..export.qdq import inexact, to_qdq
 from ..flow.evaluate import float_runner
 from ..flow.runner import has_onnxruntime
-
 from ..network import golden
 from ..network.graph import FloatModel, Preprocess
 from ..network.integers import QModel
@@ -93,7 +92,7 @@ def judged_images(
     def classes() -> Classes:
         with float_runner(model, preprocess)[1] as run:
             parts = [run(np.asarray(pixels[n : n + BATCH])) for n in range(0, len(pixels), BATCH)]
-        return np.concatenate(parts).argmax(axis=1).astype(np.int64)
+        return np.asarray(np.concatenate(parts).argmax(axis=1), dtype=np.int64)
 
     wanted = np.asarray(cache.array("float", own, classes))
     return Judged(pixels, truth[order] if len(truth) else None, wanted, key)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FpgaSqueezeError
-
 from .outcome import Trial, front
 from .samplers import check_sampler
 from .study import (

@@ -1,7 +1,7 @@
 """The choices of an accelerator: what the planner cannot know by itself.
 
-Widths are common ones with a difference for each group of layers; densities are levels, one for each group, of a bound on
-how much a layer may change the network's output when it alone is pruned (:mod:`..compression.densities`).
+Widths are common ones with a difference for each group of layers; densities are levels, one for each group, of a bound
+on how much a layer may change the network's output when it alone is pruned (:mod:`..compression.densities`).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Space:
 
     def _widths(self, params: Mapping[str, Any], what: str) -> dict[str, int]:
         """Widths of layers whose group differs."""
-        out = {}
+        out: dict[str, int] = {}
         for group, convs in self.groups.items():
             bits = min(max(params[what] + params[f"{what}, {group}"], LEAST_BITS), MOST_BITS)
             if bits != params[what]:
@@ -183,7 +183,7 @@ class Point:
     ) -> dict[str, float]:
         """Densities by layer of those that are pruned; ``found`` is what pruning each layer alone does."""
         level_of = {conv: self.levels[group] for group, convs in groups.items() for conv in convs}
-        out = {}
+        out: dict[str, float] = {}
         for level in sorted({*level_of.values()} - {0}):
             chosen = densities(model, found, LEVELS[level])
             out |= {name: chosen[name] for name, own in level_of.items() if own == level}

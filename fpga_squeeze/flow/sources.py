@@ -202,7 +202,13 @@ def _random_images(model: QModel) -> ImageArray:
 
 def load(model: Target, options: QuantizeOptions, on_step: OnStep | None) -> Loaded:
     """The integer model of a file with images to run it on: its own, the first it was calibrated on, or noise."""
-    integers, calibration = quantized(model, options, on_step)
+    return with_images(model, *quantized(model, options, on_step), options)
+
+
+def with_images(
+    model: Target, integers: QModel, calibration: ImageArray | None, options: QuantizeOptions
+) -> Loaded:
+    """``integers``, made of the file ``model`` on images ``calibration`` (None: found in it), with images to run on."""
     new = calibration is not None
     path = embedded_model_path() if model is None else Path(model)
     if is_embedded(model):

@@ -36,8 +36,8 @@ from .equalise import equalise
 from .groups import Group, is_wide_average, last_convs, type_groups, wide_average_type
 from .loss_sensitivity import weight_sensitivity
 from .method import DEFAULT, Method
-from .widths import Widths
 from .weights import bias_limit, quantise_weights
+from .widths import Widths
 
 __all__ = ["PRESETS", "fold_preprocess", "float_logits", "quantize"]
 
@@ -68,8 +68,9 @@ def quantize(
     The result eats raw pixels (R, G, B): ``preprocess`` is folded into the first convolution. ``on_step`` is
     called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as
     codes. ``layer_weight_bits`` and ``layer_activation_bits`` are widths of layers by name in place of the common ones;
-    tensors of one type have the largest that is given for one of them. Deterministic. Raises FpgaSqueezeError for images of another size, no images, images all alike on which
-    every layer gives zero, widths outside 2..8, or a preprocessing that does not fit the model. Images that tell
+    tensors of one type have the largest that is given for one of them. Deterministic. Raises FpgaSqueezeError for
+    images of another size, no images, images all alike on which every layer gives zero, widths outside 2..8, or a
+    preprocessing that does not fit the model. Images that tell
     little of the values to come are noted in the result.
     """
     widths = Widths(weight_bits, activation_bits, layer_weight_bits or {}, layer_activation_bits or {})
