@@ -30,7 +30,8 @@ from .device.room import Room, Shell
 from .emit.hls_dialect import Dialect
 from .errors import FpgaSqueezeError
 from .flow.agreement import Agreement, agree
-from .flow.compress import Compression, CompressOptions, compress
+from .flow.build import EPOCHS, Built, build_network
+from .flow.compress import Compression, CompressOptions, FineTune, compress
 from .flow.design import DEFAULTS as DESIGN_DEFAULTS
 from .flow.design import DesignOptions, Source
 from .flow.drawing import draw
@@ -56,9 +57,11 @@ from .verify.terms import compare_fed_terms, compare_terms
 from .verify.timing.kept import keep_clock
 from .verify.timing.results import Routed, Timing
 from .verify.timing.speed import asked_of
+from .zoo.squeezenet import Numbers
 
 __all__ = [
     "Agreement",
+    "Built",
     "Clock",
     "CompressOptions",
     "Compression",
@@ -66,11 +69,14 @@ __all__ = [
     "CosimRun",
     "DEFAULTS",
     "DesignOptions",
+    "EPOCHS",
     "Evaluation",
+    "FineTune",
     "HlsKernel",
     "Inspection",
     "LayerReport",
     "HlsRun",
+    "Numbers",
     "OnStep",
     "Quantized",
     "QuantizeOptions",
@@ -84,6 +90,7 @@ __all__ = [
     "Timing",
     "Way",
     "agree",
+    "build_network",
     "compare",
     "compress",
     "cosim",

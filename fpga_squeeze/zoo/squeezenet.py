@@ -63,7 +63,9 @@ class Numbers:
                 raise FpgaSqueezeError(f"field {name} {value}: give a whole number from {least} on")
         for name in ("pct3x3", "sr"):
             if not 0 < getattr(self, name) <= 1:
-                raise FpgaSqueezeError(f"field {name} {getattr(self, name):g}: give a share above 0, at most 1")
+                raise FpgaSqueezeError(
+                    f"field {name} {getattr(self, name):g}: give a share above 0, at most 1"
+                )
 
     def fire(self, i: int) -> tuple[int, int, int]:
         """Filters of Fire module ``i``, counted from 0: squeeze, expand 1x1, expand 3x3."""
@@ -122,8 +124,7 @@ def squeezenet_of(
         squeeze, *expands = (least(filters) for filters in numbers.fire(i))
         y = b.conv(f"{name}_squeeze1x1", at, squeeze, 1, relu=version != "1.2")
         parts = [
-            b.conv(f"{name}_expand{k}x{k}", y, filters, k)
-            for k, filters in zip((1, 3), expands, strict=True)
+            b.conv(f"{name}_expand{k}x{k}", y, filters, k) for k, filters in zip((1, 3), expands, strict=True)
         ]
         at = b.concat(name, *parts)
         if bypass and b.shapes[before] == b.shapes[at]:
