@@ -1,4 +1,4 @@
-"""Pruned and shared weights trained on, as Deep Compression does (S. Han et al., arXiv:1510.00149, sections 2 and 3)."""
+"""Pruned and shared weights trained on, as Deep Compression does (S. Han et al., arXiv:1510.00149)."""
 
 from __future__ import annotations
 

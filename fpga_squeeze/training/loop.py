@@ -1,4 +1,4 @@
-"""The training itself: images that are moved a little, AdamW, one cycle of the rate of learning, the best epoch kept."""
+"""Training: images moved a little, AdamW, one cycle of the rate of learning, the best epoch kept."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..datasets.classes import Labelled
+from ..datasets.images import ImageArray
 from ..network.fixed_point import IntArray
 from ..network.graph import FloatModel, Preprocess
-from .network import Network, Tensor
+from .network import Network, Tensor, need_torch
 
 BATCH = 32
 OnEpoch = Callable[[int, int], None]
@@ -135,6 +136,14 @@ def _move(torch: Any, x: Tensor, moves: tuple[float, float, float], generator: A
     functional = torch.nn.functional
     grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def moved(images: ImageArray, moves: tuple[float, float, float], seed: int) -> ImageArray:
+    """Every image uint8 [N, H, W, C] moved at random, as in training."""
+    torch = need_torch()
+    x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32))
+    y = _move(torch, x, moves, torch.Generator().manual_seed(seed)).numpy()
+    return np.asarray(np.rint(y).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def correct(model: FloatModel, data: Labelled, preprocess: Preprocess = Preprocess()) -> int:  # noqa: B008
