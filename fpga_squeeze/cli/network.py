@@ -73,8 +73,8 @@ def network(
 ) -> None:
     """Build a SqueezeNet by the numbers of its paper, with random weights or trained.
 
-    Fire module i of --fires has e = base_e + incr_e * floor(i / freq) expand filters, pct3x3 * e of them 3x3, and sr * e
-    squeeze filters (arXiv:1602.07360, section 5).
+    Fire module i of --fires has e = base_e + incr_e * floor(i / freq) expand filters, pct3x3 * e of them 3x3,
+    and sr * e squeeze filters (arXiv:1602.07360, section 5).
     """
     with progress("epochs") as (on_step, on_progress):
         done = api.build_network(

@@ -50,7 +50,7 @@ AGREEMENT = "same top-1 as read"
 @click.option(
     "--finetune",
     metavar="DATASET",
-    help="Train on what is pruned or shared, zeros and codes kept: a folder with a folder of images per class, or digits.",
+    help="Train pruned and shared weights on, zeros and codes kept: a folder of a folder per class, or digits.",
 )
 @click.option(
     "--epochs",

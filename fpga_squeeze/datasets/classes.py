@@ -117,7 +117,7 @@ def _shared_out(names: list[str]) -> dict[str, list[int]]:
     order = sorted(range(len(names)), key=key)
     if len(names) < 3:
         raise FpgaSqueezeError(
-            f"{Path(names[0]).parent}: holds {len(names)} images; give at least three per class: to train, choose, report"
+            f"{Path(names[0]).parent}: holds {len(names)} images; give three or more: to train, choose, report"
         )
     val, test = (max(1, round(PARTS[part] * len(names))) for part in ("val", "test"))
     return {

@@ -164,8 +164,8 @@ def _check(
     prunes = options.densities or options.max_loss is not None
     if finetune is not None and not prunes and options.codebook_bits is None and options.code_bits is None:
         raise FpgaSqueezeError(
-            "field finetune trains pruned or shared weights on; give field densities, max_loss, codebook_bits or "
-            "code_bits with it"
+            "field finetune trains pruned or shared weights on; give field densities, field max_loss, "
+            "field codebook_bits or field code_bits with it"
         )
     if labels is not None and images is None:
         raise FpgaSqueezeError("field labels says the classes of images; give field images with it")
