@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,10 +25,17 @@ from typing_extensions import assert_never
 
 from .datasets.download import download
 from .datasets.images import ImageArray, load_images
+from .device.catalogue import find_device
 from .device.clock import Clock
 from .device.room import Room, Shell
 from .emit.hls_dialect import Dialect
 from .errors import FpgaSqueezeError
+from .explore.accelerators import Accelerators, ExploreOptions
+from .explore.networks import NetworkSearch
+from .explore.outcome import Outcome, Trial
+from .explore.report import as_json as study_json
+from .explore.report import save as save_study
+from .explore.study import Exploration, SearchOptions
 from .flow.agreement import Agreement, agree
 from .flow.build import EPOCHS, Built, build_network
 from .flow.compress import Compression, CompressOptions, FineTune, compress
@@ -71,23 +78,30 @@ __all__ = [
     "DesignOptions",
     "EPOCHS",
     "Evaluation",
+    "Exploration",
+    "ExploreOptions",
     "FineTune",
     "HlsKernel",
     "Inspection",
     "LayerReport",
+    "NetworkSearch",
     "HlsRun",
     "Numbers",
     "OnStep",
+    "Outcome",
+    "Project",
     "Quantized",
     "QuantizeOptions",
     "Room",
     "Routed",
     "Run",
     "Score",
+    "SearchOptions",
     "Shell",
     "Synthesis",
     "Target",
     "Timing",
+    "Trial",
     "Way",
     "agree",
     "build_network",
@@ -99,13 +113,19 @@ __all__ = [
     "draw",
     "estimate",
     "evaluate",
+    "explore",
+    "explore_networks",
     "generate",
+    "generate_trial",
     "golden",
     "hls",
     "inspect",
     "make_plan",
     "quantize",
+    "read_study",
     "route",
+    "save_study",
+    "study_json",
     "synth",
     "timing",
 ]
@@ -296,6 +316,97 @@ def golden(
         arrays: dict[str, Any] = values | meaning
         write_whole(Path(output), lambda file: np.savez_compressed(file, **arrays))
     return values
+
+
+# -------------------------------------------------------------------------------------------- exploration
+
+
+def explore(
+    options: ExploreOptions,
+    search: SearchOptions,
+    *,
+    on_trial: Callable[[Trial, tuple[Trial, ...], tuple[Trial, ...]], None] | None = None,
+    on_step: OnStep | None = None,
+) -> Exploration:
+    """Search devices, widths, sparsity, weight formats and clocks for the designs that no other one beats.
+
+    ``search`` says where the study is kept, and how many trials it is to have in the end; one that is there goes on.
+    ``on_trial`` is called with each trial that ended, all trials and the front. Raises FpgaSqueezeError for bad
+    options, and for a study of another version, model or other options.
+    """
+    from .explore.search import search as run
+
+    work = Accelerators.for_jobs(options, search.jobs)
+    if on_step:
+        on_step("read model and images")
+    work.prepare(on_step)
+    return run(work, search, on_trial)
+
+
+def explore_networks(
+    work: NetworkSearch,
+    search: SearchOptions,
+    *,
+    on_trial: Callable[[Trial, tuple[Trial, ...], tuple[Trial, ...]], None] | None = None,
+    on_step: OnStep | None = None,
+) -> Exploration:
+    """Search the numbers of a SqueezeNet: each network trained, as long as it is promising, quantised and planned.
+
+    Raises FpgaSqueezeError as :func:`explore` does, and where torch is missing.
+    """
+    from .explore.search import search as run
+
+    if on_step:
+        on_step("read images")
+    work.check()
+    return run(work, search, on_trial)
+
+
+def read_study(storage: str) -> Exploration:
+    """A study as it stands; raises FpgaSqueezeError where there is none."""
+    from .explore.objectives import KNOWN
+    from .explore.study import read_study as read
+
+    return read(storage, KNOWN)
+
+
+def generate_trial(
+    storage: str,
+    trial: int,
+    output: str | Path | None = None,
+    *,
+    model: str | Path | None = None,
+    calibration: str | Path | None = None,
+    dialect: Dialect = "vitis",
+    force: bool = False,
+    on_step: OnStep | None = None,
+) -> Project:
+    """Write the project of a trial of a study: the integers and the plan that it was judged by.
+
+    ``model`` and ``calibration`` are where these files lie now, if not where the study was made. Raises
+    FpgaSqueezeError where anything differs from what the study says, DoesNotFitError where the design does not fit.
+    """
+    from .explore.again import design_of
+
+    again = design_of(storage, trial, model, calibration, on_step)
+    numbers, plan = again.made.estimate, again.made.plan
+    return create_project(
+        DEFAULT_FOLDER / f"{again.made.model.name}_trial{trial}" if output is None else output,
+        again.made.model,
+        plan,
+        again.loaded.images,
+        again.loaded.labels,
+        dialect=dialect,
+        device=find_device(numbers.device) if numbers.device else None,
+        clock=numbers.clock,
+        room=numbers.room,
+        source=again.loaded.source,
+        notes=[f"trial {trial} of a study: {again.trial.outcome.facts['design']}", *numbers.warnings]
+        if again.trial.outcome
+        else [],
+        force=force,
+        on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
+    )
 
 
 # -------------------------------------------------------------------------------------------- simulation

@@ -22,6 +22,7 @@ FLOORS = (
     ("project",),
     ("verify",),
     ("flow",),
+    ("explore",),
     ("api",),
     ("cli",),
     ("demo", "__main__"),

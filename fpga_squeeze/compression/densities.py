@@ -42,7 +42,7 @@ def find_densities(
     ``max_loss`` is the share of the images, in percent, whose first class may differ from the float network's.
     """
     scan = images[:: -(-len(images) // SCAN_IMAGES)]
-    found = _scan(model, scan, preprocess, on_step)
+    found = sensitivity(model, scan, preprocess, on_step)
     with FrameRunner(lambda x: float_logits(model, x, preprocess)) as run:
         wanted = run(images).argmax(axis=1)
     bounds = np.unique(np.concatenate([[0.0], *found.values()]))
@@ -73,15 +73,27 @@ def _share(model: FloatModel) -> float:
     return sum(int(np.count_nonzero(c.weight)) for c in model.convs) / weights
 
 
-def _scan(
-    model: FloatModel, images: ImageArray, preprocess: Preprocess, on_step: OnStep | None
+def sensitivity(
+    model: FloatModel, images: ImageArray, preprocess: Preprocess, on_step: OnStep | None = None
 ) -> dict[str, FloatArray]:
-    """Mean divergence per convolution and share of ``KEPT`` when it alone is pruned."""
+    """Mean divergence per convolution and share of ``KEPT`` [len(KEPT)] when it alone is pruned, on ``images``."""
     trials = [
         replace(conv, weight=pruned(conv.weight, kept * density(conv.weight)))
         for conv in model.convs
         for kept in KEPT
     ]
+    mean = divergences(model, images, preprocess, trials, on_step).reshape(-1, len(KEPT))
+    return {conv.name: row for conv, row in zip(model.convs, mean, strict=True)}
+
+
+def divergences(
+    model: FloatModel,
+    images: ImageArray,
+    preprocess: Preprocess,
+    trials: list[Conv],
+    on_step: OnStep | None = None,
+) -> FloatArray:
+    """Mean divergence [trials] of the output over ``images``, each trial in place of the layer so named."""
     done = count(1)
 
     def run(image: ImageArray) -> npt.NDArray[np.float64]:
@@ -91,8 +103,7 @@ def _scan(
         return out
 
     with FrameRunner(run) as runner:
-        mean = runner(images).mean(axis=0).reshape(-1, len(KEPT))
-    return {conv.name: row for conv, row in zip(model.convs, mean, strict=True)}
+        return np.asarray(runner(images).mean(axis=0))
 
 
 def _divergences(

@@ -81,7 +81,9 @@ class AnnealingSampler(BaseSampler):
             case IntDistribution():
                 step = space.step
                 reach = max(1, round(REACH * heat * (space.high - space.low) / step))
-                moves = [m for m in range(-reach, reach + 1) if m and space.low <= value + m * step <= space.high]
+                moves = [
+                    m for m in range(-reach, reach + 1) if m and space.low <= value + m * step <= space.high
+                ]
                 return value + step * moves[int(self._rng.integers(len(moves)))]
             case FloatDistribution():
                 wide = REACH * max(heat, 0.05) * (space.high - space.low)
@@ -124,7 +126,7 @@ def _energies(
 
 
 class QuietGrid(GridSampler):
-    """optuna's grid for loops that ask and tell: what ends it is :meth:`is_exhausted`, not a call that stops a study."""
+    """optuna's grid for loops that ask and tell: they look at :meth:`is_exhausted`; nothing stops the study."""
 
     def __init__(self, grid: Mapping[str, Sequence[Any]], seed: int | None) -> None:
         super().__init__(dict(grid), seed)

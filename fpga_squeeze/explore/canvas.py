@@ -66,7 +66,9 @@ class Canvas:
     height: int = 0
     shapes: list[dict[str, object]] = field(default_factory=list)
 
-    def text(self, x: float, y: float, text: str, style: str = "text", anchor: str = "start", turn: int = 0) -> None:
+    def text(
+        self, x: float, y: float, text: str, style: str = "text", anchor: str = "start", turn: int = 0
+    ) -> None:
         self.shapes.append(
             {"kind": "text", "x": x, "y": y, "text": text, "style": style, "anchor": anchor, "turn": turn}
         )
@@ -79,7 +81,16 @@ class Canvas:
         self, x: float, y: float, r: float, style: str, tip: str = "", fill: str = "", stroke: str = ""
     ) -> None:
         self.shapes.append(
-            {"kind": "circle", "x": x, "y": y, "r": r, "style": style, "tip": tip, "fill": fill, "stroke": stroke}
+            {
+                "kind": "circle",
+                "x": x,
+                "y": y,
+                "r": r,
+                "style": style,
+                "tip": tip,
+                "fill": fill,
+                "stroke": stroke,
+            }
         )
 
     def cross(self, x: float, y: float, r: float, style: str) -> None:
@@ -107,7 +118,7 @@ class Canvas:
 
     def scale(self, x: float, top: float, bottom: float, low: float, high: float, title: str) -> None:
         """The legend of the colours from ``low`` to ``high``."""
-        self.rect(x, top, 14, bottom - top, "axis", title, "url(#scale)")
+        self.rect(x, top, 14, bottom - top, "rim", title, "url(#scale)")
         axis = Axis(low, high, bottom, top) if high > low else Axis(low - 1, low + 1, bottom, top)
         for value in ticks(low, high, 5):
             self.text(x + 20, axis(value) + 4, number(value), "small")

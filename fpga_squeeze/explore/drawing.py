@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from ..emit.render import render
 from .canvas import Axis, Canvas, colour, number
 from .importance import importances
 from .objectives import Objective, front_of
-from .outcome import Trial
+from .outcome import Layers, Trial
 from .report import columns_of, row_of
 from .study import Exploration, shown
 
@@ -24,15 +23,6 @@ MOST_CHOICES = 9
 """Choices shown in slices, those that decide most first."""
 
 
-@dataclass(frozen=True)
-class Heat:
-    """A field of numbers above 0 to draw by their logarithm: ``rows`` by name, one number for each of ``columns``."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Mapping[str, Sequence[float]]
-
-
 def axes_of(objectives: Sequence[Objective]) -> tuple[Objective, Objective, Objective | None]:
     """(across, up, as colour): accuracy stands up, the first of the others across."""
     up = next((o for o in objectives if o.accuracy), objectives[min(1, len(objectives) - 1)])
@@ -40,20 +30,20 @@ def axes_of(objectives: Sequence[Objective]) -> tuple[Objective, Objective, Obje
     return rest[0], up, rest[1] if len(rest) > 1 else None
 
 
-def draw(study: Exploration, heat: Heat | None = None) -> str:
+def draw(study: Exploration) -> str:
     """The picture as SVG text, light and dark."""
     canvas = Canvas(WIDTH)
     title = f"{study.identity.get('model', 'study')}: {len(study.trials)} trials"
     y = _chart(canvas, study, title)
     y = _decides(canvas, study, y + 30)
     y = _slices(canvas, study, y + 30)
-    if heat:
-        y = _heat(canvas, heat, y + 30)
+    if study.layers:
+        y = _heat(canvas, study.layers, y + 40)
     canvas.height = int(y) + 24
     return render("explore/picture.svg.j2", canvas.context(title))
 
 
-def page(study: Exploration, heat: Heat | None = None) -> str:
+def page(study: Exploration) -> str:
     """One HTML file with the picture and the table of the front; nothing else is fetched."""
     states = [t.state for t in study.trials]
     counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
@@ -62,7 +52,7 @@ def page(study: Exploration, heat: Heat | None = None) -> str:
         {
             "title": f"{study.identity.get('model', 'study')}: a front of {len(study.front)} designs",
             "about": f"{shown(study.storage)}: {counts}.",
-            "picture": draw(study, heat),
+            "picture": draw(study),
             "columns": columns_of(study),
             "rows": [row_of(study, trial) for trial in study.front],
         },
@@ -86,7 +76,9 @@ def _tip(trial: Trial) -> str:
 def _chart(canvas: Canvas, study: Exploration, title: str) -> float:
     """Designs by their numbers; gives where the next part may start."""
     across, up, shade = axes_of(study.objectives)
-    fitting = [t for t in study.trials if t.fits and _value(t, across) is not None and _value(t, up) is not None]
+    fitting = [
+        t for t in study.trials if t.fits and _value(t, across) is not None and _value(t, up) is not None
+    ]
     others = [t for t in study.trials if t.outcome and t.outcome.reasons and _value(t, across) is not None]
     canvas.text(LEFT - 60, 30, title, "head")
     top, bottom = 56, 56 + CHART
@@ -121,7 +113,9 @@ def _chart(canvas: Canvas, study: Exploration, title: str) -> float:
             canvas.cross(px, py, 3.5, "grey")
             canvas.circle(px, py, 5, "short", _tip(trial), "transparent")
     unknown = sum(bool(t.outcome and t.outcome.reasons) for t in study.trials) - len(others)
-    legend = "ringed: on the front; line: most accurate at each speed; hollow: cut short, judged on some images"
+    legend = (
+        "ringed: on the front; line: most accurate at each speed; hollow: cut short, judged on some images"
+    )
     if unknown:
         legend += f"; {unknown} more do not fit, with no numbers to place them by"
     canvas.text(LEFT, strip + STRIP - 6, legend, "small")
@@ -131,7 +125,9 @@ def _chart(canvas: Canvas, study: Exploration, title: str) -> float:
 def _decides(canvas: Canvas, study: Exploration, y: float) -> float:
     """Bars: how much each choice decides of each objective."""
     shares = {o: importances(study.trials, o) for o in study.objectives}
-    names = sorted({n for s in shares.values() for n in s}, key=lambda n: -max(s.get(n, 0) for s in shares.values()))
+    names = sorted(
+        {n for s in shares.values() for n in s}, key=lambda n: -max(s.get(n, 0) for s in shares.values())
+    )
     if not names:
         return y - 30
     canvas.text(30, y, "What decides: share of each choice in making an objective good (PED-ANOVA)", "head")
@@ -156,13 +152,20 @@ def _key(value: Any) -> tuple[str, Any]:
 def _slices(canvas: Canvas, study: Exploration, y: float) -> float:
     """Small charts: the objectives of all designs that fit over one choice each; a line through the best ones."""
     across, up, _ = axes_of(study.objectives)
-    judged = [t for t in study.trials if t.fits and t.outcome and {across.name, up.name} <= set(t.outcome.numbers)]
+    judged = [
+        t for t in study.trials if t.fits and t.outcome and {across.name, up.name} <= set(t.outcome.numbers)
+    ]
     share = {n: v for o in (across, up) for n, v in importances(judged, o).items()}
     share = {n: max(v, *(importances(judged, o).get(n, 0.0) for o in (across, up))) for n, v in share.items()}
     names = sorted(share, key=lambda n: -share[n])[:MOST_CHOICES]
     if not names:
         return y - 30
-    canvas.text(30, y, "Slices: all designs that fit over one choice each; the line joins the best of each value", "head")
+    canvas.text(
+        30,
+        y,
+        "Slices: all designs that fit over one choice each; the line joins the best of each value",
+        "head",
+    )
     for objective in dict.fromkeys((up, across)):
         canvas.text(30, y + 26, objective.title, "text")
         y += 36
@@ -204,21 +207,22 @@ def _slice(
         canvas.path([(x(n), y(best[n])) for n in sorted(best)], "best")
 
 
-def _heat(canvas: Canvas, heat: Heat, y: float) -> float:
+def _heat(canvas: Canvas, layers: Layers, y: float) -> float:
     """A field: one row per layer, the darker the less."""
-    canvas.text(30, y, heat.title, "head")
-    numbers = [v for row in heat.rows.values() for v in row if v > 0]
+    title, columns, rows = layers
+    canvas.text(30, y, title, "head")
+    numbers = [v for row in rows.values() for v in row if v > 0]
     low, high = math.log10(min(numbers, default=1.0)), math.log10(max(numbers, default=10.0))
-    wide, tall, left, top = min(62, 700 / len(heat.columns)), 17, 200, y + 34
-    for n, name in enumerate(heat.columns):
+    wide, tall, left, top = min(62, 700 / len(columns)), 17, 200, y + 34
+    for n, name in enumerate(columns):
         canvas.text(left + (n + 0.5) * wide, top - 6, name, "small", "middle")
-    for r, (layer, row) in enumerate(heat.rows.items()):
+    for r, (layer, row) in enumerate(rows.items()):
         canvas.text(left - 8, top + r * tall + 12, layer, "small", "end")
         for n, value in enumerate(row):
             share = (math.log10(max(value, 10**low)) - low) / ((high - low) or 1.0)
-            tip = f"{layer}, {heat.columns[n]}: {value:.3g}"
+            tip = f"{layer}, {columns[n]}: {value:.3g}"
             canvas.rect(left + n * wide, top + r * tall, wide, tall, "cell", tip, colour(share))
-    bottom = top + tall * len(heat.rows)
-    far = left + wide * len(heat.columns) + 50
+    bottom = top + tall * len(rows)
+    far = left + wide * len(columns) + 50
     canvas.scale(far, top, max(bottom, top + 120), low, high, "log10 of it")
     return max(bottom, top + 120)

@@ -1,7 +1,7 @@
 """How much each choice decides: the share of an objective's spread among good designs that it explains.
 
-PED-ANOVA (S. Watanabe, A. Bansal, F. Hutter, IJCAI 2023) as optuna has it: it compares how a choice is distributed among
-the best tenth of the designs with how it is among all of them.
+PED-ANOVA (S. Watanabe, A. Bansal, F. Hutter, IJCAI 2023) as optuna has it: it compares how a choice is distributed
+among the best quarter of the designs with how it is among all of them.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from .objectives import Objective, front_of
 
+Layers = tuple[str, tuple[str, ...], Mapping[str, Sequence[float]]]
+"""A field to draw: its title, its headings, numbers above 0 by layer."""
 State = Literal["done", "cut short", "does not fit", "running", "waiting", "failed"]
 """done: judged on all images; cut short: on some, which showed that it cannot be on the front; failed: its process
 ended before it did."""

@@ -5,12 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
+from ..errors import FpgaSqueezeError
+from ..paths import write_whole
 from .canvas import number
 from .outcome import Trial
 from .study import Exploration, shown
 
-SHORT = {"fps": "fps", "agreement": "agreement", "top1": "top-1", "bram36": "RAMB36", "luts": "LUTs", "dsp": "DSP"}
+WRITTEN = (".html", ".svg", ".csv", ".json")
+SHORT = {
+    "fps": "fps",
+    "agreement": "agreement",
+    "top1": "top-1",
+    "bram36": "RAMB36",
+    "luts": "LUTs",
+    "dsp": "DSP",
+}
 PLACES = {"fps": 1, "agreement": 2, "top1": 2, "latency_ms": 3}
 """Decimal places of a number in a table; others are as short as they can be."""
 
@@ -57,5 +68,31 @@ def as_json(study: Exploration) -> dict[str, object]:
     }
 
 
-def json_text(study: Exploration) -> str:
-    return json.dumps(as_json(study), indent=1)
+def save(study: Exploration, path: str | Path) -> None:
+    """Write a study as the name ends: .html or .svg the picture, .csv or .json all trials.
+
+    Raises FpgaSqueezeError for another ending, or where nothing can be written.
+    """
+    from . import drawing
+
+    path = Path(path)
+    check_output(path)
+    match path.suffix.lower():
+        case ".html":
+            text = drawing.page(study)
+        case ".svg":
+            text = drawing.draw(study)
+        case ".csv":
+            text = as_csv(study)
+        case _:
+            text = json.dumps(as_json(study), indent=1)
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def check_output(path: str | Path) -> None:
+    """Raise FpgaSqueezeError for a name of no kind that :func:`save` writes."""
+    path = Path(path)
+    if path.suffix.lower() not in WRITTEN:
+        raise FpgaSqueezeError(f"{path}: give a name that ends in {', '.join(WRITTEN)}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise FpgaSqueezeError(f"{path}: cannot be written: is a folder, or in one that there is not")

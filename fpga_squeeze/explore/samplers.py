@@ -44,9 +44,7 @@ def sampler_of(options: SearchOptions, grid: Mapping[str, Sequence[Any]], seed: 
                 seed=seed,
             )
         case "nsga2":
-            return samplers.NSGAIISampler(
-                population_size=POPULATION, constraints_func=excess_of, seed=seed
-            )
+            return samplers.NSGAIISampler(population_size=POPULATION, constraints_func=excess_of, seed=seed)
         case "annealing":
             from .annealing import AnnealingSampler
 

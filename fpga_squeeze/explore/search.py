@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FpgaSqueezeError
-
 from .outcome import Trial, front
 from .samplers import check_sampler
 from .study import (
@@ -111,5 +110,3 @@ def _work(work: Work, options: SearchOptions, number: int, errors: Any) -> None:
         run_trials(work, options, number)
     except FpgaSqueezeError as error:
         errors.put(str(error))
-
-

@@ -3,9 +3,9 @@
 What is searched is a :class:`Work`; this module knows nothing of designs. To search something else:
 
 1. Write a class (a frozen dataclass that can be pickled: with several jobs each process gets a copy) with
-   ``objectives``; ``identity()``, what its numbers depend on, text by name, which a study of other
-   numbers is refused by; ``seeds()``, choices to try first; ``grid()``, few values by name for the sampler ``grid``;
-   and ``evaluate(trial, promising)``.
+   ``objectives``; ``identity()``, what its numbers depend on, text by name, which a study of other numbers is refused
+   by (but for its OPTIONS, which are only kept); ``seeds()``, choices to try first; ``grid()``, few values by name for
+   the sampler ``grid``; ``layers()``, a field to draw, or None; and ``evaluate(trial, promising)``.
 2. ``evaluate`` draws with ``trial.suggest_int`` and ``trial.suggest_categorical`` (optuna) and returns an
    :class:`~.outcome.Outcome`. A design that does not fit is one with ``reasons`` and ``excess`` above 0, no exception;
    an FpgaSqueezeError counts as such a design, too. ``promising(numbers)`` tells whether a design with numbers as good
@@ -22,25 +22,26 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
 import socket
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import FpgaSqueezeError
 from .objectives import Numbers, Objective, beats
-from .outcome import Outcome, State, Trial, front
+from .outcome import Layers, Outcome, State, Trial, front
 
+OPTIONS = "options"
+"""What of an identity is only kept, not compared: paths differ from machine to machine."""
 STUDY = "fpga-squeeze"
 """Name of the study within its storage."""
 BEAT, SILENT = 20.0, 300.0
-IDENTITY, WANTED, OUTCOME, OWNER, ALIVE = "identity", "trials", "outcome", "owner", "alive"
+IDENTITY, WANTED, LAYERS, OUTCOME, OWNER, ALIVE = "identity", "trials", "layers", "outcome", "owner", "alive"
 """Attributes of a study and of its trials."""
 INSTALL = "optuna is missing; install it with: pip install 'fpga-squeeze[explore]'"
 
@@ -56,6 +57,7 @@ class Work(Protocol):
     def identity(self) -> Mapping[str, str]: ...
     def seeds(self) -> Sequence[Mapping[str, Any]]: ...
     def grid(self) -> Mapping[str, Sequence[Any]]: ...
+    def layers(self) -> Layers | None: ...
     def evaluate(self, trial: Any, promising: Promising) -> Outcome: ...
 
 
@@ -91,7 +93,8 @@ class Exploration:
     objectives: tuple[Objective, ...]
     identity: Mapping[str, str]
     trials: tuple[Trial, ...]
-    front: tuple[Trial, ...] = field(default=())
+    front: tuple[Trial, ...] = ()
+    layers: Layers | None = None
 
     def of(self, number: int) -> Trial:
         """The trial of that number; raises FpgaSqueezeError where there is none, or nothing came of it."""
@@ -101,7 +104,9 @@ class Exploration:
             )
         trial = self.trials[number]
         if trial.outcome is None:
-            raise FpgaSqueezeError(f"field trial {number}: is {trial.state} in {self.storage}; choose one that ended")
+            raise FpgaSqueezeError(
+                f"field trial {number}: is {trial.state} in {self.storage}; choose one that ended"
+            )
         return trial
 
 
@@ -203,6 +208,7 @@ def open_study(work: Work, storage: str, wanted: int) -> Any:
         own = dict(work.identity()) | {"objectives": ",".join(o.name for o in work.objectives)}
         there = study.user_attrs.get(IDENTITY)
         if there is None:
+            study.set_user_attr(LAYERS, work.layers())
             study.set_user_attr(IDENTITY, own)
             for choice in work.seeds():
                 study.enqueue_trial(dict(choice), skip_if_exists=True)
@@ -217,10 +223,10 @@ def refuse_other(storage: str, there: Mapping[str, str], own: Mapping[str, str])
     """Raise FpgaSqueezeError where a study has another identity, by the name of the first difference."""
     for name in dict.fromkeys((*own, *there)):
         a, b = there.get(name), own.get(name)
-        if a != b:
+        if a != b and name != OPTIONS:
             raise FpgaSqueezeError(
-                f"{shown(storage)}: is a study of another {name}: {_brief(a, b)} there, {_brief(b, a)} here; go on with "
-                "what it was made with, or give another field storage"
+                f"{shown(storage)}: is a study of another {name}: {_brief(a, b)} there, {_brief(b, a)} here; go on "
+                "with what it was made with, or give another field storage"
             )
 
 
@@ -277,8 +283,9 @@ def read_study(storage: str, known: Mapping[str, Objective]) -> Exploration:
         if identity is None:
             raise FpgaSqueezeError(f"{shown(storage)}: holds no study of fpga-squeeze")
         objectives = tuple(known[name] for name in identity["objectives"].split(","))
-        trials = trials_of(study)
-    return Exploration(storage, objectives, identity, trials, tuple(front(trials, objectives)))
+        trials, layers = trials_of(study), study.user_attrs.get(LAYERS)
+    given = (layers[0], tuple(layers[1]), layers[2]) if layers else None
+    return Exploration(storage, objectives, identity, trials, tuple(front(trials, objectives)), given)
 
 
 # ------------------------------------------------------------------------------------------------- owners
@@ -323,7 +330,8 @@ def _failed(study: Any, trial_id: int) -> bool:
     """Mark a running trial as failed; False where another process has done so."""
     optuna = optuna_module()
     try:
-        return bool(study._storage.set_trial_state_values(trial_id, state=optuna.trial.TrialState.FAIL))
+        done: bool = study._storage.set_trial_state_values(trial_id, state=optuna.trial.TrialState.FAIL)
+        return done
     except (optuna.exceptions.UpdateFinishedTrialError, RuntimeError):
         return False
 
@@ -368,9 +376,15 @@ def run_trials(
     study = open_study(work, options.storage, options.trials)
     with _answering(options.storage):
         revive(study)
-        seed = None if options.seed is None else options.seed + 1000 * worker + len(study.get_trials(deepcopy=False))
+        seed = (
+            None
+            if options.seed is None
+            else options.seed + 1000 * worker + len(study.get_trials(deepcopy=False))
+        )
         study.sampler = sampler_of(options, work.grid(), seed)
-        while _room(study, options.trials) and not (options.sampler == "grid" and study.sampler.is_exhausted(study)):
+        while _room(study, options.trials) and not (
+            options.sampler == "grid" and study.sampler.is_exhausted(study)
+        ):
             trial = study.ask()
             try:
                 if not _counts(study, trial.number, options.trials):

@@ -1,6 +1,6 @@
 """``explore --network``: the numbers of a SqueezeNet searched, each network trained, quantised, planned and estimated.
 
-What :mod:`fpga_squeeze.explore.study` asks of a search. A network is estimated before it is trained: its speed does not
+What :mod:`.study` asks of a search. A network is estimated before it is trained: its speed does not
 depend on its weights. Then it is trained in rounds, each longer than the one before, and goes on only as long as it may
 still be on the front.
 """
@@ -19,10 +19,9 @@ from .. import __version__
 from ..datasets.classes import DataSet, Labelled, read_dataset
 from ..datasets.images import ImageArray
 from ..errors import FpgaSqueezeError
-from ..explore.objectives import KNOWN, Objective, objectives_of
-from ..explore.outcome import Outcome
-from ..explore.study import Promising
 from ..export.float_onnx import write_float
+from ..export.qdq import write_qdq
+from ..flow.design import DesignOptions
 from ..network import golden
 from ..network.graph import FloatModel
 from ..network.integers import QModel
@@ -33,7 +32,9 @@ from ..quantization.quantize import quantize
 from ..training.loop import TrainOptions, correct, fresh, moved, train
 from ..training.network import need_torch
 from ..zoo.squeezenet import Numbers, squeezenet_of
-from .design import DesignOptions
+from .objectives import KNOWN, Objective, objectives_of
+from .outcome import Outcome
+from .study import Promising
 
 ROUNDS = (1, 2, 5)
 """How the epochs are shared out among the rounds of training."""
@@ -107,7 +108,7 @@ class NetworkSearch:
     """What networks are searched for.
 
     dataset     ``digits``, or a folder that holds a folder of images per class
-    folder      where trained networks are written: ``trial<number>.onnx``
+    folder      where trained networks are written: ``trial<number>.onnx``, quantised, and ``trial<number>_float.onnx``
     design      device, clock, formats and widths, as for any design; every network is planned so
     objectives  by name: fps, top1, bram36, luts, dsp, cycles, latency_ms, weight_bits; top1 is that of the integers
     epochs      of a network that is trained to the end
@@ -170,6 +171,10 @@ class NetworkSearch:
         rest = {name: (SEEDS[0][name],) for name in CHOICES if name not in GRID}
         return {name: CHOICES[name] for name in GRID} | rest
 
+    def layers(self) -> None:
+        """Nothing is drawn of layers: each network has its own."""
+        return None
+
     def evaluate(self, trial: Any, promising: Promising) -> Outcome:
         """One network: estimated, trained as long as it is promising, quantised and estimated again."""
         numbers = self._draw(trial)
@@ -197,7 +202,8 @@ class NetworkSearch:
                 )
         integers, cost = self.estimated(model)
         path = Path(self.folder) / f"trial{trial.number}.onnx"
-        write_float(model, path)
+        write_float(model, path.with_stem(f"{path.stem}_float"))
+        write_qdq(integers, path)
         return self.outcome(integers, cost, facts | {"file": os.fspath(path)})
 
     # ------------------------------------------------------------------------------------------ its parts
@@ -215,6 +221,9 @@ class NetworkSearch:
             images=len(self.judged),
             facts={**facts, "right": right, "test_right": test, "test_images": len(self.data.test)},
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": {}}
 
     def estimated(self, model: FloatModel) -> tuple[QModel, Estimate]:
         """``model`` in integers, and what it costs on the device."""
