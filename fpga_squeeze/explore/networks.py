@@ -28,10 +28,12 @@ from ..network.integers import QModel
 from ..planning.cost.estimate import Estimate
 from ..planning.cost.estimate import estimate as estimate_plan
 from ..planning.timing import schedule
+from ..quantization.method import DEFAULT, Method
 from ..quantization.quantize import quantize
 from ..training.loop import TrainOptions, correct, fresh, moved, train
 from ..training.network import need_torch
 from ..zoo.squeezenet import Numbers, squeezenet_of
+from .accelerators import excess_of, numbers_of
 from .objectives import KNOWN, Objective, objectives_of
 from .outcome import Outcome
 from .study import Promising
@@ -180,15 +182,12 @@ class NetworkSearch:
         numbers = self._draw(trial)
         model = fresh(squeezenet_of(numbers, self.data.shape, len(self.data.classes), self.seed))
         facts = {"design": model.name, "parameters": sum(c.weight.size + c.bias.size for c in model.convs)}
-        _, cost = self.estimated(model)
+        _, cost = self.estimated(model, quick=True)
         if cost.short:
-            have, reasons = cost.available or {}, tuple(map(str, cost.short))
-            excess = max(
-                [1e-3, *(getattr(cost, what) / have[what] - 1 for what in ("dsp", "luts") if what in have)]
-            )
-            return Outcome(_costs(cost), reasons, excess, complete=False, facts=facts)
-        if not promising(_costs(cost) | {"top1": 100.0}):
-            return Outcome(_costs(cost) | {"top1": 0.0}, complete=False, facts=facts)
+            reasons = tuple(map(str, cost.short))
+            return Outcome(numbers_of(cost), reasons, excess_of(cost), complete=False, facts=facts)
+        if not promising(numbers_of(cost) | {"top1": 100.0}):
+            return Outcome(numbers_of(cost) | {"top1": 0.0}, complete=False, facts=facts)
         for number, share in enumerate(ROUNDS):
             epochs = max(1, self.epochs * share // sum(ROUNDS))
             data = self.data
@@ -196,9 +195,11 @@ class NetworkSearch:
             model = done.model
             top1 = 100 * correct(model, self.judged) / len(self.judged)
             facts |= {"rounds": number + 1, "float_top1": top1, "loss": done.loss}
-            if number < len(GAIN) and not promising(_costs(cost) | {"top1": min(100.0, top1 + GAIN[number])}):
+            if number < len(GAIN) and not promising(
+                numbers_of(cost) | {"top1": min(100.0, top1 + GAIN[number])}
+            ):
                 return Outcome(
-                    _costs(cost) | {"top1": top1}, complete=False, images=len(self.judged), facts=facts
+                    numbers_of(cost) | {"top1": top1}, complete=False, images=len(self.judged), facts=facts
                 )
         integers, cost = self.estimated(model)
         path = Path(self.folder) / f"trial{trial.number}.onnx"
@@ -213,11 +214,11 @@ class NetworkSearch:
         them."""
         right = right_classes(integers, self.judged)
         test = right_classes(integers, self.data.test)
-        numbers = _costs(cost) | {"top1": 100 * right / len(self.judged)}
+        numbers = numbers_of(cost) | {"top1": 100 * right / len(self.judged)}
         return Outcome(
             numbers,
             tuple(map(str, cost.short)),
-            1e-3 if cost.short else 0.0,
+            excess_of(cost),
             images=len(self.judged),
             facts={**facts, "right": right, "test_right": test, "test_images": len(self.data.test)},
         )
@@ -225,13 +226,14 @@ class NetworkSearch:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}
 
-    def estimated(self, model: FloatModel) -> tuple[QModel, Estimate]:
-        """``model`` in integers, and what it costs on the device."""
+    def estimated(self, model: FloatModel, quick: bool = False) -> tuple[QModel, Estimate]:
+        """``model`` in integers, and what it costs on the device; ``quick``: weights may be any, the costs count."""
         options, design = self.design.quantize, self.design
         integers = quantize(
             model,
-            self.calibration,
+            self.calibration[:: CALIBRATION // 4] if quick else self.calibration,
             options.preprocess,
+            method=Method(learned=False) if quick else DEFAULT,
             weight_bits=options.weight_bits,
             activation_bits=options.activation_bits,
         )
@@ -272,15 +274,3 @@ def right_classes(model: QModel, data: Labelled) -> int:
     """Images whose class the integers find."""
     found = golden.run(model, data.images, keep=False)["logits"].argmax(axis=1)
     return int((found == data.labels).sum())
-
-
-def _costs(cost: Estimate) -> dict[str, float]:
-    return {
-        "fps": cost.fps,
-        "bram36": cost.bram36,
-        "luts": cost.luts,
-        "dsp": cost.dsp,
-        "cycles": cost.cycles_per_frame,
-        "latency_ms": cost.latency_ms,
-        "weight_bits": cost.weight_bits,
-    }
