@@ -31,12 +31,14 @@ from .device.room import Room, Shell
 from .emit.hls_dialect import Dialect
 from .errors import FpgaSqueezeError
 from .explore.accelerators import Accelerators, ExploreOptions
+from .explore.networks import NetworkSearch
 from .explore.outcome import Outcome, Trial
 from .explore.report import as_json as study_json
 from .explore.report import save as save_study
 from .explore.study import Exploration, SearchOptions
 from .flow.agreement import Agreement, agree
-from .flow.compress import Compression, CompressOptions, compress
+from .flow.build import EPOCHS, Built, build_network
+from .flow.compress import Compression, CompressOptions, FineTune, compress
 from .flow.design import DEFAULTS as DESIGN_DEFAULTS
 from .flow.design import DesignOptions, Source
 from .flow.drawing import draw
@@ -67,9 +69,11 @@ from .verify.terms import compare_fed_terms, compare_terms
 from .verify.timing.kept import keep_clock
 from .verify.timing.results import Routed, Timing
 from .verify.timing.speed import asked_of
+from .zoo.squeezenet import Numbers
 
 __all__ = [
     "Agreement",
+    "Built",
     "Clock",
     "CompressOptions",
     "Compression",
@@ -77,13 +81,17 @@ __all__ = [
     "CosimRun",
     "DEFAULTS",
     "DesignOptions",
+    "EPOCHS",
     "Evaluation",
     "Exploration",
     "ExploreOptions",
+    "FineTune",
     "HlsKernel",
     "Inspection",
     "LayerReport",
+    "NetworkSearch",
     "HlsRun",
+    "Numbers",
     "OnStep",
     "Outcome",
     "Project",
@@ -102,6 +110,7 @@ __all__ = [
     "Trial",
     "Way",
     "agree",
+    "build_network",
     "compare",
     "compress",
     "cosim",
@@ -111,6 +120,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "explore",
+    "explore_networks",
     "generate",
     "generate_trial",
     "golden",
@@ -277,6 +287,25 @@ def explore(
     if on_step:
         on_step("read model and images")
     work.prepare(on_step)
+    return run(work, search, on_trial)
+
+
+def explore_networks(
+    work: NetworkSearch,
+    search: SearchOptions,
+    *,
+    on_trial: Callable[[Trial, tuple[Trial, ...], tuple[Trial, ...]], None] | None = None,
+    on_step: OnStep | None = None,
+) -> Exploration:
+    """Search the numbers of a SqueezeNet: each network trained, as long as it is promising, quantised and planned.
+
+    Raises FpgaSqueezeError as :func:`explore` does, and where torch is missing.
+    """
+    from .explore.search import search as run
+
+    if on_step:
+        on_step("read images")
+    work.check()
     return run(work, search, on_trial)
 
 
