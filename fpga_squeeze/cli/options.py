@@ -86,9 +86,7 @@ _QUANTIZE = (
 
 _COMPRESS = (
     *_READ,
-    click.option(
-        "--calibration", metavar="IMAGES", help=f"Images to find densities on, for --max-loss: {IMAGES}."
-    ),
+    click.option("--calibration", metavar="IMAGES", help=f"Images to find ranks and densities on: {IMAGES}."),
     *_DRAW,
     *_PREPROCESS,
 )
