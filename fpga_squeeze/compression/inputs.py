@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..datasets.images import ImageArray
-from ..network.graph import IMAGE, Conv, FloatArray, FloatModel, Preprocess
-from ..network.parallel import FrameRunner, cores
+from ..network.graph import IMAGE, Conv, FloatArray, FloatModel, Layer, Preprocess
+from ..network.parallel import FrameRunner
 from ..network.reference import (
     FloatMap,
     channel_statistics,
@@ -25,10 +26,8 @@ from ..network.reference import (
 )
 from ..network.walk import walk
 
-COLUMNS = 4096
-"""Patches of an image that mean and covariance are taken of, evenly spaced; early layers have more, much alike."""
 SAMPLE = 8192
-"""Patches of all images that are kept."""
+"""Patches that are looked at, drawn evenly from all images."""
 TOLD = 16
 """Images between two lines of progress."""
 RIDGE = 1e-2
@@ -38,48 +37,29 @@ RIDGE = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Patches of a convolution, P = I * Kh * Kw: their mean [P], a root of their covariance C, and some of them.
+    """Patches of a convolution, float32 [P, S] with P = I * Kh * Kw, and their moments, float64.
 
-    root     R [P, P] with R R' = C, ridge included, so that |E R| is the error that E makes
-    inverse  of C [P, P]
-    sample   float32 [P, S]
+    mean     [P]
+    root     R [P, P] with R R' = covariance, ridge included, so that |E R| is the error that E makes
+    inverse  of the covariance [P, P]
     """
 
+    sample: FloatMap
     mean: FloatArray
     root: FloatArray
     inverse: FloatArray
-    sample: FloatMap
 
     @classmethod
-    def of(cls, mean: FloatArray, covariance: FloatArray, sample: FloatMap) -> Inputs:
-        """From the plain covariance [P, P], which need not have full rank."""
-        size = len(mean)
+    def of(cls, sample: FloatMap) -> Inputs:
+        """From patches [P, S], which need not span all directions."""
+        size, number = sample.shape
+        mean = sample.mean(axis=1, dtype=np.float64)
+        centred = sample - mean[:, None].astype(np.float32)
+        covariance = (centred @ centred.T).astype(np.float64) / number
         ridge = RIDGE * max(float(np.trace(covariance)) / size, np.finfo(np.float32).tiny)
         values, vectors = np.linalg.eigh(covariance + ridge * np.eye(size))
         values = np.maximum(values, ridge)
-        return cls(mean, vectors * np.sqrt(values), (vectors / values) @ vectors.T, sample)
-
-
-@dataclass(eq=False)
-class _Sums:
-    """Number, sum [P] and sum of outer products [P, P] of patches, and those of them that are kept [P, S]."""
-
-    count: int
-    first: FloatArray
-    second: npt.NDArray[Any]
-    kept: list[FloatMap]
-
-    def add(self, other: _Sums) -> None:
-        self.count += other.count
-        self.first = self.first + other.first
-        self.second = self.second + other.second.astype(np.float64)
-        self.kept += other.kept
-
-    def inputs(self) -> Inputs:
-        mean = self.first / self.count
-        return Inputs.of(
-            mean, self.second / self.count - np.outer(mean, mean), np.concatenate(self.kept, axis=1)
-        )
+        return cls(sample, mean, vectors * np.sqrt(values), (vectors / values) @ vectors.T)
 
 
 def conv_inputs(
@@ -91,44 +71,29 @@ def conv_inputs(
 ) -> dict[str, Inputs]:
     """What each convolution so named reads over ``images`` uint8 [N, H, W, C]. Deterministic."""
     statistics = channel_statistics(preprocess, model.input_shape.channels)
-    of_each = -(-SAMPLE // len(images))
+    of_each, done = -(-SAMPLE // len(images)), count(1)
 
-    def one(image: ImageArray) -> npt.NDArray[Any]:
-        found: dict[str, _Sums] = {}
+    def one(number: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        image, rng = images[number[0]], np.random.default_rng(number[0])
+        found: dict[str, FloatMap] = {}
 
-        def run(layer: Any, inputs: list[FloatMap]) -> FloatMap:
-            if layer.name in names:
-                found[layer.name] = _sums(inputs[0], layer, of_each)
+        def run(layer: Layer, inputs: list[FloatMap]) -> FloatMap:
+            if isinstance(layer, Conv) and layer.name in names:
+                columns = conv_columns_float(inputs[0], layer)
+                # chosen by chance: every so many columns would be the same places of each map
+                some = rng.permutation(columns.shape[1])[:of_each]
+                found[layer.name] = columns[:, np.sort(some)]
             return layer_float(layer, inputs)
 
-        for _ in walk(model.layers, {IMAGE: network_input(image[0], *statistics)}, run):
+        for _ in walk(model.layers, {IMAGE: network_input(image, *statistics)}, run):
             if len(found) == len(names):
                 break
+        told = next(done)
+        if on_step and (told % TOLD == 0 or told == len(images)):
+            on_step(f"inputs of {len(names)} layers: image {told} of {len(images)}")
         return np.array([found], dtype=object)
 
-    total: dict[str, _Sums] = {}
-    at_once = cores()  # an image's products are as large as the network: no more of them than needed
     with FrameRunner(one) as runner:
-        for start in range(0, len(images), at_once):
-            for found in runner(images[start : start + at_once]):
-                for name, sums in found.items():
-                    if name in total:
-                        total[name].add(sums)
-                    else:
-                        total[name] = sums
-            done = min(start + at_once, len(images))
-            if on_step and (done % TOLD < at_once or done == len(images)):
-                on_step(f"inputs of {len(names)} layers: image {done} of {len(images)}")
-    return {name: sums.inputs() for name, sums in total.items()}
-
-
-def _sums(x: FloatMap, conv: Conv, kept: int) -> _Sums:
-    """Those of one map [I, H, W]; ``kept`` of its patches at most."""
-    columns = _thinned(conv_columns_float(x, conv), COLUMNS)
-    first = columns.sum(axis=1, dtype=np.float64)
-    return _Sums(columns.shape[1], first, columns @ columns.T, [_thinned(columns, kept)])
-
-
-def _thinned(columns: FloatMap, most: int) -> FloatMap:
-    """At most so many columns, evenly spaced."""
-    return np.ascontiguousarray(columns[:, :: -(-columns.shape[1] // most)])
+        of_images: list[dict[str, FloatMap]] = list(runner(np.arange(len(images))))
+    ordered = [conv.name for conv in model.convs if conv.name in names]
+    return {name: Inputs.of(np.concatenate([found[name] for found in of_images], axis=1)) for name in ordered}
