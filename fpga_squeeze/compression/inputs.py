@@ -26,8 +26,9 @@ from ..network.reference import (
 )
 from ..network.walk import walk
 
-SAMPLE = 8192
-"""Patches that are looked at, drawn evenly from all images."""
+SAMPLE, LEAST = 32, 4096
+"""Patches that are looked at, drawn evenly from all images: so many for each input or output of a layer, whichever are
+more, and no fewer than the second. With 8 conv10 of SqueezeNet v1.0 at rank 256 was worse by one to two points."""
 TOLD = 16
 """Images between two lines of progress."""
 RIDGE = 1e-2
@@ -71,7 +72,7 @@ def conv_inputs(
 ) -> dict[str, Inputs]:
     """What each convolution so named reads over ``images`` uint8 [N, H, W, C]. Deterministic."""
     statistics = channel_statistics(preprocess, model.input_shape.channels)
-    of_each, done = -(-SAMPLE // len(images)), count(1)
+    done = count(1)
 
     def one(number: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         image, rng = images[number[0]], np.random.default_rng(number[0])
@@ -81,7 +82,7 @@ def conv_inputs(
             if isinstance(layer, Conv) and layer.name in names:
                 columns = conv_columns_float(inputs[0], layer)
                 # chosen by chance: every so many columns would be the same places of each map
-                some = rng.permutation(columns.shape[1])[:of_each]
+                some = rng.permutation(columns.shape[1])[: -(-_wanted(layer) // len(images))]
                 found[layer.name] = columns[:, np.sort(some)]
             return layer_float(layer, inputs)
 
@@ -97,3 +98,8 @@ def conv_inputs(
         of_images: list[dict[str, FloatMap]] = list(runner(np.arange(len(images))))
     ordered = [conv.name for conv in model.convs if conv.name in names]
     return {name: Inputs.of(np.concatenate([found[name] for found in of_images], axis=1)) for name in ordered}
+
+
+def _wanted(conv: Conv) -> int:
+    """Patches of all images that ``conv`` is to be fitted on."""
+    return max(LEAST, SAMPLE * max(len(conv.bias), int(conv.weight[0].size)))
