@@ -99,9 +99,7 @@ _ROOM = (
 )
 _COMPRESS = (
     *_READ,
-    click.option(
-        "--calibration", metavar="IMAGES", help=f"Images to find densities on, for --max-loss: {IMAGES}."
-    ),
+    click.option("--calibration", metavar="IMAGES", help=f"Images to find ranks and densities on: {IMAGES}."),
     *_DRAW,
     *_PREPROCESS,
 )
