@@ -126,9 +126,6 @@ REGISTERS = (
 )  # fmt: skip
 """Every register, from address 0 on."""
 
-ADDRESS_BITS = 7
-"""Bits of an address of the AXI4-Lite port: 32 registers."""
-
 
 def register(name: str) -> Register:
     """The register of that name; raises KeyError."""
@@ -138,16 +135,6 @@ def register(name: str) -> Register:
 def name_hash(network: str) -> int:
     """Value of the register ``network``."""
     return int.from_bytes(hashlib.sha256(network.encode()).digest()[:4], "big")
-
-
-def frame_bytes(pixels: int) -> int:
-    """Bytes of a frame of ``pixels`` bytes in memory."""
-    return -(-pixels // 8) * 8
-
-
-def result_bytes(classes: int) -> int:
-    """Bytes of the logits of a frame in memory; where ``classes`` is odd the last 4 of them are not written."""
-    return -(-classes // 2) * 8
 
 
 def markdown() -> str:
