@@ -38,7 +38,7 @@ module fsq_job #(
   logic [31:0] left_q, done_count_q, clock_q, frame_clock_q, frame_cycles_q, job_cycles_q;
   assign load_o         = load_q;
   assign more_o         = more_q;
-  assign stop_o         = stop_q;
+  assign stop_o         = stop_q || clear_q;  // clear_q: the reset comes a cycle later
   assign core_rst_n_o   = core_rst_n_q;
   assign busy_o         = run_q || stop_q || clear_q;
   assign emptying_o     = stop_q || clear_q;
