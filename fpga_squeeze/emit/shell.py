@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..device.shell import WRITE_DEPTH
 from ..network.fixed_point import count_bits
-from ..planning.shell import BURST_LOG, CONTROL_BITS, WRITE_DEPTH, ShellPlan
+from ..planning.shell import BURST_LOG, CONTROL_BITS, ShellPlan
 from .registers import ERRORS, ID, REGISTERS, VERSION, name_hash, register
 
 
@@ -61,4 +62,5 @@ def shell_context(shell: ShellPlan) -> dict[str, object]:
         "size": (shell.bus_bits // 8).bit_length() - 1,
         "registers": register_parameters(shell),
         "dma": dma_parameters(shell),
+        "offsets": {one.name: one.offset for one in REGISTERS},
     }

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..device.catalogue import Family
+from ..device.shell import BUS_BITS, READ_BYTES, ShellKind
 from ..network.fixed_point import count_bits
 from .plan import Plan
 
 BURST_LOG = 4
 """Bursts of up to 16 beats: the most that the AXI3 ports of a Zynq-7000 take, so that nobody cuts them."""
-READ_BYTES = 512
-"""Bytes of the FIFO of pixels, all of which may be on their way: 64 beats of 8 bytes hide 60 cycles of memory."""
-WRITE_DEPTH = 32
-"""Beats of the FIFO of logits: a burst that leaves, and one that fills."""
 CONTROL_BITS = 7
 """Bits of an address of the registers."""
 
@@ -76,13 +73,15 @@ class ShellPlan:
         return max(count_bits(self.result_bytes // 8), BURST_LOG + self.ratio_log + 1)
 
 
-def plan_shell(plan: Plan, bus_bits: int, family: Family) -> ShellPlan:
-    """The shell for a plan; processors of UltraScale+ devices have addresses of 40 bits, others of 32."""
+def plan_shell(plan: Plan, kind: ShellKind, family: Family) -> ShellPlan | None:
+    """The shell for a plan, None for ``stream``; processors of UltraScale+ have addresses of 40 bits, others of 32."""
+    if kind == "stream":
+        return None
     shape = plan.model.input.shape
     return ShellPlan(
         plan.model.name,
         shape.channels * shape.height * shape.width,
         plan.output.type.shape.channels,
-        bus_bits,
+        BUS_BITS[kind],
         40 if family == "zynq-ultrascale+" else 32,
     )

@@ -31,6 +31,7 @@ from ..planning.engine import EnginePlan
 from ..planning.fuse import followers
 from ..planning.graph import graph_of
 from ..planning.plan import Plan
+from ..planning.shell import ShellPlan, plan_shell
 from ..planning.timing import schedule
 from .manifest import MANIFEST, Manifest, Source, parse_folding, read_manifest
 from .writing import check_target, replacing
@@ -74,9 +75,16 @@ class Project:
     def device(self) -> Device | None:
         return find_device(self.manifest.device) if self.manifest.device else None
 
+    @property
+    def shell(self) -> ShellPlan | None:
+        """The shell around the kernels; None: they stand alone."""
+        family = (self.device or find_device(DEFAULT_DEVICE)).family
+        return plan_shell(self.plan, self.manifest.room.shell.kind, family)
+
     def estimate(self) -> Estimate:
-        """Estimate of the project's plan, on its own device and clock."""
-        return estimate(self.plan, self.device, self.manifest.clock, schedule(self.plan))
+        """Estimate of the project's plan, on its own device and clock, beside its shell."""
+        clock, room = self.manifest.clock, self.manifest.room.whole
+        return estimate(self.plan, self.device, clock, schedule(self.plan), room)
 
 
 # ------------------------------------------------------------------------------------------------- writing
@@ -131,9 +139,10 @@ def create_project(
         bench = images[:BENCH_FRAMES]
         write_test_data(plan, golden.run(model, bench), bench, folder / "hls" / "tb" / "data")
         step("RTL")
-        emit_rtl(plan, folder / "rtl", header)
+        family = (device or find_device(DEFAULT_DEVICE)).family
+        emit_rtl(plan, folder / "rtl", header, plan_shell(plan, room.shell.kind, family))
         (folder / "sim").mkdir()
-        for file in sorted(resource_dir("sim").glob("*.cpp")):
+        for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
             shutil.copyfile(file, folder / "sim" / file.name)
         step("manifest")
         manifest = Manifest(

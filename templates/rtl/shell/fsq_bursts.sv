@@ -1,8 +1,8 @@
 // Cuts frames that lie behind each other in memory into bursts: up to 2^BURST_LOG beats, and ends where an address is a
 // multiple of so many, so that none crosses 4 KB. A frame begins at any 8-byte word; its last burst ends with it.
 //
-// A burst takes five cycles: the end of the frame, counted from the start of the block of so many beats; whether that is
-// within the block, and where the burst ends; its beats; how many more than none; then it is offered.
+// A burst takes six cycles: the end of the frame, counted from the start of the block of so many beats; whether that is
+// within the block; where the burst ends; its beats, less 1 and as they are; then it is offered.
 module fsq_bursts #(
     parameter ADDR_W    = 32,  // bits of an address in bytes
     parameter RATIO_LOG = 0,   // words of a beat, as a power of two
@@ -32,7 +32,7 @@ module fsq_bursts #(
   logic [BLOCK_LOG-1:0] end_q;
   logic [BURST_LOG-1:0] length_q;
   logic [BURST_LOG:0] beats_q;
-  logic [3:0] step_q;  // which of the cycles it is, the first in the lowest bit
+  logic [4:0] step_q;  // which of the cycles it is, the first in the lowest bit
   logic valid_q, last_q, beyond_q, carry, stays;
   assign valid_o       = valid_q;
   assign length_o      = length_q;
@@ -51,10 +51,8 @@ module fsq_bursts #(
   endgenerate
   always_ff @(posedge clk) begin
     sum_q <= (WORDS_W + 1)'(left_q) + (WORDS_W + 1)'(word_q[BLOCK_LOG-1:0]);
-    if (step_q[1]) begin
-      last_q <= sum_q[WORDS_W:BLOCK_LOG] == '0;
-      end_q  <= (sum_q[WORDS_W:BLOCK_LOG] == '0) ? sum_q[BLOCK_LOG-1:0] : '1;
-    end
+    if (step_q[1]) last_q <= sum_q[WORDS_W:BLOCK_LOG] == '0;
+    end_q    <= sum_q[BLOCK_LOG-1:0] | {BLOCK_LOG{!last_q}};
     length_q <= end_q[BLOCK_LOG-1:RATIO_LOG] - word_q[BLOCK_LOG-1:RATIO_LOG];
     beats_q  <= (BURST_LOG + 1)'(length_q) + 1'b1;
     if (load_i) begin
@@ -69,8 +67,8 @@ module fsq_bursts #(
       valid_q  <= 1'b0;
       beyond_q <= 1'b0;
     end else begin
-      step_q   <= load_i ? 4'd1 : {step_q[2:0], valid_q && take_i && stays && !carry};
-      valid_q  <= !load_i && (valid_q ? !take_i : step_q[3]);
+      step_q   <= load_i ? 5'd1 : {step_q[3:0], valid_q && take_i && stays && !carry};
+      valid_q  <= !load_i && (valid_q ? !take_i : step_q[4]);
       beyond_q <= !load_i && (beyond_q || (valid_q && take_i && stays && carry));
     end
   end

@@ -1,0 +1,34 @@
+"""LUTs of the shell around the kernels (``fsq_system``), as Yosys 0.70 maps it (``synth_xilinx -family xc7``)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .lut_ram import dual_luts
+
+ShellKind = Literal["stream", "dma", "dma128"]
+"""What ``generate`` writes around the kernels: nothing; a DMA of 64 bits; of 128."""
+BUS_BITS: dict[ShellKind, int] = {"dma": 64, "dma128": 128}
+"""Bits of a beat of a shell of ours."""
+
+READ_BYTES = 512
+"""Bytes of the FIFO of pixels, all of which may be on their way: 64 beats of 8 bytes hide 60 cycles of memory."""
+WRITE_DEPTH = 32
+"""Beats of the FIFO of logits: a burst that leaves, and one that fills."""
+REGISTER_LUTS = 300
+"""Logic of ``fsq_registers``: the multiplexer of what is read, mostly; three more for each bit of an address beyond 32."""
+DMA_LUTS = {64: 700, 128: 900}
+"""Logic of ``fsq_dma``, by bits of a beat."""
+
+
+def memory_luts(bus_bits: int) -> int:
+    """LUTs of the FIFOs of ``fsq_dma``: beats of pixels, and beats of logits with a bit for each of these."""
+    return dual_luts(8 * READ_BYTES // bus_bits, bus_bits) + dual_luts(WRITE_DEPTH, bus_bits + bus_bits // 32)
+
+
+def shell_luts(kind: ShellKind) -> int:
+    """All LUTs of a shell, without kernels; 0 of ``stream``."""
+    if kind == "stream":
+        return 0
+    bus = BUS_BITS[kind]
+    return REGISTER_LUTS + DMA_LUTS[bus] + memory_luts(bus)
