@@ -1,7 +1,7 @@
-"""What the shell must do, as cocotb runs it around ``tests/rtl/shell_core.sv``; ``test_shell.py`` builds and starts it.
+"""What the shell must do, as cocotb runs it around ``tests/rtl/shell_core.sv``; ``test_shell.py`` starts it.
 
-The hardest cases: frames and addresses that are no whole beats; bursts up to a 4 KB boundary; TLAST too early and too late, of
-pixels and of logits; an answer of SLVERR at any beat; a reset at any time; both sides waiting at random.
+The hardest cases: frames and addresses that are no whole beats; bursts up to a 4 KB boundary; TLAST too early and too
+late, of pixels and of logits; an answer of SLVERR at any beat; a reset at any time; both sides waiting at random.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Shell:
         return checked
 
     async def _watch(self, channel: str) -> None:
-        """Every burst lies within 4 KB and is no longer than the register says; its address stays while it is offered."""
+        """Every burst lies within 4 KB and has no more beats than the register says."""
         dut, bus = self.dut, len(self.dut.m_axi_rdata) // 8
         valid, ready, address, length = (
             getattr(dut, f"m_axi_{channel}{end}") for end in ("valid", "ready", "addr", "len")
@@ -191,7 +191,9 @@ async def registers_hold_what_they_say(dut: Any) -> None:
     config = await shell.read("config")
     assert config & 0xFF == len(dut.m_axi_rdata) // 8
     assert (config >> 8) & 0xFF == len(dut.m_axi_araddr) and config >> 16 == 16
-    assert shell.frame == int(os.environ["FSQ_FRAME_BYTES"]) and shell.classes == int(os.environ["FSQ_CLASSES"])
+    assert shell.frame == int(os.environ["FSQ_FRAME_BYTES"]) and shell.classes == int(
+        os.environ["FSQ_CLASSES"]
+    )
     kept = {
         "irq_enable": 3,
         "frames": 0xFFFFFFFF,
@@ -316,7 +318,11 @@ async def memory_answers_with_errors(dut: Any) -> None:
     shell = await Shell(dut, 8).start(slow=True)
     shell.wait_at_random(4)
     for kind, first, size in (("read", 0x1000, shell.frame), ("write", 0x8000, shell.result)):
-        for place in (0, shell.rng.randrange(3 * size), 3 * size - (1 if kind == "read" else size - 4 * shell.classes + 1)):
+        for place in (
+            0,
+            shell.rng.randrange(3 * size),
+            3 * size - (1 if kind == "read" else size - 4 * shell.classes + 1),
+        ):
             shell.pixels(0x1000, 3)
             shell.failing = {first + place}
             await shell.ask(0x1000, 0x8000, 3)
@@ -350,7 +356,9 @@ async def reset_of_everything(dut: Any) -> None:
         await ClockCycles(dut.clk, shell.rng.randrange(3 * shell.frame // 8))
         await shell.hard_reset()
         # asked for nothing, neither busy nor done
-        assert await shell.read("status") == 0 == await shell.read("frames") == await shell.read("frames_done")
+        assert (
+            await shell.read("status") == 0 == await shell.read("frames") == await shell.read("frames_done")
+        )
         await shell.job(0x1008, 0x8008, 2)
 
 
