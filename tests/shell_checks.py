@@ -182,7 +182,7 @@ class Shell:
         return max(64, edge - 8 * self.rng.randrange(24))
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def registers_hold_what_they_say(dut: Any) -> None:
     shell = await Shell(dut, 1).start()
     assert await shell.read("id") == ID and (await shell.master.read(0, 4)).data == b"FSQS"
@@ -219,7 +219,7 @@ async def registers_hold_what_they_say(dut: Any) -> None:
     assert await shell.read("status") == 0
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def frames_anywhere(dut: Any) -> None:
     shell = await Shell(dut, 2).start()
     cycles = []
@@ -232,7 +232,7 @@ async def frames_anywhere(dut: Any) -> None:
         assert (frames == 1) == (last == job)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def everybody_waits_at_random(dut: Any) -> None:
     shell = await Shell(dut, 3).start(slow=True)
     shell.wait_at_random()
@@ -240,7 +240,7 @@ async def everybody_waits_at_random(dut: Any) -> None:
         await shell.job(shell.somewhere(), 0x10000 + shell.somewhere(), shell.rng.randrange(1, 4))
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def interrupts(dut: Any) -> None:
     shell = await Shell(dut, 4).start()
     await shell.job(0x1000, 0x8000, 1)
@@ -267,7 +267,7 @@ async def interrupts(dut: Any) -> None:
     await shell.failed("address")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def addresses_that_cannot_be(dut: Any) -> None:
     shell = await Shell(dut, 5).start()
     top = 1 << len(dut.m_axi_araddr)
@@ -293,7 +293,7 @@ async def addresses_that_cannot_be(dut: Any) -> None:
                 await shell.failed("address")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def pixels_end_too_early_or_too_late(dut: Any) -> None:
     shell = await Shell(dut, 6).start()
     for size in (8, shell.frame - 8, shell.frame + 8, 2 * shell.frame - 8):
@@ -303,7 +303,7 @@ async def pixels_end_too_early_or_too_late(dut: Any) -> None:
         await shell.failed("length")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def logits_end_too_early_or_too_late(dut: Any) -> None:
     shell = await Shell(dut, 7).start()
     for fault in (1, 2):
@@ -313,7 +313,7 @@ async def logits_end_too_early_or_too_late(dut: Any) -> None:
         await shell.failed("length")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def memory_answers_with_errors(dut: Any) -> None:
     shell = await Shell(dut, 8).start(slow=True)
     shell.wait_at_random(4)
@@ -329,7 +329,7 @@ async def memory_answers_with_errors(dut: Any) -> None:
             await shell.failed(kind)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def reset_at_any_time(dut: Any) -> None:
     shell = await Shell(dut, 9).start()
     whole = 3 * shell.frame // 8
@@ -347,7 +347,7 @@ async def reset_at_any_time(dut: Any) -> None:
     await shell.job(0x1000, 0x8000, 1)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def reset_of_everything(dut: Any) -> None:
     shell = await Shell(dut, 10).start()
     for _ in range(4):
@@ -362,7 +362,7 @@ async def reset_of_everything(dut: Any) -> None:
         await shell.job(0x1008, 0x8008, 2)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def started_twice(dut: Any) -> None:
     shell = await Shell(dut, 11).start()
     expected = shell.pixels(0x1000, 8)

@@ -114,8 +114,8 @@ _DESIGN = (
     click.option(
         "--shell",
         metavar="KIND",
-        help="What feeds the design: stream (default: AXI4-Streams), dma (RTL: registers and an AXI4 master of 64 bits) "
-        f"or dma128. LUTS,RAMB36: streams, with room for what feeds them other than {DEFAULT_ROOM.shell}; none: without.",
+        help="What feeds the design: stream (default: AXI4-Streams), dma (RTL: registers, an AXI4 master of 64 bits), "
+        f"dma128. LUTS,RAMB36: streams, with other room for what feeds them than {DEFAULT_ROOM.shell}; none: no room.",
     ),
     *_QUANTIZE,
     click.option(
