@@ -1,4 +1,4 @@
-"""What the shell must do, as cocotb runs it around ``tests/rtl/shell_core.sv``; ``test_shell.py`` starts it.
+"""What the shell must do, as cocotb runs it around ``tests/rtl/fsq_top.sv``; ``test_shell.py`` starts it.
 
 The hardest cases: frames and addresses that are no whole beats; bursts up to a 4 KB boundary; TLAST too early and too
 late, of pixels and of logits; an answer of SLVERR at any beat; a reset at any time; both sides waiting at random.
@@ -41,7 +41,7 @@ class Shell:
     def __init__(self, dut: Any, seed: int) -> None:
         self.dut, self.rng = dut, random.Random(seed)
         logging.getLogger("cocotb").setLevel(logging.WARNING)
-        cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+        Clock(dut.clk, 10, "ns").start()
         self.master = AxiLiteMaster(
             AxiLiteBus.from_prefix(dut, "s_axi"), dut.clk, dut.rst_n, reset_active_level=False
         )

@@ -15,9 +15,9 @@ READ_BYTES = 512
 """Bytes of the FIFO of pixels, all of which may be on their way: 64 beats of 8 bytes hide 60 cycles of memory."""
 WRITE_DEPTH = 32
 """Beats of the FIFO of logits: a burst that leaves, and one that fills."""
-REGISTER_LUTS = 280
+REGISTER_LUTS = 290
 """Logic of ``fsq_registers``: the multiplexer of what is read, mostly."""
-DMA_LUTS = {64: 395, 128: 490}
+DMA_LUTS = {64: 410, 128: 495}
 """Logic of ``fsq_dma`` by bits of a beat, for frames of 150,528 bytes and 1,000 logits; small ones take 40 less."""
 
 

@@ -128,6 +128,6 @@ def elaborated(rtl: Path, build: Path, on_step: Callable[[str], None] | None = N
         modules = read_modules(work / "top.json")
         top = modules[TOP]
         instances = {name: cell["type"] for name, cell in top["cells"].items() if cell["type"] in modules}
-        around = {cell["type"] for cell in modules[whole]["cells"].values()} & set(modules) - {TOP}
-        shell = {module_name(name): name for name in around} if whole == SYSTEM else {}
+        around = [cell["type"] for cell in modules[whole]["cells"].values()] if whole == SYSTEM else []
+        shell = {module_name(name): name for name in around if name in modules and name != TOP}
         yield Elaborated(rtl, work, top, instances, shell)
