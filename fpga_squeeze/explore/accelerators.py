@@ -225,6 +225,7 @@ class Accelerators:
     def _sensitivity(self) -> Any:
         def make() -> object:
             images = self._calibration[0]
+            images = images[:: -(-len(images) // SCAN_IMAGES)]
             pre, model = self.options.quantize.preprocess, self.float_model
             kept = sensitivity(model, images, pre)
             trials = []
