@@ -25,7 +25,7 @@ from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.placement import with_styles
 from fpga_squeeze.planning.engine import Folding
-from fpga_squeeze.planning.fuse import followers
+from fpga_squeeze.planning.fuse import followers, moving
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kernels import engine_cost
 from fpga_squeeze.planning.order import work_order
@@ -37,7 +37,8 @@ from fpga_squeeze.planning.weight_memories import WeightFormat
 
 @dataclass(frozen=True)
 class Case:
-    """A convolution, ``fires`` modules and a 3x3 convolution; all run on one engine but the first ``alone``."""
+    """A convolution, ``fires`` modules and a 3x3 convolution; all run on one engine but the first ``alone``, or with
+    ``moved`` nothing but squeezes runs on the engine before."""
 
     size: tuple[int, int]
     folding: Folding
@@ -47,6 +48,7 @@ class Case:
     signed: float = 0
     alone: int = 1
     kernel: Window = (3, 3)
+    moved: bool = False
 
     def model(self, rng: np.random.Generator) -> QModel:
         shape = Shape(3, *self.size)
@@ -65,9 +67,9 @@ class Case:
         model = self.model(rng)
         names = [layer.name for layer in graph_of(model).engines]
         assert followers(model) == frozenset(names[1:])
-        together = frozenset(names[self.alone :])
+        together = frozenset(moving(model) if self.moved else names[self.alone :])
         engines = graph_of(model, together).engines
-        assert len(engines) == self.alone
+        assert len(engines) == (len(names) if self.moved else self.alone)
         foldings = [self.folding if len(engine.work) > 1 else Folding(1, 1, 2) for engine in engines]
         formats = [self.weights] * len(engines)
         plan = build_plan(model, foldings, None, Multipliers(self.products), formats, together=together)
@@ -80,6 +82,10 @@ CASES = {
     "two products": Case((8, 9), Folding(3, 3, 2), fires=3, products=2, signed=0.6),
     "one row group": Case((3, 5), Folding(1, 3, 2), weights="sparse", alone=2),
     "two row groups": Case((4, 5), Folding(2, 2, 1), kernel=(5, 1)),
+    "squeezes moved": Case((7, 6), Folding(1, 1, 1), moved=True),
+    "coded squeezes moved": Case(
+        (7, 7), Folding(2, 2, 2), weights="huffman", products=2, signed=0.6, moved=True
+    ),
     "one row": Case((1, 4), Folding(1, 1, 2), kernel=(1, 3)),
 }
 
