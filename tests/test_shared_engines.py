@@ -30,7 +30,9 @@ from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kernels import engine_cost
 from fpga_squeeze.planning.order import work_order
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search import planner
 from fpga_squeeze.planning.search.folding import choose_foldings
+from fpga_squeeze.planning.search.moving import choose_moves, owners
 from fpga_squeeze.planning.search.sharing import FASTER, choose_sharing
 from fpga_squeeze.planning.weight_memories import WeightFormat
 
@@ -173,6 +175,46 @@ def test_sharing_is_chosen_where_it_is_faster(budget: int, weights: WeightFormat
     formats = dict.fromkeys((layer.name for layer in graph_of(model).engines), weights)
     chosen = choose_sharing(model, budget, ONE_PRODUCT, formats)
     assert every[chosen] == (best if best <= FASTER * alone else alone)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_squeezes_move_where_the_slowest_engine_gets_faster(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = Case((9, 8), Folding(1, 1, 1), fires=3).model(rng)
+    names = [layer.name for layer in graph_of(model).engines]
+    foldings = {name: Folding(int(rng.integers(1, 4)), 1, int(rng.integers(1, 4))) for name in names}
+    held = owners(model)
+
+    def cycles(moved: frozenset[str]) -> int:
+        engines = graph_of(model, moved).engines
+        assert len(engines) == len(names)
+        folded = [foldings[held.get(layer.name, layer.name)] for layer in engines]
+        plan = build_plan(model, folded, formats=["huffman"] * len(names), together=moved)
+        return max(engine.work_cycles for engine in plan.engines)
+
+    every = {moved: cycles(moved) for moved in _subsets(frozenset(held))}
+    alone, best = every[frozenset()], min(every.values())
+    plan = build_plan(model, list(foldings.values()), formats=["huffman"] * len(names))
+    chosen = choose_moves(plan)
+    assert every[chosen] == (best if best <= FASTER * alone else alone)
+    assert chosen or seed != 0
+
+
+def test_a_project_remembers_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved(model: QModel, *_: object) -> Plan:
+        together = frozenset(moving(model))
+        engines = graph_of(model, together).engines
+        return build_plan(model, [Folding(1, 1, 1)] * len(engines), together=together)
+
+    monkeypatch.setattr(planner, "_plan_with", moved)
+    made = api.generate(output=tmp_path / "p", options=api.DesignOptions(lanes=8))
+    monkeypatch.undo()
+    assert made.plan.together == frozenset(moving(made.model)) != frozenset()
+    again = load_project(made.path).plan
+    assert again.together == made.plan.together
+    assert differences(made.plan.kernels, again.kernels) == []
+    formats = {engine.weights.format for engine in api.DesignOptions(lanes=8).replan(again, None).engines}
+    assert formats == {"dense"}
 
 
 def test_a_project_remembers_who_shares(tmp_path: Path) -> None:
