@@ -113,7 +113,7 @@ def test_rtl(name: str, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["coded", "two products", "one row"])
+@pytest.mark.parametrize("name", ["coded", "two products", "coded squeezes moved", "one row"])
 def test_csim(name: str, tmp_path: Path) -> None:
     plan, images = _case(name)
     emit_hls(plan, tmp_path / "hls", HEADER, DIALECTS[0])
