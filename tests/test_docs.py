@@ -35,7 +35,11 @@ NOT_OURS = {"--strict": "mypy"}
 """Options that README and docs name but that are no verb's, with the program that has them."""
 PYTHON_ELSEWHERE = {"read_torch": "torch is not among the packages of the tests"}
 """Python that is shown but not run, by a word in it, with the reason."""
-MADE = {"fsq_pragmas.hpp": "generate, from that of a dialect", "demo/": "make demo, in hls_out"}
+MADE = {
+    "fsq_pragmas.hpp": "generate, from that of a dialect",
+    "demo/": "make demo, in hls_out",
+    "cocotb/run.py": "generate, in every project",
+}
 """Names that exist only once something has made them, with what makes them."""
 
 

@@ -96,6 +96,7 @@ def create_project(
     source: Source,
     room: Room = WHOLE_DEVICE,
     notes: Sequence[str] = (),
+    command: str = "",
     force: bool = False,
     on_step: Callable[[str], None] | None = None,
 ) -> Project:
@@ -161,6 +162,7 @@ def create_project(
             preprocess=model.preprocess,
             notes=(*model.notes, *notes),
             estimate=numbers.summary(),
+            command=command,
         )
         _write_readme(folder / README, plan, manifest, numbers)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
