@@ -23,13 +23,14 @@ from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
 from ..network import golden
+from ..network.borders import trimmed
 from ..network.integers import QModel
 from ..paths import resource_dir
 from ..planning.build import build_plan
 from ..planning.cost.estimate import Estimate, estimate
 from ..planning.cost.placement import styles, with_styles
 from ..planning.engine import EnginePlan
-from ..planning.fuse import followers
+from ..planning.fuse import followers, moving
 from ..planning.graph import graph_of
 from ..planning.plan import Plan
 from ..planning.shell import ShellPlan, plan_shell
@@ -247,8 +248,9 @@ def load_project(path: str | Path) -> Project:
     model = read_model(path / MODEL)
     if not isinstance(model, QModel):
         raise FpgaSqueezeError(f"{path / MODEL}: is not quantised; generate the project again")
+    model = trimmed(model)
     together = frozenset(manifest.together)
-    damaged = together - followers(model)
+    damaged = together - followers(model) - moving(model).keys()
     engines = [] if damaged else [layer.name for layer in graph_of(model, together).engines]
     if damaged or list(manifest.foldings) != engines:
         raise FpgaSqueezeError(
