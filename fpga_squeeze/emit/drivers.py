@@ -15,7 +15,12 @@ from .shell import config, shell_context
 
 
 def emit_drivers(
-    plan: Plan, folder: Path, header: dict[str, object], shell: ShellPlan | None, cycles: int, clock_mhz: float
+    plan: Plan,
+    folder: Path,
+    header: dict[str, object],
+    shell: ShellPlan | None,
+    cycles: int,
+    clock_mhz: float,
 ) -> None:
     """Write ``folder/python``, for PYNQ, and with ``shell`` ``folder/c``, for Linux and bare metal.
 
@@ -76,7 +81,8 @@ def _map(shell: ShellPlan) -> dict[str, object]:
                 "access": one.access,
                 "text": one.text,
                 "fields": [
-                    {"name": field.name, "mask": f"0x{field.mask:X}", "text": field.text} for field in one.fields
+                    {"name": field.name, "mask": f"0x{field.mask:X}", "text": field.text}
+                    for field in one.fields
                 ],
             }
             for one in REGISTERS

@@ -46,14 +46,14 @@ static void await(void *context, uint64_t limit) {
 /* A number of an attribute, decimal or 0x; 0 where there is none. */
 static uint64_t attribute(const char *folder, const char *buffer, const char *name) {
     char path[256];
-    uint64_t value = 0;
+    int64_t value = 0;
     FILE *file;
     snprintf(path, sizeof path, "%s/%s/%s", folder, buffer, name);
     file = fopen(path, "r");
     if (!file) return 0;
-    if (fscanf(file, "%" SCNi64, (int64_t *)&value) != 1) value = 0;
+    if (fscanf(file, "%" SCNi64, &value) != 1) value = 0;
     fclose(file);
-    return value;
+    return (uint64_t)value;
 }
 
 int fsq_linux_open_at(fsq_linux *board, fsq_platform *platform, const char *uio, const char *devices,

@@ -54,7 +54,9 @@ class Accelerator:
         self._mmio = pynq.MMIO(entry["phys_addr"], entry["addr_range"])
         self.check()
         if not self.reset():
-            raise AcceleratorError("a job of before does not end: its memory does not answer; load the bitstream again")
+            raise AcceleratorError(
+                "a job of before does not end: its memory does not answer; load the bitstream again"
+            )
         self._pixels, self._words = self.allocate(batch)
 
     # ---- images and logits
@@ -136,7 +138,9 @@ class Accelerator:
         if address is None:
             raise AcceleratorError(f"{name} is no buffer of pynq; make it with allocate()")
         if address % 8:
-            raise AcceleratorError(f"{name} lies at {address:#x}, no multiple of 8; give a buffer of allocate()")
+            raise AcceleratorError(
+                f"{name} lies at {address:#x}, no multiple of 8; give a buffer of allocate()"
+            )
         if not buffer.flags.c_contiguous or buffer.nbytes < size:
             raise AcceleratorError(f"{name} is not {size} bytes in one piece; give a buffer of allocate()")
         if address + size > 1 << network.ADDRESS_BITS:
@@ -163,7 +167,9 @@ class Accelerator:
         if errors or not self._read("status") & self._mask("status.done"):
             done = self._read("frames_done")
             why = [text for name, text in network.ERRORS.items() if errors & self._mask(f"error.{name}")]
-            raise AcceleratorError(f"{done} of {frames} frames were done: {'; '.join(why) or 'no reason is told'}")
+            raise AcceleratorError(
+                f"{done} of {frames} frames were done: {'; '.join(why) or 'no reason is told'}"
+            )
 
     # ---- registers
 
@@ -239,4 +245,6 @@ def _find(ip_dict: dict[str, Any], name: str | None) -> dict[str, Any]:
     if name is None and len(ours) == 1:
         return ip_dict[ours[0]]
     what = f"no ip of name {name}" if name is not None else f"{len(ours) or 'no'} ips of fsq_system"
-    raise AcceleratorError(f"the bitstream has {what}; give ip, one of: {', '.join(ip_dict) or 'there is none'}")
+    raise AcceleratorError(
+        f"the bitstream has {what}; give ip, one of: {', '.join(ip_dict) or 'there is none'}"
+    )

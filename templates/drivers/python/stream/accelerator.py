@@ -26,7 +26,6 @@ __all__ = ["Accelerator", "AcceleratorError", "AcceleratorTimeout"]
 
 ROW = -(-network.FRAME_BYTES // 64) * 64
 """Bytes from frame to frame in memory: whole words of any bus."""
-SEND_ERROR = "the AXI DMA stopped with an error while it {}; is its buffer length register wide enough?"
 
 
 class Accelerator:
@@ -103,7 +102,7 @@ class Accelerator:
     # ---- transfers
 
     def _run(self, frames: int, timeout: float) -> None:
-        """A transfer per frame and direction, as TLAST stands behind each; the next frame goes in while one comes out."""
+        """A transfer per frame and direction, as TLAST stands behind each; a frame goes in while one comes out."""
         if not self._usable:
             raise AcceleratorError("an earlier batch was not finished, parts of it are left; call reset()")
         try:
@@ -123,18 +122,23 @@ class Accelerator:
             if not sending and sent < frames:
                 send.transfer(self._pixels[sent, : network.FRAME_BYTES])
                 sending = True
-            if send.error or receive.error:
+            in_idle, out_idle = sending and send.idle, receiving and receive.idle
+            if (
+                send.error or receive.error
+            ):  # asked for last: a channel with an error may tell that it is idle
+                what = f"sent frame {sent}" if send.error else f"received frame {received}"
                 raise AcceleratorError(
-                    SEND_ERROR.format(f"sent frame {sent}" if send.error else f"received frame {received}")
+                    f"the AXI DMA stopped with an error while it {what}: its buffer length register is not wide "
+                    f"enough, or the bitstream holds another network than {network.NETWORK}"
                 )
-            if sending and send.idle:
+            if in_idle:
                 send.wait()
                 sent, sending = sent + 1, False
-            if receiving and receive.idle:
+            if out_idle:
                 receive.wait()  # invalidates the caches
                 if receive.transferred != 4 * network.CLASSES:
                     raise AcceleratorError(
-                        f"frame {received} came back with {receive.transferred} bytes instead of {4 * network.CLASSES}: "
+                        f"frame {received} has {receive.transferred} bytes of logits instead of {4 * network.CLASSES}: "
                         f"the bitstream holds another network than {network.NETWORK}"
                     )
                 received, receiving = received + 1, False
