@@ -78,7 +78,7 @@ class Bench:
         board = Board(self.library)
         texts = sources or self.sources(kind)
         with self.beside_rtl(), patch.dict(sys.modules, board.modules()):
-            for name in ("fsq_network", "fsq_frames", "accelerator"):
+            for name in ("fsq_network", "fsq_common", "accelerator"):
                 sys.modules[name] = ModuleType(name)
                 exec(compile(texts[f"{name}.py"], f"{name}.py", "exec"), vars(sys.modules[name]))
             yield sys.modules["accelerator"], board

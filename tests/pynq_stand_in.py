@@ -123,7 +123,7 @@ class Overlay:
         self.board, self.ip_dict = board, dict(board.ips)
         if download:
             self.download()
-        self.axi_dma_0 = Dma(board)
+        self.dma = Dma(board)
 
     def download(self) -> None:
         self.board.lib.sim_load()
@@ -151,8 +151,8 @@ class Board:
         """What registers read that tell something else than they should."""
         entry = {"phys_addr": self.ADDRESS, "addr_range": self.RANGE}
         self.ips = {
-            "fsq_system_0": entry | {"type": "xilinx.com:module_ref:fsq_system:1.0"},
-            "axi_dma_0": entry | {"type": "xilinx.com:ip:axi_dma:7.1"},
+            "fsq": entry | {"type": "fpga_squeeze:accelerators:random:1.0"},
+            "dma": entry | {"type": "xilinx.com:ip:axi_dma:7.1"},
         }
         self.next = self.freed = self.downloads = 0
         self.transfers: list[int] = []

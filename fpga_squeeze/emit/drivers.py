@@ -35,7 +35,7 @@ def emit_drivers(
     sources = resource_dir("templates") / "drivers"
     python = folder / "python"
     write(python / "fsq_network.py", "drivers/fsq_network.py.j2", context)
-    shutil.copyfile(sources / "python" / "fsq_frames.py", python / "fsq_frames.py")
+    shutil.copyfile(sources / "python" / "fsq_common.py", python / "fsq_common.py")
     kind = "dma" if shell else "stream"
     shutil.copyfile(sources / "python" / kind / "accelerator.py", python / "accelerator.py")
     if shell:

@@ -17,6 +17,7 @@ from ..datasets.images import ImageArray
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
+from ..emit.drivers import emit_drivers
 from ..emit.hls_dialect import Dialect
 from ..emit.render import write
 from ..emit.rtl import emit_rtl
@@ -140,10 +141,13 @@ def create_project(
         write_test_data(plan, golden.run(model, bench), bench, folder / "hls" / "tb" / "data")
         step("RTL")
         family = (device or find_device(DEFAULT_DEVICE)).family
-        emit_rtl(plan, folder / "rtl", header, plan_shell(plan, room.shell.kind, family))
+        shell = plan_shell(plan, room.shell.kind, family)
+        emit_rtl(plan, folder / "rtl", header, shell)
         (folder / "sim").mkdir()
         for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
             shutil.copyfile(file, folder / "sim" / file.name)
+        step("drivers")
+        emit_drivers(plan, folder / "drivers", header, shell, numbers.cycles_per_frame, clock.mhz)
         step("manifest")
         manifest = Manifest(
             model=model.name,
@@ -166,14 +170,16 @@ def create_project(
             notes=(*model.notes, *notes),
             estimate=numbers.summary(),
         )
-        _write_readme(folder / README, plan, manifest, numbers)
+        _write_readme(folder / README, plan, manifest, numbers, shell)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         manifest = replace(manifest, files=(*files, MANIFEST))
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Project(path, model, plan, manifest, images, labels)
 
 
-def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate) -> None:
+def _write_readme(
+    path: Path, plan: Plan, manifest: Manifest, numbers: Estimate, shell: ShellPlan | None
+) -> None:
     output = plan.model.output
     context = {
         "manifest": manifest,
@@ -190,6 +196,7 @@ def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate)
         "shape": plan.model.input.shape,
         "beats": -(-int(np.prod(manifest.input)) // 8),
         "output": output,
+        "shell": shell,
         "classes": output.shape.channels * output.shape.height * output.shape.width,
     }
     write(path, "project/README.md.j2", context)

@@ -17,10 +17,12 @@ from typing import Any
 import fsq_network as network
 import numpy as np
 import pynq
-from fsq_frames import AcceleratorError, AcceleratorTimeout, as_frames, as_logits, values
+from fsq_common import AcceleratorError, AcceleratorTimeout, as_frames, as_logits, find_ip, values
 
 __all__ = ["Accelerator", "AcceleratorError", "AcceleratorTimeout"]
 
+TYPES = ("fpga_squeeze:", ":fsq_system:")
+"""In the type of the accelerator: packaged as IP, and as a module in a block design."""
 PATIENCE = 1.0
 """Seconds in which a soft reset must come to its end."""
 
@@ -31,7 +33,7 @@ class Accelerator:
     bitfile   the bitstream; its .hwh beside it
     batch     frames of a job, for which memory is allocated
     timeout   seconds for a job
-    ip        name of the accelerator in the block design; None: the only one whose type or name says fsq_system
+    ip        name of the accelerator in the block design; None: there is only one
     download  False: the bitstream is there already
 
     Raises AcceleratorError where the registers tell of another design than the driver's.
@@ -50,7 +52,7 @@ class Accelerator:
             raise ValueError(f"batch is {batch}; give 1 or more")
         self.timeout = timeout
         self.overlay = pynq.Overlay(bitfile, download=download)
-        entry = _find(self.overlay.ip_dict, ip)
+        entry = self.overlay.ip_dict[find_ip(self.overlay.ip_dict, ip, "ip", "accelerators", TYPES)]
         self._mmio = pynq.MMIO(entry["phys_addr"], entry["addr_range"])
         self.check()
         if not self.reset():
@@ -235,16 +237,3 @@ class Accelerator:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _find(ip_dict: dict[str, Any], name: str | None) -> dict[str, Any]:
-    """The accelerator among what a bitstream holds; raises AcceleratorError."""
-    if name is not None and name in ip_dict:
-        return ip_dict[name]
-    ours = [key for key, entry in ip_dict.items() if "fsq_system" in f"{key} {entry.get('type', '')}"]
-    if name is None and len(ours) == 1:
-        return ip_dict[ours[0]]
-    what = f"no ip of name {name}" if name is not None else f"{len(ours) or 'no'} ips of fsq_system"
-    raise AcceleratorError(
-        f"the bitstream has {what}; give ip, one of: {', '.join(ip_dict) or 'there is none'}"
-    )

@@ -20,12 +20,14 @@ import fsq_network as network
 import numpy as np
 import pynq
 import pynq.lib.dma  # binds pynq's driver to the AXI DMAs of overlays
-from fsq_frames import AcceleratorError, AcceleratorTimeout, as_frames, as_logits, values
+from fsq_common import AcceleratorError, AcceleratorTimeout, as_frames, as_logits, find_ip, values
 
 __all__ = ["Accelerator", "AcceleratorError", "AcceleratorTimeout"]
 
-ROW = -(-network.FRAME_BYTES // 64) * 64
-"""Bytes from frame to frame in memory: whole words of any bus."""
+
+def _whole(size: int) -> int:
+    """Bytes from frame to frame in memory: whole words of any bus."""
+    return -(-size // 64) * 64
 
 
 class Accelerator:
@@ -34,7 +36,7 @@ class Accelerator:
     bitfile   the bitstream; its .hwh beside it
     batch     frames for which memory is allocated
     timeout   seconds for a batch
-    dma       name of the AXI DMA in the block design
+    dma       name of the AXI DMA in the block design; None: there is only one
     download  False: the bitstream is there already
     """
 
@@ -44,20 +46,18 @@ class Accelerator:
         *,
         batch: int = 16,
         timeout: float = 10.0,
-        dma: str = "axi_dma_0",
+        dma: str | None = None,
         download: bool = True,
     ) -> None:
         if batch < 1:
             raise ValueError(f"batch is {batch}; give 1 or more")
         self.timeout = timeout
         self.overlay = pynq.Overlay(bitfile, download=download)
-        if dma not in self.overlay.ip_dict:
-            names = ", ".join(self.overlay.ip_dict) or "there is none"
-            raise AcceleratorError(f"the bitstream has no ip of name {dma}; give dma, one of: {names}")
-        self._dma = getattr(self.overlay, dma)
-        self._pixels = pynq.allocate(shape=(batch, ROW), dtype=np.uint8)
+        name = find_ip(self.overlay.ip_dict, dma, "dma", "AXI DMAs", (":axi_dma:",))
+        self._dma = getattr(self.overlay, name)
+        self._pixels = pynq.allocate(shape=(batch, _whole(network.FRAME_BYTES)), dtype=np.uint8)
         self._pixels[:] = 0
-        self._words = pynq.allocate(shape=(batch, network.CLASSES), dtype=np.uint32)
+        self._words = pynq.allocate(shape=(batch, _whole(4 * network.CLASSES) // 4), dtype=np.uint32)
         self._usable = True
 
     # ---- images and logits
@@ -117,7 +117,7 @@ class Accelerator:
         sending = receiving = False
         while received < frames:
             if not receiving:
-                receive.transfer(self._words[received])
+                receive.transfer(self._words[received, : network.CLASSES])
                 receiving = True
             if not sending and sent < frames:
                 send.transfer(self._pixels[sent, : network.FRAME_BYTES])

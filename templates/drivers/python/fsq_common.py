@@ -1,4 +1,4 @@
-"""Images and logits as an accelerator takes and gives them, and what its drivers raise."""
+"""What drivers of both kinds share: images and logits as an accelerator takes and gives them, errors, names."""
 
 from __future__ import annotations
 
@@ -48,3 +48,21 @@ def as_logits(words: np.ndarray) -> np.ndarray:
     """Words of 32 bits [N, >= classes] as the memory has them -> int32 [N, classes], uint32 of unsigned logits."""
     kind = np.int32 if network.LOGIT_SIGNED else np.uint32
     return np.array(words[:, : network.CLASSES]).view(kind)
+
+
+def find_ip(
+    ip_dict: dict[str, Any], name: str | None, parameter: str, what: str, types: tuple[str, ...]
+) -> str:
+    """The ip called ``name``; None: the only one whose type has one of ``types`` in it. Raises AcceleratorError."""
+    if name is None:
+        found = [key for key, entry in ip_dict.items() if any(one in entry.get("type", "") for one in types)]
+        if len(found) == 1:
+            return found[0]
+        why = f"{len(found) or 'no'} ips that are {what}"
+    elif name in ip_dict:
+        return name
+    else:
+        why = f"no ip called {name}"
+    raise AcceleratorError(
+        f"the bitstream has {why}; give {parameter}, one of: {', '.join(ip_dict) or 'there is none'}"
+    )
