@@ -53,7 +53,7 @@ class MMIO:
     def read(self, offset: int = 0) -> int:
         if offset % 4 or not 0 <= offset < Board.RANGE:
             raise MemoryError(f"read at {offset}")
-        return self.board.lies.get(offset, self.board.lib.sim_read(offset))
+        return self.board.lies.get(offset, int(self.board.lib.sim_read(offset)))
 
     def write(self, offset: int, data: int) -> None:
         if type(data) is not int:
@@ -160,7 +160,7 @@ class Board:
     def allocate(self, shape: Any, dtype: Any = "u4") -> Buffer:
         """Pages behind each other, of which the processor sees what was there before."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        buffer = np.full(size, 0xEE, np.uint8).view(dtype).reshape(shape).view(Buffer)
+        buffer: Buffer = np.full(size, 0xEE, np.uint8).view(dtype).reshape(shape).view(Buffer)
         buffer.device_address, buffer.board = self.base + self.next, self
         self.next += -(-size // 4096) * 4096
         assert self.next <= len(self.memory), "the stand-in's memory is full"

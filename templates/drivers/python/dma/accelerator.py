@@ -6,7 +6,7 @@
         logits = accelerator.predict(images)  # uint8 [N, H, W, C] -> integers [N, classes]
         print(logits.argmax(axis=1), accelerator.values(logits))
 
-Runs with PYNQ 2.7 to 4.0: of pynq it takes Overlay, MMIO and allocate. Polls; needs no interrupt.
+Written for PYNQ 3.0.1 to 4.0, of which it takes Overlay, MMIO and allocate. Polls; needs no interrupt.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
         print(logits.argmax(axis=1), accelerator.values(logits))
 
 The block design: an AXI DMA without scatter-gather, its read channel (64 bits) to ``s_axis``, its write channel (32
-bits) from ``m_axis``, a buffer length register of enough bits for a frame. Runs with PYNQ 2.7 to 4.0. The network's
+bits) from ``m_axis``, a buffer length register of enough bits for a frame. Written for PYNQ 3.0.1 to 4.0. The network's
 name cannot be checked: the streams tell only how many logits a frame has.
 """
 
