@@ -39,11 +39,12 @@ PYTHON_ELSEWHERE = {
 }
 """Python that is shown but not run, by a word in it, with the reason."""
 MADE = {
-    "drivers/": "generate",
-    "drivers/python/": "generate",
-    "drivers/c/": "generate",
-    "fsq_pragmas.hpp": "generate, from that of a dialect",
+    "cocotb/run.py": "generate",
     "demo/": "make demo, in hls_out",
+    "drivers/": "generate",
+    "drivers/c/": "generate",
+    "drivers/python/": "generate",
+    "fsq_pragmas.hpp": "generate, from that of a dialect",
 }
 """Names that exist only once something has made them, with what makes them."""
 
