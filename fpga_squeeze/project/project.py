@@ -19,6 +19,7 @@ from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
 from ..emit.drivers import emit_drivers
 from ..emit.hls_dialect import Dialect
+from ..emit.registers import REGISTERS
 from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
@@ -140,8 +141,7 @@ def create_project(
         bench = images[:BENCH_FRAMES]
         write_test_data(plan, golden.run(model, bench), bench, folder / "hls" / "tb" / "data")
         step("RTL")
-        family = (device or find_device(DEFAULT_DEVICE)).family
-        shell = plan_shell(plan, room.shell.kind, family)
+        shell = plan_shell(plan, room.shell.kind, (device or find_device(DEFAULT_DEVICE)).family)
         emit_rtl(plan, folder / "rtl", header, shell)
         (folder / "sim").mkdir()
         for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
@@ -207,6 +207,8 @@ def _write_readme(
     context = {
         "manifest": manifest,
         "numbers": numbers,
+        "shell": shell,
+        "registers": REGISTERS,
         "kernels": [
             {
                 "plan": kernel,
@@ -219,7 +221,6 @@ def _write_readme(
         "shape": plan.model.input.shape,
         "beats": -(-int(np.prod(manifest.input)) // 8),
         "output": output,
-        "shell": shell,
         "classes": output.shape.channels * output.shape.height * output.shape.width,
     }
     write(path, "project/README.md.j2", context)
