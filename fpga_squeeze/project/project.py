@@ -17,6 +17,7 @@ from ..datasets.images import ImageArray
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
+from ..emit.drivers import emit_drivers
 from ..emit.hls_dialect import Dialect
 from ..emit.registers import REGISTERS
 from ..emit.render import write
@@ -151,6 +152,8 @@ def create_project(
         _write_cocotb(
             folder / "cocotb", header, numbers, frame_beats(images), plan.model.output.shape.channels
         )
+        step("drivers")
+        emit_drivers(plan, folder / "drivers", header, shell, numbers.cycles_per_frame, clock.mhz)
         step("manifest")
         manifest = Manifest(
             model=model.name,
