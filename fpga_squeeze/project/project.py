@@ -18,6 +18,7 @@ from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
 from ..emit.hls_dialect import Dialect
+from ..emit.package import Bench, emit_package
 from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
@@ -113,7 +114,7 @@ def create_project(
     leaves everything as it was.
     """
     from ..emit.hls import emit_hls
-    from ..emit.words import write_test_data
+    from ..emit.words import frame_beats, write_test_data
     from ..export.qdq import write_qdq
 
     path = Path(path)
@@ -140,10 +141,14 @@ def create_project(
         write_test_data(plan, golden.run(model, bench), bench, folder / "hls" / "tb" / "data")
         step("RTL")
         family = (device or find_device(DEFAULT_DEVICE)).family
-        emit_rtl(plan, folder / "rtl", header, plan_shell(plan, room.shell.kind, family))
+        shell = plan_shell(plan, room.shell.kind, family)
+        emit_rtl(plan, folder / "rtl", header, shell)
         (folder / "sim").mkdir()
         for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
             shutil.copyfile(file, folder / "sim" / file.name)
+        step("packages")
+        frames = Bench(len(bench), frame_beats(bench), plan.output.type.shape.channels)
+        emit_package(plan, shell, folder, header, device, clock, frames)
         step("manifest")
         manifest = Manifest(
             model=model.name,
