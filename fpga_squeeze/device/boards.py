@@ -1,9 +1,9 @@
 """Boards that a Vivado script is written for, with where each fact comes from.
 
-Names, parts and memories are those of the board files that Vivado reads (repository XilinxBoardStore: ``board.xml`` and
-``preset.xml`` of the board, whose folder ``source`` names); pins those of Digilent's ``Arty-A7-35-Master.xdc``. Bases of
-registers lie where the processor's master reaches logic: 0x40000000 to 0x7FFFFFFF for M_AXI_GP0 (UG585, System
-Addresses), 0xA0000000 to 0xAFFFFFFF for M_AXI_HPM0_FPD (UG1085, System Address Map); Vivado itself begins at these.
+Names, parts and memories are those of the board files that Vivado reads (repository XilinxBoardStore: ``board.xml``
+and ``preset.xml`` of the board, whose folder ``source`` names); pins those of Digilent's ``Arty-A7-35-Master.xdc``.
+Bases of registers lie where the processor's master reaches logic: 0x40000000 to 0x7FFFFFFF for M_AXI_GP0 (UG585,
+System Addresses), 0xA0000000 to 0xAFFFFFFF for M_AXI_HPM0_FPD (UG1085, System Address Map); Vivado begins at these.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ FAMILIES: dict[Family, str] = {"zynq-7000": "zynq", "artix-7": "artix7", "zynq-u
 
 @dataclass(frozen=True)
 class Bench:
-    """What the simulation through FuseSoC runs: ``frames`` frames of ``beats`` beats in, ``classes`` logits out of each."""
+    """What FuseSoC simulates: ``frames`` frames of ``beats`` beats in, ``classes`` logits out of each."""
 
     frames: int
     beats: int
@@ -126,7 +126,11 @@ def _bus(bus: Bus, shell: ShellPlan | None) -> dict[str, object]:
             "ADDR_WIDTH": bus.width("AWADDR"),
         }
         if shell and not lite:
-            parameters |= {"ID_WIDTH": bus.width("AWID"), "MAX_BURST_LENGTH": shell.burst, "SUPPORTS_NARROW_BURST": 0}
+            parameters |= {
+                "ID_WIDTH": bus.width("AWID"),
+                "MAX_BURST_LENGTH": shell.burst,
+                "SUPPORTS_NARROW_BURST": 0,
+            }
     elif bus.kind == "reset":
         parameters = {"POLARITY": "ACTIVE_LOW"}
     elif bus.kind == "interrupt":
@@ -174,7 +178,9 @@ def _board(board: Board, shell: ShellPlan | None, clock: Clock, bench: Bench) ->
         "memory_kib": memory >> 10,
         "high_base": f"0x{HIGH_BASE:09X}",
         # an accelerator planned for a Zynq-7000 has addresses of 32 bits
-        "high_range": f"0x{board.high:08X}" if board.high and (not shell or shell.address_bits > 32) else None,
+        "high_range": f"0x{board.high:08X}"
+        if board.high and (not shell or shell.address_bits > 32)
+        else None,
         "port_bits": 64 if family == "zynq-7000" else bus_bits,
         "masters": list(_masters(shell)),
         "dma": {"bits": address_bits, "burst": DMA_BURST, "length_bits": DMA_LENGTH_BITS},

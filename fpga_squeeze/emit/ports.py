@@ -45,8 +45,18 @@ class Bus:
         return "interface" if self.kind in ("aximm", "axis") else "signal"
 
 
-AXI = {"s_axi": ("aximm", "slave"), "m_axi": ("aximm", "master"), "s_axis": ("axis", "slave"), "m_axis": ("axis", "master")}  # fmt: skip
-SIGNALS = {"clk": ("clock", "slave", "CLK"), "rst_n": ("reset", "slave", "RST"), "irq": ("interrupt", "master", "INTERRUPT")}  # fmt: skip
+AXI: dict[str, tuple[str, Mode]] = {
+    "s_axi": ("aximm", "slave"),
+    "m_axi": ("aximm", "master"),
+    "s_axis": ("axis", "slave"),
+    "m_axis": ("axis", "master"),
+}
+"""Kind and mode of the interfaces of many ports, by the prefix of these."""
+SIGNALS: dict[str, tuple[str, Mode, str]] = {
+    "clk": ("clock", "slave", "CLK"),
+    "rst_n": ("reset", "slave", "RST"),
+    "irq": ("interrupt", "master", "INTERRUPT"),
+}
 """Kind, mode and logical port of the interfaces of one port."""
 
 
@@ -65,7 +75,9 @@ def read_ports(path: Path) -> tuple[Port, ...]:
         port = _PORT.fullmatch(line)
         assert port, f"{path.name}: {line}"
         direction, high, name, text = port.groups()
-        ports.append(Port(name, "input" if direction == "input" else "output", _width(high), bool(high), text))
+        ports.append(
+            Port(name, "input" if direction == "input" else "output", _width(high), bool(high), text)
+        )
     return tuple(ports)
 
 
@@ -89,9 +101,9 @@ def buses(ports: tuple[Port, ...]) -> tuple[Bus, ...]:
             if port.name.startswith(prefix + "_")
         )
         if members:
-            found.append(Bus(prefix, kind, "master" if mode == "master" else "slave", members))
+            found.append(Bus(prefix, kind, mode, members))
     for port in ports:
         if port.name in SIGNALS:
             kind, mode, logical = SIGNALS[port.name]
-            found.append(Bus(port.name, kind, "master" if mode == "master" else "slave", ((logical, port),)))
+            found.append(Bus(port.name, kind, mode, ((logical, port),)))
     return tuple(found)
