@@ -1,7 +1,7 @@
-"""What the shell must do, as cocotb runs it around ``tests/rtl/shell_core.sv``; ``test_shell.py`` builds and starts it.
+"""What the shell must do, as cocotb runs it around ``tests/rtl/fsq_top.sv``; ``test_shell.py`` starts it.
 
-The hardest cases: frames and addresses that are no whole beats; bursts up to a 4 KB boundary; TLAST too early and too late, of
-pixels and of logits; an answer of SLVERR at any beat; a reset at any time; both sides waiting at random.
+The hardest cases: frames and addresses that are no whole beats; bursts up to a 4 KB boundary; TLAST too early and too
+late, of pixels and of logits; an answer of SLVERR at any beat; a reset at any time; both sides waiting at random.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Shell:
     def __init__(self, dut: Any, seed: int) -> None:
         self.dut, self.rng = dut, random.Random(seed)
         logging.getLogger("cocotb").setLevel(logging.WARNING)
-        cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+        Clock(dut.clk, 10, "ns").start()
         self.master = AxiLiteMaster(
             AxiLiteBus.from_prefix(dut, "s_axi"), dut.clk, dut.rst_n, reset_active_level=False
         )
@@ -66,7 +66,7 @@ class Shell:
         return checked
 
     async def _watch(self, channel: str) -> None:
-        """Every burst lies within 4 KB and is no longer than the register says; its address stays while it is offered."""
+        """Every burst lies within 4 KB and has no more beats than the register says."""
         dut, bus = self.dut, len(self.dut.m_axi_rdata) // 8
         valid, ready, address, length = (
             getattr(dut, f"m_axi_{channel}{end}") for end in ("valid", "ready", "addr", "len")
@@ -182,7 +182,7 @@ class Shell:
         return max(64, edge - 8 * self.rng.randrange(24))
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def registers_hold_what_they_say(dut: Any) -> None:
     shell = await Shell(dut, 1).start()
     assert await shell.read("id") == ID and (await shell.master.read(0, 4)).data == b"FSQS"
@@ -191,7 +191,9 @@ async def registers_hold_what_they_say(dut: Any) -> None:
     config = await shell.read("config")
     assert config & 0xFF == len(dut.m_axi_rdata) // 8
     assert (config >> 8) & 0xFF == len(dut.m_axi_araddr) and config >> 16 == 16
-    assert shell.frame == int(os.environ["FSQ_FRAME_BYTES"]) and shell.classes == int(os.environ["FSQ_CLASSES"])
+    assert shell.frame == int(os.environ["FSQ_FRAME_BYTES"]) and shell.classes == int(
+        os.environ["FSQ_CLASSES"]
+    )
     kept = {
         "irq_enable": 3,
         "frames": 0xFFFFFFFF,
@@ -217,7 +219,7 @@ async def registers_hold_what_they_say(dut: Any) -> None:
     assert await shell.read("status") == 0
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def frames_anywhere(dut: Any) -> None:
     shell = await Shell(dut, 2).start()
     cycles = []
@@ -230,7 +232,7 @@ async def frames_anywhere(dut: Any) -> None:
         assert (frames == 1) == (last == job)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def everybody_waits_at_random(dut: Any) -> None:
     shell = await Shell(dut, 3).start(slow=True)
     shell.wait_at_random()
@@ -238,7 +240,7 @@ async def everybody_waits_at_random(dut: Any) -> None:
         await shell.job(shell.somewhere(), 0x10000 + shell.somewhere(), shell.rng.randrange(1, 4))
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def interrupts(dut: Any) -> None:
     shell = await Shell(dut, 4).start()
     await shell.job(0x1000, 0x8000, 1)
@@ -265,7 +267,7 @@ async def interrupts(dut: Any) -> None:
     await shell.failed("address")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def addresses_that_cannot_be(dut: Any) -> None:
     shell = await Shell(dut, 5).start()
     top = 1 << len(dut.m_axi_araddr)
@@ -291,7 +293,7 @@ async def addresses_that_cannot_be(dut: Any) -> None:
                 await shell.failed("address")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def pixels_end_too_early_or_too_late(dut: Any) -> None:
     shell = await Shell(dut, 6).start()
     for size in (8, shell.frame - 8, shell.frame + 8, 2 * shell.frame - 8):
@@ -301,7 +303,7 @@ async def pixels_end_too_early_or_too_late(dut: Any) -> None:
         await shell.failed("length")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def logits_end_too_early_or_too_late(dut: Any) -> None:
     shell = await Shell(dut, 7).start()
     for fault in (1, 2):
@@ -311,19 +313,23 @@ async def logits_end_too_early_or_too_late(dut: Any) -> None:
         await shell.failed("length")
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def memory_answers_with_errors(dut: Any) -> None:
     shell = await Shell(dut, 8).start(slow=True)
     shell.wait_at_random(4)
     for kind, first, size in (("read", 0x1000, shell.frame), ("write", 0x8000, shell.result)):
-        for place in (0, shell.rng.randrange(3 * size), 3 * size - (1 if kind == "read" else size - 4 * shell.classes + 1)):
+        for place in (
+            0,
+            shell.rng.randrange(3 * size),
+            3 * size - (1 if kind == "read" else size - 4 * shell.classes + 1),
+        ):
             shell.pixels(0x1000, 3)
             shell.failing = {first + place}
             await shell.ask(0x1000, 0x8000, 3)
             await shell.failed(kind)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def reset_at_any_time(dut: Any) -> None:
     shell = await Shell(dut, 9).start()
     whole = 3 * shell.frame // 8
@@ -341,7 +347,7 @@ async def reset_at_any_time(dut: Any) -> None:
     await shell.job(0x1000, 0x8000, 1)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def reset_of_everything(dut: Any) -> None:
     shell = await Shell(dut, 10).start()
     for _ in range(4):
@@ -350,11 +356,13 @@ async def reset_of_everything(dut: Any) -> None:
         await ClockCycles(dut.clk, shell.rng.randrange(3 * shell.frame // 8))
         await shell.hard_reset()
         # asked for nothing, neither busy nor done
-        assert await shell.read("status") == 0 == await shell.read("frames") == await shell.read("frames_done")
+        assert (
+            await shell.read("status") == 0 == await shell.read("frames") == await shell.read("frames_done")
+        )
         await shell.job(0x1008, 0x8008, 2)
 
 
-@cocotb.test()  # type: ignore[misc]
+@cocotb.test()
 async def started_twice(dut: Any) -> None:
     shell = await Shell(dut, 11).start()
     expected = shell.pixels(0x1000, 8)

@@ -114,8 +114,8 @@ _DESIGN = (
     click.option(
         "--shell",
         metavar="KIND",
-        help="What feeds the design: dma (registers and an AXI4 master of 64 bits, in RTL; dma128: of 128), stream (default: "
-        f"AXI4-Streams), LUTS,RAMB36 (streams, with that much room for what feeds them instead of {DEFAULT_ROOM.shell}) or none.",
+        help="What feeds the design: stream (default: AXI4-Streams), dma (RTL: registers, an AXI4 master of 64 bits), "
+        f"dma128. LUTS,RAMB36: streams, with other room for what feeds them than {DEFAULT_ROOM.shell}; none: no room.",
     ),
     *_QUANTIZE,
     click.option(

@@ -19,8 +19,8 @@ WARN_CEILING, ROUTABLE = 85.0, 95.0
 KEPT_LUTS, KEPT_RAMB36 = 2500, 3
 """Kept for a shell: ours of 64 bits, and the interconnect to a processor's memory."""
 INTERCONNECT_LUTS = KEPT_LUTS - shell_luts("dma")
-"""Of these the interconnect's; chosen, not measured, and its block RAM is (ours has none): the processor's ports, converters of
-protocol and width, and their FIFOs, are the vendor's and stand in no catalogue."""
+"""Of these the interconnect's, and all of the block RAM. Chosen, not measured: converters of protocol and width between
+shell and processor, and their FIFOs, are the vendor's."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Shell:
     @property
     def own_luts(self) -> int:
         """LUTs of ``fsq_system`` beside its kernels; the others are those of the interconnect."""
-        return shell_luts(self.kind) if self.kind != "stream" else 0
+        return shell_luts(self.kind)
 
     def __str__(self) -> str:
         return f"{self.luts},{self.ramb36}" if self.kind == "stream" else self.kind

@@ -114,7 +114,7 @@ REGISTERS = (
     Register("irq_status", "clear", "what happened since it was cleared", INTERRUPTS),
     Register("frames", "write", "frames of the next job; 0 ends at once"),
     Register("frames_done", "read", "frames of this job whose logits are in memory"),
-    Register("frame_cycles", "read", "cycles from the end of the last frame but one (or from start) to that of the last"),
+    Register("frame_cycles", "read", "cycles of the last frame: from the end of the one before, or from start"),
     Register("job_cycles", "read", "cycles from start to the end of the last frame"),
     Register("source", "write", "address of the first pixels, bits 31 to 0; a multiple of 8"),
     Register("source_high", "write", "bits 63 to 32; those beyond address_bits are not kept"),
