@@ -51,6 +51,11 @@ def component_name(network: str) -> str:
     return "fsq_" + re.sub(r"\W", "_", network, flags=re.ASCII)
 
 
+def package_name(network: str) -> str:
+    """Vendor, library, name and version of the package of a network, as FuseSoC and Vivado write them."""
+    return f"{VENDOR}:{LIBRARY}:{component_name(network)}:{IP_VERSION}"
+
+
 def emit_package(
     plan: Plan,
     shell: ShellPlan | None,
@@ -73,6 +78,7 @@ def emit_package(
     sources = [f"rtl/{name}" for name in (rtl / "files.f").read_text(encoding="ascii").split()]
     context: dict[str, object] = {
         "header": header,
+        "vlnv": package_name(plan.model.name),
         "vendor": VENDOR,
         "library": LIBRARY,
         "name": component_name(plan.model.name),
@@ -83,7 +89,7 @@ def emit_package(
         "ports": ports,
         "buses": [_bus(bus, shell) for bus in interfaces],
         "interfaces": {
-            port.name: f"{VENDOR_OF_BUSES}:{bus.library}:{bus.kind}:1.0 {bus.name} {logical}"
+            port.name: f"xilinx.com:{bus.library}:{bus.kind}:1.0 {bus.name} {logical}"
             for bus in interfaces
             for logical, port in bus.ports
         },
@@ -107,9 +113,6 @@ def emit_package(
         write(package / f"{board.name}.tcl", "package/board.tcl.j2", context | more)
         if board.pins:
             write(package / f"{board.name}.xdc", "package/board.xdc.j2", context | more)
-
-
-VENDOR_OF_BUSES = "xilinx.com"
 
 
 def _bus(bus: Bus, shell: ShellPlan | None) -> dict[str, object]:

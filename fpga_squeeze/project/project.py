@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from .. import __version__
 from ..datasets.images import ImageArray
+from ..device.boards import boards_of
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
 from ..emit.hls_dialect import Dialect
-from ..emit.package import Bench, emit_package
+from ..emit.package import Bench, emit_package, package_name
 from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
@@ -149,6 +150,10 @@ def create_project(
         step("packages")
         frames = Bench(len(bench), frame_beats(bench), plan.output.type.shape.channels)
         emit_package(plan, shell, folder, header, device, clock, frames)
+        step("cocotb")
+        _write_cocotb(
+            folder / "cocotb", header, numbers, frame_beats(images), plan.model.output.shape.channels
+        )
         step("manifest")
         manifest = Manifest(
             model=model.name,
@@ -171,14 +176,35 @@ def create_project(
             notes=(*model.notes, *notes),
             estimate=numbers.summary(),
         )
-        _write_readme(folder / README, plan, manifest, numbers)
+        _write_readme(folder / README, plan, manifest, numbers, device)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         manifest = replace(manifest, files=(*files, MANIFEST))
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Project(path, model, plan, manifest, images, labels)
 
 
-def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate) -> None:
+COCOTB_PATIENCE = 10
+"""How many planned latencies the cocotb test waits for a frame: its stalls make a frame a few times longer."""
+
+
+def _write_cocotb(
+    folder: Path, header: dict[str, object], numbers: Estimate, beats: int, classes: int
+) -> None:
+    """A cocotb test of the top level on the words of the HLS test bench (2 frames), its runner and what it needs."""
+    context = {
+        "header": header,
+        "frame_bytes": 8 * beats,
+        "classes": classes,
+        "period_ps": round(1e6 / numbers.clock.mhz),
+        "patience": COCOTB_PATIENCE * numbers.latency_cycles,
+    }
+    for name in ("run.py", "test_frames.py", "requirements.txt"):
+        write(folder / name, f"cocotb/{name}.j2", context)
+
+
+def _write_readme(
+    path: Path, plan: Plan, manifest: Manifest, numbers: Estimate, device: Device | None
+) -> None:
     output = plan.model.output
     context = {
         "manifest": manifest,
@@ -196,6 +222,8 @@ def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate)
         "beats": -(-int(np.prod(manifest.input)) // 8),
         "output": output,
         "classes": output.shape.channels * output.shape.height * output.shape.width,
+        "package": package_name(plan.model.name),
+        "boards": boards_of(device),
     }
     write(path, "project/README.md.j2", context)
 
