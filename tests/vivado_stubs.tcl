@@ -34,6 +34,7 @@ set commands {
     get_files            {names 1}
     add_files            {names 1 -norecurse 0 -fileset 1}
     update_compile_order {names 0 -fileset 1}
+    set_msg_config       {names 0 -id 1 -new_severity 1}
     launch_runs          {names 1 -to_step 1 -jobs 1}
     wait_on_run          {names 1}
     get_runs             {names 1}
