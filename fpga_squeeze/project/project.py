@@ -20,6 +20,7 @@ from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
 from ..emit.hls_dialect import Dialect
 from ..emit.package import Bench, emit_package, package_name
+from ..emit.registers import REGISTERS
 from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
@@ -141,8 +142,7 @@ def create_project(
         bench = images[:BENCH_FRAMES]
         write_test_data(plan, golden.run(model, bench), bench, folder / "hls" / "tb" / "data")
         step("RTL")
-        family = (device or find_device(DEFAULT_DEVICE)).family
-        shell = plan_shell(plan, room.shell.kind, family)
+        shell = plan_shell(plan, room.shell.kind, (device or find_device(DEFAULT_DEVICE)).family)
         emit_rtl(plan, folder / "rtl", header, shell)
         (folder / "sim").mkdir()
         for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
@@ -176,7 +176,7 @@ def create_project(
             notes=(*model.notes, *notes),
             estimate=numbers.summary(),
         )
-        _write_readme(folder / README, plan, manifest, numbers, device)
+        _write_readme(folder / README, plan, manifest, numbers, shell, device)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         manifest = replace(manifest, files=(*files, MANIFEST))
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
@@ -203,12 +203,19 @@ def _write_cocotb(
 
 
 def _write_readme(
-    path: Path, plan: Plan, manifest: Manifest, numbers: Estimate, device: Device | None
+    path: Path,
+    plan: Plan,
+    manifest: Manifest,
+    numbers: Estimate,
+    shell: ShellPlan | None,
+    device: Device | None,
 ) -> None:
     output = plan.model.output
     context = {
         "manifest": manifest,
         "numbers": numbers,
+        "shell": shell,
+        "registers": REGISTERS,
         "kernels": [
             {
                 "plan": kernel,
