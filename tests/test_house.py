@@ -16,7 +16,7 @@ FLOORS = (
     ("network",),
     ("coding", "device", "datasets", "zoo"),
     ("frontend", "export"),
-    ("quantization", "compression"),
+    ("quantization", "compression", "training"),
     ("planning",),
     ("emit",),
     ("project",),

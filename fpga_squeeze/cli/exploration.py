@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -14,7 +15,6 @@ from ..errors import FpgaSqueezeError
 from ..explore.report import check_output, columns_of, row_of
 from ..explore.samplers import SAMPLERS
 from . import options as opt
-from .flags import with_flags
 from .output import new_table, print_json, say, show, steps
 
 
@@ -30,10 +30,9 @@ from .output import new_table, print_json, say, show, steps
 @click.option(
     "--objective",
     "objectives",
-    default="fps,agreement,bram36",
-    show_default=True,
     metavar="NAMES",
-    help="What is to be good: fps, agreement, top1, bram36, luts, dsp, cycles, latency_ms, weight_bits.",
+    help="What is to be good: fps, agreement, top1, bram36, luts, dsp, cycles, latency_ms, weight_bits; "
+    "fps,agreement,bram36 if left out, with --network fps,top1.",
 )
 @click.option("--sampler", default="tpe", show_default=True, metavar="NAME", help=f"{', '.join(SAMPLERS)}.")
 @click.option(
@@ -60,6 +59,22 @@ from .output import new_table, print_json, say, show, steps
     metavar="FILE",
     help="Picture (.html, .svg) or all trials (.csv, .json). May be repeated.",
 )
+@click.option(
+    "--network",
+    metavar="DATASET",
+    help="Search SqueezeNet's own numbers instead, with training on a folder of a folder per class, or digits.",
+)
+@click.option(
+    "--folder",
+    metavar="DIR",
+    help="With --network: where trained networks are written; networks if left out.",
+)
+@click.option(
+    "--epochs",
+    type=int,
+    metavar="N",
+    help="With --network: how often a network trained to its end sees every image.",
+)
 @opt.exploring
 @opt.as_json
 def explore(
@@ -67,7 +82,7 @@ def explore(
     devices: str,
     images: str | None,
     labels: str | None,
-    objectives: str,
+    objectives: str | None,
     sampler: str,
     trials: int,
     storage: str,
@@ -75,6 +90,9 @@ def explore(
     sampler_seed: int | None,
     clocks: str | None,
     outputs: tuple[str, ...],
+    network: str | None,
+    folder: str | None,
+    epochs: int | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -83,19 +101,29 @@ def explore(
     MODEL is a float model; the embedded digits model if left out. Every trial is quantised, planned and judged; the
     study goes on where it was left, in several processes if you like. generate --from-study makes a trial's design.
     """
-    options = api.ExploreOptions(
-        model=model,
-        devices=tuple(_words(devices)),
-        images=images,
-        labels=labels,
-        objectives=tuple(_words(objectives)),
-        clocks=_clocks(clocks),
-        room=opt.room_of(given) or DEFAULT_ROOM,
-        quantize=opt.quantize_options(given),
-    )
     search = api.SearchOptions(storage, trials, sampler, jobs, sampler_seed)
     for path in outputs:
         check_output(path)
+    run: Callable[..., api.Exploration]
+    if network is not None:
+        work = _network_search(
+            network, folder, epochs, devices, objectives, clocks, (model, images, labels), given
+        )
+        run = partial(api.explore_networks, work, search)
+    elif folder is not None or epochs is not None:
+        raise FpgaSqueezeError("--folder and --epochs are for --network; give it with them")
+    else:
+        options = api.ExploreOptions(
+            model=model,
+            devices=tuple(_words(devices)),
+            images=images,
+            labels=labels,
+            objectives=tuple(_words(objectives or ",".join(api.ExploreOptions.objectives))),
+            clocks=_clocks(clocks),
+            room=opt.room_of(given) or DEFAULT_ROOM,
+            quantize=opt.quantize_options(given),
+        )
+        run = partial(api.explore, options, search)
     try:
         with steps() as on_step:
 
@@ -103,12 +131,46 @@ def explore(
                 ended = sum(t.outcome is not None for t in every)
                 on_step(f"{ended} of {trials}, front of {len(front)}; trial {trial.number}: {_brief(trial)}")
 
-            study = api.explore(options, search, on_trial=told, on_step=on_step)
+            study = run(on_trial=told, on_step=on_step)
     except KeyboardInterrupt:
         with contextlib.suppress(FpgaSqueezeError):
             _finish(api.read_study(storage), outputs, as_json)
         raise
     _finish(study, outputs, as_json)
+
+
+def _network_search(
+    dataset: str,
+    folder: str | None,
+    epochs: int | None,
+    devices: str,
+    objectives: str | None,
+    clocks: str | None,
+    of_a_model: tuple[str | None, ...],
+    given: dict[str, Any],
+) -> api.NetworkSearch:
+    """What --network searches; raises FpgaSqueezeError for options that are for a model that is there."""
+    names, speeds = tuple(_words(devices)), _clocks(clocks)
+    if any(of_a_model):
+        raise FpgaSqueezeError(
+            "--network trains networks on its own images; leave MODEL, --images and --labels out"
+        )
+    if len(names) != 1 or len(speeds) > 1:
+        raise FpgaSqueezeError("--network searches for one --device at one --clock-mhz; give one of each")
+    design = api.DesignOptions(
+        device=names[0],
+        room=opt.room_of(given),
+        clock_mhz=speeds[0] if speeds else None,
+        quantize=opt.quantize_options(given),
+    )
+    usual = api.NetworkSearch
+    return usual(
+        dataset,
+        folder or "networks",
+        design,
+        tuple(_words(objectives)) if objectives else usual.names,
+        usual.epochs if epochs is None else epochs,
+    )
 
 
 def _words(text: str) -> Iterator[str]:
@@ -134,7 +196,12 @@ def _brief(trial: api.Trial) -> str:
     numbers = trial.outcome.numbers
     told = [
         text.format(numbers[name])
-        for name, text in (("fps", "{:,.1f} fps"), ("agreement", "{:.2f} %"), ("bram36", "{:g} RAMB36"))
+        for name, text in (
+            ("fps", "{:,.1f} fps"),
+            ("agreement", "{:.2f} %"),
+            ("top1", "top-1 {:.2f} %"),
+            ("bram36", "{:g} RAMB36"),
+        )
         if name in numbers
     ]
     return f"{', '.join(told)} ({trial.state}), {trial.outcome.facts.get('design', '')}"
@@ -164,8 +231,7 @@ def _finish(study: api.Exploration, outputs: tuple[str, ...], as_json: bool) -> 
     for path in outputs:
         say(f"wrote {path}")
     if study.front:
-        say(
-            with_flags(
-                f"next: fpga-squeeze generate --from-study {study.storage} --trial {study.front[0].number}"
-            )
-        )
+        best = study.front[0]
+        made = best.outcome.facts.get("file") if best.outcome else None
+        how = made or f"--from-study {study.storage} --trial {best.number}"
+        say(f"next: fpga-squeeze generate {how}")

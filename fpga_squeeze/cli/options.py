@@ -239,7 +239,7 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
         given["calibration_count"],
         given["seed"],
         given.get("weight_budget"),
-        _input_shape(given["input_shape"]),
+        input_shape_of(given["input_shape"]),
         given["output_tensor"],
     )
 
@@ -248,12 +248,12 @@ def read_options(given: Mapping[str, Any]) -> QuantizeOptions:
     """Typed options from what :func:`reading` added."""
     return QuantizeOptions(
         preprocess=preprocess_of(given),
-        input_shape=_input_shape(given["input_shape"]),
+        input_shape=input_shape_of(given["input_shape"]),
         output_tensor=given["output_tensor"],
     )
 
 
-def _input_shape(given: str | None) -> Shape | None:
+def input_shape_of(given: str | None) -> Shape | None:
     """``3,224,224`` as a shape."""
     if given is None:
         return None

@@ -37,9 +37,10 @@ def design_of(
     """
     study = read_study(storage, KNOWN)
     if OPTIONS not in study.identity:
-        raise FpgaSqueezeError(
-            f"{shown(storage)}: is a study of something else than accelerators of one network"
-        )
+        outcome = study.of(number).outcome
+        file = outcome.facts.get("file") if outcome else None
+        way = f"generate takes its trial as {file}" if file else "choose a trial that was trained to its end"
+        raise FpgaSqueezeError(f"{shown(storage)}: is a study of networks; {way}")
     options = options_from_json(study.identity[OPTIONS])
     if model is not None:
         options = replace(options, model=model)
