@@ -123,8 +123,6 @@ class Accelerators:
         if on_step:
             on_step(f"float network on {len(self.judged.pixels):,} images")
         self.judged  # noqa: B018
-        if on_step:
-            on_step(f"sensitivity of {len(self.float_model.convs)} layers")
         self._sensitivity  # noqa: B018
 
     def __getstate__(self) -> dict[str, Any]:
@@ -271,7 +269,7 @@ class Accelerators:
         """How the integers of ``point`` are made."""
         kept = (
             point.densities(self.float_model, self.space.groups, self.found)
-            if any(point.levels.values())
+            if min(point.kept.values()) < 100
             else {}
         )
         made = replace(
