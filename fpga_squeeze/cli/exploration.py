@@ -223,6 +223,11 @@ def _finish(study: api.Exploration, outputs: tuple[str, ...], as_json: bool) -> 
         table.add_row(*row_of(study, trial))
     show(table)
     say(f"trials: {counts}")
+    clocks = {
+        f"{t.params.get('device', '')} {t.outcome.facts['clock']}".strip() for t in study.front if t.outcome
+    }
+    if clocks:
+        say(f"frames per second at: {', '.join(sorted(clocks))}")
     for path in outputs:
         say(f"wrote {path}")
     if study.front:

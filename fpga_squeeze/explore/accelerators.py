@@ -355,11 +355,9 @@ class Accelerators:
             (digest, point.device, point.clock_mhz, point.products, point.weights, self.options.room)
         )
         planned = self.cache.json("plan", key, lambda: self._planned(options, model))
-        kept = float(np.mean([np.count_nonzero(c.weight) for c in model.convs])) / float(
-            np.mean([np.count_nonzero(c.weight) for c in self.float_model.convs])
-        )
+        kept = _nonzero(model) / _nonzero(self.float_model)
         facts = {
-            "design": point.describe(planned["clock"], min(1.0, round(kept, 3))),
+            "design": point.describe(min(1.0, round(kept, 3))),
             "clock": planned["clock"],
             "digest": digest,
         }
@@ -396,6 +394,10 @@ class Accelerators:
 def excess_of(made: Estimate) -> float:
     """How far a plan is from fitting, relative to what there is; 0: it fits."""
     return max((one.missing / max(one.available, 1.0) for one in made.short), default=0.0)
+
+
+def _nonzero(model: FloatModel | QModel) -> int:
+    return sum(int(np.count_nonzero(conv.weight)) for conv in model.convs)
 
 
 def numbers_of(made: Estimate) -> dict[str, float]:

@@ -24,6 +24,10 @@ HOT, COLD = 0.3, 0.01
 """Temperatures, as shares of the designs that beat one."""
 CHANGED = 2.0
 """Choices that are changed at a time, on average; one at least."""
+START = 0.12
+"""Share of the trials that are drawn at random before the walk: it only finds what it has a hint of."""
+BACK = 0.6
+"""Share of the steps that start from a design of the front instead: a walker alone stays where it is."""
 REACH = 0.4
 """How far a number moves at HOT, as a share of its range; one step at least."""
 
@@ -59,8 +63,10 @@ class AnnealingSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """A neighbour of where the walker stands."""
+        """A neighbour of where the walker stands, or of a design of the front."""
         here, temperature = self._walk(study)
+        if here is not None and self._rng.random() < BACK:
+            here = self._of_front(study) or here
         if here is None or not search_space:
             return {}
         names = sorted(search_space)
@@ -91,10 +97,26 @@ class AnnealingSampler(BaseSampler):
             case _:
                 raise NotImplementedError(type(space).__name__)
 
-    def _walk(self, study: Study) -> tuple[FrozenTrial | None, float]:
-        """(where the walker stands after all trials that ended, the temperature)."""
+    def _of_front(self, study: Study) -> FrozenTrial | None:
+        """A design of the front: the best one for objectives that are weighed at random (Chebyshev's norm), so that
+        each part of the front is as likely as it is wide, not as it is crowded."""
         ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         energy = _energies(ended, study.directions, self._excess)
+        front = [t for t, e in zip(ended, energy, strict=True) if e == 0]
+        if not front:
+            return None
+        values = np.array([t.values for t in front]) * _signs(study.directions)
+        wide = np.ptp(values, axis=0)
+        weights = self._rng.dirichlet(np.ones(values.shape[1]))
+        away = (values - values.min(axis=0)) / np.where(wide > 0, wide, 1.0)
+        return front[int(np.argmin((weights * away).max(axis=1)))]
+
+    def _walk(self, study: Study) -> tuple[FrozenTrial | None, float]:
+        """(where the walker stands after all trials that ended, None before it starts; the temperature)."""
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        energy = _energies(ended, study.directions, self._excess)
+        if len(ended) < START * self._trials:
+            return None, HOT
         here, temperature = 0, HOT
         for n in range(1, len(ended)):
             temperature = HOT * (COLD / HOT) ** min(1.0, n / self._trials)
@@ -106,6 +128,10 @@ class AnnealingSampler(BaseSampler):
         return (ended[here] if ended else None), temperature
 
 
+def _signs(directions: Sequence[StudyDirection]) -> Any:
+    return np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions])
+
+
 def _energies(
     trials: Sequence[FrozenTrial],
     directions: Sequence[StudyDirection],
@@ -114,8 +140,7 @@ def _energies(
     """Share of the trials that beat each; 1 and its excess for one that does not fit."""
     if not trials:
         return []
-    signs = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions])
-    values = np.array([t.values for t in trials]) * signs
+    values = np.array([t.values for t in trials]) * _signs(directions)
     over = np.array([max(0.0, *excess(t)) for t in trials])
     fit = over == 0
     out = []

@@ -16,7 +16,7 @@ from .study import Exploration, shown
 WRITTEN = (".html", ".svg", ".csv", ".json")
 SHORT = {
     "fps": "fps",
-    "agreement": "agreement",
+    "agreement": "agree",
     "top1": "top-1",
     "bram36": "RAMB36",
     "luts": "LUTs",

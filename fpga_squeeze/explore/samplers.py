@@ -13,7 +13,7 @@ SAMPLERS = ("tpe", "nsga2", "annealing", "random", "grid")
 STARTUP_SHARE = 5
 """One of so many trials is drawn at random before a model of the space is made; SMALLEST at least."""
 SMALLEST, LARGEST_STARTUP = 8, 30
-POPULATION = 24
+POPULATION = 16
 """Of NSGA-II: some eight generations in 200 trials."""
 
 

@@ -189,10 +189,11 @@ class Point:
             out |= {name: chosen[name] for name, own in level_of.items() if own == level}
         return out
 
-    def describe(self, clock: str, kept: float) -> str:
-        """The design in one line."""
-        parts = [self.device, clock, str(self.weights)]
-        parts.append("2 products per DSP" if self.products == 2 else "1 product per DSP")
+    def describe(self, kept: float) -> str:
+        """The design in one line; ``kept``: the share of the network's weights that are not zero."""
+        parts = [self.device, str(self.weights), f"{self.products} per DSP"]
+        if self.clock_mhz:
+            parts.insert(1, f"{self.clock_mhz:g} MHz")
         for what, common, own in (
             ("w", self.weight_bits, self.layer_weight_bits),
             ("a", self.activation_bits, self.layer_activation_bits),
@@ -200,7 +201,7 @@ class Point:
             low, high = min((common, *own.values())), max((common, *own.values()))
             parts.append(f"{what}{low}" if low == high else f"{what}{low}-{high}")
         if self.budget < BUDGETS[-1] and self.weights != "dense":
-            parts.append(f"budget {self.budget} %")
+            parts.append(f"coded {self.budget} %")
         if kept < 1:
-            parts.append(f"keeps {100 * kept:.0f} %")
+            parts.append(f"kept {100 * kept:.0f} %")
         return ", ".join(parts)

@@ -307,7 +307,7 @@ def _gone(attributes: Mapping[str, Any]) -> bool:
     """Whether the process of a running trial is gone: on this machine by its number and birth, else by its silence."""
     owner = attributes.get(OWNER)
     if owner is not None and owner["host"] == socket.gethostname() and _born(os.getpid()) is not None:
-        return _born(int(owner["pid"])) != owner["born"]
+        return bool(_born(int(owner["pid"])) != owner["born"])
     return time.time() - float(attributes.get(ALIVE, 0)) > SILENT
 
 
