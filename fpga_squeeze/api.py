@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from typing_extensions import assert_never
@@ -45,6 +45,10 @@ from .flow.drawing import draw
 from .flow.estimate import estimate_design, fitting, project_clock
 from .flow.evaluate import Evaluation, Score, evaluate
 from .flow.inspection import Inspection, LayerReport, inspect
+from .flow.report.numbers import Report
+from .flow.report.numbers import gather as report
+from .flow.report.write import write_report
+from .flow.runs import CosimRun, Cycles, Run, Simulation, read_cycles
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
 from .network import golden as golden_model
 from .network.fixed_point import IntArray
@@ -55,8 +59,9 @@ from .planning.cost.estimate import Estimate, Way
 from .planning.search.planner import make_plan
 from .planning.timing import schedule
 from .project.project import Project, create_project, load_project, read_images
+from .project.results import keep_result
 from .verify.cache import locked
-from .verify.compare import Comparison, compare_run
+from .verify.compare import compare_run
 from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
 from .verify.synthesis import Synthesis, synthesise
@@ -92,6 +97,7 @@ __all__ = [
     "Project",
     "Quantized",
     "QuantizeOptions",
+    "Report",
     "Room",
     "Routed",
     "Run",
@@ -123,15 +129,16 @@ __all__ = [
     "make_plan",
     "quantize",
     "read_study",
+    "report",
     "route",
     "save_study",
     "study_json",
     "synth",
     "timing",
+    "write_report",
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
-Simulation = Literal["csim", "cosim"]
 TERMS = {"csim": compare_fed_terms, "cosim": compare_terms}
 """How the weights that a run saw are compared with golden."""
 
@@ -143,69 +150,6 @@ class Quantized:
     path: Path
     model: QModel
     inexact: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A simulation compared with golden, kernel by kernel."""
-
-    kind: Simulation
-    comparison: Comparison
-
-    @property
-    def mismatches(self) -> int:
-        return self.comparison.mismatches
-
-    @property
-    def equal(self) -> bool:
-        """Something was compared and nothing differs."""
-        return self.comparison.equal
-
-    def to_json(self) -> dict[str, object]:
-        first = self.comparison.first
-        return self.comparison.to_json() | {"first_mismatch": asdict(first) if first else None}
-
-
-@dataclass(frozen=True)
-class Cycles:
-    """Cycles that the RTL took, and those planned.
-
-    cycles_per_frame    steady interval between the last outputs of consecutive frames; None with one frame
-    latency_cycles      first input word to last output of the first frame, both included
-    stalls              seed of random stalls; 0: none, and only then are measured and planned cycles the same thing
-    error               what stopped the simulation early (a deadlock, a protocol error), else None
-    """
-
-    cycles_per_frame: int | None
-    planned_cycles_per_frame: int
-    latency_cycles: int | None
-    planned_latency_cycles: int
-    stalls: int
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class CosimRun(Run):
-    """An RTL simulation with its cycles, and the clock of the project."""
-
-    cycles: Cycles
-    clock: Clock
-
-    @property
-    def fps(self) -> float | None:
-        """Frames per second at the measured interval; None with one frame, and where the sides were stalled."""
-        cycles = self.cycles
-        return (
-            self.clock.fps(cycles.cycles_per_frame) if cycles.cycles_per_frame and not cycles.stalls else None
-        )
-
-    @property
-    def equal(self) -> bool:
-        return self.comparison.equal and self.cycles.error is None
-
-    def to_json(self) -> dict[str, object]:
-        clock = {"clock_mhz": self.clock.mhz, "clock_origin": self.clock.origin, "fps": self.fps}
-        return super().to_json() | asdict(self.cycles) | clock
 
 
 # ------------------------------------------------------------------------------------------------- verbs
@@ -242,12 +186,14 @@ def generate(
     *,
     dialect: Dialect = "vitis",
     force: bool = False,
+    command: str = "",
     on_step: OnStep | None = None,
 ) -> Project:
     """Write a project: HLS C++, RTL, model and test images. ``output`` defaults to hls_out/<model name>.
 
-    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project. Raises
-    DoesNotFitError, and writes nothing, where the plan does not fit the device.
+    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project;
+    ``command`` is kept in the project as what makes it again. Raises DoesNotFitError, and writes nothing, where the
+    plan does not fit the device.
     """
     made, numbers = fitting(Source(model, options.quantize, on_step), options)
     loaded, plan, target = made.loaded, made.plan, options.target
@@ -265,6 +211,7 @@ def generate(
         room=numbers.room,
         source=loaded.source,
         notes=[*made.notes, *numbers.warnings],
+        command=command,
         force=force,
         on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
     )
@@ -423,6 +370,11 @@ def _frames(project: Project, images: str | Path | None, frames: int | None) -> 
     return pixels if frames is None else pixels[np.arange(frames) % len(pixels)]
 
 
+def _given(images: str | Path | None, frames: int | None) -> dict[str, object]:
+    """What a simulation was asked for, ready for JSON."""
+    return {"images": None if images is None else str(images), "frames": frames}
+
+
 @contextmanager
 def _running(project: Project, kind: Simulation, images: ImageArray) -> Iterator[Path]:
     """A folder of its own for a run, with the images; becomes ``run/<kind>`` at the end, and on an error goes."""
@@ -458,7 +410,9 @@ def csim(
         on_step(f"run {len(pixels)} frames")
     with _running(project, "csim", pixels) as folder:
         run_csim_program(program, pixels, folder)
-        return _compare(project, "csim", folder, on_step)
+        run = _compare(project, "csim", folder, on_step)
+        keep_result(project, "csim", _given(images, frames), run.to_json(), folder)
+    return run
 
 
 def cosim(
@@ -494,6 +448,7 @@ def cosim(
         )
         (folder / "cycles.json").write_text(json.dumps(asdict(cycles)), encoding="utf-8")
         run = _compare(project, "cosim", folder, on_step)
+        keep_result(project, "cosim", _given(images, frames) | {"stalls": stalls}, run.to_json(), folder)
     assert isinstance(run, CosimRun)
     return run
 
@@ -510,16 +465,9 @@ def _compare(project: Project, kind: Simulation, folder: Path, on_step: OnStep |
             return Run(kind, comparison)
         case "cosim":
             clock = project_clock(project, project.device, DESIGN_DEFAULTS)
-            return CosimRun(kind, comparison, _read_cycles(folder / "cycles.json"), clock)
+            return CosimRun(kind, comparison, read_cycles(folder / "cycles.json"), clock)
         case _:
             assert_never(kind)
-
-
-def _read_cycles(path: Path) -> Cycles:
-    try:
-        return Cycles(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise FpgaSqueezeError(f"{path}: cannot be read ({error}); run cosim again") from error
 
 
 def compare(target: str | Path, on_step: OnStep | None = None) -> list[Run]:

@@ -18,6 +18,7 @@ from . import accuracy, design, exploration, fetch, inspection, network, shrink,
 from .flags import with_flags
 from .hls import hls
 from .options import join_numbers
+from .report import report
 
 MISMATCH, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -41,7 +42,7 @@ for _command in (design.quantize, design.generate, simulation.csim, simulation.c
     app.add_command(_command)
 for _command in (hls, design.estimate, simulation.synth, simulation.timing, accuracy.evaluate):
     app.add_command(_command)
-for _command in (exploration.explore, network.network, shrink.compress, design.golden):
+for _command in (report, exploration.explore, network.network, shrink.compress, design.golden):
     app.add_command(_command)
 for _command in (inspection.inspect, fetch.fetch):
     app.add_command(_command)

@@ -93,7 +93,15 @@ def generate(
     more += ["--hls-dialect", hls_dialect] if hls_dialect != "vitis" else []
     more += ["--force"] if force else []
     with steps() as on_step, _with_command(model, options, more):
-        project = api.generate(model, output, options, dialect=hls_dialect, force=force, on_step=on_step)
+        project = api.generate(
+            model,
+            output,
+            options,
+            dialect=hls_dialect,
+            force=force,
+            command=generate_command(model, options, api.Way(), more),
+            on_step=on_step,
+        )
     print_calibration(options.quantize, project.model)
     _print_project(project)
 

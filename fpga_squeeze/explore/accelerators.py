@@ -391,13 +391,13 @@ class Accelerators:
         }
 
 
+def _nonzero(model: FloatModel | QModel) -> int:
+    return sum(int(np.count_nonzero(conv.weight)) for conv in model.convs)
+
+
 def excess_of(made: Estimate) -> float:
     """How far a plan is from fitting, relative to what there is; 0: it fits."""
     return max((one.missing / max(one.available, 1.0) for one in made.short), default=0.0)
-
-
-def _nonzero(model: FloatModel | QModel) -> int:
-    return sum(int(np.count_nonzero(conv.weight)) for conv in model.convs)
 
 
 def numbers_of(made: Estimate) -> dict[str, float]:

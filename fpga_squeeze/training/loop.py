@@ -80,7 +80,9 @@ def train(
     for epoch in range(1, options.epochs + 1):
         for index in torch.randperm(len(x), generator=generator).split(BATCH):
             moved = _move(torch, x[index], options.moves, generator)
-            loss = _loss(torch, net.logits(moved, options.dropout), y[index], None if wise is None else (wise, moved))
+            loss = _loss(
+                torch, net.logits(moved, options.dropout), y[index], None if wise is None else (wise, moved)
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
