@@ -445,6 +445,8 @@ def cosim(
             planned_latency_cycles=planned.latency,
             stalls=stalls,
             error=timing.error,
+            shell_frame_cycles=timing.shell_frame_cycles,
+            shell_job_cycles=timing.shell_job_cycles,
         )
         (folder / "cycles.json").write_text(json.dumps(asdict(cycles)), encoding="utf-8")
         run = _compare(project, "cosim", folder, on_step)

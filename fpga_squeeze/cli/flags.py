@@ -45,6 +45,8 @@ FLAGS = {
     "per_channel": "--per-channel",
     "preprocess": "--preprocess",
     "products_per_dsp": "--products-per-dsp",
+    "rank_loss": "--rank-loss",
+    "rank_macs": "--rank-macs",
     "ranks": "--rank",
     "sampler": "--sampler",
     "seed": "--seed",

@@ -27,7 +27,20 @@ AGREEMENT = "same top-1 as read"
     "ranks",
     multiple=True,
     metavar="[LAYER=]R",
-    help="Factorise layers up to 3x3, or LAYER, by SVD to rank R, or below 1 to that share of the full rank.",
+    help="Factorise layers up to 3x3, or LAYER, to rank R, or below 1 to that share of the full rank; with "
+    "--calibration what errs least in the layer's outputs, else in its weights.",
+)
+@click.option(
+    "--rank-loss",
+    type=float,
+    metavar="PERCENT",
+    help="Find ranks instead, by sensitivity: so many of the calibration images may change their class.",
+)
+@click.option(
+    "--rank-macs",
+    type=float,
+    metavar="PERCENT",
+    help="Find ranks instead, by sensitivity: the multiplications that are to be left of the network's.",
 )
 @click.option(
     "--density",
@@ -62,7 +75,7 @@ AGREEMENT = "same top-1 as read"
 @click.option("--images", metavar="PATH", help=f"Images to run after each step: {opt.IMAGES}.")
 @click.option("--labels", metavar="CSV", help="Their labels: columns file and label.")
 @click.option(
-    "--exclude-calibration", is_flag=True, help="Leave images out on which --max-loss found densities."
+    "--exclude-calibration", is_flag=True, help="Leave images out on which ranks or densities were found."
 )
 @click.option(
     "--report", is_flag=True, help="The rows of SqueezeNet's paper, with this model's bytes beside."
@@ -73,6 +86,8 @@ def compress(
     model: str | None,
     output: str | None,
     ranks: tuple[str, ...],
+    rank_loss: float | None,
+    rank_macs: float | None,
     densities: tuple[str, ...],
     max_loss: float | None,
     codebook: int | None,
@@ -100,6 +115,8 @@ def compress(
         codebook,
         bits,
         per_channel,
+        rank_loss,
+        rank_macs,
     )
     if epochs is not None and finetune is None:
         raise FpgaSqueezeError("--epochs says how long --finetune trains; give both")
@@ -161,10 +178,14 @@ def _print_steps(done: api.Compression) -> None:
         times = f"{done.steps[0].bytes / step.bytes:.1f}x"
         table.add_row(step.name, *(f"{v:,}" for v in cells), times, *scores)
     show(table)
+    of = "of its outputs" if done.weighed else "of its weights"
     for layer, rank, error in done.factors:
-        say(f"{layer}: rank {rank}, relative error {100 * error:.2f} %")
+        say(f"{layer}: rank {rank}, relative error {100 * error:.2f} % {of}")
+    if done.factors:
+        before, after = done.macs
+        say(f"multiplications per frame: {before:,}, with low ranks {after:,} ({100 * after / before:.1f} %)")
     if done.excluded:
-        say(f"left out: {done.excluded} images on which the densities were found")
+        say(f"left out: {done.excluded} calibration images")
 
 
 def _print_layers(done: api.Compression) -> None:
