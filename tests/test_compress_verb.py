@@ -17,13 +17,14 @@ from test_evaluate import data  # noqa: F401  (fixture: digits with labels)
 
 from fpga_squeeze import api
 from fpga_squeeze.compression.factorise import factorise
+from fpga_squeeze.compression.inputs import conv_inputs
 from fpga_squeeze.compression.prune import density
 from fpga_squeeze.compression.report import EIGHT, FLOAT, SIX, deep_compression_bytes, report
 from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration, embedded_model_path
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.graph import FloatModel
 from fpga_squeeze.network.integers import QModel
-from fpga_squeeze.network.reference import float_logits
+from fpga_squeeze.network.reference import PRESETS, float_logits
 
 Capture = pytest.CaptureFixture[str]
 REAL = Path(__file__).resolve().parents[2] / "shared" / "models"
@@ -98,8 +99,10 @@ def test_low_rank_inside_a_fire_module(capsys: Capture, tmp_path: Path) -> None:
     work = ["--rank", "fire3_expand3x3=4"]
     text = works(capsys, "compress", *work)
     assert "fire3_expand3x3 of rank 4" in text
-    factors = factorise(next(c for c in digits().convs if c.name == "fire3_expand3x3"), 4)
-    assert f"rank 4, relative error {100 * factors.error:.2f} %" in text
+    name = "fire3_expand3x3"
+    inputs = conv_inputs(digits(), [name], embedded_calibration(), PRESETS["none"])
+    factors = factorise(next(c for c in digits().convs if c.name == name), 4, inputs[name])
+    assert f"rank 4, relative error {100 * factors.error:.2f} % of its outputs" in text
     result = json.loads(works(capsys, "compress", *work, "--json"))
     before, after = result["steps"][:2]
     saved = factors.original.weight.size - factors.basis.weight.size - factors.mix.weight.size
@@ -172,7 +175,7 @@ def test_mistakes(capsys: Capture, data: Path, tmp_path: Path) -> None:  # noqa:
         (["--rank", "conv10=2.5"], "--rank conv10=2.5: give a whole number"),
         (["--rank", "conv10=11"], "from 1 to 10"),
         (["--labels", tmp_path / "l.csv"], "give --images with it"),
-        (["--exclude-calibration"], "for --max-loss"),
+        (["--exclude-calibration"], "for low ranks and for --max-loss"),
         (["-o", tmp_path], "is a folder"),
         (["-o", tmp_path / "small.net"], "ends in .onnx"),
         (["-o", tmp_path / "no" / "m.onnx"], "cannot be written"),

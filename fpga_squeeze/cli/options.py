@@ -85,13 +85,38 @@ _QUANTIZE = (
 )
 
 
+_ROOM = (
+    click.option(
+        "--lut-ceiling",
+        type=float,
+        metavar="PERCENT",
+        help=f"LUTs of the device that design and shell may take together; {DEFAULT_ROOM.lut_ceiling:g} if left out.",
+    ),
+    click.option(
+        "--shell",
+        metavar="KIND",
+        help="What feeds the design: stream (default: AXI4-Streams), dma (RTL: registers, an AXI4 master of 64 bits), "
+        f"dma128. LUTS,RAMB36: streams, with other room for what feeds them than {DEFAULT_ROOM.shell}; none: no room.",
+    ),
+)
 _COMPRESS = (
     *_READ,
+    click.option("--calibration", metavar="IMAGES", help=f"Images to find ranks and densities on: {IMAGES}."),
+    *_DRAW,
+    *_PREPROCESS,
+)
+
+
+_EXPLORE = (
+    *_READ,
     click.option(
-        "--calibration", metavar="IMAGES", help=f"Images to find densities on, for --max-loss: {IMAGES}."
+        "--calibration",
+        metavar="IMAGES",
+        help=f"Images to quantise with: {IMAGES}; if left out 32 of --images, which are then not judged on.",
     ),
     *_DRAW,
     *_PREPROCESS,
+    *_ROOM,
 )
 
 
@@ -105,18 +130,7 @@ _DESIGN = (
         help=f"Clock in MHz; if left out {PLANNED_MHZ['zynq-7000']:g} for 7 series, "
         f"{PLANNED_MHZ['zynq-ultrascale+']:g} for UltraScale+, no more than planned.",
     ),
-    click.option(
-        "--lut-ceiling",
-        type=float,
-        metavar="PERCENT",
-        help=f"LUTs of the device that design and shell may take together; {DEFAULT_ROOM.lut_ceiling:g} if left out.",
-    ),
-    click.option(
-        "--shell",
-        metavar="KIND",
-        help="What feeds the design: stream (default: AXI4-Streams), dma (RTL: registers, an AXI4 master of 64 bits), "
-        f"dma128. LUTS,RAMB36: streams, with other room for what feeds them than {DEFAULT_ROOM.shell}; none: no room.",
-    ),
+    *_ROOM,
     *_QUANTIZE,
     click.option(
         "--folding",
@@ -164,6 +178,11 @@ def reading(command: Command) -> Command:
 def pruning(command: Command) -> Command:
     """Add the options that say which images densities are found on; :func:`quantize_options` reads them."""
     return _with(_COMPRESS, command)
+
+
+def exploring(command: Command) -> Command:
+    """Add the options that say what a search keeps to; :func:`quantize_options` and :func:`room_of` read them."""
+    return _with(_EXPLORE, command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
@@ -220,7 +239,7 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
         given["calibration_count"],
         given["seed"],
         given.get("weight_budget"),
-        _input_shape(given["input_shape"]),
+        input_shape_of(given["input_shape"]),
         given["output_tensor"],
     )
 
@@ -229,12 +248,12 @@ def read_options(given: Mapping[str, Any]) -> QuantizeOptions:
     """Typed options from what :func:`reading` added."""
     return QuantizeOptions(
         preprocess=preprocess_of(given),
-        input_shape=_input_shape(given["input_shape"]),
+        input_shape=input_shape_of(given["input_shape"]),
         output_tensor=given["output_tensor"],
     )
 
 
-def _input_shape(given: str | None) -> Shape | None:
+def input_shape_of(given: str | None) -> Shape | None:
     """``3,224,224`` as a shape."""
     if given is None:
         return None
@@ -252,7 +271,7 @@ def design_options(given: dict[str, Any]) -> DesignOptions:
     return DesignOptions(
         lanes=given["lanes"],
         device=given["device"],
-        room=_room(given["lut_ceiling"], given["shell"]),
+        room=room_of(given),
         clock_mhz=given["clock_mhz"],
         foldings=_foldings(given["foldings"]),
         products_per_dsp=given["products_per_dsp"],
@@ -262,8 +281,9 @@ def design_options(given: dict[str, Any]) -> DesignOptions:
     )
 
 
-def _room(ceiling: float | None, shell: str | None) -> Room | None:
-    """``(80.0, "3000,4")`` or ``(80.0, "dma")`` as a room; None where neither is given."""
+def room_of(given: Mapping[str, Any]) -> Room | None:
+    """What ``--lut-ceiling`` and ``--shell`` say (``3000,4``, ``dma``); None where neither is given."""
+    ceiling, shell = given["lut_ceiling"], given["shell"]
     if ceiling is None and shell in (None, "stream"):
         return None
     kept = DEFAULT_ROOM.shell

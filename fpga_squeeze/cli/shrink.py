@@ -9,6 +9,7 @@ import click
 
 from .. import api
 from ..compression.report import ALEXNET, PAPER_SOURCE
+from ..errors import FpgaSqueezeError
 from ..flow.accuracy import Accuracy
 from . import options as opt
 from .output import new_table, print_json, progress, say, show
@@ -26,7 +27,20 @@ AGREEMENT = "same top-1 as read"
     "ranks",
     multiple=True,
     metavar="[LAYER=]R",
-    help="Factorise layers up to 3x3, or LAYER, by SVD to rank R, or below 1 to that share of the full rank.",
+    help="Factorise layers up to 3x3, or LAYER, to rank R, or below 1 to that share of the full rank; with "
+    "--calibration what errs least in the layer's outputs, else in its weights.",
+)
+@click.option(
+    "--rank-loss",
+    type=float,
+    metavar="PERCENT",
+    help="Find ranks instead, by sensitivity: so many of the calibration images may change their class.",
+)
+@click.option(
+    "--rank-macs",
+    type=float,
+    metavar="PERCENT",
+    help="Find ranks instead, by sensitivity: the multiplications that are to be left of the network's.",
 )
 @click.option(
     "--density",
@@ -46,11 +60,22 @@ AGREEMENT = "same top-1 as read"
     "--bits", type=int, metavar="BITS", help="Share weights: integers times a power of two per layer."
 )
 @click.option("--per-channel", is_flag=True, help="With --bits: a power of two per output channel.")
+@click.option(
+    "--finetune",
+    metavar="DATASET",
+    help="Train pruned and shared weights on, zeros and codes kept: a folder of a folder per class, or digits.",
+)
+@click.option(
+    "--epochs",
+    type=int,
+    metavar="N",
+    help=f"With --finetune: how often every image is seen, pruned and again shared; {api.FineTune.epochs} if left out.",
+)
 @opt.pruning
 @click.option("--images", metavar="PATH", help=f"Images to run after each step: {opt.IMAGES}.")
 @click.option("--labels", metavar="CSV", help="Their labels: columns file and label.")
 @click.option(
-    "--exclude-calibration", is_flag=True, help="Leave images out on which --max-loss found densities."
+    "--exclude-calibration", is_flag=True, help="Leave images out on which ranks or densities were found."
 )
 @click.option(
     "--report", is_flag=True, help="The rows of SqueezeNet's paper, with this model's bytes beside."
@@ -61,11 +86,15 @@ def compress(
     model: str | None,
     output: str | None,
     ranks: tuple[str, ...],
+    rank_loss: float | None,
+    rank_macs: float | None,
     densities: tuple[str, ...],
     max_loss: float | None,
     codebook: int | None,
     bits: int | None,
     per_channel: bool,
+    finetune: str | None,
+    epochs: int | None,
     images: str | None,
     labels: str | None,
     exclude_calibration: bool,
@@ -86,6 +115,13 @@ def compress(
         codebook,
         bits,
         per_channel,
+        rank_loss,
+        rank_macs,
+    )
+    if epochs is not None and finetune is None:
+        raise FpgaSqueezeError("--epochs says how long --finetune trains; give both")
+    tune = (
+        None if finetune is None else api.FineTune(finetune, **({} if epochs is None else {"epochs": epochs}))
     )
     with progress() as (on_step, on_progress):
         done = api.compress(
@@ -97,6 +133,7 @@ def compress(
             labels=labels,
             exclude_calibration=exclude_calibration,
             with_report=report,
+            finetune=tune,
             on_step=on_step,
             on_progress=on_progress,
         )
@@ -141,10 +178,14 @@ def _print_steps(done: api.Compression) -> None:
         times = f"{done.steps[0].bytes / step.bytes:.1f}x"
         table.add_row(step.name, *(f"{v:,}" for v in cells), times, *scores)
     show(table)
+    of = "of its outputs" if done.weighed else "of its weights"
     for layer, rank, error in done.factors:
-        say(f"{layer}: rank {rank}, relative error {100 * error:.2f} %")
+        say(f"{layer}: rank {rank}, relative error {100 * error:.2f} % {of}")
+    if done.factors:
+        before, after = done.macs
+        say(f"multiplications per frame: {before:,}, with low ranks {after:,} ({100 * after / before:.1f} %)")
     if done.excluded:
-        say(f"left out: {done.excluded} images on which the densities were found")
+        say(f"left out: {done.excluded} calibration images")
 
 
 def _print_layers(done: api.Compression) -> None:

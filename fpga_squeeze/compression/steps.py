@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import FpgaSqueezeError
 from ..network.graph import Concat, FloatModel
 from .factorise import Factors, factorise, full_rank, with_factors
+from .inputs import Inputs
 from .prune import prune_model
 from .sharing import Coded, as_shared, share, uniform
 from .sizes import LayerSize, dense_float, huffman, plain_codes, sparse_float
 
 EVERY_LAYER = ""
 """Key of an option that is given for all layers."""
+TRAINED = "trained on"
+"""Name of a step behind which weights are others, but not their zeros and codes."""
 LARGEST = 3
 """Longest side of the kernels that are factorised without being named: larger ones gain little where they read an
 image."""
@@ -29,6 +32,8 @@ class CompressOptions:
     codebook_bits  share weights among 2**bits - 1 values per layer, found by k-means
     code_bits      or make them integers of so many bits times a power of two
     per_channel    one binary point per output channel instead of one per layer, with ``code_bits``
+    rank_loss      instead of ranks: as max_loss, for low ranks alone, before anything is pruned
+    rank_macs      instead of ranks: multiplications of the network that low ranks may leave, in percent
     """
 
     ranks: Mapping[str, float] = field(default_factory=dict)
@@ -37,6 +42,13 @@ class CompressOptions:
     codebook_bits: int | None = None
     code_bits: int | None = None
     per_channel: bool = False
+    rank_loss: float | None = None
+    rank_macs: float | None = None
+
+    @property
+    def finds_ranks(self) -> bool:
+        """Whether ranks are to be found on calibration images."""
+        return self.rank_loss is not None or self.rank_macs is not None
 
     def check(self) -> None:
         """Raise FpgaSqueezeError for numbers out of range and options that exclude each other."""
@@ -45,12 +57,21 @@ class CompressOptions:
                 raise FpgaSqueezeError(
                     f"field densities {_text(name, value)}: give a share above 0, at most 1"
                 )
-        if self.max_loss is not None and not 0 <= self.max_loss < 100:
-            raise FpgaSqueezeError(f"field max_loss {self.max_loss:g}: give percent of the images, 0 to 100")
+        for name, loss in (("max_loss", self.max_loss), ("rank_loss", self.rank_loss)):
+            if loss is not None and not 0 <= loss < 100:
+                raise FpgaSqueezeError(f"field {name} {loss:g}: give percent of the images, 0 to 100")
+        if self.rank_macs is not None and not 0 < self.rank_macs <= 100:
+            raise FpgaSqueezeError(
+                f"field rank_macs {self.rank_macs:g}: give percent of the network's multiplications, up to 100"
+            )
         if self.max_loss is not None and self.densities:
             raise FpgaSqueezeError(
                 "field densities and field max_loss both say how much to prune; give one of them"
             )
+        ways = ("ranks", bool(self.ranks)), ("rank_loss", self.rank_loss), ("rank_macs", self.rank_macs)
+        given = [f"field {name}" for name, value in ways if value is not None and value is not False]
+        if len(given) > 1:
+            raise FpgaSqueezeError(f"{' and '.join(given)} all say how low ranks are to be; give one of them")
         if self.codebook_bits is not None and self.code_bits is not None:
             raise FpgaSqueezeError(
                 "field codebook_bits and field code_bits both say how weights are shared; give one of them"
@@ -159,9 +180,9 @@ def _inside(groups: Mapping[str, list[str]]) -> str:
     return ""
 
 
-def find_factors(model: FloatModel, ranks: Mapping[str, float]) -> list[Factors]:
-    """The layers that ``ranks`` means, as two each."""
-    convs, out = {conv.name: conv for conv in model.convs}, []
+def wanted_ranks(model: FloatModel, ranks: Mapping[str, float]) -> dict[str, int]:
+    """The rank of each layer that ``ranks`` means, in network order."""
+    convs, out = {conv.name: conv for conv in model.convs}, {}
     for name, rank in by_layer(model, "ranks", ranks, LARGEST).items():
         most = full_rank(convs[name])
         wanted = max(1, round(rank * most)) if 0 < rank < 1 else rank
@@ -169,8 +190,19 @@ def find_factors(model: FloatModel, ranks: Mapping[str, float]) -> list[Factors]
             raise FpgaSqueezeError(
                 f"field ranks {name}={rank:g}: give a whole number from 1 to {most}, or a share of that below 1"
             )
-        out.append(factorise(convs[name], int(wanted)))
+        out[name] = int(wanted)
     return out
+
+
+def find_factors(
+    model: FloatModel, ranks: Mapping[str, int], inputs: Mapping[str, Inputs] | None = None
+) -> list[Factors]:
+    """The layers in ``ranks`` as two each, weighed by their ``inputs`` where these are known."""
+    return [
+        factorise(conv, ranks[conv.name], inputs[conv.name] if inputs is not None else None)
+        for conv in model.convs
+        if conv.name in ranks
+    ]
 
 
 def read_step(model: FloatModel) -> Step:
@@ -215,15 +247,29 @@ def code_layers(model: FloatModel, options: CompressOptions) -> list[Coded] | No
     return out
 
 
-def code_steps(model: FloatModel, coded: Iterable[Coded], name: str) -> list[Step]:
-    """The network with shared weights, as plain codes and as Huffman codes."""
-    layers = list(coded)
-    new = any(a.conv is not b for a, b in zip(layers, model.convs, strict=True))
-    after = model.with_convs({layer.conv.name: layer.conv for layer in layers}) if new else model
-    return [
-        Step(name, after, tuple(map(plain_codes, layers))),
-        Step("Huffman", after, tuple(map(huffman, layers))),
-    ]
+def code_steps(
+    model: FloatModel, coded: Sequence[Coded], name: str, trained: Sequence[Coded] | None = None
+) -> list[Step]:
+    """The network with shared weights, as plain codes and as Huffman codes; ``trained`` on between the two."""
+    last = coded if trained is None else trained
+    after = _with_codes(model, coded)
+    steps = [Step(name, after, tuple(map(plain_codes, coded)))]
+    if trained is not None:
+        after = _with_codes(model, trained)
+        steps.append(Step(TRAINED, after, tuple(map(plain_codes, trained))))
+    return [*steps, Step("Huffman", after, tuple(map(huffman, last)))]
+
+
+def _with_codes(model: FloatModel, coded: Sequence[Coded]) -> FloatModel:
+    """``model`` with coded layers; itself where these are its own."""
+    if all(a.conv is b for a, b in zip(coded, model.convs, strict=True)):
+        return model
+    return model.with_convs({layer.conv.name: layer.conv for layer in coded})
+
+
+def trained_step(after: FloatModel) -> Step:
+    """The pruned network after its weights were trained on."""
+    return Step(TRAINED, after, tuple(map(sparse_float, after.convs)))
 
 
 def code_name(options: CompressOptions) -> str:

@@ -18,6 +18,7 @@ from ..device.boards import boards_of
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
+from ..emit.drivers import emit_drivers
 from ..emit.hls_dialect import Dialect
 from ..emit.package import Bench, emit_package, package_name
 from ..emit.registers import REGISTERS
@@ -25,13 +26,14 @@ from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
 from ..network import golden
+from ..network.borders import trimmed
 from ..network.integers import QModel
 from ..paths import resource_dir
 from ..planning.build import build_plan
 from ..planning.cost.estimate import Estimate, estimate
 from ..planning.cost.placement import styles, with_styles
 from ..planning.engine import EnginePlan
-from ..planning.fuse import followers
+from ..planning.fuse import followers, moving
 from ..planning.graph import graph_of
 from ..planning.plan import Plan
 from ..planning.shell import ShellPlan, plan_shell
@@ -106,6 +108,7 @@ def create_project(
     source: Source,
     room: Room = WHOLE_DEVICE,
     notes: Sequence[str] = (),
+    command: str = "",
     force: bool = False,
     on_step: Callable[[str], None] | None = None,
 ) -> Project:
@@ -154,6 +157,8 @@ def create_project(
         _write_cocotb(
             folder / "cocotb", header, numbers, frame_beats(images), plan.model.output.shape.channels
         )
+        step("drivers")
+        emit_drivers(plan, folder / "drivers", header, shell, numbers.cycles_per_frame, clock.mhz)
         step("manifest")
         manifest = Manifest(
             model=model.name,
@@ -175,6 +180,7 @@ def create_project(
             preprocess=model.preprocess,
             notes=(*model.notes, *notes),
             estimate=numbers.summary(),
+            command=command,
         )
         _write_readme(folder / README, plan, manifest, numbers, shell, device)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
@@ -257,8 +263,9 @@ def load_project(path: str | Path) -> Project:
     model = read_model(path / MODEL)
     if not isinstance(model, QModel):
         raise FpgaSqueezeError(f"{path / MODEL}: is not quantised; generate the project again")
+    model = trimmed(model)
     together = frozenset(manifest.together)
-    damaged = together - followers(model)
+    damaged = together - followers(model) - moving(model).keys()
     engines = [] if damaged else [layer.name for layer in graph_of(model, together).engines]
     if damaged or list(manifest.foldings) != engines:
         raise FpgaSqueezeError(
