@@ -1,13 +1,14 @@
 // Cosimulation driver: sends frames into the accelerator, by its own ports or through its shell, takes the logits out, and
 // records every word that crosses a stream between kernels, and the weights that reach the lanes.
 //
-// Usage: cosim IMAGES FRAMES BEATS_PER_FRAME WORDS_PER_FRAME STALL_SEED QUIET_CYCLES OUT_DIR
+// Usage: cosim IMAGES FRAMES BEATS_PER_FRAME WORDS_PER_FRAME STALL_SEED QUIET_CYCLES OUT_DIR [LOGITS]
 //   IMAGES           file of 64-bit beats, frame after frame
 //   WORDS_PER_FRAME  logits of a frame
 //   STALL_SEED       0: the source always offers and the sink always takes; else both stall at random
 //   QUIET_CYCLES     give up after this many cycles in which no word moved (a deadlock)
+//   LOGITS           file of int32 that the logits must be equal to, for who has no other comparison
 // Writes one file of little-endian words per stream, logits.bin (int32), the terms of one row group per engine, and
-// report.txt. Exit code 0, or 3 on a deadlock or a protocol error, which report.txt then names.
+// report.txt. Exit code 0, or 3 on a deadlock, a protocol error or wrong logits, which report.txt then names.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -93,11 +94,24 @@ std::FILE* open_out(const std::string& path) {
     return file;
 }
 
+// What is wrong with the logits, beside those in a file; nothing where they are equal.
+std::string different(const std::vector<std::int32_t>& logits, const char* path) {
+    std::vector<std::int32_t> wanted(logits.size() + 1);
+    std::FILE* file = std::fopen(path, "rb");
+    const std::size_t read = file ? std::fread(wanted.data(), 4, wanted.size(), file) : 0;
+    if (file) std::fclose(file);
+    if (read != logits.size()) return std::string(path) + " has not as many logits";
+    for (std::size_t i = 0; i < logits.size(); ++i)
+        if (logits[i] != wanted[i])
+            return "logit " + std::to_string(i) + " is " + std::to_string(logits[i]) + ", not " + std::to_string(wanted[i]);
+    return "";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 8) {
-        std::fprintf(stderr, "usage: cosim IMAGES FRAMES BEATS WORDS STALL_SEED QUIET_CYCLES OUT_DIR\n");
+    if (argc != 8 && argc != 9) {
+        std::fprintf(stderr, "usage: cosim IMAGES FRAMES BEATS WORDS STALL_SEED QUIET_CYCLES OUT_DIR [LOGITS]\n");
         return 2;
     }
     const auto number = [&](int i) { return std::strtoull(argv[i], nullptr, 10); };
@@ -188,6 +202,9 @@ int main(int argc, char** argv) {
         }
     }
     ports.end(report);
+    if (argc == 9 && error.empty()) error = different(ports.logits, argv[8]);
+    if (argc == 9) std::printf("%zu logits of %llu frames: %s\n", ports.logits.size(), static_cast<unsigned long long>(frames),
+                               error.empty() ? "equal to golden" : error.c_str());
     std::fwrite(ports.logits.data(), 4, ports.logits.size(), logits);
     std::fprintf(report, "first_beat %llu\ncycles %llu\nbeats %llu\nlogits %llu\n",
                  static_cast<unsigned long long>(ports.first), static_cast<unsigned long long>(cycle),

@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from .. import __version__
 from ..datasets.images import ImageArray
+from ..device.boards import boards_of
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
 from ..emit.drivers import emit_drivers
 from ..emit.hls_dialect import Dialect
+from ..emit.package import Bench, emit_package, package_name
 from ..emit.registers import REGISTERS
 from ..emit.render import write
 from ..emit.rtl import emit_rtl
@@ -148,6 +150,9 @@ def create_project(
         (folder / "sim").mkdir()
         for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
             shutil.copyfile(file, folder / "sim" / file.name)
+        step("packages")
+        frames = Bench(len(bench), frame_beats(bench), plan.output.type.shape.channels)
+        emit_package(plan, shell, folder, header, device, clock, frames)
         step("cocotb")
         _write_cocotb(
             folder / "cocotb", header, numbers, frame_beats(images), plan.model.output.shape.channels
@@ -177,7 +182,7 @@ def create_project(
             estimate=numbers.summary(),
             command=command,
         )
-        _write_readme(folder / README, plan, manifest, numbers, shell)
+        _write_readme(folder / README, plan, manifest, numbers, shell, device)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         manifest = replace(manifest, files=(*files, MANIFEST))
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
@@ -204,7 +209,12 @@ def _write_cocotb(
 
 
 def _write_readme(
-    path: Path, plan: Plan, manifest: Manifest, numbers: Estimate, shell: ShellPlan | None
+    path: Path,
+    plan: Plan,
+    manifest: Manifest,
+    numbers: Estimate,
+    shell: ShellPlan | None,
+    device: Device | None,
 ) -> None:
     output = plan.model.output
     context = {
@@ -225,6 +235,8 @@ def _write_readme(
         "beats": -(-int(np.prod(manifest.input)) // 8),
         "output": output,
         "classes": output.shape.channels * output.shape.height * output.shape.width,
+        "package": package_name(plan.model.name),
+        "boards": boards_of(device),
     }
     write(path, "project/README.md.j2", context)
 
