@@ -128,7 +128,7 @@ def test_what_does_not_fit_is_a_constraint_with_its_reason(file: str) -> None:
         "too large",
         "thirteen: there is no such design",
     }
-    assert found.trials[1] in unfit and not any(t in found.front for t in unfit)
+    assert found.trials[1] in unfit and not any(trial in found.front for trial in unfit)
     assert all(t.params["x"] <= 15 for t in found.front)
     # of those drawn by the model few do not fit: by chance it were a quarter
     assert sum(t.state == "does not fit" for t in found.trials[20:]) <= 3
