@@ -130,8 +130,15 @@ def test_what_does_not_fit_is_a_constraint_with_its_reason(file: str) -> None:
     }
     assert found.trials[1] in unfit and not any(trial in found.front for trial in unfit)
     assert all(t.params["x"] <= 15 for t in found.front)
-    # of those drawn by the model few do not fit: by chance it were a quarter
-    assert sum(t.state == "does not fit" for t in found.trials[20:]) <= 3
+
+
+def test_a_model_of_the_space_keeps_clear_of_what_does_not_fit(tmp_path: Path) -> None:
+    """Of those drawn by the model fewer do not fit than by chance, where 6 of 21 values of x do not: 17 of these 60."""
+    unfit = 0
+    for seed in range(3):
+        found = search(Toy(), SearchOptions(str(tmp_path / f"{seed}.log"), 40, "tpe", 1, seed))
+        unfit += sum(trial.state == "does not fit" for trial in found.trials[20:])
+    assert unfit <= 12
 
 
 def test_a_study_goes_on_to_the_number_of_trials_that_is_asked_for(file: str) -> None:
