@@ -151,8 +151,9 @@ def test_jobs_share_a_study(file: str) -> None:
 # --------------------------------------------------------------------------------------------- killed and damaged
 
 
-def start(file: str, trials: int, wait: float) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(Path(__file__).with_name("explore_work.py")), file, str(trials), str(wait)]
+def start(file: str, trials: int, wait: float, jobs: int = 1) -> subprocess.Popen[bytes]:
+    program = str(Path(__file__).with_name("explore_work.py"))
+    command = [sys.executable, program, file, str(trials), str(wait), str(jobs)]
     return subprocess.Popen(command, cwd=Path(__file__).parent.parent, env=_environment())
 
 
@@ -186,6 +187,19 @@ def test_nothing_is_lost_when_a_process_is_ended(how: signal.Signals, file: str)
     assert not any(t.state in ("running", "waiting") for t in after.trials)
     if failed and failed[0].params:  # its choices were tried again
         assert any(t.params == failed[0].params for t in after.trials if t.outcome)
+
+
+def test_processes_end_with_the_one_that_started_them(file: str) -> None:
+    process = start(file, 2000, 0.1, jobs=2)
+    deadline = time.monotonic() + 120
+    while not running(file) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    time.sleep(2)
+    ended = len(read_study(file, KNOWN).trials)
+    time.sleep(1)
+    assert 3 <= len(read_study(file, KNOWN).trials) == ended
 
 
 def test_two_processes_work_on_one_study(file: str) -> None:
