@@ -130,6 +130,10 @@ def test_what_does_not_fit_is_a_constraint_with_its_reason(file: str) -> None:
     }
     assert found.trials[1] in unfit and not any(trial in found.front for trial in unfit)
     assert all(t.params["x"] <= 15 for t in found.front)
+    # the sampler knows: optuna's constraints are above 0 for these alone
+    behind = study.open_study(Toy(), file, 40).get_trials(deepcopy=False)
+    over = [t.number for t in behind if t.system_attrs["constraints"][0] > 0]
+    assert over == [t.number for t in unfit] and 0 < len(over) < 40
 
 
 def test_a_model_of_the_space_keeps_clear_of_what_does_not_fit(tmp_path: Path) -> None:
