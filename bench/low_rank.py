@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from fpga_squeeze import zoo
 from fpga_squeeze.compression.factorise import factorise, with_factors
-from fpga_squeeze.compression.ranks import macs
 from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.network.graph import Conv, FloatModel
 from fpga_squeeze.planning.cost.estimate import estimate
@@ -68,7 +67,7 @@ def main() -> None:
                 )
                 numbers = estimate(plan, device, device.planned_clock, timed := schedule(plan))
                 print(
-                    f"| {device.name} | {what} | {weights} | {macs(network) / 1e6:.1f} M | {timed.cycles_per_frame:,} "
+                    f"| {device.name} | {what} | {weights} | {network.macs / 1e6:.1f} M | {timed.cycles_per_frame:,} "
                     f"| {plan.weight_bits:,} | {numbers.bram36:g} of {device.ramb36} |",
                     flush=True,
                 )

@@ -290,9 +290,8 @@ def explore(
     work = Accelerators.for_jobs(options, search.jobs)
     if on_step:
         on_step("read model and images, see how sensitive its layers are")
-    open_study(
-        work, search.storage, search.trials
-    )  # one of something else is refused before anything is computed
+    # one of something else is refused before anything is computed
+    open_study(work, search.storage, search.trials)
     work.prepare(on_step)
     return run(work, search, on_trial)
 

@@ -1,7 +1,11 @@
-"""Where the package's own files lie: in the source tree beside it, in a wheel inside it; and files written whole."""
+"""Where the package's own files lie: in the source tree beside it, in a wheel inside it.
+
+Also files written whole, and what tells files apart.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +30,19 @@ def source_files(language: Literal["rtl", "hls"]) -> dict[str, Path]:
     """Modules or headers that every design takes as they are, by name; which room they lie in does not matter."""
     pattern = "*.sv" if language == "rtl" else "*.hpp"
     return {path.name: path for path in sorted((resource_dir("templates") / language).rglob(pattern))}
+
+
+def files_key(path: str | Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files in a folder."""
+    path, digest = Path(path), hashlib.sha256()
+    if path.is_file():
+        with path.open("rb") as file:
+            while data := file.read(1 << 20):
+                digest.update(data)
+        return digest.hexdigest()
+    for one in sorted(p for p in path.rglob("*") if p.is_file()):
+        digest.update(f"{one.relative_to(path).as_posix()}\0{files_key(one)}\0".encode())
+    return digest.hexdigest()
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

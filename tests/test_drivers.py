@@ -222,7 +222,7 @@ BROKEN = [
     ("dma", "accelerator.py", "source.flush()", "pass"),
     ("dma", "accelerator.py", "target.invalidate()", "pass"),
     ("dma", "accelerator.py", "address >> 32)", "0)"),
-    ("dma", "accelerator.py", "images[start : start + batch]", "images[:batch][: len(images) - start]"),
+    ("dma", "fsq_common.py", "images[start : start + batch]", "images[:batch][: len(images) - start]"),
     ("dma", "fsq_common.py", "words[:, : network.CLASSES]", "words[:, 1:]"),
     ("dma", "fsq_network.py", '"target": 0x3C', '"target": 0x34'),
     ("stream", "accelerator.py", "self._words[received,", "self._words[0,"),

@@ -19,7 +19,7 @@ from fpga_squeeze.compression import factorise as module
 from fpga_squeeze.compression import inputs as inputs_module
 from fpga_squeeze.compression.factorise import Factors, factorise, with_factors
 from fpga_squeeze.compression.inputs import RIDGE, Inputs, conv_inputs
-from fpga_squeeze.compression.ranks import Point, chosen, find_ranks, hull, macs
+from fpga_squeeze.compression.ranks import Point, chosen, find_ranks, hull
 from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_calibration
 from fpga_squeeze.network.graph import IMAGE, Conv, FloatModel, Shape
 from fpga_squeeze.network.reference import PRESETS, float_logits
@@ -211,17 +211,17 @@ def test_budgets_are_kept() -> None:
     model, images = digits(), embedded_calibration()[:8]
     names = ["fire5_squeeze1x1", "fire5_expand3x3", "conv10"]
     inputs = conv_inputs(model, names, images, NONE)
-    whole = macs(model)
+    whole = model.macs
     assert whole == sum(
         c.weight.size * s.height * s.width for c in model.convs for s in [model.shapes()[c.name]]
     )
     found = {}
     for budget in (97, 93):
         found[budget] = find_ranks(model, names, images, NONE, inputs, budget=budget)
-        left = macs(with_factors(model, found[budget]))
+        left = with_factors(model, found[budget]).macs
         assert left <= budget / 100 * whole
         assert all(f.original.name in names and f.weighed for f in found[budget])
-    assert macs(with_factors(model, found[93])) < macs(with_factors(model, found[97]))
+    assert with_factors(model, found[93]).macs < with_factors(model, found[97]).macs
     with pytest.raises(
         FpgaSqueezeError, match=r"rank_macs 20: the lowest ranks tried leave \d\d\.\d percent"
     ):
@@ -232,7 +232,7 @@ def test_budgets_are_kept() -> None:
         after = with_factors(model, find_ranks(model, names, images, NONE, inputs, max_loss=loss))
         changed = 100 * (float_logits(after, images).argmax(axis=1) != wanted).mean()
         assert changed <= loss
-        kept.append(macs(after))
+        kept.append(after.macs)
     assert kept[1] <= kept[0] <= whole and kept[1] < whole
 
 
@@ -266,7 +266,7 @@ def test_the_verb_weighs_and_finds(capsys: Capture) -> None:
     done = api.compress(
         model, options=api.CompressOptions(ranks={"conv10": 6})
     )  # no images: a network, no file
-    assert not done.weighed and done.macs[0] == macs(model)
+    assert not done.weighed and done.macs[0] == model.macs
     conv = model.convs[-1]
     assert done.factors == (("conv10", 6, factorise(conv, 6).error),)
 

@@ -92,7 +92,7 @@ def network(
         print_json(done.to_json())
         return
     say(
-        f"{done.model.name}: {done.parameters:,} parameters, {done.multiplications:,} multiplications per image of "
+        f"{done.model.name}: {done.model.parameters:,} parameters, {done.model.macs:,} multiplications per image of "
         f"{done.model.input_shape}, {done.model.output_shape.channels:,} classes"
     )
     if done.scores is not None:

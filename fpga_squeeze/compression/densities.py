@@ -16,7 +16,7 @@ import numpy as np
 from ..datasets.images import ImageArray
 from ..network.graph import FloatArray, FloatModel, Preprocess
 from .prune import density, prune_model, pruned
-from .sensitivity import first_classes, scan
+from .sensitivity import SCAN_IMAGES, furthest, scan
 
 KEPT = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Shares of a layer's weights other than zero that are tried."""
@@ -35,17 +35,17 @@ def find_densities(
     ``max_loss`` is the share of the images, in percent, whose first class may differ from the float network's.
     """
     found = sensitivity(model, images, preprocess, on_step)
-    wanted = first_classes(model, images, preprocess)
     bounds = np.unique(np.concatenate([[0.0], *found.values()]))
-    low, high = 0, len(bounds)  # bounds[low] is known to do, bounds[high] not to
-    while high - low > 1:
-        middle = (low + high) // 2
-        candidate = prune_model(model, densities(model, found, bounds[middle]))
-        loss = 100 * float((first_classes(candidate, images, preprocess) != wanted).mean())
+
+    def candidate(place: int) -> FloatModel:
+        return prune_model(model, densities(model, found, bounds[place]))
+
+    def tell(made: FloatModel, loss: float) -> None:
         if on_step:
-            on_step(f"prune to {_share(candidate):.1%}: {loss:.2f} % of the images change their class")
-        low, high = (middle, high) if loss <= max_loss else (low, middle)
-    return densities(model, found, bounds[low])
+            on_step(f"prune to {_share(made):.1%}: {loss:.2f} % of the images change their class")
+
+    last = furthest(model, images, preprocess, (0, len(bounds)), candidate, max_loss, tell)
+    return densities(model, found, bounds[last])
 
 
 def densities(model: FloatModel, found: Mapping[str, FloatArray], bound: float) -> dict[str, float]:
@@ -81,14 +81,18 @@ def _share(model: FloatModel) -> float:
 
 
 def sensitivity(
-    model: FloatModel, images: ImageArray, preprocess: Preprocess, on_step: OnStep | None = None
+    model: FloatModel,
+    images: ImageArray,
+    preprocess: Preprocess,
+    on_step: OnStep | None = None,
+    most: int = SCAN_IMAGES,
 ) -> dict[str, FloatArray]:
     """Mean divergence per convolution and share of ``KEPT`` [len(KEPT)] when it alone is pruned, as
-    :func:`.sensitivity.scan` finds it on ``images``."""
+    :func:`.sensitivity.scan` finds it on ``most`` of ``images``."""
     trials = [
         replace(conv, weight=pruned(conv.weight, kept * density(conv.weight)))
         for conv in model.convs
         for kept in KEPT
     ]
-    mean = scan(model, images, preprocess, trials, on_step).reshape(-1, len(KEPT))
+    mean = scan(model, images, preprocess, trials, on_step, most).reshape(-1, len(KEPT))
     return {conv.name: row for conv, row in zip(model.convs, mean, strict=True)}

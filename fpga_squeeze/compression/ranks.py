@@ -16,7 +16,7 @@ from ..errors import FpgaSqueezeError
 from ..network.graph import Conv, FloatModel, Preprocess, Shape
 from .factorise import Factors, factorise, full_rank, with_factors
 from .inputs import Inputs
-from .sensitivity import first_classes, scan
+from .sensitivity import furthest, scan
 
 SHARES = (0.85, 0.65, 0.5, 0.35, 0.2, 0.1)
 """Ranks that are tried: shares of the rank at which both convolutions multiply as often as the one."""
@@ -41,16 +41,6 @@ class _Step:
     price: float
 
 
-def macs(model: FloatModel) -> int:
-    """Multiplications of all convolutions per frame, those by zeros and by padding counted."""
-    shapes = model.shapes()
-    return sum(_pixels(shapes[conv.name]) * conv.weight.size for conv in model.convs)
-
-
-def _pixels(shape: Shape) -> int:
-    return shape.height * shape.width
-
-
 def find_ranks(
     model: FloatModel,
     names: Sequence[str],
@@ -73,19 +63,19 @@ def find_ranks(
     points = _points(model, names, images, preprocess, inputs, on_step)
     taken = sorted((step for own in points.values() for step in hull(own)), key=lambda step: step.price)
     if budget is not None:
-        return _in_order(chosen(taken[: _within(taken, macs(model), budget)]), names)
+        return _in_order(chosen(taken[: _within(taken, model.macs, budget)]), names)
     assert max_loss is not None
-    wanted = first_classes(model, images, preprocess)
-    low, high = 0, len(taken) + 1  # so many steps are known to do, so many not to
-    while high - low > 1:
-        middle = (low + high) // 2
-        candidate = with_factors(model, chosen(taken[:middle]))
-        loss = 100 * float((first_classes(candidate, images, preprocess) != wanted).mean())
+
+    def candidate(steps: int) -> FloatModel:
+        return with_factors(model, chosen(taken[:steps]))
+
+    def tell(made: FloatModel, loss: float) -> None:
         if on_step:
-            left = 100 * macs(candidate) / macs(model)
+            left = 100 * made.macs / model.macs
             on_step(f"{left:.1f} % of the multiplications: {loss:.2f} % of the images change their class")
-        low, high = (middle, high) if loss <= max_loss else (low, middle)
-    return _in_order(chosen(taken[:low]), names)
+
+    last = furthest(model, images, preprocess, (0, len(taken) + 1), candidate, max_loss, tell)
+    return _in_order(chosen(taken[:last]), names)
 
 
 def _in_order(factors: list[Factors], names: Sequence[str]) -> list[Factors]:
@@ -105,7 +95,7 @@ def _points(
     for conv in model.convs:
         if conv.name not in names:
             continue
-        one, whole = _cost(conv, shapes), _pixels(shapes[conv.name]) * conv.weight.size
+        one, whole = _cost(conv, shapes), shapes[conv.name].area * conv.weight.size
         ranks = {max(1, int(share * whole / one)) for share in SHARES}
         for rank in sorted(ranks, reverse=True):
             if rank < full_rank(conv) and rank * one < whole:
@@ -123,7 +113,7 @@ def _cost(conv: Conv, shapes: Mapping[str, Shape]) -> int:
     """Multiplications of both convolutions at rank 1."""
     factors = factorise(conv, 1)
     inner = factors.basis.output_shape(shapes[conv.inputs[0]])
-    return _pixels(inner) * factors.basis.weight.size + _pixels(shapes[conv.name]) * factors.mix.weight.size
+    return inner.area * factors.basis.weight.size + shapes[conv.name].area * factors.mix.weight.size
 
 
 def hull(points: Sequence[Point]) -> list[_Step]:

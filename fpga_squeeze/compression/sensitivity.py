@@ -27,16 +27,42 @@ def first_classes(model: FloatModel, images: ImageArray, preprocess: Preprocess)
         return np.asarray(run(images).argmax(axis=1))
 
 
+def furthest(
+    model: FloatModel,
+    images: ImageArray,
+    preprocess: Preprocess,
+    ends: tuple[int, int],
+    candidate: Callable[[int], FloatModel],
+    max_loss: float,
+    tell: Callable[[FloatModel, float], None],
+) -> int:
+    """How far ``candidate`` may go from ``ends[0]``, which is known to do, to below ``ends[1]``: by halves.
+
+    It does where at most ``max_loss`` percent of ``images`` [N, H, W, C] get another first class than from ``model``;
+    ``tell`` is called with each candidate and its loss.
+    """
+    wanted = first_classes(model, images, preprocess)
+    low, high = ends
+    while high - low > 1:
+        middle = (low + high) // 2
+        made = candidate(middle)
+        loss = 100 * float((first_classes(made, images, preprocess) != wanted).mean())
+        tell(made, loss)
+        low, high = (middle, high) if loss <= max_loss else (low, middle)
+    return low
+
+
 def scan(
     model: FloatModel,
     images: ImageArray,
     preprocess: Preprocess,
     trials: Sequence[Conv],
     on_step: OnStep | None = None,
+    most: int = SCAN_IMAGES,
 ) -> FloatArray:
-    """Mean divergence [trials] of the output when a trial alone stands for the layer so named, on SCAN_IMAGES of
+    """Mean divergence [trials] of the output when a trial alone stands for the layer so named, on ``most`` of
     ``images`` [N, H, W, C]."""
-    some = images[:: -(-len(images) // SCAN_IMAGES)]
+    some = images[:: -(-len(images) // most)]
     layers, done = len({trial.name for trial in trials}), count(1)
 
     def run(image: ImageArray) -> npt.NDArray[np.float64]:

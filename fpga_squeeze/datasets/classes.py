@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from ..errors import FpgaSqueezeError
 from ..network.graph import Shape
 from .digits import digits
-from .images import SUFFIXES, ImageArray, load_images
+from .images import SUFFIXES, ImageArray, drawn, load_images
 
 DIGITS = "digits"
 """Names the embedded data set."""
@@ -113,8 +112,7 @@ def _first_shape(folder: Path) -> Shape:
 
 def _shared_out(names: list[str]) -> dict[str, list[int]]:
     """Places of the images of one class by part; the order of the names' SHA-256 decides."""
-    key: Callable[[int], bytes] = lambda i: hashlib.sha256(names[i].encode()).digest()  # noqa: E731
-    order = sorted(range(len(names)), key=key)
+    order = drawn(names)
     if len(names) < 3:
         raise FpgaSqueezeError(
             f"{Path(names[0]).parent}: holds {len(names)} images; give three or more: to train, choose, report"

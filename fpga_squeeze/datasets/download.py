@@ -12,6 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from ..errors import FpgaSqueezeError
+from ..paths import files_key
 
 BLOCK = 1 << 16
 TIMEOUT = 30.0
@@ -61,7 +62,7 @@ def download(
     path = Path(wanted.file if output is None else output)
     if path.is_dir():
         path /= wanted.file
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == wanted.sha256:
+    if path.is_file() and files_key(path) == wanted.sha256:
         return path
     source = url or wanted.url
     part = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from io import BytesIO
@@ -44,6 +45,15 @@ def load_images(
     if not arrays:
         raise FpgaSqueezeError(f"{path}: holds no images ({', '.join(SUFFIXES)}); give {KINDS}")
     return np.stack(arrays), names
+
+
+def drawn(names: Iterable[str]) -> list[int]:
+    """Places of ``names`` in an order that looks like chance and is the same everywhere: that of their SHA-256.
+
+    No library's random numbers can change it.
+    """
+    keys = [hashlib.sha256(name.encode()).digest() for name in names]
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def list_images(path: str | Path, shape: Shape) -> list[str]:

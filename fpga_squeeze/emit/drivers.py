@@ -9,9 +9,10 @@ from pathlib import Path
 from ..paths import resource_dir
 from ..planning.plan import Plan
 from ..planning.shell import CONTROL_BITS, ShellPlan
-from .registers import ERRORS, ID, REGISTERS, VERSION, name_hash
+from ..planning.streams import BEAT_BYTES, frame_beats
+from .registers import ERRORS, REGISTERS
 from .render import write
-from .shell import config, shell_context
+from .shell import constants, shell_context
 
 
 def emit_drivers(
@@ -47,14 +48,13 @@ def emit_drivers(
 def _network(plan: Plan, cycles: int, clock_mhz: float) -> dict[str, object]:
     """Shapes and numbers, each as both languages write it."""
     shape, output = plan.model.input.shape, plan.model.output
-    pixels = shape.channels * shape.height * shape.width
     return {
         "text": json.dumps(plan.model.name),
         "height": shape.height,
         "width": shape.width,
         "channels": shape.channels,
-        "pixels": pixels,
-        "frame_bytes": -(-pixels // 8) * 8,
+        "pixels": shape.size,
+        "frame_bytes": BEAT_BYTES * frame_beats(shape.size),
         "classes": output.shape.channels,
         "logit_signed": output.signed,
         "logit_bits": output.bits,
@@ -67,11 +67,9 @@ def _network(plan: Plan, cycles: int, clock_mhz: float) -> dict[str, object]:
 
 def _map(shell: ShellPlan) -> dict[str, object]:
     """The register map, and what its constant registers read."""
+    known = constants(shell)
     return {
-        "id": f"0x{ID:08X}",
-        "version": f"0x{VERSION:08X}",
-        "network": f"0x{name_hash(shell.network):08X}",
-        "config": f"0x{config(shell):08X}",
+        **{name: f"0x{known[name]:08X}" for name in ("id", "version", "network", "config")},
         "bytes": 1 << CONTROL_BITS,
         "errors": ERRORS,
         "registers": [

@@ -15,7 +15,7 @@ from ..planning.engine import EnginePlan
 from ..planning.kinds.fork import ForkPlan
 from ..planning.kinds.image import InputPlan
 from ..planning.plan import KernelPlan, Plan
-from ..planning.streams import Stream
+from ..planning.streams import Stream, frame_beats
 from .hls_dialect import DIALECTS, Dialect, top_pragmas
 from .hls_engine import SETTLE, describe, engine_context
 from .hls_fifos import Fifo, fifos
@@ -128,19 +128,19 @@ def emit_hls(
             f"hls/{context['template']}.cpp.j2",
             {"header": header, "kernel": context},
         )
-    shape, output = plan.model.input.shape, plan.output.type
-    frame_beats = -(-shape.channels * shape.height * shape.width // 8)
+    output = plan.output.type
+    beats = frame_beats(plan.model.input.shape.size)
     top: Context = {
         "header": header,
         "kernels": kernels,
         "result": plan.output.name,
-        "frame_beats": frame_beats,
+        "frame_beats": beats,
         "classes": output.shape.channels,
         "logit_bits": output.bits,
         "logit_signed": str(output.signed).lower(),
         "max_bits": max_bits,
         "settle": SETTLE,
-        "pragmas": top_pragmas(dialect, {BEATS_IN: frame_beats, BEATS_OUT: output.shape.channels}),
+        "pragmas": top_pragmas(dialect, {BEATS_IN: beats, BEATS_OUT: output.shape.channels}),
         "part": part,
         "period_ns": f"{1000 / clock_mhz:.3f}",
         "fifo_bits": max(index_bits(stream["depth"]) for kernel in kernels for stream in kernel["streams"]),

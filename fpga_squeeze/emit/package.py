@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from ..device.boards import CONTROL_BASE, HIGH_BASE, MEMORY_BASE, Board, boards_
 from ..device.catalogue import Device, Family, find_device
 from ..device.clock import Clock
 from ..planning.plan import Plan
-from ..planning.shell import ShellPlan
+from ..planning.shell import ShellPlan, address_bits
+from ..planning.streams import BEAT_BYTES
 from .ports import Bus, buses, read_ports
-from .registers import ID, REGISTERS, VERSION, Access, name_hash
+from .registers import REGISTERS, Access, Register
 from .render import write
-from .shell import config
+from .shell import constants
 
 VENDOR, LIBRARY = "fpga_squeeze", "accelerators"
 IP_VERSION = "1.0"
@@ -94,7 +95,7 @@ def emit_package(
             for logical, port in bus.ports
         },
         "axi": ":".join(bus.name for bus in interfaces if bus.library == "interface"),
-        "registers": [_register(one.name, shell) for one in REGISTERS] if shell else [],
+        "registers": [_register(one, constants(shell)) for one in REGISTERS] if shell else [],
         "span": SPAN,
         "memory_bytes": 1 << shell.address_bits if shell else 0,
         "families": FAMILIES.values(),
@@ -146,31 +147,19 @@ def _bus(bus: Bus, shell: ShellPlan | None) -> dict[str, object]:
     }
 
 
-def _register(name: str, shell: ShellPlan | None) -> dict[str, object]:
-    """A register, with what it reads after a reset where that is known."""
-    assert shell
-    known = {
-        "id": ID,
-        "version": VERSION,
-        "network": name_hash(shell.network),
-        "config": config(shell),
-        "frame_bytes": shell.frame_bytes,
-        "result_bytes": shell.result_bytes,
-        "classes": shell.classes,
-    }
-    (one,) = (register for register in REGISTERS if register.name == name)
+def _register(one: Register, known: Mapping[str, int]) -> dict[str, object]:
+    """A register, with what it reads after a reset: what is ``known``, else 0."""
     access, modified = ACCESS[one.access]
-    return {"register": one, "access": access, "modified": modified, "reset": known.get(name, 0)}
+    return {"register": one, "access": access, "modified": modified, "reset": known.get(one.name, 0)}
 
 
 def _board(board: Board, shell: ShellPlan | None, clock: Clock, bench: Bench) -> dict[str, object]:
     """Numbers of a board's script."""
     family = find_device(board.device).family
     # without a processor frames and logits lie in block RAM: a power of two, as its controller takes
-    needed = shell.frame_bytes + shell.result_bytes if shell else 8 * bench.beats + 4 * bench.classes
+    needed = shell.frame_bytes + shell.result_bytes if shell else BEAT_BYTES * bench.beats + 4 * bench.classes
     memory = board.memory or max(SPAN, 1 << (needed - 1).bit_length())
     bus_bits = shell.bus_bits if shell else 64
-    address_bits = 40 if family == "zynq-ultrascale+" else 32
     return {
         "family": family,
         "mhz": f"{clock.mhz:g}",
@@ -186,7 +175,7 @@ def _board(board: Board, shell: ShellPlan | None, clock: Clock, bench: Bench) ->
         else None,
         "port_bits": 64 if family == "zynq-7000" else bus_bits,
         "masters": list(_masters(shell)),
-        "dma": {"bits": address_bits, "burst": DMA_BURST, "length_bits": DMA_LENGTH_BITS},
+        "dma": {"bits": address_bits(family), "burst": DMA_BURST, "length_bits": DMA_LENGTH_BITS},
     }
 
 

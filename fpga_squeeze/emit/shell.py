@@ -14,22 +14,33 @@ def config(shell: ShellPlan) -> int:
     return sum(values[field.name] << field.low for field in register("config").fields)
 
 
+def constants(shell: ShellPlan) -> dict[str, int]:
+    """What registers read after a reset, where that is not 0."""
+    return {
+        "id": ID,
+        "version": VERSION,
+        "network": name_hash(shell.network),
+        "config": config(shell),
+        "frame_bytes": shell.frame_bytes,
+        "result_bytes": shell.result_bytes,
+        "classes": shell.classes,
+    }
+
+
 def register_parameters(shell: ShellPlan) -> dict[str, str]:
     """Parameters of ``fsq_registers``."""
+    known = constants(shell)
     numbers = {
         "COUNT": len(REGISTERS),
         "MAP_W": CONTROL_BITS,
         **{f"R_{one.name.upper()}": one.number for one in REGISTERS},
-        "FRAME_BYTES": shell.frame_bytes,
-        "RESULT_BYTES": shell.result_bytes,
-        "CLASSES": shell.classes,
+        **{name.upper(): known[name] for name in ("frame_bytes", "result_bytes", "classes")},
         "ADDR_W": shell.address_bits,
         "WORDS_W": shell.words_bits,
         "ERRORS": len(ERRORS),
     }
-    words = {"ID": ID, "VERSION": VERSION, "NETWORK": name_hash(shell.network), "CONFIG": config(shell)}
     return {name: str(number) for name, number in numbers.items()} | {
-        name: f"32'h{word:08x}" for name, word in words.items()
+        name.upper(): f"32'h{known[name]:08x}" for name in ("id", "version", "network", "config")
     }
 
 

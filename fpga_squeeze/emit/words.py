@@ -14,7 +14,7 @@ from ..network.fixed_point import IntArray
 from ..network.graph import IMAGE
 from ..network.integers import QModel
 from ..planning.plan import Plan
-from ..planning.streams import Stream
+from ..planning.streams import BEAT_BYTES, Stream, frame_beats
 
 
 def decode_words(raw: bytes, stream: Stream) -> IntArray:
@@ -71,14 +71,9 @@ def stream_tensor(
     return whole[:, stream.first : stream.first + stream.type.shape.channels]
 
 
-def frame_beats(images: npt.NDArray[np.uint8]) -> int:
-    """64-bit AXI4-Stream beats of one image [.., H, W, C]."""
-    return -(-int(np.prod(images.shape[1:])) // 8)
-
-
 def write_beats(images: npt.NDArray[Any], path: Path) -> None:
     """Write uint8 images [N, H, W, C] as beats, each frame padded with zeros to whole beats."""
-    size = frame_beats(images) * 8
+    size = BEAT_BYTES * frame_beats(images[0].size)
     flat = np.zeros((len(images), size), dtype=np.uint8)
     flat[:, : images[0].size] = images.reshape(len(images), -1)
     path.write_bytes(flat.tobytes())

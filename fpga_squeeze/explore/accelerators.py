@@ -17,25 +17,27 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..compression.densities import KEPT, sensitivity
+from ..compression.prune import prune_model
 from ..compression.sensitivity import scan
 from ..datasets.images import ImageArray, embedded_model_path, list_images
 from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import find_device
 from ..device.clock import Clock
-from ..device.room import DEFAULT_ROOM, Room
+from ..device.room import DEFAULT_ROOM, Room, Shell
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..export.qdq import write_qdq
 from ..flow.design import DesignOptions
 from ..flow.sources import DEFAULTS, QuantizeOptions, calibration_images, is_embedded, quantized, read
-from ..network.graph import FloatArray, FloatModel
+from ..network.graph import FloatArray, FloatModel, Preprocess, Shape
 from ..network.integers import QModel
 from ..network.parallel import cores
-from ..planning.cost.estimate import Estimate, estimate
+from ..paths import files_key, write_whole
+from ..planning.cost.estimate import Estimate
 from ..planning.plan import Plan
 from ..planning.timing import schedule
 from ..quantization.budget import coded_size
 from ..quantization.rounding import coarsest, nearest
-from .cache import Cache, files_key, value_key, version
+from .cache import Cache, value_key, version
 from .judging import Judge, Judged, judged_images
 from .objectives import Numbers, Objective, objectives_of
 from .outcome import Layers, Outcome
@@ -224,10 +226,8 @@ class Accelerators:
     @cached_property
     def _sensitivity(self) -> Any:
         def make() -> object:
-            images = self._calibration[0]
-            images = images[:: -(-len(images) // SCAN_IMAGES)]
-            pre, model = self.options.quantize.preprocess, self.float_model
-            kept = sensitivity(model, images, pre)
+            images, pre, model = self._calibration[0], self.options.quantize.preprocess, self.float_model
+            kept = sensitivity(model, images, pre, most=SCAN_IMAGES)
             trials = []
             for conv in model.convs:
                 flat = conv.weight.reshape(len(conv.weight), -1)
@@ -235,7 +235,7 @@ class Accelerators:
                     frac = coarsest(flat, bits)
                     rounded = np.ldexp(nearest(flat, frac, bits), -frac[:, None])
                     trials.append(replace(conv, weight=rounded.reshape(conv.weight.shape)))
-            widths = scan(model, images, pre, trials).reshape(-1, len(SCAN_BITS))
+            widths = scan(model, images, pre, trials, most=SCAN_IMAGES).reshape(-1, len(SCAN_BITS))
             return {
                 "kept": {name: row.tolist() for name, row in kept.items()},
                 "bits": {c.name: row.tolist() for c, row in zip(model.convs, widths, strict=True)},
@@ -288,8 +288,6 @@ class Accelerators:
 
     def _nearest_bits(self, options: QuantizeOptions) -> int:
         """Coded bits of the weights when each is rounded to its nearest integer."""
-        from ..compression.prune import prune_model
-
         model = prune_model(self.float_model, options.densities)
         total = 0
         for conv in model.convs:
@@ -316,8 +314,6 @@ class Accelerators:
         with threadpool_limits(1, user_api="blas"):
             model, _ = quantized(self.options.model, options, None)
         digest = digest_of(model)
-        from ..paths import write_whole
-
         write_qdq(model, path)
         write_whole(
             note, lambda file: file.write(json.dumps({"digest": digest, "notes": model.notes}).encode())
@@ -340,10 +336,7 @@ class Accelerators:
         options = self.design_options(point)
         model, digest = self.quantised(options.quantize)
         plan = options.plan(model)
-        clock = options.clock(options.target)
-        return Made(
-            model, plan, estimate(plan, options.target, clock, schedule(plan), options.kept_room), digest
-        )
+        return Made(model, plan, options.estimate(plan, schedule(plan)), digest)
 
     # ------------------------------------------------------------------------------------ a trial
 
@@ -405,7 +398,7 @@ class Accelerators:
             plan = options.plan(model)
         except DoesNotFitError as error:
             return {"numbers": {}, "reasons": [str(error)], "excess": 1.0, "clock": str(clock)}
-        made = estimate(plan, options.target, clock, schedule(plan), options.kept_room)
+        made = options.estimate(plan, schedule(plan))
         return {
             "numbers": numbers_of(made),
             "reasons": [str(one) for one in made.short],
@@ -456,9 +449,6 @@ def digest_of(model: QModel) -> str:
 
 def options_from_json(text: str) -> ExploreOptions:
     """The inverse of :meth:`ExploreOptions.to_json`."""
-    from ..device.room import Shell
-    from ..network.graph import Preprocess, Shape
-
     given = json.loads(text)
     asked = given["quantize"]
     pre, shape = asked["preprocess"], asked["input_shape"]

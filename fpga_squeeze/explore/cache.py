@@ -46,19 +46,6 @@ def version() -> str:
     return f"{__version__}, code {code_key()}"
 
 
-def files_key(path: str | Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files in a folder."""
-    path, digest = Path(path), hashlib.sha256()
-    if path.is_file():
-        with path.open("rb") as file:
-            while data := file.read(1 << 20):
-                digest.update(data)
-        return digest.hexdigest()
-    for one in sorted(p for p in path.rglob("*") if p.is_file()):
-        digest.update(f"{one.relative_to(path).as_posix()}\0{files_key(one)}\0".encode())
-    return digest.hexdigest()
-
-
 def value_key(value: object) -> str:
     """SHA-256 of dataclasses, mappings, sequences, arrays and plain values; equal ones have one key."""
     digest = hashlib.sha256()

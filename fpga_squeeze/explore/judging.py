@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.images import ImageArray, embedded_accuracy_set, list_images, load_images
+from ..datasets.images import ImageArray, drawn, embedded_accuracy_set, list_images, load_images
 from ..datasets.labels import Names, read_labels
 from ..errors import FpgaSqueezeError
 from ..export.qdq import inexact, to_qdq
@@ -27,7 +27,8 @@ from ..network import golden
 from ..network.graph import FloatModel, Preprocess
 from ..network.integers import QModel
 from ..network.parallel import FrameRunner
-from .cache import Cache, files_key, value_key
+from ..paths import files_key, write_whole
+from .cache import Cache, value_key
 
 Classes = npt.NDArray[np.int64]
 Run = Callable[[ImageArray], npt.NDArray[Any]]
@@ -83,7 +84,7 @@ def judged_images(
         found = read_labels(labels, names, model.output_shape.channels) if labels is not None else None
         pixels = cache.array("images", key, lambda: load_images(images, shape, keep=names)[0])
         truth = found if found is not None else np.zeros(0, np.int64)
-    order = _drawn(names)
+    order = np.array(drawn(f"explore:{name}" for name in names), dtype=np.int64)
     pixels = (
         cache.array("drawn", key, lambda: np.asarray(pixels)[order]) if images is not None else pixels[order]
     )
@@ -96,14 +97,6 @@ def judged_images(
 
     wanted = np.asarray(cache.array("float", own, classes))
     return Judged(pixels, truth[order] if len(truth) else None, wanted, key)
-
-
-def _drawn(names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Places of ``names`` in an order that looks like chance and is the same everywhere."""
-    import hashlib
-
-    keys = [hashlib.sha256(f"explore:{name}".encode()).digest() for name in names]
-    return np.array(sorted(range(len(names)), key=keys.__getitem__), dtype=np.int64)
 
 
 class Judge:
@@ -128,8 +121,6 @@ class Judge:
                 batch = np.asarray(self._images.pixels[n : min(n + BATCH, count)])
                 new.append(self._run(batch).argmax(axis=1).astype(np.int64))
             self._classes = np.concatenate(new)
-            from ..paths import write_whole
-
             write_whole(self._path, lambda file: np.save(file, self._classes, allow_pickle=False))
         return np.asarray(self._classes[:count])
 

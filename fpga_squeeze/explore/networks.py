@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from ..network import golden
 from ..network.graph import FloatModel
 from ..network.integers import QModel
 from ..planning.cost.estimate import Estimate
-from ..planning.cost.estimate import estimate as estimate_plan
 from ..planning.timing import schedule
 from ..quantization.method import DEFAULT, Method
 from ..quantization.quantize import quantize
@@ -60,47 +60,12 @@ CHOICES: Mapping[str, Sequence[Any]] = {
 """What is drawn from; the version is the user's, as its first convolution is made for a size of image."""
 GRID = ("base_e", "sr", "fires", "stem")
 """What the sampler ``grid`` varies; the rest is as in the paper."""
+_USUAL: Mapping[str, Any] = {"freq": 2, "pct3x3": 0.5, "sr": 0.25, "fires": 4, "stem": 16, "bypass": "none"}
 SEEDS: tuple[Mapping[str, Any], ...] = (
-    {
-        "base_e": 32,
-        "incr_e": 32,
-        "freq": 2,
-        "pct3x3": 0.5,
-        "sr": 0.25,
-        "fires": 4,
-        "stem": 16,
-        "bypass": "none",
-    },
-    {
-        "base_e": 32,
-        "incr_e": 16,
-        "freq": 2,
-        "pct3x3": 0.5,
-        "sr": 0.25,
-        "fires": 4,
-        "stem": 16,
-        "bypass": "none",
-    },
-    {
-        "base_e": 24,
-        "incr_e": 16,
-        "freq": 2,
-        "pct3x3": 0.5,
-        "sr": 0.25,
-        "fires": 4,
-        "stem": 12,
-        "bypass": "none",
-    },
-    {
-        "base_e": 16,
-        "incr_e": 16,
-        "freq": 1,
-        "pct3x3": 0.5,
-        "sr": 0.375,
-        "fires": 3,
-        "stem": 8,
-        "bypass": "none",
-    },
+    {"base_e": 32, "incr_e": 32, **_USUAL},
+    {"base_e": 32, "incr_e": 16, **_USUAL},
+    {"base_e": 24, "incr_e": 16, **_USUAL, "stem": 12},
+    {"base_e": 16, "incr_e": 16, **_USUAL, "freq": 1, "sr": 0.375, "fires": 3, "stem": 8},
 )
 """Tried first: small networks, which train quickly and show soon what accuracy there is to beat."""
 
@@ -125,7 +90,6 @@ class NetworkSearch:
     epochs: int = 80
     version: str = "1.1"
     seed: int = 0
-    _kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def check(self) -> None:
         """Raise FpgaSqueezeError for what cannot be searched, before any time is spent."""
@@ -183,7 +147,7 @@ class NetworkSearch:
         model = fresh(squeezenet_of(numbers, self.data.shape, len(self.data.classes), self.seed))
         facts: dict[str, object] = {
             "design": model.name,
-            "parameters": sum(c.weight.size + c.bias.size for c in model.convs),
+            "parameters": model.parameters,
         }
         _, cost = self.estimated(model, quick=True)
         facts["clock"] = str(cost.clock)
@@ -228,7 +192,7 @@ class NetworkSearch:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}}
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # images are read again
 
     def estimated(self, model: FloatModel, quick: bool = False) -> tuple[QModel, Estimate]:
         """``model`` in integers, and what it costs on the device; ``quick``: weights may be any, the costs count."""
@@ -242,26 +206,18 @@ class NetworkSearch:
             activation_bits=options.activation_bits,
         )
         plan = design.plan(integers)
-        return integers, estimate_plan(
-            plan, design.target, design.clock(design.target), schedule(plan), design.kept_room
-        )
+        return integers, design.estimate(plan, schedule(plan))
 
-    @property
+    @cached_property
     def data(self) -> DataSet:
-        if "data" not in self._kept:
-            self._kept["data"] = read_dataset(self.dataset, self.design.quantize.input_shape)
-        found: DataSet = self._kept["data"]
-        return found
+        return read_dataset(self.dataset, self.design.quantize.input_shape)
 
-    @property
+    @cached_property
     def judged(self) -> Labelled:
         """The images by which networks are chosen: validation images, as they are and moved."""
-        if "judged" not in self._kept:
-            val = self.data.val
-            copies = [val.images, *(moved(val.images, TrainOptions.moves, seed) for seed in range(COPIES))]
-            self._kept["judged"] = Labelled(np.concatenate(copies), np.tile(val.labels, COPIES + 1))
-        found: Labelled = self._kept["judged"]
-        return found
+        val = self.data.val
+        copies = [val.images, *(moved(val.images, TrainOptions.moves, seed) for seed in range(COPIES))]
+        return Labelled(np.concatenate(copies), np.tile(val.labels, COPIES + 1))
 
     @property
     def calibration(self) -> ImageArray:

@@ -31,23 +31,12 @@ class Built:
     scores: Mapping[str, tuple[int, int]] | None
     epochs: int
 
-    @property
-    def parameters(self) -> int:
-        """Weights and biases."""
-        return sum(conv.weight.size + conv.bias.size for conv in self.model.convs)
-
-    @property
-    def multiplications(self) -> int:
-        """Of one image."""
-        shapes = self.model.shapes()
-        return sum(c.weight.size * shapes[c.name].height * shapes[c.name].width for c in self.model.convs)
-
     def to_json(self) -> dict[str, object]:
         return {
             "name": self.model.name,
             "numbers": vars(self.numbers),
-            "parameters": self.parameters,
-            "multiplications": self.multiplications,
+            "parameters": self.model.parameters,
+            "multiplications": self.model.macs,
             "output": None if self.path is None else str(self.path),
             "scores": self.scores and {part: list(score) for part, score in self.scores.items()},
             "epochs": self.epochs,

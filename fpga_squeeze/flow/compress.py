@@ -9,7 +9,7 @@ from pathlib import Path
 from ..compression.densities import find_densities
 from ..compression.factorise import Factors
 from ..compression.inputs import conv_inputs
-from ..compression.ranks import find_ranks, macs
+from ..compression.ranks import find_ranks
 from ..compression.report import ReportRow, report
 from ..compression.steps import (
     EVERY_LAYER,
@@ -134,7 +134,7 @@ def compress(
     densities = options.densities
     if options.max_loss is not None and seen is not None:
         densities = find_densities(base, seen, calibration.preprocess, options.max_loss, on_step)
-    multiplied = macs(source), macs(base)
+    multiplied = source.macs, base.macs
     steps.append(prune_step(base, densities))
     if tuner and densities:
         steps.append(trained_step(tuner.pruned(base, by_layer(base, "densities", densities))))

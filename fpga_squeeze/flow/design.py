@@ -17,7 +17,7 @@ from ..device.room import DEFAULT_ROOM, WHOLE_DEVICE, Room
 from ..errors import FpgaSqueezeError
 from ..network.borders import trimmed
 from ..network.integers import QModel
-from ..planning.cost.estimate import Way
+from ..planning.cost.estimate import Estimate, Way, estimate
 from ..planning.cost.placement import fits
 from ..planning.engine import Folding
 from ..planning.plan import Plan
@@ -112,6 +112,10 @@ class DesignOptions:
             self.formats,
             self.kept_room,
         )
+
+    def estimate(self, plan: Plan, timed: Schedule) -> Estimate:
+        """What ``plan``, whose exact schedule is ``timed``, costs on the device and in the room asked for."""
+        return estimate(plan, self.target, self.clock(self.target), timed, self.kept_room)
 
     def replan(self, old: Plan, device: Device | None) -> Plan:
         """The fastest plan for the model of ``old`` on ``device``; what is not given here is as in ``old``."""

@@ -23,12 +23,12 @@ def _planned(source: Source, options: DesignOptions) -> tuple[Design, Estimate]:
 
     DoesNotFitError, where one lane per engine is too many, has a way out if there is one.
     """
-    clock = options.clock(options.target)
+    options.clock(options.target)  # raises before time is spent
     try:
         made = design(source, options)
     except DoesNotFitError as error:
         raise DoesNotFitError(str(error), find_way(source, options, [options])) from error
-    return made, estimate_plan(made.plan, options.target, clock, made.schedule, options.kept_room)
+    return made, options.estimate(made.plan, made.schedule)
 
 
 def fitting(source: Source, options: DesignOptions) -> tuple[Design, Estimate]:

@@ -28,6 +28,16 @@ class Shape:
     def __str__(self) -> str:
         return f"{self.channels}x{self.height}x{self.width}"
 
+    @property
+    def area(self) -> int:
+        """Pixels of a channel."""
+        return self.height * self.width
+
+    @property
+    def size(self) -> int:
+        """Pixels of all channels."""
+        return self.channels * self.area
+
 
 def conv_output_size(size: int, kernel: int, stride: int, before: int, after: int, ceil: bool = False) -> int:
     """Output length of a sliding window; ``ceil`` follows ONNX MaxPool: the last window starts inside the
@@ -178,6 +188,17 @@ class FloatModel:
     def output_shape(self) -> Shape:
         """Shape of what the last layer gives."""
         return self.shapes()[self.layers[-1].name if self.layers else IMAGE]
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of all convolutions."""
+        return sum(conv.weight.size + conv.bias.size for conv in self.convs)
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of all convolutions per frame, those by zeros and by padding counted."""
+        shapes = self.shapes()
+        return sum(shapes[conv.name].area * conv.weight.size for conv in self.convs)
 
     def with_convs(self, convs: Mapping[str, Conv]) -> FloatModel:
         """The same network with the convolutions so named replaced."""

@@ -8,6 +8,7 @@ from ..device.catalogue import Family
 from ..device.shell import BUS_BITS, READ_BYTES, ShellKind
 from ..network.fixed_point import count_bits
 from .plan import Plan
+from .streams import BEAT_BYTES, frame_beats
 
 BURST_LOG = 4
 """Bursts of up to 16 beats: the most that the AXI3 ports of a Zynq-7000 take, so that nobody cuts them."""
@@ -35,12 +36,12 @@ class ShellPlan:
     @property
     def frame_words(self) -> int:
         """8-byte words of a frame in memory."""
-        return -(-self.pixels // 8)
+        return frame_beats(self.pixels)
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of a frame in memory, padded to whole words."""
-        return 8 * self.frame_words
+        return BEAT_BYTES * self.frame_words
 
     @property
     def result_bytes(self) -> int:
@@ -73,15 +74,19 @@ class ShellPlan:
         return max(count_bits(self.result_bytes // 8), BURST_LOG + self.ratio_log + 1)
 
 
+def address_bits(family: Family) -> int:
+    """Bits of an address of the memory: processors of UltraScale+ have 40 (UG1085), others 32."""
+    return 40 if family == "zynq-ultrascale+" else 32
+
+
 def plan_shell(plan: Plan, kind: ShellKind, family: Family) -> ShellPlan | None:
-    """The shell for a plan, None for ``stream``; processors of UltraScale+ have addresses of 40 bits, others of 32."""
+    """The shell for a plan, None for ``stream``."""
     if kind == "stream":
         return None
-    shape = plan.model.input.shape
     return ShellPlan(
         plan.model.name,
-        shape.channels * shape.height * shape.width,
+        plan.model.input.shape.size,
         plan.output.type.shape.channels,
         BUS_BITS[kind],
-        40 if family == "zynq-ultrascale+" else 32,
+        address_bits(family),
     )

@@ -9,6 +9,14 @@ from typing import Protocol
 from ..device.block_ram import Memory
 from ..network.integers import TensorType
 
+BEAT_BYTES = 8
+"""Of a beat of the AXI4-Stream that frames come in by."""
+
+
+def frame_beats(pixels: int) -> int:
+    """Beats of a frame of so many raw pixels, a byte each; the last beat is filled up."""
+    return -(-pixels // BEAT_BYTES)
+
 
 @dataclass(frozen=True)
 class Stream:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..device.room import WHOLE_DEVICE, Room, Shell
 from ..emit.hls_dialect import Dialect, find_dialect
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess
+from ..paths import files_key
 from ..planning.engine import Folding
 from ..planning.weight_memories import WeightFormat, weight_format
 
@@ -33,7 +33,7 @@ class Source:
 
     @classmethod
     def of_file(cls, path: Path, images: str = "given by the user") -> Source:
-        return cls(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), images)
+        return cls(path.name, files_key(path), images)
 
 
 @dataclass(frozen=True)

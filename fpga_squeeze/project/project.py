@@ -37,6 +37,7 @@ from ..planning.fuse import followers, moving
 from ..planning.graph import graph_of
 from ..planning.plan import Plan
 from ..planning.shell import ShellPlan, plan_shell
+from ..planning.streams import BEAT_BYTES, frame_beats
 from ..planning.timing import schedule
 from .manifest import MANIFEST, Manifest, Source, parse_folding, read_manifest
 from .writing import check_target, replacing
@@ -119,7 +120,7 @@ def create_project(
     leaves everything as it was.
     """
     from ..emit.hls import emit_hls
-    from ..emit.words import frame_beats, write_test_data
+    from ..emit.words import write_test_data
     from ..export.qdq import write_qdq
 
     path = Path(path)
@@ -151,12 +152,10 @@ def create_project(
         for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
             shutil.copyfile(file, folder / "sim" / file.name)
         step("packages")
-        frames = Bench(len(bench), frame_beats(bench), plan.output.type.shape.channels)
-        emit_package(plan, shell, folder, header, device, clock, frames)
+        beats, classes = frame_beats(plan.model.input.shape.size), plan.output.type.shape.channels
+        emit_package(plan, shell, folder, header, device, clock, Bench(len(bench), beats, classes))
         step("cocotb")
-        _write_cocotb(
-            folder / "cocotb", header, numbers, frame_beats(images), plan.model.output.shape.channels
-        )
+        _write_cocotb(folder / "cocotb", header, numbers, beats, classes)
         step("drivers")
         emit_drivers(plan, folder / "drivers", header, shell, numbers.cycles_per_frame, clock.mhz)
         step("manifest")
@@ -199,7 +198,7 @@ def _write_cocotb(
     """A cocotb test of the top level on the words of the HLS test bench (2 frames), its runner and what it needs."""
     context = {
         "header": header,
-        "frame_bytes": 8 * beats,
+        "frame_bytes": BEAT_BYTES * beats,
         "classes": classes,
         "period_ps": round(1e6 / numbers.clock.mhz),
         "patience": COCOTB_PATIENCE * numbers.latency_cycles,
@@ -232,7 +231,7 @@ def _write_readme(
             for kernel, cost in zip(plan.kernels, numbers.kernels, strict=True)
         ],
         "shape": plan.model.input.shape,
-        "beats": -(-int(np.prod(manifest.input)) // 8),
+        "beats": frame_beats(plan.model.input.shape.size),
         "output": output,
         "classes": output.shape.channels * output.shape.height * output.shape.width,
         "package": package_name(plan.model.name),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import FpgaSqueezeError
-from ..paths import write_whole
+from ..paths import files_key, write_whole
 from .project import MODEL, Project
 
 Kind = Literal["csim", "cosim", "evaluate"]
@@ -42,15 +42,8 @@ class Kept:
 
 def design_digest(project: Project, kind: Kind) -> str:
     """SHA-256 over the names and contents of what a result of ``kind`` depends on."""
-    digest = hashlib.sha256()
-    for name in INPUTS[kind]:
-        root = project.path / name
-        files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
-        for path in files:
-            data = path.read_bytes()
-            digest.update(f"{path.relative_to(project.path).as_posix()}\0{len(data)}\0".encode())
-            digest.update(data)
-    return digest.hexdigest()
+    keys = "".join(f"{name}\0{files_key(project.path / name)}\0" for name in INPUTS[kind])
+    return hashlib.sha256(keys.encode()).hexdigest()
 
 
 def keep_result(

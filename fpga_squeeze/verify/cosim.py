@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..emit.words import frame_beats, write_beats
+from ..emit.words import write_beats
 from ..errors import FpgaSqueezeError
 from ..paths import resource_dir
 from ..planning.plan import Plan
+from ..planning.streams import frame_beats
 from .cache import cache_dir, content_key, is_fresh, locked, mark_fresh
 from .tools import Verilator, compile_objects, find_compiler, find_verilator, first_error, link
 
@@ -213,7 +214,7 @@ def run_cosim_program(
             str(program.resolve()),
             str(beats),
             str(len(images)),
-            str(frame_beats(images)),
+            str(frame_beats(images[0].size)),
             str(plan.model.output.shape.channels),
             str(stalls),
             str(quiet_cycles),

@@ -10,13 +10,13 @@ from ...datasets.images import ImageArray
 from ...emit.hls import BAMBU_FIFOS, port_names
 from ...emit.hls_dialect import Dialect, top_pragmas
 from ...emit.render import write
-from ...emit.words import frame_beats, write_test_data
+from ...emit.words import write_test_data
 from ...errors import FpgaSqueezeError
 from ...network.golden import run as run_golden
 from ...paths import resource_dir
 from ...planning.engine import EnginePlan
 from ...planning.plan import KernelPlan, Plan
-from ...planning.streams import Stream
+from ...planning.streams import Stream, frame_beats
 from ...planning.weight_memories import SYMBOL_QUEUE, CompressedWeights
 
 WHOLE = "fsq_top"
@@ -99,9 +99,7 @@ class Top:
 
 
 def _beats_in(plan: Plan) -> Port:
-    shape = plan.model.input.shape
-    beats = -(-shape.channels * shape.height * shape.width // 8)
-    return Port("in", "fsq_beat_in", 64, beats, "images.bin", True)
+    return Port("in", "fsq_beat_in", 64, frame_beats(plan.model.input.shape.size), "images.bin", True)
 
 
 def _words_in(stream: Stream, name: str) -> Port:
@@ -214,4 +212,4 @@ def write_sources(top: Top, hls: Path, dialect: Dialect, folder: Path) -> list[P
 def write_words(plan: Plan, images: ImageArray, folder: Path) -> None:
     """Write the words of every stream for ``images``, and the logits, as golden has them."""
     write_test_data(plan, run_golden(plan.model, images), images, folder)
-    assert frame_beats(images) == _beats_in(plan).words
+    assert frame_beats(images[0].size) == _beats_in(plan).words

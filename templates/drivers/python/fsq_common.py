@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import fsq_network as network
 import numpy as np
+
+Self = TypeVar("Self", bound="Driver")
 
 
 class AcceleratorError(RuntimeError):
@@ -66,3 +68,44 @@ def find_ip(
     raise AcceleratorError(
         f"the bitstream has {why}; give {parameter}, one of: {', '.join(ip_dict) or 'there is none'}"
     )
+
+
+class Driver:
+    """What drivers of both kinds do alike, over buffers for a batch and :meth:`_batch`, which are the kind's own."""
+
+    timeout: float
+    _pixels: Any  # pynq's buffer, uint8 [batch, bytes of a frame and more]
+    _words: Any  # pynq's buffer, uint32 [batch, logits and more]
+
+    def _batch(self, frames: int, timeout: float) -> None:
+        """Runs the first ``frames`` of the pixels; raises AcceleratorError, AcceleratorTimeout."""
+        raise NotImplementedError
+
+    def predict(self, images: Any, timeout: float | None = None) -> np.ndarray:
+        """Logits, int32 (uint32 where unsigned) [N, classes], of uint8 images [N, H, W, C] or one of [H, W, C].
+
+        ``timeout`` in seconds holds for each batch. Raises TypeError, ValueError, AcceleratorError, AcceleratorTimeout.
+        """
+        images = as_frames(images)
+        batch = len(self._pixels)
+        out = []
+        for start in range(0, len(images), batch):
+            part = images[start : start + batch]
+            flat = part.reshape(len(part), -1)
+            self._pixels[: len(part), : flat.shape[1]] = flat
+            self._batch(len(part), self.timeout if timeout is None else timeout)
+            out.append(as_logits(np.asarray(self._words[: len(part)])))
+        return np.concatenate(out) if out else as_logits(np.empty((0, network.CLASSES), np.uint32))
+
+    values = staticmethod(values)
+
+    def close(self) -> None:
+        """Gives the memory back."""
+        self._pixels.freebuffer()
+        self._words.freebuffer()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -17,7 +17,7 @@ from typing import Any
 import fsq_network as network
 import numpy as np
 import pynq
-from fsq_common import AcceleratorError, AcceleratorTimeout, as_frames, as_logits, find_ip, values
+from fsq_common import AcceleratorError, AcceleratorTimeout, Driver, find_ip
 
 __all__ = ["Accelerator", "AcceleratorError", "AcceleratorTimeout"]
 
@@ -27,7 +27,7 @@ PATIENCE = 1.0
 """Seconds in which a soft reset must come to its end."""
 
 
-class Accelerator:
+class Accelerator(Driver):
     """An accelerator on a board.
 
     bitfile   the bitstream; its .hwh beside it
@@ -63,24 +63,6 @@ class Accelerator:
 
     # ---- images and logits
 
-    def predict(self, images: Any, timeout: float | None = None) -> np.ndarray:
-        """Logits, int32 (uint32 where unsigned) [N, classes], of uint8 images [N, H, W, C] or one of [H, W, C].
-
-        ``timeout`` in seconds holds for each batch. Raises TypeError, ValueError, AcceleratorError, AcceleratorTimeout.
-        """
-        images = as_frames(images)
-        batch = len(self._pixels)
-        out = []
-        for start in range(0, len(images), batch):
-            part = images[start : start + batch]
-            flat = part.reshape(len(part), -1)
-            self._pixels[: len(part), : flat.shape[1]] = flat
-            self.run(self._pixels, self._words, len(part), timeout)
-            out.append(as_logits(np.asarray(self._words[: len(part)])))
-        return np.concatenate(out) if out else as_logits(np.empty((0, network.CLASSES), np.uint32))
-
-    values = staticmethod(values)
-
     def throughput_test(self, repeats: int = 10) -> dict[str, float]:
         """Runs ``repeats`` jobs of a batch of random pixels; what they took, by the clock on the wall and in cycles."""
         batch = len(self._pixels)
@@ -101,6 +83,9 @@ class Accelerator:
             "planned_cycles_per_frame": network.CYCLES_PER_FRAME,
             "planned_frames_per_second": network.CLOCK_MHZ * 1e6 / network.CYCLES_PER_FRAME,
         }
+
+    def _batch(self, frames: int, timeout: float) -> None:
+        self.run(self._pixels, self._words, frames, timeout)
 
     # ---- memory that is the caller's
 
@@ -229,11 +214,4 @@ class Accelerator:
     def close(self) -> None:
         """Ends what runs and gives the memory back."""
         self.reset()
-        self._pixels.freebuffer()
-        self._words.freebuffer()
-
-    def __enter__(self) -> Accelerator:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().close()

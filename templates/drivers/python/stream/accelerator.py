@@ -14,13 +14,12 @@ name cannot be checked: the streams tell only how many logits a frame has.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import fsq_network as network
 import numpy as np
 import pynq
 import pynq.lib.dma  # binds pynq's driver to the AXI DMAs of overlays
-from fsq_common import AcceleratorError, AcceleratorTimeout, as_frames, as_logits, find_ip, values
+from fsq_common import AcceleratorError, AcceleratorTimeout, Driver, find_ip
 
 __all__ = ["Accelerator", "AcceleratorError", "AcceleratorTimeout"]
 
@@ -30,7 +29,7 @@ def _whole(size: int) -> int:
     return -(-size // 64) * 64
 
 
-class Accelerator:
+class Accelerator(Driver):
     """An accelerator on a board.
 
     bitfile   the bitstream; its .hwh beside it
@@ -62,24 +61,6 @@ class Accelerator:
 
     # ---- images and logits
 
-    def predict(self, images: Any, timeout: float | None = None) -> np.ndarray:
-        """Logits, int32 (uint32 where unsigned) [N, classes], of uint8 images [N, H, W, C] or one of [H, W, C].
-
-        ``timeout`` in seconds holds for each batch. Raises TypeError, ValueError, AcceleratorError, AcceleratorTimeout.
-        """
-        images = as_frames(images)
-        batch = len(self._pixels)
-        out = []
-        for start in range(0, len(images), batch):
-            part = images[start : start + batch]
-            flat = part.reshape(len(part), -1)
-            self._pixels[: len(part), : flat.shape[1]] = flat
-            self._run(len(part), self.timeout if timeout is None else timeout)
-            out.append(as_logits(np.asarray(self._words[: len(part)])))
-        return np.concatenate(out) if out else as_logits(np.empty((0, network.CLASSES), np.uint32))
-
-    values = staticmethod(values)
-
     def throughput_test(self, repeats: int = 10) -> dict[str, float]:
         """Runs ``repeats`` batches of random pixels; what they took by the clock on the wall."""
         batch = len(self._pixels)
@@ -88,7 +69,7 @@ class Accelerator:
         )
         began = time.perf_counter()
         for _ in range(repeats):
-            self._run(batch, self.timeout)
+            self._batch(batch, self.timeout)
         seconds = time.perf_counter() - began
         self._pixels[:] = 0
         return {
@@ -101,7 +82,7 @@ class Accelerator:
 
     # ---- transfers
 
-    def _run(self, frames: int, timeout: float) -> None:
+    def _batch(self, frames: int, timeout: float) -> None:
         """A transfer per frame and direction, as TLAST stands behind each; a frame goes in while one comes out."""
         if not self._usable:
             raise AcceleratorError("an earlier batch was not finished, parts of it are left; call reset()")
@@ -160,11 +141,4 @@ class Accelerator:
         """Gives the memory back; loads the bitstream again where a transfer may still write there."""
         if not self._usable:
             self.reset()
-        self._pixels.freebuffer()
-        self._words.freebuffer()
-
-    def __enter__(self) -> Accelerator:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().close()
