@@ -4,7 +4,8 @@
 
 Every sampler and seed has a study of its own in FOLDER, which goes on where it was left; all share one cache, so that
 a network that was quantised for one is there for the others. Without --model the embedded digits. No design is tried
-first: each sampler starts from nothing. The reference is no frame a second, an agreement of LEAST percent, and as much
+first: each sampler starts from nothing. The reference is no frame a second, an agreement of 50 percent, below which no
+design counts, and as much
 block RAM as the largest device has; the volume is told in units of the box between the reference and the best of each
 number that any study found.
 """
@@ -20,14 +21,13 @@ from typing import Any
 
 from fpga_squeeze.api import QuantizeOptions
 from fpga_squeeze.device.catalogue import find_device
-from fpga_squeeze.explore.accelerators import Accelerators, ExploreOptions
+from fpga_squeeze.explore.accelerators import LIMITS, Accelerators, ExploreOptions
 from fpga_squeeze.explore.objectives import hypervolume
 from fpga_squeeze.explore.search import search
 from fpga_squeeze.explore.study import Exploration, SearchOptions
 from fpga_squeeze.network.reference import PRESETS
 
 SAMPLERS = ("random", "tpe", "nsga2", "annealing")
-LEAST = 50.0
 
 
 @dataclass(eq=False)
@@ -41,7 +41,7 @@ class Unseeded(Accelerators):
 def volume(study: Exploration, most: Mapping[str, float], largest: float) -> float:
     """Share of the box that the front of ``study`` covers."""
     designs = [t.outcome.numbers for t in study.front if t.outcome]
-    reference = {"fps": 0.0, "agreement": LEAST, "bram36": largest}
+    reference = {"fps": 0.0, "agreement": LIMITS["agreement"], "bram36": largest}
     box = 1.0
     for name, corner in reference.items():
         box *= abs(most[name] - corner)

@@ -16,11 +16,12 @@ from fpga_squeeze.datasets.images import embedded_accuracy_set
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
 from fpga_squeeze.explore import accelerators, judging
 from fpga_squeeze.explore.accelerators import Accelerators, ExploreOptions
+from fpga_squeeze.explore.objectives import beyond
 from fpga_squeeze.explore.outcome import Outcome
 from fpga_squeeze.explore.study import OUTCOME, Exploration, open_study
 from fpga_squeeze.network import golden
 
-pytest.importorskip("optuna", reason="optuna, the extra explore, is not installed")
+optuna = pytest.importorskip("optuna", reason="optuna, the extra explore, is not installed")
 OPTIONS = ExploreOptions(devices=("XC7Z007S", "XC7Z020"), objectives=("fps", "agreement", "top1", "bram36"))
 TRIALS = 7
 
@@ -122,6 +123,31 @@ def test_dense_weights_that_no_block_ram_holds_need_no_quantiser(monkeypatch: py
     assert Accelerators(OPTIONS).weights_alone(point) is None
 
 
+def test_a_design_beyond_a_limit_is_one_that_does_not_fit(done: Exploration) -> None:
+    trial = fitting(done)[0]
+    assert trial.outcome is not None
+    numbers = trial.outcome.numbers
+    again = optuna.trial.FixedTrial(dict(trial.params))
+
+    def judged(**limits: float) -> Outcome:
+        return Accelerators(replace(OPTIONS, limits=limits)).evaluate(again, lambda _: True)
+
+    assert (
+        judged()
+        == judged(fps=numbers["fps"], bram36=numbers["bram36"], top1=numbers["top1"])
+        == trial.outcome
+    )
+    slow = judged(fps=2 * numbers["fps"])
+    assert slow.excess == 0.5 and slow.images == 0 and "fps" in slow.reasons[0] and "below" in slow.reasons[0]
+    large = judged(bram36=numbers["bram36"] / 2)
+    assert large.excess == 1.0 and "above" in large.reasons[0]
+    # what is surely wrong on some images is not run on all of them
+    wrong = beyond({"agreement": 12.5}, {"agreement": 50.0})
+    assert wrong == (("agreement 12.5 is below the limit of 50",), 0.75)
+    with pytest.raises(FpgaSqueezeError, match="field limits 'speed'"):
+        Accelerators(replace(OPTIONS, limits={"speed": 1.0})).identity()
+
+
 def test_a_study_that_was_changed_is_refused(done: Exploration, tmp_path: Path) -> None:
     trial = fitting(done)[0]
     assert trial.outcome is not None
@@ -158,6 +184,7 @@ def test_a_study_of_other_options_is_refused(done: Exploration) -> None:
         ("devices", replace(OPTIONS, devices=("XC7Z020",))),
         ("room", replace(OPTIONS, room=api.Room(50.0))),
         ("calibration", replace(OPTIONS, quantize=api.QuantizeOptions(seed=1))),
+        ("limits", replace(OPTIONS, limits={"agreement": 60.0})),
         ("clocks", replace(OPTIONS, clocks=(120.0,))),
         ("objectives", replace(OPTIONS, objectives=("fps",))),
     ):

@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from .. import api
+from ..compression.steps import EVERY_LAYER
 from ..device.room import DEFAULT_ROOM
 from ..errors import FpgaSqueezeError
+from ..explore.accelerators import LIMITS
 from ..explore.report import check_output, columns_of, row_of
 from ..explore.samplers import SAMPLERS
 from . import options as opt
@@ -33,6 +35,13 @@ from .output import new_table, print_json, say, show, steps
     metavar="NAMES",
     help="What is to be good: fps, agreement, top1, bram36, luts, dsp, cycles, latency_ms, weight_bits; "
     "fps,agreement,bram36 if left out, with --network fps,top1.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="The least of what is to be large, the most of what is to be small; agreement=50 if left out.",
 )
 @click.option("--sampler", default="tpe", show_default=True, metavar="NAME", help=f"{', '.join(SAMPLERS)}.")
 @click.option(
@@ -83,6 +92,7 @@ def explore(
     images: str | None,
     labels: str | None,
     objectives: str | None,
+    limits: tuple[str, ...],
     sampler: str,
     trials: int,
     storage: str,
@@ -106,6 +116,8 @@ def explore(
         check_output(path)
     run: Callable[..., api.Exploration]
     if network is not None:
+        if limits:
+            raise FpgaSqueezeError("--limit is not for --network; leave it out")
         work = _network_search(
             network, folder, epochs, devices, objectives, clocks, (model, images, labels), given
         )
@@ -119,6 +131,7 @@ def explore(
             images=images,
             labels=labels,
             objectives=tuple(_words(objectives or ",".join(api.ExploreOptions.objectives))),
+            limits=dict(LIMITS) | _limits(limits),
             clocks=_clocks(clocks),
             room=opt.room_of(given) or DEFAULT_ROOM,
             quantize=opt.quantize_options(given),
@@ -175,6 +188,14 @@ def _network_search(
 
 def _words(text: str) -> Iterator[str]:
     return (word.strip() for word in text.split(",") if word.strip())
+
+
+def _limits(given: tuple[str, ...]) -> dict[str, float]:
+    """``("agreement=90",)`` as limits by name."""
+    found = opt.layer_numbers("--limit", given)
+    if EVERY_LAYER in found:
+        raise FpgaSqueezeError(f"--limit {given[0]}: give NAME=NUMBER, for example agreement=90")
+    return found
 
 
 def _clocks(text: str | None) -> tuple[float, ...]:

@@ -34,6 +34,7 @@ FLAGS = {
     "jobs": "--jobs",
     "labels": "--labels",
     "lanes": "--lanes",
+    "limits": "--limit",
     "lut_ceiling": "--lut-ceiling",
     "max_loss": "--max-loss",
     "mean": "--mean",

@@ -39,7 +39,7 @@ from ..quantization.budget import coded_size
 from ..quantization.rounding import coarsest, nearest
 from .cache import Cache, value_key, version
 from .judging import Judge, Judged, judged_images
-from .objectives import Numbers, Objective, objectives_of
+from .objectives import Numbers, Objective, beyond, limits_of, objectives_of
 from .outcome import Layers, Outcome
 from .space import BUDGETS, Point, Space, layer_groups
 from .study import OPTIONS, OnStep, Promising
@@ -48,6 +48,9 @@ SCAN_IMAGES = 8
 """Calibration images on which the sensitivity of layers is seen."""
 SCAN_BITS = (7, 6, 5, 4, 3)
 """Widths of a layer's weights whose effect is shown."""
+LIMITS = {"agreement": 50.0}
+"""What is asked of a design where nothing is said: a network that is wrong more often than right is of no use, and the
+search of such networks would never end."""
 SUBSET = 64
 """Images on which a design is judged first; twice as many follow, until it is clear or there are no more."""
 CALIBRATED = 32
@@ -64,6 +67,8 @@ class ExploreOptions:
     devices       by name
     images        to judge on, ``labels`` their classes (a CSV); None: those of the embedded model
     objectives    by name: fps, agreement, top1, bram36, luts, dsp, cycles, latency_ms, weight_bits
+    limits        by name: the least that a number has to be that is to be large, the most of one that is to be small;
+                  a design beyond one counts as one that does not fit
     clocks        in MHz to choose from; empty: those planned for the devices
     room          how much of a device a plan may fill
     quantize      calibration and preprocessing; widths, budget and densities are chosen
@@ -74,6 +79,7 @@ class ExploreOptions:
     images: str | Path | None = None
     labels: str | Path | None = None
     objectives: tuple[str, ...] = ("fps", "agreement", "bram36")
+    limits: Mapping[str, float] = field(default_factory=lambda: dict(LIMITS))
     clocks: tuple[float, ...] = ()
     room: Room = DEFAULT_ROOM
     quantize: QuantizeOptions = DEFAULTS
@@ -137,6 +143,7 @@ class Accelerators:
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         found = objectives_of(self.options.objectives)
+        limits_of(self.options.limits)
         if (
             any(o.name == "top1" for o in found)
             and self.options.images is not None
@@ -199,6 +206,7 @@ class Accelerators:
             "model": f"{given.path.name} (sha256 {self._model_key[:12]})",
             "devices": ",".join(self.space.devices),
             "clocks": ",".join(f"{c:g}" for c in self.space.clocks),
+            "limits": ",".join(f"{name}={limit:g}" for name, limit in sorted(given.limits.items())),
             "room": str(given.room),
             "calibration": self._calibration_key[:12]
             + f" ({asked.calibration_count or 'all'} images, seed {asked.seed})",
@@ -357,17 +365,23 @@ class Accelerators:
             "clock": planned["clock"],
             "digest": digest,
         }
-        if planned["reasons"]:
-            return Outcome(planned["numbers"], tuple(planned["reasons"]), planned["excess"], False, 0, facts)
+        numbers, limits = planned["numbers"], self.options.limits
+        slow, far = beyond(numbers, limits)
+        if reasons := (*planned["reasons"], *slow):
+            return Outcome(numbers, reasons, max(planned["excess"], far), False, 0, facts)
         judge = Judge(model, digest, self.judged, self.cache, self.threads)
         total = len(self.judged.pixels)
         seen = min(SUBSET, total)
         while True:
             measured = self.judged.counts(judge.classes(seen))
+            best = hoped(measured, seen, total)
             numbers = planned["numbers"] | measured
+            if beyond(best, limits)[0]:
+                reasons, far = beyond(measured, limits)
+                return Outcome(numbers, reasons, far, seen == total, seen, facts)
             if seen == total:
                 return Outcome(numbers, complete=True, images=seen, facts=facts)
-            if not promising(numbers | hoped(measured, seen, total)):
+            if not promising(numbers | best):
                 return Outcome(numbers, complete=False, images=seen, facts=facts)
             seen = min(3 * seen, total)
 

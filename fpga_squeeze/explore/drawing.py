@@ -106,7 +106,8 @@ def _chart(canvas: Canvas, study: Exploration, title: str) -> float:
             canvas.circle(px, py, 6.5 if ring else 4.5, "front" if ring else "done", _tip(trial), fill)
     strip = bottom + 58
     if others:
-        canvas.text(LEFT - 6, strip + 4, "does not fit", "small", "end")
+        canvas.text(LEFT - 6, strip - 2, "does not fit,", "small", "end")
+        canvas.text(LEFT - 6, strip + 11, "beyond limits", "small", "end")
         for trial in others:
             px = x(_value(trial, across) or 0.0)
             py = strip + (trial.number % 5 - 2) * 6

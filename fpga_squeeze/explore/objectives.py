@@ -60,6 +60,28 @@ def objectives_of(names: Sequence[str], known: Mapping[str, Objective] = KNOWN) 
     return tuple(known[name] for name in names)
 
 
+def limits_of(given: Mapping[str, float]) -> dict[str, float]:
+    """``given`` as it is; raises FpgaSqueezeError for a name there is not, or a limit below 0."""
+    for name, limit in given.items():
+        if name not in KNOWN:
+            raise FpgaSqueezeError(f"field limits {name!r}: there are {', '.join(KNOWN)}")
+        if not 0 <= limit < WORST:
+            raise FpgaSqueezeError(f"field limits {name}={limit:g}: give a number of 0 or more")
+    return dict(given)
+
+
+def beyond(numbers: Numbers, limits: Numbers) -> tuple[tuple[str, ...], float]:
+    """(why a design is no use, how far it is beyond the limits relative to them) for those of ``numbers`` that have
+    one: the least of what is to be large, the most of what is to be small."""
+    reasons, excess = [], 0.0
+    for name in limits.keys() & numbers.keys():
+        value, limit, larger = numbers[name], limits[name], KNOWN[name].larger
+        if value < limit if larger else value > limit:
+            reasons.append(f"{name} {value:,.4g} is {'below' if larger else 'above'} the limit of {limit:,g}")
+            excess = max(excess, abs(value - limit) / max(limit, 1e-9))
+    return tuple(sorted(reasons)), excess
+
+
 def beats(a: Numbers, b: Numbers, objectives: Sequence[Objective]) -> bool:
     """Whether ``a`` is as good as ``b`` everywhere and better somewhere."""
     better = False

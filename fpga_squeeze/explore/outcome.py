@@ -21,7 +21,7 @@ class Outcome:
     """One design.
 
     numbers     by name, the objectives' among them where they are known
-    reasons     why it does not fit; empty: it does
+    reasons     why it does not fit, or is beyond a limit; empty: neither
     excess      how far it is from fitting, 0 where it fits: relative to what there is
     complete    whether accuracy was measured on all images
     images      on how many it was measured
