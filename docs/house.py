@@ -22,6 +22,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"project": "a generated design on disk"},
     {"verify": "csim, cosim, Yosys, HLS tools, pragmas"},
     {"flow": "the verbs, step by step"},
+    {"explore": "studies of designs, samplers, pictures"},
     {"api": "the verbs as Python functions"},
     {"cli": "parses, prints, exits"},
     {"demo": "make demo", "__main__": "python -m fpga_squeeze"},
@@ -37,7 +38,7 @@ OUTSIDE = {
 INK, LINE = "#1f2933", "#52606d"
 COLOURS = ("#f4ead2", "#e3f1df", "#d9e8f6", "#eadff2")
 """Ground, models, design, use."""
-BANDS = (2, 6, 9, 14)
+BANDS = (2, 6, 9, 15)
 """Floors below which each colour is used."""
 LEFT, WIDTH, HEIGHT, GAP, ROOF, SIDE = 60, 640, 44, 6, 44, 300
 

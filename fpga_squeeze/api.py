@@ -14,29 +14,41 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from typing_extensions import assert_never
 
 from .datasets.download import download
 from .datasets.images import ImageArray, load_images
+from .device.catalogue import find_device
 from .device.clock import Clock
 from .device.room import Room, Shell
 from .emit.hls_dialect import Dialect
 from .errors import FpgaSqueezeError
+from .explore.accelerators import Accelerators, ExploreOptions
+from .explore.networks import NetworkSearch
+from .explore.outcome import Outcome, Trial
+from .explore.report import as_json as study_json
+from .explore.report import save as save_study
+from .explore.study import Exploration, SearchOptions
 from .flow.agreement import Agreement, agree
-from .flow.compress import Compression, CompressOptions, compress
+from .flow.build import EPOCHS, Built, build_network
+from .flow.compress import Compression, CompressOptions, FineTune, compress
 from .flow.design import DEFAULTS as DESIGN_DEFAULTS
 from .flow.design import DesignOptions, Source
 from .flow.drawing import draw
 from .flow.estimate import estimate_design, fitting, project_clock
 from .flow.evaluate import Evaluation, Score, evaluate
 from .flow.inspection import Inspection, LayerReport, inspect
+from .flow.report.numbers import Report
+from .flow.report.numbers import gather as report
+from .flow.report.write import write_report
+from .flow.runs import CosimRun, Cycles, Run, Simulation, read_cycles
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
 from .network import golden as golden_model
 from .network.fixed_point import IntArray
@@ -47,8 +59,9 @@ from .planning.cost.estimate import Estimate, Way
 from .planning.search.planner import make_plan
 from .planning.timing import schedule
 from .project.project import Project, create_project, load_project, read_images
+from .project.results import keep_result
 from .verify.cache import locked
-from .verify.compare import Comparison, compare_run
+from .verify.compare import compare_run
 from .verify.hls.results import HlsRun
 from .verify.hls.results import KernelRun as HlsKernel
 from .verify.synthesis import Synthesis, synthesise
@@ -56,9 +69,11 @@ from .verify.terms import compare_fed_terms, compare_terms
 from .verify.timing.kept import keep_clock
 from .verify.timing.results import Routed, Timing
 from .verify.timing.speed import asked_of
+from .zoo.squeezenet import Numbers
 
 __all__ = [
     "Agreement",
+    "Built",
     "Clock",
     "CompressOptions",
     "Compression",
@@ -66,24 +81,36 @@ __all__ = [
     "CosimRun",
     "DEFAULTS",
     "DesignOptions",
+    "EPOCHS",
     "Evaluation",
+    "Exploration",
+    "ExploreOptions",
+    "FineTune",
     "HlsKernel",
     "Inspection",
     "LayerReport",
+    "NetworkSearch",
     "HlsRun",
+    "Numbers",
     "OnStep",
+    "Outcome",
+    "Project",
     "Quantized",
     "QuantizeOptions",
+    "Report",
     "Room",
     "Routed",
     "Run",
     "Score",
+    "SearchOptions",
     "Shell",
     "Synthesis",
     "Target",
     "Timing",
+    "Trial",
     "Way",
     "agree",
+    "build_network",
     "compare",
     "compress",
     "cosim",
@@ -92,19 +119,26 @@ __all__ = [
     "draw",
     "estimate",
     "evaluate",
+    "explore",
+    "explore_networks",
     "generate",
+    "generate_trial",
     "golden",
     "hls",
     "inspect",
     "make_plan",
     "quantize",
+    "read_study",
+    "report",
     "route",
+    "save_study",
+    "study_json",
     "synth",
     "timing",
+    "write_report",
 ]
 
 DEFAULT_FOLDER = Path("hls_out")
-Simulation = Literal["csim", "cosim"]
 TERMS = {"csim": compare_fed_terms, "cosim": compare_terms}
 """How the weights that a run saw are compared with golden."""
 
@@ -116,69 +150,6 @@ class Quantized:
     path: Path
     model: QModel
     inexact: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A simulation compared with golden, kernel by kernel."""
-
-    kind: Simulation
-    comparison: Comparison
-
-    @property
-    def mismatches(self) -> int:
-        return self.comparison.mismatches
-
-    @property
-    def equal(self) -> bool:
-        """Something was compared and nothing differs."""
-        return self.comparison.equal
-
-    def to_json(self) -> dict[str, object]:
-        first = self.comparison.first
-        return self.comparison.to_json() | {"first_mismatch": asdict(first) if first else None}
-
-
-@dataclass(frozen=True)
-class Cycles:
-    """Cycles that the RTL took, and those planned.
-
-    cycles_per_frame    steady interval between the last outputs of consecutive frames; None with one frame
-    latency_cycles      first input word to last output of the first frame, both included
-    stalls              seed of random stalls; 0: none, and only then are measured and planned cycles the same thing
-    error               what stopped the simulation early (a deadlock, a protocol error), else None
-    """
-
-    cycles_per_frame: int | None
-    planned_cycles_per_frame: int
-    latency_cycles: int | None
-    planned_latency_cycles: int
-    stalls: int
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class CosimRun(Run):
-    """An RTL simulation with its cycles, and the clock of the project."""
-
-    cycles: Cycles
-    clock: Clock
-
-    @property
-    def fps(self) -> float | None:
-        """Frames per second at the measured interval; None with one frame, and where the sides were stalled."""
-        cycles = self.cycles
-        return (
-            self.clock.fps(cycles.cycles_per_frame) if cycles.cycles_per_frame and not cycles.stalls else None
-        )
-
-    @property
-    def equal(self) -> bool:
-        return self.comparison.equal and self.cycles.error is None
-
-    def to_json(self) -> dict[str, object]:
-        clock = {"clock_mhz": self.clock.mhz, "clock_origin": self.clock.origin, "fps": self.fps}
-        return super().to_json() | asdict(self.cycles) | clock
 
 
 # ------------------------------------------------------------------------------------------------- verbs
@@ -215,12 +186,14 @@ def generate(
     *,
     dialect: Dialect = "vitis",
     force: bool = False,
+    command: str = "",
     on_step: OnStep | None = None,
 ) -> Project:
     """Write a project: HLS C++, RTL, model and test images. ``output`` defaults to hls_out/<model name>.
 
-    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project. Raises
-    DoesNotFitError, and writes nothing, where the plan does not fit the device.
+    ``dialect`` is the HLS tool whose pragmas the C++ carries; ``force`` replaces a folder that is no project;
+    ``command`` is kept in the project as what makes it again. Raises DoesNotFitError, and writes nothing, where the
+    plan does not fit the device.
     """
     made, numbers = fitting(Source(model, options.quantize, on_step), options)
     loaded, plan, target = made.loaded, made.plan, options.target
@@ -238,6 +211,7 @@ def generate(
         room=numbers.room,
         source=loaded.source,
         notes=[*made.notes, *numbers.warnings],
+        command=command,
         force=force,
         on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
     )
@@ -291,6 +265,97 @@ def golden(
     return values
 
 
+# -------------------------------------------------------------------------------------------- exploration
+
+
+def explore(
+    options: ExploreOptions,
+    search: SearchOptions,
+    *,
+    on_trial: Callable[[Trial, tuple[Trial, ...], tuple[Trial, ...]], None] | None = None,
+    on_step: OnStep | None = None,
+) -> Exploration:
+    """Search devices, widths, sparsity, weight formats and clocks for the designs that no other one beats.
+
+    ``search`` says where the study is kept, and how many trials it is to have in the end; one that is there goes on.
+    ``on_trial`` is called with each trial that ended, all trials and the front. Raises FpgaSqueezeError for bad
+    options, and for a study of another version, model or other options.
+    """
+    from .explore.search import search as run
+
+    work = Accelerators.for_jobs(options, search.jobs)
+    if on_step:
+        on_step("read model and images")
+    work.prepare(on_step)
+    return run(work, search, on_trial)
+
+
+def explore_networks(
+    work: NetworkSearch,
+    search: SearchOptions,
+    *,
+    on_trial: Callable[[Trial, tuple[Trial, ...], tuple[Trial, ...]], None] | None = None,
+    on_step: OnStep | None = None,
+) -> Exploration:
+    """Search the numbers of a SqueezeNet: each network trained, as long as it is promising, quantised and planned.
+
+    Raises FpgaSqueezeError as :func:`explore` does, and where torch is missing.
+    """
+    from .explore.search import search as run
+
+    if on_step:
+        on_step("read images")
+    work.check()
+    return run(work, search, on_trial)
+
+
+def read_study(storage: str) -> Exploration:
+    """A study as it stands; raises FpgaSqueezeError where there is none."""
+    from .explore.objectives import KNOWN
+    from .explore.study import read_study as read
+
+    return read(storage, KNOWN)
+
+
+def generate_trial(
+    storage: str,
+    trial: int,
+    output: str | Path | None = None,
+    *,
+    model: str | Path | None = None,
+    calibration: str | Path | None = None,
+    dialect: Dialect = "vitis",
+    force: bool = False,
+    on_step: OnStep | None = None,
+) -> Project:
+    """Write the project of a trial of a study: the integers and the plan that it was judged by.
+
+    ``model`` and ``calibration`` are where these files lie now, if not where the study was made. Raises
+    FpgaSqueezeError where anything differs from what the study says, DoesNotFitError where the design does not fit.
+    """
+    from .explore.again import design_of
+
+    again = design_of(storage, trial, model, calibration, on_step)
+    numbers, plan = again.made.estimate, again.made.plan
+    return create_project(
+        DEFAULT_FOLDER / f"{again.made.model.name}_trial{trial}" if output is None else output,
+        again.made.model,
+        plan,
+        again.loaded.images,
+        again.loaded.labels,
+        dialect=dialect,
+        device=find_device(numbers.device) if numbers.device else None,
+        clock=numbers.clock,
+        room=numbers.room,
+        source=again.loaded.source,
+        notes=[f"trial {trial} of a study: {again.trial.outcome.facts['design']}", *numbers.warnings]
+        if again.trial.outcome
+        else [],
+        force=force,
+        on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
+    )
+
+
 # -------------------------------------------------------------------------------------------- simulation
 
 
@@ -303,6 +368,11 @@ def _frames(project: Project, images: str | Path | None, frames: int | None) -> 
     else:
         pixels, _ = load_images(images, project.model.input.shape, frames)
     return pixels if frames is None else pixels[np.arange(frames) % len(pixels)]
+
+
+def _given(images: str | Path | None, frames: int | None) -> dict[str, object]:
+    """What a simulation was asked for, ready for JSON."""
+    return {"images": None if images is None else str(images), "frames": frames}
 
 
 @contextmanager
@@ -340,7 +410,9 @@ def csim(
         on_step(f"run {len(pixels)} frames")
     with _running(project, "csim", pixels) as folder:
         run_csim_program(program, pixels, folder)
-        return _compare(project, "csim", folder, on_step)
+        run = _compare(project, "csim", folder, on_step)
+        keep_result(project, "csim", _given(images, frames), run.to_json(), folder)
+    return run
 
 
 def cosim(
@@ -376,6 +448,7 @@ def cosim(
         )
         (folder / "cycles.json").write_text(json.dumps(asdict(cycles)), encoding="utf-8")
         run = _compare(project, "cosim", folder, on_step)
+        keep_result(project, "cosim", _given(images, frames) | {"stalls": stalls}, run.to_json(), folder)
     assert isinstance(run, CosimRun)
     return run
 
@@ -392,16 +465,9 @@ def _compare(project: Project, kind: Simulation, folder: Path, on_step: OnStep |
             return Run(kind, comparison)
         case "cosim":
             clock = project_clock(project, project.device, DESIGN_DEFAULTS)
-            return CosimRun(kind, comparison, _read_cycles(folder / "cycles.json"), clock)
+            return CosimRun(kind, comparison, read_cycles(folder / "cycles.json"), clock)
         case _:
             assert_never(kind)
-
-
-def _read_cycles(path: Path) -> Cycles:
-    try:
-        return Cycles(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise FpgaSqueezeError(f"{path}: cannot be read ({error}); run cosim again") from error
 
 
 def compare(target: str | Path, on_step: OnStep | None = None) -> list[Run]:

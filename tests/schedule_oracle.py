@@ -335,6 +335,11 @@ def _sink(source: Fifo, total: int) -> Process:
 
 def simulate(plan: Plan, frames: int) -> Schedule:
     """Schedule of ``frames`` frames back to back; raises RuntimeError if the plan deadlocks."""
+    return word_times(plan, frames)[0]
+
+
+def word_times(plan: Plan, frames: int) -> tuple[Schedule, dict[str, Fifo]]:
+    """The schedule, and by stream when each of its words moved."""
     fifos = {stream.name: Fifo(stream) for stream in plan.streams}
     processes: list[Process] = []
     counts: list[list[int]] = []  # rows that are complete, slots that are free
@@ -381,7 +386,8 @@ def simulate(plan: Plan, frames: int) -> Schedule:
         alive = [p for p in alive if next(p, StopIteration) is not StopIteration]
         if alive and (moved(), len(alive)) == before:
             raise RuntimeError("the plan deadlocks: no kernel can move a word")
-    return Schedule(tuple(last.pop[(f + 1) * words - 1] + OUTPUT_LATENCY for f in range(frames)))
+    outputs = tuple(last.pop[(f + 1) * words - 1] + OUTPUT_LATENCY for f in range(frames))
+    return Schedule(outputs), fifos
 
 
 STEADY_FRAMES = 5

@@ -202,7 +202,7 @@ def test_a_sensitive_channel_gets_finer_steps() -> None:
     weight = rng.laplace(size=(8, 200, 1, 1))
     conv = Conv("c", (IMAGE,), weight, np.zeros(8), 1, (0, 0, 0, 0), True)
     sensitivity = {"c": np.array([1e-3] * 4 + [1.0] * 4)}
-    budget = WeightBudget([conv], sensitivity, 8 * 200 * 6, 8, {"c"})
+    budget = WeightBudget([conv], sensitivity, 8 * 200 * 6, {"c": 8}, {"c"})
     rate = next(budget.rates("c"))
     fracs = budget.fracs("c", rate)
     assert fracs[4:].min() > fracs[:4].max() and 0 < rate < len(RATES) - 1

@@ -22,6 +22,7 @@ from fpga_squeeze.cli.options import join_numbers
 from fpga_squeeze.datasets.images import embedded_images, embedded_model_path
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network.integers import QModel
+from fpga_squeeze.project.results import kept_result
 from fpga_squeeze.quantization.budget import coded_size
 
 Capture = pytest.CaptureFixture[str]
@@ -85,6 +86,7 @@ def test_version_and_help(capsys: Capture) -> None:
         "compress",
         "golden",
         "estimate",
+        "report",
     ):
         assert verb in works(capsys, "--help")
         assert "--" in works(capsys, verb, "--help")
@@ -335,7 +337,9 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 @pytest.mark.slow
 def test_json_of_the_simulations(simulated: tuple[Path, dict[str, object], dict[str, object]]) -> None:
     folder, csim, cosim = simulated
-    plan = load_project(folder).plan
+    project = load_project(folder)
+    plan, kept = project.plan, [kept_result(project, "csim"), kept_result(project, "cosim")]
+    assert [one and (one.result, one.current) for one in kept] == [(csim, True), (cosim, True)]
     for data, frames in ((csim, 2), (cosim, 3)):
         assert data["frames"] == frames
         assert data["mismatches"] == 0

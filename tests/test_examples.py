@@ -51,7 +51,7 @@ def test_an_example_is_short_and_uses_the_api_only(example: Path) -> None:
 @pytest.mark.slow
 def test_embedded(tmp_path: Path) -> None:
     text = printed(ROOT / "examples" / "embedded.py", tmp_path)
-    assert runs(text) == {"csim": (4 * 12_724, 0)}
+    assert runs(text) == {"csim": (4 * 11_700, 0)}
     assert re.findall(r"^(\w+): (fits|does not fit)", text, re.MULTILINE) == [
         ("XC7Z010", "fits"),
         ("XC7Z020", "fits"),

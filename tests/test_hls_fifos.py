@@ -67,7 +67,7 @@ def run_threads(plan: Plan, seed: int, folder: Path, depth: int | None = None) -
 
 @needs_tools
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 7, 9])
+@pytest.mark.parametrize("seed", [0, 7])
 def test_no_kernel_waits_for_ever(seed: int, tmp_path: Path) -> None:
     plan = random_plan(seed)
     assert plan.stores

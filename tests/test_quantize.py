@@ -214,7 +214,7 @@ def test_odd_channels(tmp_path: Path) -> None:
     for layer in q.convs:
         assert layer.shift.max() - layer.shift.min() <= 12 and layer.shift.min() >= -2
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
-    scaled = equalise(model, maps, 8, 0.5).layers[0]
+    scaled = equalise(model, maps, lambda _: 8, 0.5).layers[0]
     assert isinstance(scaled, Conv)
     step = 2.0 ** -q.layers[0].output.frac
     for channel, value in ((0, 37.0), (1, 0.0), (2, 12.5)):

@@ -100,7 +100,7 @@ def test_equalisation_leaves_the_function_unchanged(seed: int, relu: bool) -> No
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (3, 11, 10, 3), dtype=np.uint8)
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
-    scaled = equalise(model, maps, 8, 0.5)
+    scaled = equalise(model, maps, lambda _: 8, 0.5)
     want = float_logits(model, images)
     np.testing.assert_allclose(float_logits(scaled, images), want, rtol=1e-3, atol=1e-5 * np.abs(want).max())
     assert not np.allclose(scaled.layers[0].weight, model.layers[0].weight)  # type: ignore[union-attr]
@@ -114,7 +114,7 @@ def test_equalisation_of_any_graph(seed: int) -> None:
     model = random_graph(rng, averages_first=True)
     images = graph_images(rng, model.input_shape, 3)
     maps = [image.transpose(2, 0, 1).astype(np.float32) for image in images]
-    scaled = equalise(model, maps, 8, 0.5)
+    scaled = equalise(model, maps, lambda _: 8, 0.5)
     want, found = dict[str, np.ndarray](), dict[str, np.ndarray]()
     for values, each in ((want, model), (found, scaled)):
         for layer, y in walk(each.layers, {IMAGE: maps[0]}, layer_float):

@@ -36,6 +36,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = [
         "templates/generated/rtl/top.sv.j2",
         "templates/generated/hls/engine.cpp.j2",
+        "templates/generated/report/page.html.j2",
         "sim/cosim_main.cpp",
         "sim/ac_types/ap_int.h",
     ]

@@ -140,8 +140,12 @@ def test_small_ones_become_integers(tmp_path: Path, name: str) -> None:
     assert all(np.array_equal(out[key], expected[key]) for key in out)
 
 
+DESIGNS = [name for name in SMALL if name not in ("squeezenet 1.2", "inception 3x3")]
+"""What differs in RTL: the two others have no layer that these have not."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "name"), list(enumerate(SMALL)))
+@pytest.mark.parametrize(("number", "name"), list(enumerate(DESIGNS)))
 def test_small_ones_become_designs(tmp_path: Path, number: int, name: str) -> None:
     """RTL and HLS C++ equal golden, frames end in the planned cycle; one or two products, weights of any format."""
     model = SMALL[name]()

@@ -27,23 +27,13 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
+from fpga_squeeze.datasets.digits import TRAINING, to_pixels
+
 SPLIT_SEED = 2016  # fixed, independent of --seed: the splits never change between runs
 TEST_SIZE, VAL_SIZE, TEST_SUBSET, CALIBRATION_SIZE = 360, 180, 32, 64
 NUM_CLASSES, PIXEL_SCALE = 10, 255.0
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "fpga_squeeze" / "datasets" / "data"
 Split = tuple[np.ndarray, np.ndarray]
-
-
-def upscale(images: np.ndarray, factor: int = 4) -> np.ndarray:
-    """Bilinear upscaling (half-pixel centres, clamped edges) in exact integer arithmetic, half rounds up."""
-    size, unit = images.shape[1], 2 * factor
-    position = 2 * np.arange(size * factor) + 1 - factor  # source coordinate in 1 / unit pixels
-    low, weight = np.divmod(position, unit)
-    matrix, rows = np.zeros((size * factor, size), np.int64), np.arange(size * factor)
-    np.add.at(matrix, (rows, np.clip(low, 0, size - 1)), unit - weight)
-    np.add.at(matrix, (rows, np.clip(low + 1, 0, size - 1)), weight)
-    total = matrix @ images.astype(np.int64) @ matrix.T
-    return ((total + unit**2 // 2) // unit**2).astype(np.uint8)
 
 
 def partition(split: Split, size: int) -> tuple[Split, Split]:
@@ -54,10 +44,9 @@ def partition(split: Split, size: int) -> tuple[Split, Split]:
 
 
 def load_splits() -> dict[str, Split]:
-    """Return the stratified ``train``, ``val`` and ``test`` splits: uint8 [N,32,32] images, int64 labels."""
+    """Return the stratified ``train``, ``val`` and ``test`` splits: uint8 [N,8,8] images of 0..16, int64 labels."""
     digits = load_digits()
-    images = upscale(np.floor(digits.images * 255.0 / 16.0 + 0.5))
-    rest, test = partition((images, digits.target.astype(np.int64)), TEST_SIZE)
+    rest, test = partition((digits.images.astype(np.uint8), digits.target.astype(np.int64)), TEST_SIZE)
     train, val = partition(rest, VAL_SIZE)
     return {"train": train, "val": val, "test": test}
 
@@ -204,7 +193,8 @@ def main() -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    splits = load_splits()
+    small = load_splits()
+    splits = {name: (to_pixels(images), labels) for name, (images, labels) in small.items()}
     model, selected = train(splits, args.epochs)
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "digits_squeezenet.onnx"
@@ -242,6 +232,12 @@ def main() -> None:
         accuracy_images=images[..., None],
         accuracy_labels=labels,
     )
+    training = {
+        f"{name}_{what}": array.astype(np.uint8)
+        for name in ("train", "val")
+        for what, array in zip(("images", "labels"), small[name], strict=True)
+    }
+    np.savez_compressed(args.out / TRAINING, **training)
     print(json.dumps(facts, indent=2))
 
 

@@ -14,10 +14,11 @@ import click
 
 from .. import __version__
 from ..errors import DoesNotFitError, FpgaSqueezeError
-from . import accuracy, design, fetch, inspection, shrink, simulation
+from . import accuracy, design, exploration, fetch, inspection, network, shrink, simulation
 from .flags import with_flags
 from .hls import hls
 from .options import join_numbers
+from .report import report
 
 MISMATCH, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -41,7 +42,7 @@ for _command in (design.quantize, design.generate, simulation.csim, simulation.c
     app.add_command(_command)
 for _command in (hls, design.estimate, simulation.synth, simulation.timing, accuracy.evaluate):
     app.add_command(_command)
-for _command in (shrink.compress, design.golden):
+for _command in (report, exploration.explore, network.network, shrink.compress, design.golden):
     app.add_command(_command)
 for _command in (inspection.inspect, fetch.fetch):
     app.add_command(_command)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from .. import api
 from ..emit.hls_dialect import DIALECTS, Dialect
-from ..errors import DoesNotFitError
+from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..quantization.budget import coded_size
 from . import options as opt
 from .command import generate_command
@@ -65,11 +66,19 @@ def quantize(model: str, output: str, **given: Any) -> None:
     help="HLS tool whose pragmas the C++ carries.",
 )
 @click.option("--force", is_flag=True, help="Replace a folder that is no project of ours.")
+@click.option(
+    "--from-study",
+    metavar="FILE_OR_URL",
+    help="Make the design of a trial of this study, which explore has made.",
+)
+@click.option("--trial", type=int, metavar="K", help="Its number, with --from-study.")
 def generate(
     model: str | None,
     output: str | None,
     hls_dialect: Dialect,
     force: bool,
+    from_study: str | None,
+    trial: int | None,
     **given: Any,
 ) -> None:
     """Write a project: HLS C++, RTL, quantised model, test images.
@@ -77,11 +86,57 @@ def generate(
     MODEL is float or QDQ ONNX; the embedded digits model if left out.
     """
     options = opt.design_options(given)
+    if from_study is not None or trial is not None:
+        _print_project(_of_trial(model, output, hls_dialect, force, from_study, trial, options))
+        return
     more = ["-o", output] if output else []
     more += ["--hls-dialect", hls_dialect] if hls_dialect != "vitis" else []
     more += ["--force"] if force else []
     with steps() as on_step, _with_command(model, options, more):
-        project = api.generate(model, output, options, dialect=hls_dialect, force=force, on_step=on_step)
+        project = api.generate(
+            model,
+            output,
+            options,
+            dialect=hls_dialect,
+            force=force,
+            command=generate_command(model, options, api.Way(), more),
+            on_step=on_step,
+        )
+    print_calibration(options.quantize, project.model)
+    _print_project(project)
+
+
+def _of_trial(
+    model: str | None,
+    output: str | None,
+    dialect: Dialect,
+    force: bool,
+    study: str | None,
+    trial: int | None,
+    options: api.DesignOptions,
+) -> api.Project:
+    """The project of a trial; what it is like is settled."""
+    if study is None or trial is None:
+        raise FpgaSqueezeError("--from-study FILE and --trial K go together; give both")
+    calibration = options.quantize.calibration
+    if replace(options, quantize=replace(options.quantize, calibration=None)) != api.DesignOptions():
+        raise FpgaSqueezeError(
+            "--from-study: what the design is like is settled by its trial; leave other options out"
+        )
+    with steps() as on_step:
+        return api.generate_trial(
+            study,
+            trial,
+            output,
+            model=model,
+            calibration=calibration,
+            dialect=dialect,
+            force=force,
+            on_step=on_step,
+        )
+
+
+def _print_project(project: api.Project) -> None:
     numbers = project.estimate()
     dsp = f" in {numbers.dsp} DSP slices" if numbers.dsp != numbers.lanes else ""
     say(
@@ -90,7 +145,6 @@ def generate(
         f"{numbers.fps:,.1f} frames per second at {numbers.clock}"
     )
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
-    print_calibration(options.quantize, project.model)
     for note in project.manifest.notes:
         print_note(note)
     say(f"next: fpga-squeeze csim {project.path}")

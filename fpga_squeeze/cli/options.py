@@ -84,11 +84,37 @@ _QUANTIZE = (
 )
 
 
+_ROOM = (
+    click.option(
+        "--lut-ceiling",
+        type=float,
+        metavar="PERCENT",
+        help=f"LUTs of the device that design and shell may take together; {DEFAULT_ROOM.lut_ceiling:g} if left out.",
+    ),
+    click.option(
+        "--shell",
+        metavar="LUTS,RAMB36",
+        help=f"Room for what feeds the design, such as an AXI DMA; {DEFAULT_ROOM.shell} if left out, or none.",
+    ),
+)
 _COMPRESS = (
     *_READ,
     click.option("--calibration", metavar="IMAGES", help=f"Images to find ranks and densities on: {IMAGES}."),
     *_DRAW,
     *_PREPROCESS,
+)
+
+
+_EXPLORE = (
+    *_READ,
+    click.option(
+        "--calibration",
+        metavar="IMAGES",
+        help=f"Images to quantise with: {IMAGES}; if left out 32 of --images, which are then not judged on.",
+    ),
+    *_DRAW,
+    *_PREPROCESS,
+    *_ROOM,
 )
 
 
@@ -102,17 +128,7 @@ _DESIGN = (
         help=f"Clock in MHz; if left out {PLANNED_MHZ['zynq-7000']:g} for 7 series, "
         f"{PLANNED_MHZ['zynq-ultrascale+']:g} for UltraScale+, no more than planned.",
     ),
-    click.option(
-        "--lut-ceiling",
-        type=float,
-        metavar="PERCENT",
-        help=f"LUTs of the device that design and shell may take together; {DEFAULT_ROOM.lut_ceiling:g} if left out.",
-    ),
-    click.option(
-        "--shell",
-        metavar="LUTS,RAMB36",
-        help=f"Room for what feeds the design, such as an AXI DMA; {DEFAULT_ROOM.shell} if left out, or none.",
-    ),
+    *_ROOM,
     *_QUANTIZE,
     click.option(
         "--folding",
@@ -160,6 +176,11 @@ def reading(command: Command) -> Command:
 def pruning(command: Command) -> Command:
     """Add the options that say which images densities are found on; :func:`quantize_options` reads them."""
     return _with(_COMPRESS, command)
+
+
+def exploring(command: Command) -> Command:
+    """Add the options that say what a search keeps to; :func:`quantize_options` and :func:`room_of` read them."""
+    return _with(_EXPLORE, command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
@@ -216,7 +237,7 @@ def quantize_options(given: dict[str, Any]) -> QuantizeOptions:
         given["calibration_count"],
         given["seed"],
         given.get("weight_budget"),
-        _input_shape(given["input_shape"]),
+        input_shape_of(given["input_shape"]),
         given["output_tensor"],
     )
 
@@ -225,12 +246,12 @@ def read_options(given: Mapping[str, Any]) -> QuantizeOptions:
     """Typed options from what :func:`reading` added."""
     return QuantizeOptions(
         preprocess=preprocess_of(given),
-        input_shape=_input_shape(given["input_shape"]),
+        input_shape=input_shape_of(given["input_shape"]),
         output_tensor=given["output_tensor"],
     )
 
 
-def _input_shape(given: str | None) -> Shape | None:
+def input_shape_of(given: str | None) -> Shape | None:
     """``3,224,224`` as a shape."""
     if given is None:
         return None
@@ -248,7 +269,7 @@ def design_options(given: dict[str, Any]) -> DesignOptions:
     return DesignOptions(
         lanes=given["lanes"],
         device=given["device"],
-        room=_room(given["lut_ceiling"], given["shell"]),
+        room=room_of(given),
         clock_mhz=given["clock_mhz"],
         foldings=_foldings(given["foldings"]),
         products_per_dsp=given["products_per_dsp"],
@@ -258,8 +279,9 @@ def design_options(given: dict[str, Any]) -> DesignOptions:
     )
 
 
-def _room(ceiling: float | None, shell: str | None) -> Room | None:
-    """``(80.0, "3000,4")`` as a room; None where neither is given."""
+def room_of(given: Mapping[str, Any]) -> Room | None:
+    """What ``--lut-ceiling`` and ``--shell`` say; None where neither is given."""
+    ceiling, shell = given["lut_ceiling"], given["shell"]
     if ceiling is None and shell is None:
         return None
     kept = DEFAULT_ROOM.shell

@@ -9,6 +9,7 @@ import click
 
 from .. import api
 from ..compression.report import ALEXNET, PAPER_SOURCE
+from ..errors import FpgaSqueezeError
 from ..flow.accuracy import Accuracy
 from . import options as opt
 from .output import new_table, print_json, progress, say, show
@@ -59,6 +60,17 @@ AGREEMENT = "same top-1 as read"
     "--bits", type=int, metavar="BITS", help="Share weights: integers times a power of two per layer."
 )
 @click.option("--per-channel", is_flag=True, help="With --bits: a power of two per output channel.")
+@click.option(
+    "--finetune",
+    metavar="DATASET",
+    help="Train pruned and shared weights on, zeros and codes kept: a folder of a folder per class, or digits.",
+)
+@click.option(
+    "--epochs",
+    type=int,
+    metavar="N",
+    help=f"With --finetune: how often every image is seen, pruned and again shared; {api.FineTune.epochs} if left out.",
+)
 @opt.pruning
 @click.option("--images", metavar="PATH", help=f"Images to run after each step: {opt.IMAGES}.")
 @click.option("--labels", metavar="CSV", help="Their labels: columns file and label.")
@@ -81,6 +93,8 @@ def compress(
     codebook: int | None,
     bits: int | None,
     per_channel: bool,
+    finetune: str | None,
+    epochs: int | None,
     images: str | None,
     labels: str | None,
     exclude_calibration: bool,
@@ -104,6 +118,11 @@ def compress(
         rank_loss,
         rank_macs,
     )
+    if epochs is not None and finetune is None:
+        raise FpgaSqueezeError("--epochs says how long --finetune trains; give both")
+    tune = (
+        None if finetune is None else api.FineTune(finetune, **({} if epochs is None else {"epochs": epochs}))
+    )
     with progress() as (on_step, on_progress):
         done = api.compress(
             model,
@@ -114,6 +133,7 @@ def compress(
             labels=labels,
             exclude_calibration=exclude_calibration,
             with_report=report,
+            finetune=tune,
             on_step=on_step,
             on_progress=on_progress,
         )

@@ -76,29 +76,25 @@ class Terms:
 def find_terms(weight: IntArray, channels: int, largest_run: int) -> Terms:
     """The terms of weights [O, I, K, K] for groups of ``channels`` output channels."""
     grouped = group_weights(weight, channels)
-    positions = grouped.shape[1]
-    runs, ends, values, lengths = [], [], [], []
-    for group in grouped:
-        used = np.flatnonzero(group.any(axis=1))
-        if not used.size:
-            used = np.zeros(1, dtype=np.int64)
-        gaps = np.diff(used, prepend=-1) - 1
-        fillers = gaps // (largest_run + 1)
-        place = np.cumsum(fillers + 1) - 1  # of the true terms among the fillers
-        count = int(place[-1]) + 1
-        run = np.full(count, largest_run, dtype=np.int64)
-        run[place] = gaps - fillers * (largest_run + 1)
-        value = np.zeros((count, channels), dtype=np.int64)
-        value[place] = group[used]
-        end = np.zeros(count, dtype=bool)
-        end[-1] = used[-1] != positions - 1
-        runs.append(run)
-        ends.append(end)
-        values.append(value)
-        lengths.append(count)
-    return Terms(
-        np.concatenate(runs), np.concatenate(ends), np.concatenate(values), np.array(lengths, dtype=np.int64)
-    )
+    groups, positions, _ = grouped.shape
+    busy = np.asarray(grouped.any(axis=2))
+    busy[~busy.any(axis=1), 0] = True
+    used = np.flatnonzero(busy)
+    group, place = np.divmod(used, positions)
+    first = np.diff(group, prepend=-1) > 0
+    before = np.where(first, -1, np.concatenate([[0], place[:-1]]))
+    gaps = place - before - 1
+    fillers = gaps // (largest_run + 1)
+    at = np.cumsum(fillers + 1) - 1  # of the true terms among the fillers
+    count = int(at[-1]) + 1
+    run = np.full(count, largest_run, dtype=np.int64)
+    run[at] = gaps - fillers * (largest_run + 1)
+    value = np.zeros((count, channels), dtype=np.int64)
+    value[at] = grouped.reshape(-1, channels)[used]
+    last = np.flatnonzero(np.append(first[1:], True))
+    end = np.zeros(count, dtype=bool)
+    end[at[last]] = place[last] != positions - 1
+    return Terms(run, end, value, np.diff(at[last], prepend=-1))
 
 
 def expand_terms(terms: Terms, shape: tuple[int, ...], channels: int) -> IntArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import FpgaSqueezeError
@@ -15,6 +15,8 @@ from .sizes import LayerSize, dense_float, huffman, plain_codes, sparse_float
 
 EVERY_LAYER = ""
 """Key of an option that is given for all layers."""
+TRAINED = "trained on"
+"""Name of a step behind which weights are others, but not their zeros and codes."""
 LARGEST = 3
 """Longest side of the kernels that are factorised without being named: larger ones gain little where they read an
 image."""
@@ -245,15 +247,29 @@ def code_layers(model: FloatModel, options: CompressOptions) -> list[Coded] | No
     return out
 
 
-def code_steps(model: FloatModel, coded: Iterable[Coded], name: str) -> list[Step]:
-    """The network with shared weights, as plain codes and as Huffman codes."""
-    layers = list(coded)
-    new = any(a.conv is not b for a, b in zip(layers, model.convs, strict=True))
-    after = model.with_convs({layer.conv.name: layer.conv for layer in layers}) if new else model
-    return [
-        Step(name, after, tuple(map(plain_codes, layers))),
-        Step("Huffman", after, tuple(map(huffman, layers))),
-    ]
+def code_steps(
+    model: FloatModel, coded: Sequence[Coded], name: str, trained: Sequence[Coded] | None = None
+) -> list[Step]:
+    """The network with shared weights, as plain codes and as Huffman codes; ``trained`` on between the two."""
+    last = coded if trained is None else trained
+    after = _with_codes(model, coded)
+    steps = [Step(name, after, tuple(map(plain_codes, coded)))]
+    if trained is not None:
+        after = _with_codes(model, trained)
+        steps.append(Step(TRAINED, after, tuple(map(plain_codes, trained))))
+    return [*steps, Step("Huffman", after, tuple(map(huffman, last)))]
+
+
+def _with_codes(model: FloatModel, coded: Sequence[Coded]) -> FloatModel:
+    """``model`` with coded layers; itself where these are its own."""
+    if all(a.conv is b for a, b in zip(coded, model.convs, strict=True)):
+        return model
+    return model.with_convs({layer.conv.name: layer.conv for layer in coded})
+
+
+def trained_step(after: FloatModel) -> Step:
+    """The pruned network after its weights were trained on."""
+    return Step(TRAINED, after, tuple(map(sparse_float, after.convs)))
 
 
 def code_name(options: CompressOptions) -> str:

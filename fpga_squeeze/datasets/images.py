@@ -201,17 +201,17 @@ def embedded_model_path() -> Path:
 
 def embedded_images() -> tuple[ImageArray, npt.NDArray[np.int64]]:
     """Held-out test images, uint8 [32, 32, 32, 1], and their labels, int64 [32]."""
-    return _array("test_images"), _array("test_labels").astype(np.int64)
+    return data_array("test_images"), data_array("test_labels").astype(np.int64)
 
 
 def embedded_calibration() -> ImageArray:
     """Images to calibrate on, uint8 [64, 32, 32, 1], taken from the training split."""
-    return np.asarray(_array("calibration_images"))
+    return np.asarray(data_array("calibration_images"))
 
 
 def embedded_accuracy_set() -> tuple[ImageArray, npt.NDArray[np.int64]]:
     """The whole held-out split, uint8 [N, 32, 32, 1], and its labels, int64 [N]."""
-    return _array("accuracy_images"), _array("accuracy_labels").astype(np.int64)
+    return data_array("accuracy_images"), data_array("accuracy_labels").astype(np.int64)
 
 
 def _data(name: str) -> Path:
@@ -221,6 +221,7 @@ def _data(name: str) -> Path:
     return path
 
 
-def _array(key: str) -> npt.NDArray[Any]:
-    with np.load(_data("digits_images.npz")) as arrays:
+def data_array(key: str, file: str = "digits_images.npz") -> npt.NDArray[Any]:
+    """An array of a file of the package."""
+    with np.load(_data(file)) as arrays:
         return np.asarray(arrays[key])

@@ -24,6 +24,7 @@ from ..compression.steps import (
     prune_step,
     rank_step,
     read_step,
+    trained_step,
     wanted_ranks,
 )
 from ..datasets.images import ImageArray
@@ -32,6 +33,7 @@ from ..export.float_onnx import write_float
 from ..frontend import is_onnx
 from ..network.graph import FloatModel
 from .accuracy import Accuracy, OnProgress, check_images, measure, select
+from .finetune import FineTune, Tuner
 from .sources import (
     DEFAULTS,
     OnStep,
@@ -43,7 +45,7 @@ from .sources import (
     read,
 )
 
-__all__ = ["CompressOptions", "Compression", "compress"]
+__all__ = ["CompressOptions", "Compression", "FineTune", "compress"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,7 @@ def compress(
     labels: str | Path | None = None,
     exclude_calibration: bool = False,
     with_report: bool = False,
+    finetune: FineTune | None = None,
     on_step: OnStep | None = None,
     on_progress: OnProgress | None = None,
 ) -> Compression:
@@ -104,20 +107,22 @@ def compress(
     calibration   images that weigh low ranks by what the layers read, and find ranks and densities where ``options``
                   ask for that; and the preprocessing of all images
     images        run every step's network on these; ``labels`` (a CSV) tells their classes
-    with_report   also the rows of SqueezeNet's paper, for the network as pruned
+    with_report   also the rows of SqueezeNet's paper, for the network as pruned (and trained on)
+    finetune      train pruned weights on with their zeros kept, then shared ones with their codes kept
 
     Raises FpgaSqueezeError for bad input or a quantised model.
     """
     options.check()
-    _check(options, calibration, images, labels, exclude_calibration)
+    _check(options, calibration, images, labels, exclude_calibration, finetune)
     source = read(model, calibration)
     if not isinstance(source, FloatModel):
         raise FpgaSqueezeError(f"{model}: is quantised already; compress the float model it came from")
-    path = None if output is None else _output(Path(output))
+    path = None if output is None else onnx_output(Path(output))
     if path is not None:
         keep_sources(path, model, *(x for x in (images, labels, calibration.calibration) if x))
     if images is not None:
         check_images(images, labels, source)  # before minutes are spent
+    tuner = None if finetune is None else Tuner(finetune, source, calibration.preprocess, on_step)
     ranks = wanted_ranks(source, options.ranks)
     drawn = _calibration(model, source, options, calibration)
     seen, calibrated = drawn if drawn else (None, [])
@@ -131,12 +136,15 @@ def compress(
         densities = find_densities(base, seen, calibration.preprocess, options.max_loss, on_step)
     multiplied = macs(source), macs(base)
     steps.append(prune_step(base, densities))
+    if tuner and densities:
+        steps.append(trained_step(tuner.pruned(base, by_layer(base, "densities", densities))))
     base = steps[-1].model
     if on_step:
         on_step("code weights")
     coded = code_layers(base, options)
     if coded is not None:
-        steps += code_steps(base, coded, code_name(options))
+        tuned = tuner.shared(coded, base, options.code_bits is None) if tuner else None
+        steps += code_steps(base, coded, code_name(options), tuned)
     if with_report:
         rows = report(base, Path(model) if base is source and isinstance(model, str | Path) else None)
     accuracy, excluded = list[Accuracy](), 0
@@ -172,8 +180,15 @@ def _check(
     images: str | Path | None,
     labels: str | Path | None,
     exclude_calibration: bool,
+    finetune: FineTune | None,
 ) -> None:
     """Raise FpgaSqueezeError for what would have no effect."""
+    prunes = options.densities or options.max_loss is not None
+    if finetune is not None and not prunes and options.codebook_bits is None and options.code_bits is None:
+        raise FpgaSqueezeError(
+            "field finetune trains pruned or shared weights on; give field densities, field max_loss, "
+            "field codebook_bits or field code_bits with it"
+        )
     if labels is not None and images is None:
         raise FpgaSqueezeError("field labels says the classes of images; give field images with it")
     if not _uses_images(options) and (calibration.calibration is not None or exclude_calibration):
@@ -187,12 +202,12 @@ def _uses_images(options: CompressOptions) -> bool:
     return bool(options.ranks) or options.finds_ranks or options.max_loss is not None
 
 
-def _output(path: Path) -> Path:
+def onnx_output(path: Path, verb: str = "compress") -> Path:
     """``path``, or an error where no ONNX file should be written there."""
     if path.is_dir():
         raise FpgaSqueezeError(f"{path}: is a folder; give a file name such as {path / 'small.onnx'}")
     if not is_onnx(path):
-        raise FpgaSqueezeError(f"{path}: compress writes float ONNX; give a name that ends in .onnx")
+        raise FpgaSqueezeError(f"{path}: {verb} writes float ONNX; give a name that ends in .onnx")
     if not path.parent.is_dir():
         raise FpgaSqueezeError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
     return path

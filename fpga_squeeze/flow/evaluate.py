@@ -22,7 +22,8 @@ from ..network.graph import FloatModel, Preprocess, Shape
 from ..network.integers import QModel
 from ..network.parallel import FrameRunner
 from ..network.reference import float_logits
-from ..project.project import load_project
+from ..project.project import Project, load_project
+from ..project.results import keep_result
 from .runner import has_onnxruntime, onnx_runner, session_runner
 
 BATCH = 32
@@ -125,10 +126,12 @@ def evaluate(
     preprocess              what is done to a pixel before a quantised file that does not say so
 
     The float model gets the same pixels through the preprocessing that the quantised model has folded in.
+    The result of a project is kept in it (:mod:`~..project.results`).
     Where two classes have the same logit, the lower number comes first. ``on_progress`` is called with
     frames done and frames in all. Raises FpgaSqueezeError for bad input.
     """
-    model = _integer_model(target, preprocess)
+    project = load_project(target) if Path(target).is_dir() else None
+    model = _integer_model(target, project, preprocess)
     classes = model.output.shape.channels
     names, excluded = _selection(model, target, images, exclude_calibration, skip, frames)
     truth = read_labels(labels, names, classes)
@@ -154,16 +157,28 @@ def evaluate(
     if floats:
         agreed = int(np.sum(np.concatenate(integers.first) == np.concatenate(floats[0].first)))
     scores = [tally.score() for tally in tallies]
-    return Evaluation(scores[0], scores[1] if floats else None, agreed, excluded, len(model.calibration))
+    result = Evaluation(scores[0], scores[1] if floats else None, agreed, excluded, len(model.calibration))
+    if project:
+        given = {
+            "images": str(images),
+            "labels": str(labels),
+            "float": str(float_model) if isinstance(float_model, str | Path) else None,
+            "exclude_calibration": exclude_calibration,
+            "skip": skip,
+            "frames": frames,
+        }
+        with contextlib.suppress(FpgaSqueezeError):  # of a project that only may be read nothing is kept
+            keep_result(project, "evaluate", given, result.to_json())
+    return result
 
 
-def _integer_model(target: str | Path, preprocess: Preprocess | None) -> QModel:
+def _integer_model(target: str | Path, project: Project | None, preprocess: Preprocess | None) -> QModel:
     from ..frontend import read_model
 
-    if Path(target).is_dir():
+    if project:
         if preprocess is not None:
             raise FpgaSqueezeError(f"{target}: is a project with its preprocessing in it; {LEAVE_OUT}")
-        return load_project(target).model
+        return project.model
     model = read_model(target, preprocess=preprocess)
     if isinstance(model, FloatModel):
         raise FpgaSqueezeError(

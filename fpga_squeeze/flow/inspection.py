@@ -94,7 +94,7 @@ def inspect(path: str | Path, options: QuantizeOptions = DEFAULTS) -> Inspection
     match trace.model:
         case QModel() as model:
             pixels = "" if model.pixels is None else ", pixels through a table of 256 values a channel"
-            kind, layers, notes = "quantised", _integer_layers(model), model.notes
+            kind, layers, notes = "quantised", layers_of(model), model.notes
             source = f"{model.input.shape}, {_type(model.input)}{pixels}"
         case FloatModel() as model:
             kind, layers, notes = "float", _float_layers(model), model.notes
@@ -131,7 +131,8 @@ def kernels_of(model: QModel) -> dict[str, str]:
     return out
 
 
-def _integer_layers(model: QModel) -> tuple[LayerReport, ...]:
+def layers_of(model: QModel) -> tuple[LayerReport, ...]:
+    """Every layer of an integer network, with its numbers."""
     kernels = kernels_of(model)
     return tuple(_integer_layer(layer, kernels.get(layer.name, layer.name)) for layer in model.layers)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..compression.prune import prune_model
+from ..compression.steps import by_layer
 from ..datasets.images import (
     ImageArray,
     embedded_calibration,
@@ -38,6 +40,8 @@ class QuantizeOptions:
     calibration         None: the embedded images, for the embedded model only
     calibration_count   how many of them to use, chosen at random by ``seed``; None: all
     weight_budget       bits that all coded weights may take (:func:`.budget.coded_size`); None: any number
+    layer_weight_bits, layer_activation_bits    widths of layers by name, in place of the common ones
+    densities           shares of weights to keep, by layer or module; the smallest others become zero first
     input_shape         of a file that leaves it free: channels, height and width; None: as the file says
     output_tensor       the output to read of a file with several; None: its only one
     """
@@ -51,6 +55,9 @@ class QuantizeOptions:
     weight_budget: int | None = None
     input_shape: Shape | None = None
     output_tensor: str | None = None
+    layer_weight_bits: Mapping[str, int] = field(default_factory=dict)
+    layer_activation_bits: Mapping[str, int] = field(default_factory=dict)
+    densities: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def before_file(self) -> Preprocess | None:
@@ -168,6 +175,8 @@ def quantized(
     from ..quantization.quantize import quantize as quantize_model
 
     images, names, total = calibration_images(model, source, options)
+    if options.densities:
+        source = prune_model(source, by_layer(source, "densities", options.densities))
     if on_step:
         chosen = f" of {total} images, seed {options.seed}" if options.calibration_count else " images"
         on_step(f"quantise {source.name} on {len(images)}{chosen}")
@@ -179,6 +188,8 @@ def quantized(
         activation_bits=options.activation_bits,
         on_step=on_step,
         weight_budget=options.weight_budget,
+        layer_weight_bits=options.layer_weight_bits,
+        layer_activation_bits=options.layer_activation_bits,
     )
     return replace(done, calibration=tuple(names)), images
 
@@ -191,7 +202,13 @@ def _random_images(model: QModel) -> ImageArray:
 
 def load(model: Target, options: QuantizeOptions, on_step: OnStep | None) -> Loaded:
     """The integer model of a file with images to run it on: its own, the first it was calibrated on, or noise."""
-    integers, calibration = quantized(model, options, on_step)
+    return with_images(model, *quantized(model, options, on_step), options)
+
+
+def with_images(
+    model: Target, integers: QModel, calibration: ImageArray | None, options: QuantizeOptions
+) -> Loaded:
+    """``integers``, made of the file ``model`` on images ``calibration`` (None: found in it), with images to run on."""
     new = calibration is not None
     path = embedded_model_path() if model is None else Path(model)
     if is_embedded(model):

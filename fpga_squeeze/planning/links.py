@@ -22,7 +22,7 @@ from .handshakes import Handshakes, NotKnown
 from .latency import INPUT_LATENCY, VISIBLE
 from .order import OUTPUT
 from .routes import Extra, Route, routes_of
-from .tree import Leaf, Tree, nodes, stage_count
+from .tree import Leaf, Pass, Tree, nodes, stage_count
 from .work import Producer, RowGroup
 
 LINKS_KEPT = 512
@@ -92,6 +92,7 @@ class Move:
     done       per buffer at the end of the link: when rows count in it
     freed      when row groups of stores are done, as ``Words.frees`` tells
     stored     when the rows count that it stores in a further row buffer of its engine
+    held       per FIFO from when until when what is behind it works on words of the segment; None: no word comes there
     """
 
     state: State | None
@@ -99,6 +100,7 @@ class Move:
     done: tuple[tuple[int, ...], ...]
     freed: tuple[int, ...]
     stored: tuple[int, ...]
+    held: tuple[tuple[int, int] | None, ...] = ()
 
 
 class Link:
@@ -108,6 +110,7 @@ class Link:
         self.producer, self.tree, self.depths = first, tree, depths
         self.nodes = list(nodes(tree))
         self.leaves = [node for node in self.nodes if isinstance(node, Leaf)]
+        self.hold = {node.fifo: node.between.hold for node in self.nodes if isinstance(node, Pass)}
         self._words: dict[object, Words] = {}
         self._states: dict[object, State] = {}
         idle = [(0,) * stage_count(node) for node in sorted(self.nodes, key=lambda node: node.fifo)]
@@ -197,7 +200,15 @@ class Link:
         last = shakes.last - now if self.producer.stages else -self.producer.beats - 1
         pops = [[t - now for t in some] for some in shakes.pops]
         after = self.state(last, pops, [tuple([t - now for t in stages]) for stages in shakes.busy])
-        return Move(after, now, done, freed, tuple(shakes.stored))
+        return Move(after, now, done, freed, tuple(shakes.stored), self._held(state, shakes))
+
+    def _held(self, state: State, shakes: Handshakes) -> tuple[tuple[int, int] | None, ...]:
+        """From the first word taken out of each FIFO until the kernel or buffer behind it is done with the last."""
+        out: list[tuple[int, int] | None] = []
+        for fifo, (pops, before) in enumerate(zip(shakes.pops, state.pops, strict=True)):
+            new = pops[len(before) :]
+            out.append((new[0] - self.hold.get(fifo, 0), max(shakes.busy[fifo])) if new else None)
+        return tuple(out)
 
 
 @lru_cache(maxsize=LINKS_KEPT)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from typing_extensions import assert_never
 
@@ -84,6 +85,20 @@ class Buffer:
         return len(self.done) + len(self.free)
 
 
+class Span(NamedTuple):
+    """Cycles ``[start, stop)``, counted from the first input beat, in which a kernel is at a row group of a frame.
+
+    An engine is at a row group of one of its stages from its first term until it could start the next, waits for room
+    behind it included; another kernel from the first word of the group that it takes until it has sent the last.
+    """
+
+    kernel: str
+    frame: int
+    stage: int
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True)
 class Rest:
     """A link that has finished a frame: its state, counted from ``now``."""
@@ -94,8 +109,13 @@ class Rest:
 
 @dataclass
 class Way:
-    """A link, the buffer whose rows it works on, those at its ends, and the stores that joins in it read, by number."""
+    """A link, the buffer whose rows it works on, those at its ends, and the stores that joins in it read, by number.
 
+    kernel    the one that it begins at; ``takers``: per FIFO the kernel that works on what it takes there, else ""
+    """
+
+    kernel: str
+    takers: Sequence[str]
     link: Link
     source: Buffer | None
     leaves: list[Buffer]
@@ -134,10 +154,13 @@ class Way:
                 self.leaves[number].taken += 1
 
 
-def _run(way: Way) -> Iterator[Rest | None]:
-    """A link, from frame to frame: yields None where it has to wait for another one, and a Rest behind each frame."""
+def _run(way: Way, spans: list[Span] | None) -> Iterator[Rest | None]:
+    """A link, from frame to frame: yields None where it has to wait for another one, and a Rest behind each frame.
+
+    ``spans`` are what its kernels were at, if that is asked for.
+    """
     link, source = way.link, way.source
-    now, state = 0, link.start
+    now, state, frame = 0, link.start, 0
     segments, later = link.frames
     stored: dict[int, list[int]] = {}  # rows of this frame in further row buffers of the engine
     come: list[int] = source.done if source else []
@@ -176,11 +199,17 @@ def _run(way: Way) -> Iterator[Rest | None]:
             if segment.sink is not OUTPUT:
                 stored.setdefault(segment.sink, []).extend(begin + t for t in move.stored)
             now = begin + move.now
+            if spans is not None:
+                spans.append(Span(way.kernel, frame, words.stage, begin, now))
+                for taker, held in zip(way.takers, move.held, strict=True):
+                    if taker and held:
+                        spans.append(Span(taker, frame, 0, begin + held[0], begin + held[1]))
             if segment.release and source:
                 source.free += [now - 1 + link.producer.release] * segment.release
         segments = later
         stored.clear()
         came += source.height if source else 0
+        frame += 1
         yield Rest(now, state)
 
 
@@ -235,11 +264,12 @@ class _Ways:
             case _:
                 assert_never(kernel)
         self.depths: list[int] = []
+        self.takers: list[str] = []
         self.leaves: list[Buffer] = []
         self.stores: list[Buffer] = []
         tree = self._tree(kernel.output)
         link = find_link(*producers, tree, tuple(self.depths))
-        return Way(link, self.buffers.get(kernel.name), self.leaves, self.stores)
+        return Way(kernel.name, self.takers, link, self.buffers.get(kernel.name), self.leaves, self.stores)
 
     def _waits(self, stream: Stream) -> bool:
         """Whether a stream is that of a store whose rows wait for another way."""
@@ -251,9 +281,12 @@ class _Ways:
         fifo, channels = len(self.depths), stream.type.shape.channels
         self.depths.append(stream.depth)
         if stream.name not in self.readers:
+            self.takers.append("")
             self.leaves.append(self.result)
             return Leaf(fifo, 0, channels)
         kernel, _ = self.readers[stream.name]
+        # rows only come to an engine here; it works on them in its own link
+        self.takers.append("" if isinstance(kernel, EnginePlan) else kernel.name)
         match kernel:
             case EnginePlan():
                 self.leaves.append(self.buffers[kernel.name])
@@ -314,10 +347,13 @@ def _frame(runs: list[Iterator[Rest | None]], ways: _Ways) -> tuple[int, Picture
     return start, tuple(picture)
 
 
-def simulate(plan: Plan, frames: int) -> Schedule:
-    """Schedule of ``frames`` frames back to back; raises RuntimeError if the plan deadlocks."""
+def simulate(plan: Plan, frames: int, spans: list[Span] | None = None) -> Schedule:
+    """Schedule of ``frames`` frames back to back; raises RuntimeError if the plan deadlocks.
+
+    ``spans`` gets what every kernel is at and when, in no order; frames after the steady state then take time, too.
+    """
     ways = _Ways(plan)
-    runs = [_run(way) for way in ways.ways]
+    runs = [_run(way, spans) for way in ways.ways]
     result = ways.result
     rows = result.height
     outputs: list[int] = []
@@ -328,7 +364,7 @@ def simulate(plan: Plan, frames: int) -> Schedule:
             break
         before, seen = start, picture
         start, picture = _frame(runs, ways)
-        if picture == seen:
+        if picture == seen and spans is None:
             # the same states, slots and waits, ``start - before`` cycles later: so are all frames from here on
             last = result.done[(frame + 2) * rows - 1] - ROW_VISIBLE + OUTPUT_LATENCY
             outputs += [last + i * (start - before) for i in range(frames - len(outputs))]

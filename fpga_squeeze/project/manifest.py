@@ -50,6 +50,7 @@ class Manifest:
     clock_mhz   the clock; ``clock_origin``: whether it was asked for or planned
     estimate    totals of the estimate at generation time, for reading; commands compute them anew
     files       every generated file, relative to the project
+    command     the command line that made it; empty where a program did
     """
 
     model: str
@@ -72,6 +73,7 @@ class Manifest:
     notes: tuple[str, ...]
     estimate: dict[str, object] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    command: str = ""
     generator: str = f"fpga-squeeze {__version__}"
 
     def to_json(self) -> str:
@@ -96,6 +98,7 @@ class Manifest:
         data.setdefault("weights", dict.fromkeys(data["foldings"], "dense"))
         data.setdefault("room", asdict(WHOLE_DEVICE))
         data.setdefault("clock_origin", "planned")
+        data.setdefault("command", "")
         given = {f.name: data[f.name] for f in fields(cls)}
         pre = given["preprocess"]
         given["source"] = Source(**given["source"])

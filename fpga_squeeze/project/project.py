@@ -95,6 +95,7 @@ def create_project(
     source: Source,
     room: Room = WHOLE_DEVICE,
     notes: Sequence[str] = (),
+    command: str = "",
     force: bool = False,
     on_step: Callable[[str], None] | None = None,
 ) -> Project:
@@ -105,7 +106,7 @@ def create_project(
     leaves everything as it was.
     """
     from ..emit.hls import emit_hls
-    from ..emit.words import write_test_data
+    from ..emit.words import frame_beats, write_test_data
     from ..export.qdq import write_qdq
 
     path = Path(path)
@@ -135,6 +136,10 @@ def create_project(
         (folder / "sim").mkdir()
         for file in sorted(resource_dir("sim").glob("*.cpp")):
             shutil.copyfile(file, folder / "sim" / file.name)
+        step("cocotb")
+        _write_cocotb(
+            folder / "cocotb", header, numbers, frame_beats(images), plan.model.output.shape.channels
+        )
         step("manifest")
         manifest = Manifest(
             model=model.name,
@@ -156,12 +161,32 @@ def create_project(
             preprocess=model.preprocess,
             notes=(*model.notes, *notes),
             estimate=numbers.summary(),
+            command=command,
         )
         _write_readme(folder / README, plan, manifest, numbers)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         manifest = replace(manifest, files=(*files, MANIFEST))
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Project(path, model, plan, manifest, images, labels)
+
+
+COCOTB_PATIENCE = 10
+"""How many planned latencies the cocotb test waits for a frame: its stalls make a frame a few times longer."""
+
+
+def _write_cocotb(
+    folder: Path, header: dict[str, object], numbers: Estimate, beats: int, classes: int
+) -> None:
+    """A cocotb test of the top level on the words of the HLS test bench (2 frames), its runner and what it needs."""
+    context = {
+        "header": header,
+        "frame_bytes": 8 * beats,
+        "classes": classes,
+        "period_ps": round(1e6 / numbers.clock.mhz),
+        "patience": COCOTB_PATIENCE * numbers.latency_cycles,
+    }
+    for name in ("run.py", "test_frames.py", "requirements.txt"):
+        write(folder / name, f"cocotb/{name}.j2", context)
 
 
 def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate) -> None:

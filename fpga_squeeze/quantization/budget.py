@@ -148,6 +148,7 @@ class WeightBudget:
     """Shares ``total`` coded bits out among convolutions that are quantised in network order.
 
     sensitivity   per convolution by name [O]: nats of divergence per squared error of a weight
+    bits          width of its weights, by name
     last          names of the convolutions behind which there is no other
     """
 
@@ -156,12 +157,14 @@ class WeightBudget:
         convs: Sequence[Conv],
         sensitivity: Mapping[str, FloatArray],
         total: int,
-        bits: int,
+        bits: Mapping[str, int],
         last: Collection[str],
     ) -> None:
-        self.total, self.left, self.bits = total, total, bits
+        self.total, self.left = total, total
         self._waiting = {
-            conv.name: _Layer(conv, (LAST_GAIN if conv.name in last else 1.0) * sensitivity[conv.name], bits)
+            conv.name: _Layer(
+                conv, (LAST_GAIN if conv.name in last else 1.0) * sensitivity[conv.name], bits[conv.name]
+            )
             for conv in convs
         }
         self._estimated = self._spent = ESTIMATE_SHARE * total
@@ -193,7 +196,7 @@ class WeightBudget:
         """What the values of weights cost, in units of the error of a channel's sums with inputs of ``gram``."""
         layer = self._waiting[name]
         per_error = layer.sensitivity / float(np.diag(gram).mean())
-        return Price(RATES[rate] / np.maximum(per_error, np.finfo(float).tiny), code_bits(ints, self.bits))
+        return Price(RATES[rate] / np.maximum(per_error, np.finfo(float).tiny), code_bits(ints, layer.bits))
 
     def spend(self, name: str, weight: IntArray) -> bool:
         """Take the weights' bits from the budget; False where they are more than the layer's share."""

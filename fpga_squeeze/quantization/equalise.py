@@ -18,7 +18,7 @@ from typing_extensions import assert_never
 from ..network.graph import IMAGE, Add, AvgPool, Concat, Conv, FloatArray, FloatModel, MaxPool
 from ..network.reference import FloatMap, layer_float
 from ..network.walk import walk
-from .groups import type_groups
+from .groups import Group, type_groups
 
 SAMPLES = 256
 """Positions per image at which a tensor is looked at."""
@@ -70,11 +70,11 @@ def channel_numbers(model: FloatModel) -> dict[str, Channels]:
 def equalise(
     model: FloatModel,
     images: list[FloatMap],
-    bits: int,
+    bits: Callable[[Group], int],
     balance: float,
     on_step: Callable[[str], None] | None = None,
 ) -> FloatModel:
-    """``model`` with every inner channel rescaled so that ``bits`` unsigned bits of step 1 suit ``images``.
+    """``model`` with every inner channel rescaled so that unsigned ``bits`` of its type with step 1 suit ``images``.
 
     The function of the network is unchanged. ``balance`` is that of :class:`.method.Method`. Tensors of one type are
     looked at together, as other layers read them.
@@ -97,7 +97,7 @@ def equalise(
             seen[layer.name] = Seen.of(maps)
             names = wanted[group]
             if all(name in seen for name in names):
-                steps = channel_steps([seen.pop(name) for name in names], bits - group.signed, balance)
+                steps = channel_steps([seen.pop(name) for name in names], bits(group) - group.signed, balance)
                 _note(found, [numbers[name] for name in names], steps)
         if on_step:
             on_step(f"equalise {layer.name}")
@@ -157,10 +157,9 @@ def channel_steps(tensors: list[Seen], bits: int, balance: float) -> list[FloatA
         return [np.ones(len(x.peak)) for x in tensors]
     candidates = highest * CLIPPING / top
     sizes = [x.values.size / max(x.values.size for x in tensors) for x in tensors]
-    errors = [
-        sum(size * _error(x.values, np.float32(step), top) for x, size in zip(tensors, sizes, strict=True))
-        for step in candidates
-    ]
+    errors = np.zeros(len(candidates))
+    for x, size in zip(tensors, sizes, strict=True):
+        errors += size * _errors(x.values, candidates.astype(np.float32), top)
     common = candidates[int(np.argmin(errors))]
     out = []
     for x in tensors:
@@ -169,8 +168,15 @@ def channel_steps(tensors: list[Seen], bits: int, balance: float) -> list[FloatA
     return out
 
 
-def _error(values: npt.NDArray[np.float32], step: np.float32, top: int) -> float:
-    """Mean squared error of ``values`` in integers up to ``top`` times ``step``; signed ones by magnitude."""
+def _errors(values: npt.NDArray[np.float32], steps: npt.NDArray[np.float32], top: int) -> FloatArray:
+    """Mean squared error of ``values`` in integers up to ``top`` times each step; signed ones by magnitude."""
     magnitude = np.abs(values)
-    left = np.clip(np.rint(magnitude / step), 0, top) * step - magnitude
-    return float(np.square(left).mean(dtype=np.float64))
+    left = np.empty_like(magnitude)
+    out = []
+    for step in steps:
+        np.divide(magnitude, step, out=left)
+        np.minimum(np.rint(left, out=left), np.float32(top), out=left)
+        left *= step
+        left -= magnitude
+        out.append(float(np.square(left, out=left).mean(dtype=np.float64)))
+    return np.array(out)

@@ -8,7 +8,7 @@ value.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +37,7 @@ from .groups import Group, is_wide_average, last_convs, type_groups, wide_averag
 from .loss_sensitivity import weight_sensitivity
 from .method import DEFAULT, Method
 from .weights import bias_limit, quantise_weights
+from .widths import Widths
 
 __all__ = ["PRESETS", "fold_preprocess", "float_logits", "quantize"]
 
@@ -44,6 +45,8 @@ WIDE_HEADROOM = 2
 """Bits kept free above the largest value seen in the network's output."""
 FRAC_CANDIDATES = 6
 """Binary points tried per tensor: from the one that saturates nothing to this many steps finer."""
+HELD_BYTES = 1 << 29
+"""Results of tensors that wait for their binary point are held up to this size, and computed again beyond it."""
 IntMap = npt.NDArray[np.integer]
 """A map of integers [C, H, W]."""
 
@@ -57,18 +60,21 @@ def quantize(
     on_step: Callable[[str], None] | None = None,
     method: Method = DEFAULT,
     weight_budget: int | None = None,
+    layer_weight_bits: Mapping[str, int] | None = None,
+    layer_activation_bits: Mapping[str, int] | None = None,
 ) -> QModel:
     """Quantise ``model`` to the numeric contract, calibrated on uint8 ``images`` [N, H, W, C].
 
     The result eats raw pixels (R, G, B): ``preprocess`` is folded into the first convolution. ``on_step`` is
     called with each layer's name once it is done. ``weight_budget`` bounds the bits of the weights as
-    codes. Deterministic. Raises FpgaSqueezeError for images of another size, no images, images all alike on which
-    every layer gives zero, widths outside 2..8, or a preprocessing that does not fit the model. Images that tell
+    codes. ``layer_weight_bits`` and ``layer_activation_bits`` are widths of layers by name in place of the common ones;
+    tensors of one type have the largest that is given for one of them. Deterministic. Raises FpgaSqueezeError for
+    images of another size, no images, images all alike on which every layer gives zero, widths outside 2..8, or a
+    preprocessing that does not fit the model. Images that tell
     little of the values to come are noted in the result.
     """
-    for what, bits in (("weight", weight_bits), ("activation", activation_bits)):
-        if not 2 <= bits <= 8:
-            raise FpgaSqueezeError(f"{bits} {what} bits; 2 to 8 are supported")
+    widths = Widths(weight_bits, activation_bits, layer_weight_bits or {}, layer_activation_bits or {})
+    widths.check(model)
     if weight_budget is not None and weight_budget < 1:
         raise FpgaSqueezeError(f"field weight_budget {weight_budget}: give the bits all weights may take")
     if not len(images):
@@ -79,14 +85,15 @@ def quantize(
     maps: list[IntMap] = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
     real = [x.astype(np.float32) for x in maps]
     if method.balance is not None:
-        model = equalise(model, real, activation_bits, method.balance, on_step)
+        model = equalise(model, real, widths.of_tensors, method.balance, on_step)
     budget = None
     if weight_budget is not None:
         sensitivity = weight_sensitivity(model, real)
         if on_step:
             on_step("sensitivity of the weights")
-        budget = WeightBudget(model.convs, sensitivity, weight_budget, weight_bits, last_convs(model))
-    work = _Work(model, maps, real, weight_bits, activation_bits, method, budget)
+        bits = {conv.name: widths.of_weights(conv.name) for conv in model.convs}
+        budget = WeightBudget(model.convs, sensitivity, weight_budget, bits, last_convs(model))
+    work = _Work(model, maps, real, widths, method, budget)
     for layer in model.layers:
         work.step(layer)
         if on_step:
@@ -143,9 +150,9 @@ class _Draft:
     layer: QConv | QAdd
     inputs: list[list[IntMap]]
 
-    def real(self) -> list[FloatInts]:
+    def real(self) -> Iterator[FloatInts]:
         """Its result before requantisation, as real numbers [O, Ho, Wo], image by image."""
-        return [_real(self.layer, list(maps)) for maps in zip(*self.inputs, strict=True)]
+        return (_real(self.layer, list(maps)) for maps in zip(*self.inputs, strict=True))
 
 
 class _Work:
@@ -160,13 +167,11 @@ class _Work:
         model: FloatModel,
         maps: list[IntMap],
         real: list[FloatMap],
-        weight_bits: int,
-        activation_bits: int,
+        widths: Widths,
         method: Method,
         budget: WeightBudget | None,
     ) -> None:
-        self.model, self.images = model, real
-        self.weight_bits, self.activation_bits = weight_bits, activation_bits
+        self.model, self.images, self.widths = model, real, widths
         self.method, self.budget = method, budget
         self.shapes, self.groups = model.shapes(), type_groups(model)
         self.types = {IMAGE: TensorType(model.input_shape, 8, False, 0)}
@@ -187,7 +192,7 @@ class _Work:
         group = self.groups[layer.name]
         shape = self.shapes[layer.name]
         sources = [self.types[name] for name in layer.inputs]
-        open_type = TensorType(shape, group.bits(self.activation_bits), group.signed, 0)
+        open_type = TensorType(shape, self.bits(group), group.signed, 0)
         match layer:
             case Conv():
                 self.drafted(self.conv(layer, sources[0], open_type), layer)
@@ -224,11 +229,16 @@ class _Work:
                 self.maps.pop(name, None)
                 self.real.pop(name, None)
 
+    def bits(self, group: Group) -> int:
+        """Width of the tensors of a group."""
+        return group.bits(self.widths.of_tensors(group))
+
     def conv(self, conv: Conv, source: TensorType, output: TensorType) -> QConv:
         """The convolution in integers; its output type still lacks a binary point."""
         at = conv.inputs[0]
+        bits = self.widths.of_weights(conv.name)
         return quantise_weights(
-            conv, self.weight_bits, source, output, self.maps[at], self.real[at], self.method, self.budget
+            conv, bits, source, output, self.maps[at], self.real[at], self.method, self.budget
         )
 
     def drafted(self, draft: QConv | QAdd, layer: Layer) -> None:
@@ -248,10 +258,15 @@ class _Work:
         makers = [name for name in group.makers if name in self.drafts]
         late = _tensors(self.model, [n for n in group.makers if n not in makers], self.images)
         wide = group.output
-        low_high = TensorType(self.model.input_shape, group.bits(self.activation_bits), group.signed, 0)
+        low_high = TensorType(self.model.input_shape, self.bits(group), group.signed, 0)
+        shapes = [self.shapes[name] for name in makers]
+        size = 4 * len(self.images) * sum(s.channels * s.height * s.width for s in shapes)
+        held = {name: list(self.drafts[name].real()) for name in makers} if size <= HELD_BYTES else {}
 
-        def values(name: str) -> list[FloatInts]:
-            return self.drafts[name].real() if name in self.drafts else list(late[name])
+        def values(name: str) -> Iterable[FloatInts]:
+            if name in held:
+                return held[name]
+            return self.drafts[name].real() if name in self.drafts else late[name]
 
         peak = max(float(np.abs(x).max(initial=0)) for name in group.makers for x in values(name))
         self.peaks.append(peak)
@@ -267,18 +282,28 @@ class _Work:
                     errors += _errors(x, low_high, fracs)
         self.fracs[group] = fracs[int(np.argmin(errors))]
         for name in makers:
-            self.close(name)
+            self.close(name, held.pop(name, None))
 
-    def close(self, name: str) -> None:
-        """Finish a draft: its type is known."""
+    def close(self, name: str, real: list[FloatInts] | None = None) -> None:
+        """Finish a draft: its type is known. ``real``: its results, image by image, where they are at hand."""
         draft = self.drafts.pop(name)
         output = replace(draft.layer.output, frac=self.fracs[self.groups[name]])
         layer = replace(draft.layer, output=output, ceiling=_ceiling(self.ceilings[name], output))
-        self.finished(_idle_channels(layer) if isinstance(layer, QConv) else layer, draft.inputs)
+        if isinstance(layer, QConv):
+            busy, layer = layer, _idle_channels(layer)
+            if real is not None and layer is busy:
+                self.finished(layer, made=[_rounded(x, layer) for x in real])
+                return
+        self.finished(layer, draft.inputs)
 
-    def finished(self, layer: QLayer, inputs: list[list[IntMap]] | None = None) -> None:
+    def finished(
+        self, layer: QLayer, inputs: list[list[IntMap]] | None = None, made: list[IntMap] | None = None
+    ) -> None:
+        """``inputs``: what it reads, else what is at hand; ``made``: what it gives, where that is known."""
         self.done[layer.name], self.types[layer.name] = layer, layer.output
-        if self.left[layer.name]:
+        if self.left[layer.name] and made is not None:
+            self.maps[layer.name] = made
+        elif self.left[layer.name]:
             inputs = inputs or [self.maps[name] for name in layer.inputs]
             self.maps[layer.name] = [
                 _compact(golden.forward(layer, [_float(x) for x in maps]), layer.output)
@@ -313,6 +338,13 @@ def _compact(x: FloatInts, t: TensorType) -> npt.NDArray[np.integer]:
     return np.asarray(x.astype(kind))
 
 
+def _rounded(real: FloatInts, conv: QConv) -> IntMap:
+    """What ``conv`` gives where ``real`` is its result before requantisation; powers of two scale exactly."""
+    steps = real * real.dtype.type(2.0**conv.output.frac)
+    np.rint(steps, out=steps)
+    return _compact(np.clip(steps, *conv.limits, out=steps), conv.output)
+
+
 def _real(layer: QConv | QAdd, inputs: list[IntMap]) -> FloatInts:
     """The layer's result before requantisation, as real numbers [O, Ho, Wo]."""
     match layer:
@@ -336,11 +368,14 @@ def _errors(real: FloatInts, t: TensorType, fracs: list[int]) -> npt.NDArray[np.
     """Squared error of ``real`` in type ``t`` for each candidate binary point."""
     low, high = int_range(t.bits, t.signed)
     flat = real.reshape(-1)
+    q, wide = np.empty_like(flat), np.empty(flat.shape, np.float64)
     out = []
     for frac in fracs:
-        step = flat.dtype.type(2.0**-frac)
-        q = np.clip(np.rint(flat * flat.dtype.type(2.0**frac)), low, high) * step
-        out.append(float(np.square(q - flat, dtype=np.float64).sum()))
+        np.multiply(flat, flat.dtype.type(2.0**frac), out=q)
+        np.clip(np.rint(q, out=q), low, high, out=q)
+        q *= flat.dtype.type(2.0**-frac)
+        q -= flat
+        out.append(float(np.square(q, out=wide, dtype=np.float64).sum()))
     return np.array(out)
 
 

@@ -22,6 +22,8 @@ NOISE = 1e-10
 """Variance, relative to an input's mean square, that a sum in float64 of squares of 16 bits surely tells from zero."""
 FIT_SWEEPS = 3
 ROUNDING_SWEEPS = 2
+BLOCK = 48
+"""Columns whose changes reach the columns behind them in one product of matrices."""
 
 Fracs = npt.NDArray[np.int32]
 
@@ -71,11 +73,19 @@ def fitted(target: Target) -> FloatArray:
     left = target.cross - weight @ target.gram
     free = weight != 0
     for _ in range(FIT_SWEEPS):
-        for j in range(weight.shape[1]):
-            step = np.where(free[:, j], left[:, j] / target.gram[j, j], 0)
-            weight[:, j] += step
-            left -= np.outer(step, target.gram[j])
+        for block in _blocks(weight.shape[1]):
+            near, gram = left[:, block].copy(), target.gram[block, block]
+            steps = np.zeros_like(near)
+            for j in range(near.shape[1]):
+                steps[:, j] = np.where(free[:, block.start + j], near[:, j] / gram[j, j], 0)
+                near[:, j + 1 :] -= np.outer(steps[:, j], gram[j, j + 1 :])
+            weight[:, block] += steps
+            left -= steps @ target.gram[block]
     return weight
+
+
+def _blocks(columns: int) -> list[slice]:
+    return [slice(start, min(start + BLOCK, columns)) for start in range(0, columns, BLOCK)]
 
 
 def nearest(weight: FloatArray, frac: Fracs, bits: int) -> FloatArray:
@@ -101,9 +111,15 @@ def with_feedback(target: Target, weight: FloatArray, frac: Fracs, bits: int) ->
     rest = np.ldexp(weight[:, order], frac[:, None])
     free = target.weight[:, order] != 0
     out = np.zeros_like(rest)
-    for j in range(rest.shape[1]):
-        out[:, j] = np.where(free[:, j], np.clip(np.rint(rest[:, j]), low, high), 0)
-        rest[:, j + 1 :] -= np.outer((rest[:, j] - out[:, j]) / factor[j, j], factor[j, j + 1 :])
+    for block in _blocks(rest.shape[1]):
+        near, own = rest[:, block].copy(), factor[block, block]
+        errors = np.empty_like(near)
+        for j in range(near.shape[1]):
+            at = block.start + j
+            out[:, at] = np.where(free[:, at], np.clip(np.rint(near[:, j]), low, high), 0)
+            errors[:, j] = (near[:, j] - out[:, at]) / own[j, j]
+            near[:, j + 1 :] -= np.outer(errors[:, j], own[j, j + 1 :])
+        rest[:, block.stop :] -= errors @ factor[block, block.stop :]
     result = np.empty_like(out)
     result[:, order] = out
     return result

@@ -5,9 +5,9 @@ that keeps activations in bounds. Each function gives a FloatModel for images of
 """
 
 from .inception import inception_net
-from .squeezenet import squeezenet
+from .squeezenet import Numbers, squeezenet, squeezenet_of
 from .squeezenext import squeezenext
 from .vgg import vgg
 from .zynqnet import zynqnet
 
-__all__ = ["inception_net", "squeezenet", "squeezenext", "vgg", "zynqnet"]
+__all__ = ["Numbers", "inception_net", "squeezenet", "squeezenet_of", "squeezenext", "vgg", "zynqnet"]

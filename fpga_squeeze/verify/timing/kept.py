@@ -34,14 +34,20 @@ def keep_clock(project: Project, device: Device, origin: Origin, mhz: float | No
         mark_fresh(file, _key(project))
 
 
-def kept_clock(project: Project, device: Device | None) -> Clock | None:
-    """The clock found for the project's design as it is, routed before estimated; None: it was not looked for.
+def kept_clocks(project: Project, device: Device | None) -> list[Clock]:
+    """The clocks found for the project's design as it is, routed before estimated.
 
-    Without a device it is the one for the default device, as :func:`.speed.asked_of` has it.
+    Without a device they are those for the default device, as :func:`.speed.asked_of` has it.
     """
     device = device or find_device(DEFAULT_DEVICE)
+    found = []
     for origin in FOLDERS:
         file = _file(project, device, origin)
         if file.exists() and is_fresh(file, _key(project)):
-            return Clock(float(file.read_text(encoding="ascii")), origin)
-    return None
+            found.append(Clock(float(file.read_text(encoding="ascii")), origin))
+    return found
+
+
+def kept_clock(project: Project, device: Device | None) -> Clock | None:
+    """The first of :func:`kept_clocks`; None: none was looked for."""
+    return next(iter(kept_clocks(project, device)), None)

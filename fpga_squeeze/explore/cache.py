@@ -1,0 +1,117 @@
+"""What was computed once, kept on disk under a key of all that it depends on: the package's own code is part of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..paths import write_whole
+from ..verify.cache import cache_dir
+
+ROOMS = (
+    "network",
+    "coding",
+    "device",
+    "datasets",
+    "frontend",
+    "export",
+    "quantization",
+    "compression",
+    "planning",
+)
+"""Rooms whose code the numbers of a design come from."""
+
+
+@cache
+def code_key() -> str:
+    """Key of the code that numbers come from, and of NumPy, whose BLAS sums."""
+    root, digest = Path(__file__).resolve().parent.parent, hashlib.sha256(np.__version__.encode())
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def version() -> str:
+    """The package's version with the key of its code."""
+    return f"{__version__}, code {code_key()}"
+
+
+def files_key(path: str | Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files in a folder."""
+    path, digest = Path(path), hashlib.sha256()
+    if path.is_file():
+        with path.open("rb") as file:
+            while data := file.read(1 << 20):
+                digest.update(data)
+        return digest.hexdigest()
+    for one in sorted(p for p in path.rglob("*") if p.is_file()):
+        digest.update(f"{one.relative_to(path).as_posix()}\0{files_key(one)}\0".encode())
+    return digest.hexdigest()
+
+
+def value_key(value: object) -> str:
+    """SHA-256 of dataclasses, mappings, sequences, arrays and plain values; equal ones have one key."""
+    digest = hashlib.sha256()
+    _feed(digest, value)
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, value: object) -> None:
+    if isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    elif is_dataclass(value):
+        digest.update(type(value).__name__.encode())
+        for one in fields(value):
+            digest.update(f"\0{one.name}=".encode())
+            _feed(digest, getattr(value, one.name))
+    elif isinstance(value, Mapping):
+        for key in sorted(value):
+            digest.update(f"\0{key}:".encode())
+            _feed(digest, value[key])
+    elif isinstance(value, tuple | list):
+        digest.update(f"[{len(value)}".encode())
+        for one in value:
+            _feed(digest, one)
+    else:
+        digest.update(f"{value!r}\0".encode())
+
+
+class Cache:
+    """A folder of files by key; what cannot be read is made again. Several processes may share it."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = (folder or cache_dir()) / "explore"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, kind: str, key: str, suffix: str) -> Path:
+        """Where what has ``key`` lies."""
+        return self.folder / f"{kind}-{value_key((kind, key, code_key()))[:32]}{suffix}"
+
+    def json(self, kind: str, key: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives, ready for JSON; made where it is not there."""
+        path = self.path(kind, key, ".json")
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            made = make()
+            write_whole(path, lambda file: file.write(json.dumps(made).encode()))
+            return made
+
+    def array(self, kind: str, key: str, make: Callable[[], np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """The array that ``make`` gives, mapped into memory; made where it is not there."""
+        path = self.path(kind, key, ".npy")
+        if not path.is_file():
+            made = make()
+            write_whole(path, lambda file: np.save(file, made, allow_pickle=False))
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

@@ -1,0 +1,57 @@
+"""Which designs are tried: optuna's samplers, and one of ours, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import FpgaSqueezeError
+from .outcome import Outcome
+from .study import OUTCOME, SearchOptions, optuna_module
+
+SAMPLERS = ("tpe", "nsga2", "annealing", "random", "grid")
+STARTUP_SHARE = 5
+"""One of so many trials is drawn at random before a model of the space is made; SMALLEST at least."""
+SMALLEST, LARGEST_STARTUP = 8, 30
+POPULATION = 16
+"""Of NSGA-II: some eight generations in 200 trials."""
+
+
+def excess_of(trial: Any) -> tuple[float, ...]:
+    """How far a trial of optuna's is from fitting, as its samplers take constraints: above 0 it does not."""
+    text = trial.user_attrs.get(OUTCOME)
+    return (0.0 if text is None else Outcome.from_json(text).excess,)
+
+
+def check_sampler(name: str) -> None:
+    """Raise FpgaSqueezeError for a sampler there is not."""
+    if name not in SAMPLERS:
+        raise FpgaSqueezeError(f"field sampler {name!r}: there are {', '.join(SAMPLERS)}")
+
+
+def sampler_of(options: SearchOptions, grid: Mapping[str, Sequence[Any]], seed: int | None) -> Any:
+    """optuna's sampler of that name; raises FpgaSqueezeError for a name there is not."""
+    samplers = optuna_module().samplers
+    check_sampler(options.sampler)
+    match options.sampler:
+        case "tpe":
+            return samplers.TPESampler(
+                n_startup_trials=min(LARGEST_STARTUP, max(SMALLEST, options.trials // STARTUP_SHARE)),
+                multivariate=True,
+                group=True,
+                constant_liar=options.jobs > 1,
+                constraints_func=excess_of,
+                seed=seed,
+            )
+        case "nsga2":
+            return samplers.NSGAIISampler(population_size=POPULATION, constraints_func=excess_of, seed=seed)
+        case "annealing":
+            from .annealing import AnnealingSampler
+
+            return AnnealingSampler(options.trials, excess_of, seed)
+        case "random":
+            return samplers.RandomSampler(seed=seed)
+        case _:
+            from .annealing import QuietGrid
+
+            return QuietGrid(grid, seed)

@@ -1,0 +1,1 @@
+"""Training of float networks with torch (extra ``torch``): from scratch, or on with zeros and codes kept."""

@@ -1,0 +1,146 @@
+"""explore --network: rounds of training, who goes on, what is kept of a trial, what is refused. In place of training
+stands what gives a network as it is; tests/test_training.py has the real one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_cli import fails, works
+
+from fpga_squeeze import api
+from fpga_squeeze.datasets.classes import Labelled
+from fpga_squeeze.device.room import Room, Shell
+from fpga_squeeze.errors import FpgaSqueezeError
+from fpga_squeeze.explore import networks
+from fpga_squeeze.explore.networks import CHOICES, GAIN, SEEDS, NetworkSearch
+from fpga_squeeze.explore.objectives import Numbers
+from fpga_squeeze.frontend import read_model
+from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import FloatModel
+from fpga_squeeze.network.integers import QModel
+from fpga_squeeze.training.loop import Trained, TrainOptions
+
+Capture = pytest.CaptureFixture[str]
+
+
+class Choices:
+    """A trial that takes the choices given."""
+
+    number = 7
+
+    def __init__(self, **chosen: Any) -> None:
+        self.chosen = {**SEEDS[2], **chosen}
+
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
+        assert self.chosen[name] in choices and list(CHOICES[name]) == choices
+        return self.chosen[name]
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Training that changes nothing; ``right`` is the share of images that the float network is said to get right."""
+    told: dict[str, Any] = {"epochs": [], "right": [0.5, 0.6, 0.7]}
+
+    def train(model: FloatModel, data: Labelled, val: Labelled, options: TrainOptions) -> Trained:
+        told["epochs"].append(options.epochs)
+        return Trained(model, 1, 0.5, 3, len(val))
+
+    monkeypatch.setattr(networks, "need_torch", lambda: None)
+    monkeypatch.setattr(networks, "train", train)
+    monkeypatch.setattr(networks, "moved", lambda images, moves, seed: np.roll(images, seed + 1, axis=2))
+    monkeypatch.setattr(
+        networks, "correct", lambda model, data: round(told["right"][len(told["epochs"]) - 1] * len(data))
+    )
+    monkeypatch.setattr(networks, "COPIES", 1)
+    return told
+
+
+def work(tmp_path: Path, **more: Any) -> NetworkSearch:
+    made = NetworkSearch(
+        "digits", str(tmp_path / "nets"), api.DesignOptions(device="XC7Z020"), epochs=16, **more
+    )
+    made.check()
+    return made
+
+
+def test_a_network_to_its_end(untrained: dict[str, Any], tmp_path: Path) -> None:
+    search, asked = work(tmp_path), list[Numbers]()
+
+    def promising(numbers: Numbers) -> bool:
+        asked.append(numbers)
+        return True
+
+    done = search.evaluate(Choices(), promising)
+    assert untrained["epochs"] == [2, 4, 10]
+    assert [round(n["top1"], 6) for n in asked] == [100, 50 + GAIN[0], 60 + GAIN[1]]
+    assert done.complete and not done.reasons and done.images == 360
+    integers, plain = (read_model(tmp_path / "nets" / f"trial7{end}.onnx") for end in ("", "_float"))
+    assert isinstance(integers, QModel) and isinstance(plain, FloatModel)
+    val = search.data.val
+    both = np.concatenate([val.images, np.roll(val.images, 1, axis=2)])
+    found = golden.run(integers, both, keep=False)["logits"].argmax(axis=1)
+    assert done.numbers["top1"] == 100 * (found == np.tile(val.labels, 2)).mean()
+    # its design, made as any other, is what the trial says
+    numbers = api.estimate(done.facts["file"], api.DesignOptions(device="XC7Z020"))
+    assert (numbers.fps, numbers.luts, numbers.bram36) == tuple(
+        done.numbers[n] for n in ("fps", "luts", "bram36")
+    )
+    assert done.facts["test_images"] == 360 and done.facts["rounds"] == 3
+
+
+def test_who_does_not_go_on(untrained: dict[str, Any], tmp_path: Path) -> None:
+    search = work(tmp_path)
+    slow = search.evaluate(Choices(), lambda numbers: False)
+    assert untrained["epochs"] == [] and not slow.complete and slow.numbers["fps"] > 0
+    cut = search.evaluate(Choices(), lambda numbers: numbers["top1"] > 50 + GAIN[0] + 1)
+    assert untrained["epochs"] == [2] and not cut.complete and cut.numbers["top1"] == 50
+    assert cut.numbers["fps"] == slow.numbers["fps"] and not list((tmp_path / "nets").iterdir())
+    assert search.evaluate(Choices(stem=24, base_e=48), lambda n: False).numbers["fps"] < slow.numbers["fps"]
+
+
+def test_what_does_not_fit_has_its_reasons(untrained: dict[str, Any], tmp_path: Path) -> None:
+    room = Room(6.0, Shell(0, 0))
+    search = NetworkSearch(
+        "digits", str(tmp_path / "n"), api.DesignOptions(device="XC7Z020", room=room), epochs=16
+    )
+    outcome = search.evaluate(Choices(), lambda numbers: True)
+    assert "LUTs: needs" in outcome.reasons[0] and outcome.excess > 1 and untrained["epochs"] == []
+
+
+def test_refused(untrained: dict[str, Any], tmp_path: Path, capsys: Capture) -> None:
+    for more, message in (
+        ({"names": ("fps", "agreement")}, "agreement is with a given network"),
+        ({"version": "3"}, "version 3"),
+        ({"epochs": 3}, "field epochs 3: give at least 8"),
+    ):
+        with pytest.raises(FpgaSqueezeError, match=message):
+            NetworkSearch(**{"dataset": "digits", "folder": str(tmp_path / "n"), **more}).check()  # type: ignore
+    one, other = work(tmp_path), work(tmp_path, seed=1)
+    assert one.identity() != other.identity() and one.identity() == work(tmp_path).identity()
+    study = tmp_path / "s.log"
+    for more_words, message in (
+        (["--network", "digits", "--device", "XC7Z020,XC7Z045"], "--network searches for one --device"),
+        (["--network", "digits", "--labels", "l.csv"], "leave MODEL, --images and --labels out"),
+        (["--epochs", 9], "--folder and --epochs are for --network"),
+    ):
+        line = fails(capsys, 2, "explore", "--storage", study, *more_words)
+        assert re.search(message, line)
+
+
+def test_the_verb(untrained: dict[str, Any], tmp_path: Path, capsys: Capture) -> None:
+    pytest.importorskip("optuna", reason="optuna, the extra explore, is not installed")
+    untrained["right"] = [0.5] * 100
+    study, page = tmp_path / "s.log", tmp_path / "s.html"
+    words = ["explore", "--network", "digits", "--storage", study, "--folder", tmp_path / "n", "--trials", 2]
+    words += ["--sampler", "random", "--sampler-seed", 0, "--epochs", 8]
+    text = works(capsys, *words, "-o", page)
+    assert f"next: fpga-squeeze generate {tmp_path / 'n' / 'trial'}" in text and page.stat().st_size > 10_000
+    told = json.loads(works(capsys, *words, "--json"))
+    assert len(told["trials"]) == 2 and told["trials"][0]["params"] == dict(SEEDS[0])
+    line = fails(capsys, 2, "generate", "--from-study", study, "--trial", 0)
+    assert f"is a study of networks; generate takes its trial as {tmp_path / 'n' / 'trial0.onnx'}" in line

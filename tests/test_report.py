@@ -1,0 +1,444 @@
+"""The page about a project: its numbers are the plan's, it says what is old, a browser shows it without complaint."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import DARK, probe, show
+from PIL import Image
+from random_graphs import random_graph_qmodel
+
+from fpga_squeeze import api, load_project
+from fpga_squeeze.cli import main
+from fpga_squeeze.datasets.images import embedded_accuracy_set, embedded_model_path
+from fpga_squeeze.export.qdq import write_qdq
+from fpga_squeeze.flow.report import palette
+from fpga_squeeze.flow.report.finn import finn_reports
+from fpga_squeeze.flow.report.page import page
+from fpga_squeeze.flow.report.timeline import joined, nice_step
+from fpga_squeeze.project.results import keep_result
+from fpga_squeeze.verify.compare import Comparison, KernelResult
+from fpga_squeeze.verify.timing.kept import keep_clock
+
+Capture = pytest.CaptureFixture[str]
+Table = list[dict[str, str]]
+
+
+class _Page(HTMLParser):
+    """Tables of a page by their id, each row by its headings; text by the id of the element around it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, Table] = {}
+        self.ids: list[str] = []
+        self.texts: dict[str, str] = {}
+        self._open: list[tuple[str, str]] = []
+        self._heads: list[str] = []
+        self._cells: list[str] = []
+        self._table = self._text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        own = dict(attrs).get("id") or ""
+        self.ids += [own] * bool(own)
+        if tag == "table":
+            self._table, self._heads, self.tables[own] = own, [], []
+        elif tag in ("th", "td"):
+            self._text = ""
+        elif tag == "tr":
+            self._cells = []
+        if tag not in ("meta", "link", "br"):
+            self._open.append((tag, own))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:
+            pass
+        if tag in ("th", "td"):
+            self._cells.append(self._text.strip())
+        elif tag == "thead":
+            self._heads = self._cells
+        elif tag == "tr" and self._heads:
+            self.tables[self._table].append(dict(zip(self._heads, self._cells, strict=True)))
+
+    def handle_data(self, data: str) -> None:
+        self._text += data
+        for _, own in self._open:
+            if own:
+                self.texts[own] = self.texts.get(own, "") + data
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A design for a device, with a clock that was estimated, as the command line makes it."""
+    path = tmp_path_factory.mktemp("report") / "p"
+    assert main(["generate", "--lanes", "40", "--device", "XC7Z020", "-o", str(path)]) == 0
+    project = load_project(path)
+    assert project.device
+    keep_clock(project, project.device, "estimated by timing", 123.4)
+    return path
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "p")
+    return tmp_path / "p"
+
+
+def _cosim(path: Path, mismatches: int = 0) -> api.CosimRun:
+    """A run as cosim gives it, kept as cosim keeps it."""
+    project, planned = load_project(path), api.report(path).estimate
+    cycles = (planned.cycles_per_frame, planned.latency_cycles)
+    compared = Comparison(3, (KernelResult("conv1", 4321, mismatches),), None)
+    run = api.CosimRun(
+        "cosim", compared, api.Cycles(cycles[0], cycles[0], cycles[1], cycles[1], 0), planned.clock
+    )
+    keep_result(project, "cosim", {"images": None, "frames": 3, "stalls": 0}, run.to_json())
+    return run
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "") or 0)
+
+
+def wrong_numbers(report: api.Report, text: str) -> list[str]:
+    """What the tables of a page say otherwise than the plan."""
+    shown, n, wrong = _Page(text).tables, report.estimate, []
+
+    def same(what: str, told: str, true: float) -> None:
+        if abs(_number(told) - true) > 1e-9:
+            wrong.append(f"{what}: {told}, is {true}")
+
+    plan = load_project(report.path).plan
+    assert [row["kernel"] for row in shown["kernels"]] == [kernel.name for kernel in plan.kernels]
+    for row, kernel in zip(shown["kernels"], plan.kernels, strict=True):
+        same(kernel.name, row["cycles"], kernel.work_cycles)
+        share = 100 * kernel.work_cycles / n.cycles_per_frame
+        same(kernel.name, row["of interval"].removesuffix(" %"), round(share, 1))
+    for row, cost in zip(shown["resources"], n.kernels, strict=True):
+        same(cost.name, row["DSP"], cost.dsp)
+        same(cost.name, row["LUTs"], cost.luts + cost.lutram_luts + cost.shift_luts)
+    blocks = {m.name: m for kernel in plan.kernels for m in kernel.memories}
+    for row in shown["memories"]:
+        counts = {kind: number for number, kind in re.findall(r"(\d+) (RAMB36|RAMB18)", row["lies in"])}
+        memory = blocks[row["memory"]]
+        same(row["memory"], counts.get("RAMB36", ""), memory.ramb36)
+        same(row["memory"], counts.get("RAMB18", ""), memory.ramb18)
+    for row in shown["clocks"]:
+        same(row["origin"], row["frames per second"], round(float(row["MHz"]) * 1e6 / n.cycles_per_frame, 1))
+    if n.available:
+        device = {row["resource"]: row for row in shown["device"]}
+        same("LUTs", device["LUTs"]["used"], n.luts)
+        same("RAMB36", device["RAMB36"]["used"], n.bram36)
+        same("DSP", device["DSP slices"]["used"], sum(kernel.dsp for kernel in plan.kernels))
+    return wrong
+
+
+def test_numbers_of_the_page_are_those_of_the_plan(made: Path) -> None:
+    report = api.report(made)
+    text = page(report)
+    assert wrong_numbers(report, text) == []
+    cycles = f"{report.estimate.cycles_per_frame:,}"
+    slowest = _Page(text).texts["slowest"]
+    most = max(load_project(made).plan.kernels, key=lambda kernel: kernel.work_cycles)
+    assert slowest.startswith(f"{most.name} is slowest: {most.work_cycles:,} cycles") and cycles in slowest
+    changed = text.replace(f"{most.work_cycles:,}</td>", f"{most.work_cycles + 1:,}</td>")
+    assert len(wrong_numbers(report, changed)) == 1
+    blocks = [cell for one in report.memories for cell in [*one.tiles] * one.copies]
+    assert sum(cell.kind == "RAMB18" for cell in blocks) == report.estimate.ramb18
+    assert all(0 < cell.fill <= 1 for cell in blocks)
+    for weights, conv in zip(report.weights, load_project(made).model.convs, strict=True):
+        assert (weights.total, weights.zeros) == (conv.weight.size, int((conv.weight == 0).sum()))
+
+
+def test_the_page_asks_for_nothing_and_names_everything_once(made: Path) -> None:
+    text = page(api.report(made), ["fpga-squeeze generate"])
+    assert len(text) < 1_000_000
+    assert "<script" not in text and not re.findall(r"(?:src|href)=\"(?!#|data:,\")", text)
+    assert set(re.findall(r"https?://[^\"' ]+", text)) == {"http://www.w3.org/2000/svg"}
+    found = _Page(text)
+    assert sorted(found.ids) == sorted(set(found.ids))
+    leads = set(re.findall(r"href=\"#([^\"]+)\"", text))
+    named = {name for names in re.findall(r"aria-labelledby=\"([^\"]+)\"", text) for name in names.split()}
+    assert leads | named <= set(found.ids)
+    assert text.count("<svg") == text.count('role="img" aria-labelledby=') == text.count("<desc")
+
+
+def test_the_clock_and_where_it_comes_from(made: Path) -> None:
+    report = api.report(made)
+    assert [clock.origin for clock in report.clocks] == ["estimated by timing", "planned"]
+    assert report.estimate.clock == report.clocks[0] == api.estimate(made).clock
+    rows = _Page(page(report)).tables["clocks"]
+    assert [(row["MHz"], row["origin"]) for row in rows] == [
+        ("123.4", "estimated by timing"),
+        ("100.0", "planned"),
+    ]
+
+
+def test_what_ran_and_of_which_design(copy: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert "Has not run" in _Page(page(api.report(copy))).texts["cosim"]
+    _cosim(copy)
+    images, labels = embedded_accuracy_set()
+    lines = ["file,label"]
+    for number in range(6):
+        Image.fromarray(images[number, :, :, 0]).save(tmp_path / f"{number}.png")
+        lines.append(f"{number}.png,{labels[number]}")
+    (tmp_path / "l.csv").write_text("\n".join(lines))
+    given = ["--images", str(tmp_path), "--labels", str(tmp_path / "l.csv")]
+    assert main(["evaluate", str(copy), *given, "--float", str(embedded_model_path()), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    kept = api.report(copy).result("evaluate")
+    assert kept and kept.current and kept.result == printed
+    assert main(["report", str(copy), "-o", str(tmp_path / "r.html")]) == 0
+    assert "older" not in capsys.readouterr().out
+    text = (tmp_path / "r.html").read_text()
+    found = _Page(text)
+    assert "all equal" in found.texts["cosim"] and "4,321" in found.texts["cosim"]
+    top1 = printed["golden"]["top1_count"]
+    assert found.tables["accuracy"][0]["top-1, images"] == f"{top1}"
+    assert f"{6 - printed['golden']['agreement_count']} of 6 images" in found.texts["divergence"]
+    assert f"fpga-squeeze cosim {copy} --frames 3\n" in html.unescape(text)
+    assert f"fpga-squeeze evaluate {copy} --images {tmp_path}" in html.unescape(text)
+    # the RTL changes: cosim is of another design, accuracy is not
+    top = copy / "rtl" / "fsq_top.sv"
+    top.write_text(top.read_text() + "// changed\n")
+    report = api.report(copy)
+    assert [(one.kind, one.current) for one in report.results] == [("cosim", False), ("evaluate", True)]
+    assert "of an older design: all equal; run cosim again" in _Page(page(report)).texts["cosim"]
+    assert main(["report", str(copy), "-o", str(tmp_path / "r.html")]) == 0
+    assert "cosim ran on an older design" in capsys.readouterr().out
+
+
+def test_mismatches_are_told(copy: Path) -> None:
+    _cosim(copy, mismatches=7)
+    text = _Page(page(api.report(copy))).texts["cosim"]
+    assert "7 values differ" in text and "all equal" not in text
+
+
+def test_the_command_that_makes_it_again(made: Path, copy: Path, tmp_path: Path) -> None:
+    written = tmp_path / "r.html"
+    assert main(["report", str(made), "-o", str(written)]) == 0
+    command = f"fpga-squeeze generate --device XC7Z020 --lanes 40 -o {made}\n"
+    assert command in html.unescape(written.read_text())
+    # a project that keeps none: the options of its plan, which lead to the same plan
+    manifest = json.loads((copy / "manifest.json").read_text())
+    assert manifest.pop("command") == command.strip()
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["report", str(copy), "-o", str(written)]) == 0
+    (line,) = re.findall(r"fpga-squeeze generate .*", html.unescape(written.read_text()))
+    again = tmp_path / "again"
+    assert main([*line.split()[1:], "-o", str(again)]) == 0
+    assert load_project(again).plan.kernels[1].work_cycles == load_project(made).plan.kernels[1].work_cycles
+    assert load_project(again).manifest.foldings == load_project(made).manifest.foldings
+
+
+def test_json_under_finns_names(made: Path, tmp_path: Path, capsys: Capture) -> None:
+    folder = tmp_path / "new" / "json"
+    assert (
+        main(["report", str(made), "-o", str(tmp_path / "r.html"), "--json-dir", str(folder), "--json"]) == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["slowest"] == api.report(made).slowest.kernel and told["estimate"]["kernels"]
+    numbers, plan = api.estimate(made), load_project(made).plan
+    data = {path.name: json.loads(path.read_text()) for path in folder.iterdir()}
+    assert data == finn_reports(api.report(made))
+    assert data["estimate_layer_cycles.json"] == {k.name: k.work_cycles for k in plan.kernels}
+    speed = data["estimate_network_performance.json"]
+    assert speed["max_cycles_node_name"] == told["slowest"]
+    assert (
+        speed["estimated_throughput_fps"] == numbers.fps
+        and speed["critical_path_cycles"] == numbers.latency_cycles
+    )
+    layers = data["estimate_layer_resources.json"]
+    total = layers.pop("total")
+    assert (
+        total["BRAM_18K"] == 2 * numbers.bram36
+        and total["DSP"] == numbers.dsp
+        and total["LUT"] == numbers.luts
+    )
+    for key in ("BRAM_18K", "LUT", "URAM", "DSP"):
+        assert sum(layer[key] for layer in layers.values()) == total[key]
+
+
+def test_bad_input_is_one_line(copy: Path, tmp_path: Path, capsys: Capture) -> None:
+    def fails(*arguments: str | Path) -> str:
+        assert main(["report", *map(str, arguments)]) == 2
+        error = capsys.readouterr().err.splitlines()
+        lines = [line for line in error if line.startswith("error:")]
+        assert len(lines) == 1
+        return lines[0]
+
+    assert "no project folder" in fails(tmp_path / "no", "-o", tmp_path / "r.html")
+    assert "is a folder" in fails(copy, "-o", tmp_path)
+    before = (copy / "README.md").read_bytes()
+    assert "would be lost" in fails(copy, "-o", copy / "README.md")
+    assert (copy / "README.md").read_bytes() == before
+    assert "cannot be written" in fails(copy, "-o", tmp_path / "no" / "r.html")
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in fails(copy, "-o", tmp_path / "r.html", "--json-dir", tmp_path / "file")
+    _cosim(copy)
+    (copy / "run" / "cosim" / "result.json").write_text("{")
+    assert "run cosim again" in fails(copy, "-o", tmp_path / "r.html")
+
+
+def test_names_are_text(made: Path) -> None:
+    report = api.report(made)
+    text = page(replace(report, manifest=replace(report.manifest, model="<b>&\"'")), ["x > y"])
+    assert "<b>&" not in text and "&lt;b&gt;&amp;" in text and "x &gt; y" in text
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with forks, stores, sums and a concatenation, on no device."""
+    folder = tmp_path_factory.mktemp("graph")
+    write_qdq(random_graph_qmodel(np.random.default_rng(7)), folder / "q.onnx")
+    return api.generate(folder / "q.onnx", folder / "p", api.DesignOptions(lanes=30)).path
+
+
+def test_graphs_of_any_shape(graph: Path) -> None:
+    report = api.report(graph)
+    kinds = {kernel.kind for kernel in report.kernels}
+    assert {"fork", "store", "add", "concat"} <= kinds and report.estimate.device is None
+    text = page(report)
+    assert wrong_numbers(report, text) == []
+    streams = sum(len(set(kernel.sources)) for kernel in report.kernels)
+    assert text.count('class="edge"') == 2 * streams
+    assert {span.kernel for span in report.spans} == {kernel.name for kernel in report.kernels}
+
+
+def test_bars_and_marks() -> None:
+    assert joined([(5, 6), (0, 2), (2, 3), (9, 12), (10, 11)], 1) == [(0, 3), (5, 6), (9, 12)]
+    assert [nice_step(most, 8) for most in (3, 100, 10_886, 3_339_655)] == [1, 20, 2000, 500_000]
+
+
+# -------------------------------------------------------------------------------------------------- the browser
+
+
+@pytest.fixture(scope="module")
+def written(made: Path, graph: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    for name, project in (("digits", made), ("graph", graph)):
+        api.write_report(api.report(project), folder / f"{name}.html")
+    return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_a_browser_has_nothing_to_complain_of(made: Path, written: dict[str, Path], tmp_path: Path) -> None:
+    shown = show(written["digits"], tmp_path)
+    assert shown.console == ()
+    report = api.report(made)
+    assert wrong_numbers(report, shown.dom) == []
+    assert shown.dom.count("<svg") == written["digits"].read_text().count("<svg")
+
+
+@pytest.mark.slow
+def test_complaints_of_a_browser_are_seen(written: dict[str, Path], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.html"
+    text = written["digits"].read_text()
+    broken.write_text(
+        text.replace("</main>", '<img src="https://example.org/x.png"><script>no()</script></main>')
+    )
+    assert len(show(broken, tmp_path).console) == 2  # the page forbids both
+    broken.write_text("<script>no()</script>")
+    assert "no is not defined" in show(broken, tmp_path).console[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "scheme"), [("digits", "light"), ("graph", "dark")])
+def test_it_fits_where_it_is_shown(name: str, scheme: str, written: dict[str, Path], tmp_path: Path) -> None:
+    flags = (DARK,) if scheme == "dark" else ()
+    shown = show(probe(written[name], tmp_path, (1100, 360)), tmp_path, *flags)
+    assert shown.console == ()
+    text = re.search(r'<pre id="found">(.*)</pre>', shown.dom)
+    assert text
+    colour = tuple(int(palette.PAGE[scheme][i : i + 2], 16) for i in (1, 3, 5))
+    for frame, wanted in zip(json.loads(html.unescape(text[1])), ("graph wide", "graph narrow"), strict=True):
+        assert frame["scroll"] <= frame["width"], frame  # nothing hangs over the edge
+        assert frame["graphs"] == [wanted]
+        assert frame["out"] == [] and frame["unnamed"] == frame["scrolled"] == 0 < frame["svgs"]
+        assert frame["page"] == f"rgb{colour}"
+
+
+@pytest.mark.slow
+def test_what_hangs_over_is_seen(written: dict[str, Path], tmp_path: Path) -> None:
+    text = written["digits"].read_text()
+    wide = tmp_path / "wide.html"
+    wide.write_text(
+        text.replace(".scroll { overflow-x: auto;", ".scroll {").replace(
+            ">conv1</text>", f">{'conv1' * 9}</text>"
+        )
+    )
+    found = re.search(r'<pre id="found">(.*)</pre>', show(probe(wide, tmp_path, (360,)), tmp_path).dom)
+    assert found
+    (frame,) = json.loads(html.unescape(found[1]))
+    assert frame["scroll"] > frame["width"] and frame["out"]
+
+
+# ------------------------------------------------------------------------------------------------------- colours
+
+DICHROMACY = {
+    "protanopia": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "deuteranopia": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.01182, 0.04294, 0.968881),
+    ),
+    "tritanopia": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.3039),
+    ),
+    "none": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+}
+"""Linear RGB as it is seen: Machado, Oliveira and Fernandes (2009), severity 1."""
+APART = 14
+"""CIELAB distance of two colours that are told apart beside each other; about 2 can just be seen."""
+
+
+def _linear(colour: str) -> np.ndarray:
+    values = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def _contrast(a: str, b: str) -> float:
+    """WCAG 2: from 1 to 21."""
+    low, high = sorted(float(np.array([0.2126, 0.7152, 0.0722]) @ _linear(c)) + 0.05 for c in (a, b))
+    return high / low
+
+
+def _lab(linear: np.ndarray) -> np.ndarray:
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x = to_xyz @ np.clip(linear, 0, 1) / np.array([0.9505, 1, 1.089])
+    f = np.where(x > 0.008856, np.cbrt(x), 7.787 * x + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def faults(page_colour: str, colours: tuple[str, ...]) -> list[str]:
+    """Colours that are too like the page, and pairs that some reader takes for one."""
+    out = [colour for colour in colours if _contrast(colour, page_colour) < 3]
+    for eye, matrix in DICHROMACY.items():
+        seen = {colour: _lab(np.array(matrix) @ _linear(colour)) for colour in colours}
+        for a, b in itertools.combinations(colours, 2):
+            if np.linalg.norm(seen[a] - seen[b]) < APART:
+                out.append(f"{eye}: {a} and {b}")
+    return out
+
+
+def test_colours_hold_for_every_reader() -> None:
+    for scheme, colours in palette.SERIES.items():
+        assert faults(palette.PAGE[scheme], colours) == []
+    assert faults("#ffffff", ("#ffee88",)) == ["#ffee88"]
+    red_and_green = faults("#ffffff", ("#a05000", "#507000"))
+    assert any(fault.startswith("deuteranopia") for fault in red_and_green)
