@@ -16,7 +16,11 @@ FLOORS: tuple[dict[str, str], ...] = (
         "zoo": "published networks",
     },
     {"frontend": "readers: ONNX, .net, torch", "export": "writers: QDQ and float ONNX"},
-    {"quantization": "binary points, rounding, budgets", "compression": "prune, low rank, shared weights"},
+    {
+        "quantization": "binary points, rounding, budgets",
+        "compression": "prune, low rank, shared weights",
+        "training": "torch: networks trained",
+    },
     {"planning": "kernels, folding, memories, exact schedule, cost"},
     {"emit": "plan to HLS C++, RTL, words"},
     {"project": "a generated design on disk"},

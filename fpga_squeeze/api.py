@@ -281,11 +281,18 @@ def explore(
     ``on_trial`` is called with each trial that ended, all trials and the front. Raises FpgaSqueezeError for bad
     options, and for a study of another version, model or other options.
     """
+    from .explore.samplers import check_sampler
     from .explore.search import search as run
+    from .explore.study import open_study
 
+    search.check()
+    check_sampler(search.sampler)
     work = Accelerators.for_jobs(options, search.jobs)
     if on_step:
-        on_step("read model and images")
+        on_step("read model and images, see how sensitive its layers are")
+    open_study(
+        work, search.storage, search.trials
+    )  # one of something else is refused before anything is computed
     work.prepare(on_step)
     return run(work, search, on_trial)
 
@@ -445,6 +452,8 @@ def cosim(
             planned_latency_cycles=planned.latency,
             stalls=stalls,
             error=timing.error,
+            shell_frame_cycles=timing.shell_frame_cycles,
+            shell_job_cycles=timing.shell_job_cycles,
         )
         (folder / "cycles.json").write_text(json.dumps(asdict(cycles)), encoding="utf-8")
         run = _compare(project, "cosim", folder, on_step)

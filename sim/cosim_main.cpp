@@ -1,13 +1,14 @@
-// Cosimulation driver: sends frames into the accelerator, takes the logits out, and records every word that crosses a
-// stream between kernels, and the weights that reach the lanes.
+// Cosimulation driver: sends frames into the accelerator, by its own ports or through its shell, takes the logits out, and
+// records every word that crosses a stream between kernels, and the weights that reach the lanes.
 //
-// Usage: cosim IMAGES FRAMES BEATS_PER_FRAME WORDS_PER_FRAME STALL_SEED QUIET_CYCLES OUT_DIR
+// Usage: cosim IMAGES FRAMES BEATS_PER_FRAME WORDS_PER_FRAME STALL_SEED QUIET_CYCLES OUT_DIR [LOGITS]
 //   IMAGES           file of 64-bit beats, frame after frame
 //   WORDS_PER_FRAME  logits of a frame
 //   STALL_SEED       0: the source always offers and the sink always takes; else both stall at random
 //   QUIET_CYCLES     give up after this many cycles in which no word moved (a deadlock)
+//   LOGITS           file of int32 that the logits must be equal to, for who has no other comparison
 // Writes one file of little-endian words per stream, logits.bin (int32), the terms of one row group per engine, and
-// report.txt. Exit code 0, or 3 on a deadlock or a protocol error, which report.txt then names.
+// report.txt. Exit code 0, or 3 on a deadlock, a protocol error or wrong logits, which report.txt then names.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,11 @@
 
 #include "Vfsq_cosim_top.h"
 #include "fsq_taps.h"
+#ifdef FSQ_SHELL
+#include "cosim_shell.hpp"
+#else
+#include "cosim_streams.hpp"
+#endif
 #include "verilated.h"
 
 namespace {
@@ -31,46 +37,6 @@ void put(std::FILE* file, const T& value, int bits) {
 template <std::size_t N>
 void put(std::FILE* file, const VlWide<N>& value, int bits) {
     std::fwrite(value.data(), 1, static_cast<std::size_t>((bits + 7) / 8), file);
-}
-
-struct Random {
-    std::uint64_t state;
-    std::uint32_t next() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        return static_cast<std::uint32_t>(state >> 32);
-    }
-};
-
-// Stalls come in bursts: long runs of "go" and of "wait", so that every FIFO runs full and empty.
-struct Staller {
-    Random random;
-    bool enabled;
-    bool go = true;
-    std::uint32_t left = 0;
-    bool step() {
-        if (!enabled) return true;
-        if (left == 0) {
-            go = !go;
-            const std::uint32_t r = random.next();
-            const std::uint32_t span = (r & 7u) == 0 ? 200u : 8u;
-            left = 1 + (r >> 3) % span;
-        }
-        --left;
-        return go;
-    }
-};
-
-// Bytes of a port's value, least significant first, into memory.
-template <typename T>
-void copy(std::uint8_t* to, const T& value, std::size_t bytes) {
-    std::uint64_t v = static_cast<std::uint64_t>(value);
-    std::memcpy(to, &v, bytes);
-}
-template <std::size_t N>
-void copy(std::uint8_t* to, const VlWide<N>& value, std::size_t bytes) {
-    std::memcpy(to, value.data(), bytes);
 }
 
 // The terms that reach the lanes of an engine. Each stage repeats its terms in every row group: those of the first
@@ -128,21 +94,34 @@ std::FILE* open_out(const std::string& path) {
     return file;
 }
 
+// What is wrong with the logits, beside those in a file; nothing where they are equal.
+std::string different(const std::vector<std::int32_t>& logits, const char* path) {
+    std::vector<std::int32_t> wanted(logits.size() + 1);
+    std::FILE* file = std::fopen(path, "rb");
+    const std::size_t read = file ? std::fread(wanted.data(), 4, wanted.size(), file) : 0;
+    if (file) std::fclose(file);
+    if (read != logits.size()) return std::string(path) + " has not as many logits";
+    for (std::size_t i = 0; i < logits.size(); ++i)
+        if (logits[i] != wanted[i])
+            return "logit " + std::to_string(i) + " is " + std::to_string(logits[i]) + ", not " + std::to_string(wanted[i]);
+    return "";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 8) {
-        std::fprintf(stderr, "usage: cosim IMAGES FRAMES BEATS WORDS STALL_SEED QUIET_CYCLES OUT_DIR\n");
+    if (argc != 8 && argc != 9) {
+        std::fprintf(stderr, "usage: cosim IMAGES FRAMES BEATS WORDS STALL_SEED QUIET_CYCLES OUT_DIR [LOGITS]\n");
         return 2;
     }
-    const std::uint64_t frames = std::strtoull(argv[2], nullptr, 10);
-    const std::uint64_t frame_beats = std::strtoull(argv[3], nullptr, 10);
-    const std::uint64_t frame_words = std::strtoull(argv[4], nullptr, 10);
-    const std::uint64_t seed = std::strtoull(argv[5], nullptr, 10);
+    const auto number = [&](int i) { return std::strtoull(argv[i], nullptr, 10); };
+    Job job{{}, number(2), number(3), number(4), number(5)};
+    const std::uint64_t frames = job.frames;
     const std::uint64_t quiet_limit = std::strtoull(argv[6], nullptr, 10);
     const std::string out = argv[7];
 
-    std::vector<std::uint64_t> beats(frames * frame_beats);
+    std::vector<std::uint64_t>& beats = job.beats;
+    beats.resize(frames * job.frame_beats);
     std::FILE* images = std::fopen(argv[1], "rb");
     if (!images || std::fread(beats.data(), 8, beats.size(), images) != beats.size()) {
         std::fprintf(stderr, "cannot read %llu beats from %s\n", static_cast<unsigned long long>(beats.size()), argv[1]);
@@ -165,8 +144,8 @@ int main(int argc, char** argv) {
 
     top.clk = 0;
     top.rst_n = 0;
-    top.s_axis_tvalid = 0;
-    top.m_axis_tready = 0;
+    Ports ports{top, job};
+    ports.idle();
     for (int i = 0; i < 16; ++i) {
         top.clk = 0;
         top.eval();
@@ -182,33 +161,18 @@ int main(int argc, char** argv) {
         top.eval();
     }
 
-    Staller source{{seed * 0x9E3779B97F4A7C15ull + 1}, seed != 0};
-    Staller sink{{seed * 0xD1B54A32D192ED03ull + 7}, seed != 0};
-    std::uint64_t sent = 0, taken = 0, cycle = 0, first = 0, quiet = 0;
-    std::string error;
-    bool offered = false;
+    std::uint64_t cycle = 0, quiet = 0;
+    std::string& error = ports.error;
     // Rows that no window reads may still be on their way when the last logit leaves: wait for every word.
-    std::uint64_t missing = frames * frame_words;
+    std::uint64_t missing = 0;
 #define FSQ_MISSING(name, bits, words) missing += missing_##name;
     FSQ_TAPS(FSQ_MISSING)
 #undef FSQ_MISSING
-    while (missing > 0) {
-        // AXI4-Stream: an offered beat stays until it is taken
-        if (!offered) offered = source.step() && sent < beats.size();
-        else source.step();
-        top.s_axis_tvalid = offered;
-        top.s_axis_tdata = offered ? beats[sent] : 0xDEADBEEFDEADBEEFull;
-        top.s_axis_tlast = offered && (sent + 1) % frame_beats == 0;
-        top.m_axis_tready = sink.step();
+    while (missing > 0 || !ports.done()) {
+        ports.drive();
         top.clk = 0;
         top.eval();
-        bool moved = false;
-        if (top.s_axis_tvalid && top.s_axis_tready) {
-            if (sent == 0) first = cycle;
-            ++sent;
-            offered = false;
-            moved = true;
-        }
+        bool moved = ports.watch(cycle, report);
 #define FSQ_RECORD(name, bits, words)                       \
     if (top.tap_##name##_fire) {                     \
         put(file_##name, top.tap_##name##_data, bits); \
@@ -224,15 +188,6 @@ int main(int argc, char** argv) {
     if (top.tap_##name##_term_fire) terms_##name.take(top.tap_##name##_term_data);
         FSQ_TERMS(FSQ_TAKE)
 #undef FSQ_TAKE
-        if (top.m_axis_tvalid && top.m_axis_tready && taken < frames * frame_words) {
-            const std::int32_t value = static_cast<std::int32_t>(top.m_axis_tdata);
-            std::fwrite(&value, 4, 1, logits);
-            ++taken;
-            --missing;
-            const bool last = taken % frame_words == 0;
-            if (static_cast<bool>(top.m_axis_tlast) != last) error = "TLAST stands on the wrong logit";
-            if (last) std::fprintf(report, "frame_end %llu\n", static_cast<unsigned long long>(cycle));
-        }
         top.clk = 1;
         top.eval();
         ++cycle;
@@ -246,10 +201,14 @@ int main(int argc, char** argv) {
             break;
         }
     }
-    if (top.frame_error) error = "the accelerator saw TLAST on the wrong beat";
+    ports.end(report);
+    if (argc == 9 && error.empty()) error = different(ports.logits, argv[8]);
+    if (argc == 9) std::printf("%zu logits of %llu frames: %s\n", ports.logits.size(), static_cast<unsigned long long>(frames),
+                               error.empty() ? "equal to golden" : error.c_str());
+    std::fwrite(ports.logits.data(), 4, ports.logits.size(), logits);
     std::fprintf(report, "first_beat %llu\ncycles %llu\nbeats %llu\nlogits %llu\n",
-                 static_cast<unsigned long long>(first), static_cast<unsigned long long>(cycle),
-                 static_cast<unsigned long long>(sent), static_cast<unsigned long long>(taken));
+                 static_cast<unsigned long long>(ports.first), static_cast<unsigned long long>(cycle),
+                 static_cast<unsigned long long>(ports.sent), static_cast<unsigned long long>(ports.logits.size()));
 #define FSQ_TELL(name, bits, order, ...)                                                                   \
     {                                                                                                       \
         std::FILE* file = open_out(out + "/" #name "_terms.bin");                                           \

@@ -9,6 +9,7 @@ import numpy as np
 
 from fpga_squeeze.device.block_ram import STYLES, Style, with_style
 from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
+from fpga_squeeze.device.shell import ShellKind
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.integers import QModel
@@ -19,6 +20,7 @@ from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.order import EngineLayer
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search.folding import tune_stores
+from fpga_squeeze.planning.shell import plan_shell
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weight_memories import WeightFormat
 from fpga_squeeze.verify.compare import Comparison, compare_run
@@ -81,11 +83,13 @@ class RtlDesign:
         return RtlDesign.of_plan(plan, folder, rng)
 
     @staticmethod
-    def of_plan(plan: Plan, folder: Path, rng: np.random.Generator | None = None) -> RtlDesign:
+    def of_plan(
+        plan: Plan, folder: Path, rng: np.random.Generator | None = None, shell: ShellKind = "stream"
+    ) -> RtlDesign:
         """The design of a plan; ``rng`` lays the row buffers into any kind of RAM."""
         if rng is not None:
             plan = with_styles(plan, random_styles(rng, plan))
-        emit_rtl(plan, folder / "rtl", HEADER)
+        emit_rtl(plan, folder / "rtl", HEADER, plan_shell(plan, shell, "zynq-7000"))
         return RtlDesign(plan, folder / "rtl", folder / "build")
 
     def simulate(

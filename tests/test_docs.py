@@ -33,12 +33,18 @@ SLOW = ("csim", "cosim", "synth", "timing")
 """Verbs that build simulators or netlists."""
 NOT_OURS = {"--strict": "mypy"}
 """Options that README and docs name but that are no verb's, with the program that has them."""
-PYTHON_ELSEWHERE = {"read_torch": "torch is not among the packages of the tests"}
+PYTHON_ELSEWHERE = {
+    "read_torch": "torch is not among the packages of the tests",
+    "from accelerator import": "a driver, which test_drivers.py runs on a simulated board",
+}
 """Python that is shown but not run, by a word in it, with the reason."""
 MADE = {
-    "fsq_pragmas.hpp": "generate, from that of a dialect",
+    "cocotb/run.py": "generate",
     "demo/": "make demo, in hls_out",
-    "cocotb/run.py": "generate, in every project",
+    "drivers/": "generate",
+    "drivers/c/": "generate",
+    "drivers/python/": "generate",
+    "fsq_pragmas.hpp": "generate, from that of a dialect",
 }
 """Names that exist only once something has made them, with what makes them."""
 

@@ -134,8 +134,8 @@ def test_foldings_by_hand_may_take_all_that_routes() -> None:
     [
         (("--lut-ceiling", 95.5), "--lut-ceiling 95.5: give a percentage above 0 and up to 95, above which"),
         (("--lut-ceiling", "nan"), "--lut-ceiling nan: give a percentage"),
-        (("--shell", "2500"), "--shell 2500: give LUTS,RAMB36, for example 2500,3, or none"),
-        (("--shell", "-1,3"), "--shell -1,3: give LUTS,RAMB36"),
+        (("--shell", "2500"), "--shell 2500: give one of stream, dma, dma128, or LUTS,RAMB36, for example 2500,3"),
+        (("--shell", "-1,3"), "--shell -1,3: give one of stream, dma, dma128, or LUTS,RAMB36"),
     ],
 )  # fmt: skip
 def test_rooms_that_are_none(capsys: Capture, arguments: tuple[object, ...], text: str) -> None:
@@ -157,7 +157,8 @@ def test_project_records_its_room(capsys: Capture, tmp_path: Path) -> None:
     # what is there is held against all that routes, unless a room is given
     assert works(capsys, "estimate", folder).splitlines()[-1] == "fits XC7Z020"
     data = json.loads(works(capsys, "estimate", folder, "--shell", "none", "--lut-ceiling", 50, "--json"))
-    assert data["room"] == {"lut_ceiling": 50, "shell": {"luts": 0, "ramb36": 0}} and data["warnings"] == []
+    shell = {"luts": 0, "ramb36": 0, "kind": "stream"}
+    assert data["room"] == {"lut_ceiling": 50, "shell": shell} and data["warnings"] == []
     # projects made before there was a room
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["room"], manifest["clock_origin"]

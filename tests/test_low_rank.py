@@ -227,13 +227,13 @@ def test_budgets_are_kept() -> None:
     ):
         find_ranks(model, names, images, NONE, inputs, budget=20)
     wanted = float_logits(model, images).argmax(axis=1)
-    left = []
+    kept: list[int] = []
     for loss in (0, 20):
         after = with_factors(model, find_ranks(model, names, images, NONE, inputs, max_loss=loss))
         changed = 100 * (float_logits(after, images).argmax(axis=1) != wanted).mean()
         assert changed <= loss
-        left.append(macs(after))
-    assert left[1] <= left[0] <= whole and left[1] < whole
+        kept.append(macs(after))
+    assert kept[1] <= kept[0] <= whole and kept[1] < whole
 
 
 def test_held_out_digits_keep_their_class() -> None:

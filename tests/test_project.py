@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from model_equality import differences
 
 from fpga_squeeze import api, load_project
 from fpga_squeeze.datasets.images import embedded_images
+from fpga_squeeze.device.room import Room, Shell
+from fpga_squeeze.device.shell import ShellKind
 from fpga_squeeze.errors import DoesNotFitError, FpgaSqueezeError
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.project.manifest import MANIFEST, is_project, parse_folding
@@ -59,6 +62,26 @@ def test_holds_what_its_manifest_lists(made: Project) -> None:
     readme = (made.path / "README.md").read_text()
     for engine in made.plan.engines:
         assert f"| {engine.name} |" in readme
+
+
+@pytest.mark.parametrize("kind", ["stream", "dma", "dma128"])
+def test_has_the_drivers_of_its_ports(made: Project, tmp_path: Path, kind: ShellKind) -> None:
+    if kind != "stream":
+        options = api.DesignOptions(lanes=40, room=Room(shell=Shell.of(kind)))
+        made = api.generate(output=tmp_path / "p", options=options)
+    files = {name for name in made.manifest.files if name.startswith("drivers/")}
+    python = {f"drivers/python/{name}.py" for name in ("accelerator", "fsq_common", "fsq_network")}
+    readme = (made.path / "README.md").read_text()
+    told: dict[str, Any] = {}
+    exec((made.path / "drivers/python/fsq_network.py").read_text(), told)
+    assert (told["HEIGHT"], told["WIDTH"], told["CHANNELS"], told["CLASSES"]) == (32, 32, 1, 10)
+    assert told["CYCLES_PER_FRAME"] == made.estimate().cycles_per_frame
+    assert "No board has run them" in readme and "`drivers/python/`" in readme
+    if kind == "stream":
+        assert files == python and "OFFSETS" not in told and "`drivers/c/`" not in readme
+    else:
+        assert python < files and "drivers/c/fsq_network.h" in files and "`drivers/c/`" in readme
+        assert told["CONFIG"] & 0xFF == (8 if kind == "dma" else 16)
 
 
 def test_the_same_input_gives_the_same_files(made: Project, tmp_path: Path) -> None:

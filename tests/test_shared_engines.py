@@ -25,19 +25,22 @@ from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.placement import with_styles
 from fpga_squeeze.planning.engine import Folding
-from fpga_squeeze.planning.fuse import followers
+from fpga_squeeze.planning.fuse import followers, moving
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.kernels import engine_cost
 from fpga_squeeze.planning.order import work_order
 from fpga_squeeze.planning.plan import Plan
+from fpga_squeeze.planning.search import planner
 from fpga_squeeze.planning.search.folding import choose_foldings
+from fpga_squeeze.planning.search.moving import choose_moves, owners
 from fpga_squeeze.planning.search.sharing import FASTER, choose_sharing
 from fpga_squeeze.planning.weight_memories import WeightFormat
 
 
 @dataclass(frozen=True)
 class Case:
-    """A convolution, ``fires`` modules and a 3x3 convolution; all run on one engine but the first ``alone``."""
+    """A convolution, ``fires`` modules and a 3x3 convolution; all run on one engine but the first ``alone``, or with
+    ``moved`` nothing but squeezes runs on the engine before."""
 
     size: tuple[int, int]
     folding: Folding
@@ -47,6 +50,7 @@ class Case:
     signed: float = 0
     alone: int = 1
     kernel: Window = (3, 3)
+    moved: bool = False
 
     def model(self, rng: np.random.Generator) -> QModel:
         shape = Shape(3, *self.size)
@@ -65,9 +69,9 @@ class Case:
         model = self.model(rng)
         names = [layer.name for layer in graph_of(model).engines]
         assert followers(model) == frozenset(names[1:])
-        together = frozenset(names[self.alone :])
+        together = frozenset(moving(model) if self.moved else names[self.alone :])
         engines = graph_of(model, together).engines
-        assert len(engines) == self.alone
+        assert len(engines) == (len(names) if self.moved else self.alone)
         foldings = [self.folding if len(engine.work) > 1 else Folding(1, 1, 2) for engine in engines]
         formats = [self.weights] * len(engines)
         plan = build_plan(model, foldings, None, Multipliers(self.products), formats, together=together)
@@ -80,6 +84,10 @@ CASES = {
     "two products": Case((8, 9), Folding(3, 3, 2), fires=3, products=2, signed=0.6),
     "one row group": Case((3, 5), Folding(1, 3, 2), weights="sparse", alone=2),
     "two row groups": Case((4, 5), Folding(2, 2, 1), kernel=(5, 1)),
+    "squeezes moved": Case((7, 6), Folding(1, 1, 1), moved=True),
+    "coded squeezes moved": Case(
+        (7, 7), Folding(2, 2, 2), weights="huffman", products=2, signed=0.6, moved=True
+    ),
     "one row": Case((1, 4), Folding(1, 1, 2), kernel=(1, 3)),
 }
 
@@ -105,7 +113,7 @@ def test_rtl(name: str, tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["coded", "two products", "one row"])
+@pytest.mark.parametrize("name", ["coded", "two products", "coded squeezes moved", "one row"])
 def test_csim(name: str, tmp_path: Path) -> None:
     plan, images = _case(name)
     emit_hls(plan, tmp_path / "hls", HEADER, DIALECTS[0])
@@ -167,6 +175,46 @@ def test_sharing_is_chosen_where_it_is_faster(budget: int, weights: WeightFormat
     formats = dict.fromkeys((layer.name for layer in graph_of(model).engines), weights)
     chosen = choose_sharing(model, budget, ONE_PRODUCT, formats)
     assert every[chosen] == (best if best <= FASTER * alone else alone)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_squeezes_move_where_the_slowest_engine_gets_faster(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = Case((9, 8), Folding(1, 1, 1), fires=3).model(rng)
+    names = [layer.name for layer in graph_of(model).engines]
+    foldings = {name: Folding(int(rng.integers(1, 4)), 1, int(rng.integers(1, 4))) for name in names}
+    held = owners(model)
+
+    def cycles(moved: frozenset[str]) -> int:
+        engines = graph_of(model, moved).engines
+        assert len(engines) == len(names)
+        folded = [foldings[held.get(layer.name, layer.name)] for layer in engines]
+        plan = build_plan(model, folded, formats=["huffman"] * len(names), together=moved)
+        return max(engine.work_cycles for engine in plan.engines)
+
+    every = {moved: cycles(moved) for moved in _subsets(frozenset(held))}
+    alone, best = every[frozenset()], min(every.values())
+    plan = build_plan(model, list(foldings.values()), formats=["huffman"] * len(names))
+    chosen = choose_moves(plan)
+    assert every[chosen] == (best if best <= FASTER * alone else alone)
+    assert chosen or seed != 0
+
+
+def test_a_project_remembers_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved(model: QModel, *_: object) -> Plan:
+        together = frozenset(moving(model))
+        engines = graph_of(model, together).engines
+        return build_plan(model, [Folding(1, 1, 1)] * len(engines), together=together)
+
+    monkeypatch.setattr(planner, "_plan_with", moved)
+    made = api.generate(output=tmp_path / "p", options=api.DesignOptions(lanes=8))
+    monkeypatch.undo()
+    assert made.plan.together == frozenset(moving(made.model)) != frozenset()
+    again = load_project(made.path).plan
+    assert again.together == made.plan.together
+    assert differences(made.plan.kernels, again.kernels) == []
+    formats = {engine.weights.format for engine in api.DesignOptions(lanes=8).replan(again, None).engines}
+    assert formats == {"dense"}
 
 
 def test_a_project_remembers_who_shares(tmp_path: Path) -> None:

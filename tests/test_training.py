@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ def test_what_finetune_is_refused_for(capsys: Capture, tmp_path: Path) -> None:
             api.compress(options=api.CompressOptions(densities={"": 0.5}), finetune=how)
 
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[[], FloatModel]] = {
     "embedded": embedded,
     "bypass": lambda: squeezenet("1.0", 40, 5, "complex", width=8),
     "inception": lambda: inception_net(40, 5, width=8),

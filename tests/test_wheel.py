@@ -37,6 +37,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "templates/generated/rtl/top.sv.j2",
         "templates/generated/hls/engine.cpp.j2",
         "templates/generated/report/page.html.j2",
+        "templates/drivers/python/dma/accelerator.py",
+        "templates/drivers/c/fsq.h",
         "sim/cosim_main.cpp",
         "sim/ac_types/ap_int.h",
     ]

@@ -144,6 +144,8 @@ def _print_project(project: api.Project) -> None:
         f"{numbers.bram36:g} RAMB36, {numbers.cycles_per_frame:,} cycles per frame, "
         f"{numbers.fps:,.1f} frames per second at {numbers.clock}"
     )
+    if shell := project.shell:
+        say(f"shell: fsq_system, registers over AXI4-Lite, memory over AXI4 with {shell.bus_bits} bits")
     say(f"test images: {len(project.images)}, {project.manifest.source.images}")
     for note in project.manifest.notes:
         print_note(note)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import click
 
 from ..api import DEFAULTS, DesignOptions, QuantizeOptions, Room, Shell
 from ..device.catalogue import PLANNED_MHZ
 from ..device.room import DEFAULT_ROOM
+from ..device.shell import BUS_BITS, ShellKind
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess, Shape
 from ..network.reference import PRESETS
@@ -93,8 +94,9 @@ _ROOM = (
     ),
     click.option(
         "--shell",
-        metavar="LUTS,RAMB36",
-        help=f"Room for what feeds the design, such as an AXI DMA; {DEFAULT_ROOM.shell} if left out, or none.",
+        metavar="KIND",
+        help="What feeds the design: stream (default: AXI4-Streams), dma (RTL: registers, an AXI4 master of 64 bits), "
+        f"dma128. LUTS,RAMB36: streams, with other room for what feeds them than {DEFAULT_ROOM.shell}; none: no room.",
     ),
 )
 _COMPRESS = (
@@ -280,16 +282,22 @@ def design_options(given: dict[str, Any]) -> DesignOptions:
 
 
 def room_of(given: Mapping[str, Any]) -> Room | None:
-    """What ``--lut-ceiling`` and ``--shell`` say; None where neither is given."""
+    """What ``--lut-ceiling`` and ``--shell`` say (``3000,4``, ``dma``); None where neither is given."""
     ceiling, shell = given["lut_ceiling"], given["shell"]
-    if ceiling is None and shell is None:
+    if ceiling is None and shell in (None, "stream"):
         return None
     kept = DEFAULT_ROOM.shell
-    if shell is not None:
+    if shell in BUS_BITS:
+        kept = Shell.of(shell)
+    elif shell not in (None, "stream"):
         numbers = "0,0" if shell == "none" else shell
         if not re.fullmatch(r"\d+,\d+", numbers):
-            raise FpgaSqueezeError(f"--shell {shell}: give LUTS,RAMB36, for example {kept}, or none")
-        kept = Shell(*map(int, numbers.split(",")))
+            kinds = ", ".join(get_args(ShellKind))
+            raise FpgaSqueezeError(
+                f"--shell {shell}: give one of {kinds}, or LUTS,RAMB36, for example {kept}, or none"
+            )
+        luts, _, blocks = numbers.partition(",")
+        kept = Shell(int(luts), int(blocks))
     return Room(DEFAULT_ROOM.lut_ceiling if ceiling is None else ceiling, kept)
 
 

@@ -174,6 +174,11 @@ def _print_cycles(run: CosimRun) -> None:
     for name, planned, measured in rows:
         table.add_row(name, f"{planned:,}", "-" if measured is None else f"{measured:,}")
     show(table)
+    if cycles.shell_job_cycles is not None:
+        say(
+            f"through the shell: {run.comparison.frames} frames in {cycles.shell_job_cycles:,} cycles, from start to "
+            f"logits in memory; the last in {cycles.shell_frame_cycles:,}"
+        )
     if run.fps:
         say(f"{run.fps:,.1f} frames per second at {run.clock}")
     if cycles.error:
@@ -242,6 +247,12 @@ def print_estimate(numbers: Estimate) -> None:
         f"LUTs, estimated: {numbers.luts:,}, of which {numbers.lut_memory:,} are memory "
         f"({numbers.lutram_luts:,} distributed RAM, the others shift registers)"
     )
+    shell = numbers.room.shell
+    if shell.own_luts:
+        say(
+            f"shell {shell.kind}: {shell.own_luts:,} LUTs more, as Yosys maps it; {shell.luts - shell.own_luts:,} LUTs "
+            f"and {shell.ramb36} RAMB36 are allowed for the interconnect of the processing system"
+        )
     if numbers.products_per_dsp > 1:
         say(
             f"{numbers.products_per_dsp} products per DSP: {numbers.lanes:,} lanes in {numbers.dsp:,} DSP slices"
@@ -300,9 +311,9 @@ def print_synthesis(result: Synthesis) -> None:
     table.add_row("total", *cells(total.pairs(bool(ultra)), total.mapped.flip_flops), style="bold")
     show(table)
     mapped = total.mapped
-    estimate = result.estimate
+    estimate = total.estimate
     say(
-        f"LUTs: {estimate.luts:,} estimated, {mapped.luts + mapped.lut_memory:,} mapped; of these as memory "
+        f"LUTs: {estimate.all_luts:,} estimated, {mapped.luts + mapped.lut_memory:,} mapped; of these as memory "
         f"{estimate.lut_memory:,} estimated, {mapped.lut_memory:,} mapped"
     )
     if device := result.device:

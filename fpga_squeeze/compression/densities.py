@@ -8,25 +8,18 @@ allowed.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import count
 
 import numpy as np
-import numpy.typing as npt
 
 from ..datasets.images import ImageArray
-from ..network.graph import IMAGE, Conv, FloatArray, FloatModel, Preprocess
-from ..network.parallel import FrameRunner
-from ..network.reference import FloatMap, channel_statistics, float_logits, layer_float, network_input
-from ..network.walk import downstream, walk
+from ..network.graph import FloatArray, FloatModel, Preprocess
 from .prune import density, prune_model, pruned
+from .sensitivity import first_classes, scan
 
 KEPT = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Shares of a layer's weights other than zero that are tried."""
-SCAN_IMAGES = 16
-"""Images that rank the layers; all of them judge the whole network."""
 OnStep = Callable[[str], None]
 
 
@@ -41,17 +34,14 @@ def find_densities(
 
     ``max_loss`` is the share of the images, in percent, whose first class may differ from the float network's.
     """
-    scan = images[:: -(-len(images) // SCAN_IMAGES)]
-    found = sensitivity(model, scan, preprocess, on_step)
-    with FrameRunner(lambda x: float_logits(model, x, preprocess)) as run:
-        wanted = run(images).argmax(axis=1)
+    found = sensitivity(model, images, preprocess, on_step)
+    wanted = first_classes(model, images, preprocess)
     bounds = np.unique(np.concatenate([[0.0], *found.values()]))
     low, high = 0, len(bounds)  # bounds[low] is known to do, bounds[high] not to
     while high - low > 1:
         middle = (low + high) // 2
         candidate = prune_model(model, densities(model, found, bounds[middle]))
-        with FrameRunner(lambda x, m=candidate: float_logits(m, x, preprocess)) as run:  # type: ignore[misc]
-            loss = 100 * float((run(images).argmax(axis=1) != wanted).mean())
+        loss = 100 * float((first_classes(candidate, images, preprocess) != wanted).mean())
         if on_step:
             on_step(f"prune to {_share(candidate):.1%}: {loss:.2f} % of the images change their class")
         low, high = (middle, high) if loss <= max_loss else (low, middle)
@@ -68,6 +58,23 @@ def densities(model: FloatModel, found: Mapping[str, FloatArray], bound: float) 
     return out
 
 
+def densities_for(model: FloatModel, found: Mapping[str, FloatArray], share: float) -> dict[str, float]:
+    """The densities of the lowest bound with which the network keeps at most ``share`` of its weights other than zero;
+    of the highest there is where none is low enough."""
+    used = {conv.name: int(np.count_nonzero(conv.weight)) for conv in model.convs}
+    sizes = {conv.name: conv.weight.size for conv in model.convs}
+    bounds = np.unique(np.concatenate(list(found.values())))
+    low, high = 0, len(bounds) - 1
+    while low < high:
+        middle = (low + high) // 2
+        chosen = densities(model, found, bounds[middle])
+        if sum(chosen[name] * sizes[name] for name in used) <= share * sum(used.values()):
+            high = middle
+        else:
+            low = middle + 1
+    return densities(model, found, bounds[low])
+
+
 def _share(model: FloatModel) -> float:
     weights = sum(c.weight.size for c in model.convs)
     return sum(int(np.count_nonzero(c.weight)) for c in model.convs) / weights
@@ -76,58 +83,12 @@ def _share(model: FloatModel) -> float:
 def sensitivity(
     model: FloatModel, images: ImageArray, preprocess: Preprocess, on_step: OnStep | None = None
 ) -> dict[str, FloatArray]:
-    """Mean divergence per convolution and share of ``KEPT`` [len(KEPT)] when it alone is pruned, on ``images``."""
+    """Mean divergence per convolution and share of ``KEPT`` [len(KEPT)] when it alone is pruned, as
+    :func:`.sensitivity.scan` finds it on ``images``."""
     trials = [
         replace(conv, weight=pruned(conv.weight, kept * density(conv.weight)))
         for conv in model.convs
         for kept in KEPT
     ]
-    mean = divergences(model, images, preprocess, trials, on_step).reshape(-1, len(KEPT))
+    mean = scan(model, images, preprocess, trials, on_step).reshape(-1, len(KEPT))
     return {conv.name: row for conv, row in zip(model.convs, mean, strict=True)}
-
-
-def divergences(
-    model: FloatModel,
-    images: ImageArray,
-    preprocess: Preprocess,
-    trials: list[Conv],
-    on_step: OnStep | None = None,
-) -> FloatArray:
-    """Mean divergence [trials] of the output over ``images``, each trial in place of the layer so named."""
-    done = count(1)
-
-    def run(image: ImageArray) -> npt.NDArray[np.float64]:
-        out = _divergences(model, image, preprocess, trials)
-        if on_step:
-            on_step(f"sensitivity of {len(model.convs)} layers: image {next(done)} of {len(images)}")
-        return out
-
-    with FrameRunner(run) as runner:
-        return np.asarray(runner(images).mean(axis=0))
-
-
-def _divergences(
-    model: FloatModel, image: ImageArray, preprocess: Preprocess, trials: list[Conv]
-) -> npt.NDArray[np.float64]:
-    """Divergence [1, trials] of the output for ``image`` [1, H, W, C], each trial in place of the layer so named."""
-    statistics = channel_statistics(preprocess, model.input_shape.channels)
-    maps = {IMAGE: network_input(image[0], *statistics)}
-    wanted = maps[IMAGE]
-    for layer, wanted in walk(model.layers, maps, layer_float):
-        maps[layer.name] = wanted
-    out = []
-    for trial in trials:
-        changed = walk([trial, *downstream(model.layers, trial.name)], maps, layer_float)
-        out.append(divergence(wanted, deque(changed, maxlen=1)[0][1]))
-    return np.array([out])
-
-
-def divergence(wanted: FloatMap, logits: FloatMap) -> float:
-    """Kullback-Leibler divergence of softmax(``logits``) from softmax(``wanted``), in nats."""
-    p, q = _log_softmax(wanted), _log_softmax(logits)
-    return float((np.exp(p) * (p - q)).sum())
-
-
-def _log_softmax(x: FloatMap) -> FloatArray:
-    y = x.astype(np.float64) - float(x.max())
-    return np.asarray(y - np.log(np.exp(y).sum()))

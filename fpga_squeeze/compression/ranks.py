@@ -11,17 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from ..datasets.images import ImageArray
 from ..errors import FpgaSqueezeError
 from ..network.graph import Conv, FloatModel, Preprocess, Shape
-from ..network.parallel import FrameRunner
-from ..network.reference import float_logits
-from .densities import SCAN_IMAGES, divergences
 from .factorise import Factors, factorise, full_rank, with_factors
 from .inputs import Inputs
+from .sensitivity import first_classes, scan
 
 SHARES = (0.85, 0.65, 0.5, 0.35, 0.2, 0.1)
 """Ranks that are tried: shares of the rank at which both convolutions multiply as often as the one."""
@@ -79,23 +74,17 @@ def find_ranks(
     if budget is not None:
         return chosen(taken[: _within(taken, macs(model), budget)])
     assert max_loss is not None
-    wanted = _first_classes(model, images, preprocess)
+    wanted = first_classes(model, images, preprocess)
     low, high = 0, len(taken) + 1  # so many steps are known to do, so many not to
     while high - low > 1:
         middle = (low + high) // 2
         candidate = with_factors(model, chosen(taken[:middle]))
-        loss = 100 * float((_first_classes(candidate, images, preprocess) != wanted).mean())
+        loss = 100 * float((first_classes(candidate, images, preprocess) != wanted).mean())
         if on_step:
             left = 100 * macs(candidate) / macs(model)
             on_step(f"{left:.1f} % of the multiplications: {loss:.2f} % of the images change their class")
         low, high = (middle, high) if loss <= max_loss else (low, middle)
     return chosen(taken[:low])
-
-
-def _first_classes(model: FloatModel, images: ImageArray, preprocess: Preprocess) -> npt.NDArray[np.int64]:
-    """The class [N] that each of ``images`` gets."""
-    with FrameRunner(lambda x: float_logits(model, x, preprocess)) as run:
-        return np.asarray(run(images).argmax(axis=1))
 
 
 def _points(
@@ -118,8 +107,7 @@ def _points(
                 tried.append((factorise(conv, rank, inputs[conv.name]), whole - rank * one))
         if on_step:
             on_step(f"low ranks of {conv.name}")
-    some = images[:: -(-len(images) // SCAN_IMAGES)]
-    found = divergences(model, some, preprocess, [factors.product for factors, _ in tried], on_step)
+    found = scan(model, images, preprocess, [factors.product for factors, _ in tried], on_step)
     out: dict[str, list[Point]] = {}
     for (factors, saved), cost in zip(tried, found, strict=True):
         out.setdefault(factors.original.name, []).append(Point(factors, saved, float(cost)))

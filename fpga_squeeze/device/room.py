@@ -12,27 +12,45 @@ from dataclasses import dataclass, replace
 
 from ..errors import FpgaSqueezeError
 from .catalogue import Device
+from .shell import ShellKind, shell_luts
 
 WARN_CEILING, ROUTABLE = 85.0, 95.0
 """Percent of the LUTs of a device."""
+KEPT_LUTS, KEPT_RAMB36 = 2500, 3
+"""Kept for a shell: ours of 64 bits, and the interconnect to a processor's memory."""
+INTERCONNECT_LUTS = KEPT_LUTS - shell_luts("dma")
+"""Of these the interconnect's, and all of the block RAM. Chosen, not measured: converters of protocol and width between
+shell and processor, and their FIFOs, are the vendor's."""
 
 
 @dataclass(frozen=True)
 class Shell:
-    """What stands around the design: an AXI DMA with both channels and its interconnect, unless told otherwise.
+    """Room for what stands around the design and feeds it.
 
-    The two numbers are chosen, not measured; what a shell of one's own takes is in its utilisation report.
+    kind    ``dma``: a shell of ours, with beats of 64 bits, or ``dma128``; ``stream``: one of the user's
+    luts, ramb36    what it takes with its interconnect
     """
 
-    luts: int = 2500
-    ramb36: int = 3
+    luts: int = KEPT_LUTS
+    ramb36: int = KEPT_RAMB36
+    kind: ShellKind = "stream"
 
     def __post_init__(self) -> None:
         if self.luts < 0 or self.ramb36 < 0:
             raise FpgaSqueezeError(f"field shell {self}: a shell takes 0 or more of each")
 
+    @classmethod
+    def of(cls, kind: ShellKind) -> Shell:
+        """A shell of that kind, with the allowance for the interconnect."""
+        return cls(shell_luts(kind) + INTERCONNECT_LUTS, KEPT_RAMB36, kind)
+
+    @property
+    def own_luts(self) -> int:
+        """LUTs of ``fsq_system`` beside its kernels; the others are those of the interconnect."""
+        return shell_luts(self.kind)
+
     def __str__(self) -> str:
-        return f"{self.luts},{self.ramb36}"
+        return f"{self.luts},{self.ramb36}" if self.kind == "stream" else self.kind
 
 
 NO_SHELL = Shell(0, 0)
@@ -53,8 +71,19 @@ class Room:
             )
 
     def __str__(self) -> str:
-        beside = f", {self.shell.luts:,} LUTs and {self.shell.ramb36} RAMB36 kept for a shell"
-        return f"up to {self.lut_ceiling:g} % of its LUTs{'' if self.shell == NO_SHELL else beside}"
+        shell = self.shell
+        beside = f", {shell.luts:,} LUTs and {shell.ramb36} RAMB36 kept for a shell"
+        if shell.own_luts:
+            beside = (
+                f", {shell.luts:,} LUTs and {shell.ramb36} RAMB36 kept for the shell {shell.kind}: "
+                f"{shell.own_luts:,} LUTs of it, the others of its interconnect"
+            )
+        return f"up to {self.lut_ceiling:g} % of its LUTs{'' if shell == NO_SHELL else beside}"
+
+    @property
+    def whole(self) -> Room:
+        """All that routes, beside a shell of ours where there is one."""
+        return Room(ROUTABLE, NO_SHELL if self.shell.kind == "stream" else self.shell)
 
     def of(self, device: Device) -> Device:
         """What of ``device`` the design may take, as a device."""

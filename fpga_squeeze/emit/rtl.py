@@ -10,11 +10,13 @@ from ..paths import resource_dir, source_files
 from ..planning.constants import Vector
 from ..planning.engine import EnginePlan
 from ..planning.plan import KernelPlan, Plan
+from ..planning.shell import ShellPlan
 from ..planning.streams import Stream
 from .contents import term_fields
 from .parameters import NUMBER, Parameters, constant, packed, table_context, weights_context
 from .render import write
 from .rtl_engine import engine_parameters
+from .shell import shell_context
 
 
 def kernel_module(kernel: KernelPlan) -> tuple[str, Parameters]:
@@ -45,11 +47,16 @@ def _ports(streams: Sequence[Stream]) -> dict[str, str]:
     return wires
 
 
-def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
-    """Write the RTL of ``plan`` into ``folder``: kernel modules, parameter memories, top level, cosimulation top."""
+def emit_rtl(plan: Plan, folder: Path, header: dict[str, object], shell: ShellPlan | None = None) -> None:
+    """Write the RTL of ``plan`` into ``folder``: kernel modules, parameter memories, top levels, cosimulation top.
+
+    With ``shell`` the kernels stand in ``fsq_system``, which cosimulation then runs, else alone in ``fsq_top``.
+    """
     params = folder / "params"
     params.mkdir(parents=True, exist_ok=True)
     for name, file in source_files("rtl").items():
+        if file.parent.name == "shell" and shell is None:
+            continue
         shutil.copyfile(file, folder / name)
     shutil.copyfile(resource_dir("templates") / "rtl" / "lint_waivers.vlt", folder / "lint_waivers.vlt")
     kernels = []
@@ -93,8 +100,11 @@ def emit_rtl(plan: Plan, folder: Path, header: dict[str, object]) -> None:
         "classes": output.shape.channels,
         "logit_bits": output.bits,
         "logit_signed": int(output.signed),
+        "shell": shell_context(shell) if shell else None,
     }
     write(folder / "fsq_top.sv", "rtl/top.sv.j2", context)
+    if shell:
+        write(folder / "fsq_system.sv", "rtl/system.sv.j2", context)
     write(folder / "fsq_cosim_top.sv", "rtl/cosim_top.sv.j2", context)
     write(folder / "fsq_taps.h", "rtl/taps.h.j2", context)
     files = sorted(p.name for p in folder.glob("*.sv") if p.name != "fsq_cosim_top.sv")

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..compression.densities import KEPT, divergences, sensitivity
+from ..compression.densities import KEPT, sensitivity
+from ..compression.sensitivity import scan
 from ..datasets.images import ImageArray, embedded_model_path, list_images
 from ..device.catalogue import find_device
 from ..device.room import DEFAULT_ROOM, Room
@@ -122,8 +123,6 @@ class Accelerators:
         if on_step:
             on_step(f"float network on {len(self.judged.pixels):,} images")
         self.judged  # noqa: B018
-        if on_step:
-            on_step(f"sensitivity of {len(self.float_model.convs)} layers")
         self._sensitivity  # noqa: B018
 
     def __getstate__(self) -> dict[str, Any]:
@@ -224,9 +223,9 @@ class Accelerators:
     def _sensitivity(self) -> Any:
         def make() -> object:
             images = self._calibration[0]
-            scan = images[:: -(-len(images) // SCAN_IMAGES)]
+            images = images[:: -(-len(images) // SCAN_IMAGES)]
             pre, model = self.options.quantize.preprocess, self.float_model
-            kept = sensitivity(model, scan, pre)
+            kept = sensitivity(model, images, pre)
             trials = []
             for conv in model.convs:
                 flat = conv.weight.reshape(len(conv.weight), -1)
@@ -234,7 +233,7 @@ class Accelerators:
                     frac = coarsest(flat, bits)
                     rounded = np.ldexp(nearest(flat, frac, bits), -frac[:, None])
                     trials.append(replace(conv, weight=rounded.reshape(conv.weight.shape)))
-            widths = divergences(model, scan, pre, trials).reshape(-1, len(SCAN_BITS))
+            widths = scan(model, images, pre, trials).reshape(-1, len(SCAN_BITS))
             return {
                 "kept": {name: row.tolist() for name, row in kept.items()},
                 "bits": {c.name: row.tolist() for c, row in zip(model.convs, widths, strict=True)},
@@ -270,7 +269,7 @@ class Accelerators:
         """How the integers of ``point`` are made."""
         kept = (
             point.densities(self.float_model, self.space.groups, self.found)
-            if any(point.levels.values())
+            if min(point.kept.values()) < 100
             else {}
         )
         made = replace(

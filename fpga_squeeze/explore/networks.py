@@ -181,8 +181,12 @@ class NetworkSearch:
         """One network: estimated, trained as long as it is promising, quantised and estimated again."""
         numbers = self._draw(trial)
         model = fresh(squeezenet_of(numbers, self.data.shape, len(self.data.classes), self.seed))
-        facts = {"design": model.name, "parameters": sum(c.weight.size + c.bias.size for c in model.convs)}
+        facts: dict[str, object] = {
+            "design": model.name,
+            "parameters": sum(c.weight.size + c.bias.size for c in model.convs),
+        }
         _, cost = self.estimated(model, quick=True)
+        facts["clock"] = str(cost.clock)
         if cost.short:
             reasons = tuple(map(str, cost.short))
             return Outcome(numbers_of(cost), reasons, excess_of(cost), complete=False, facts=facts)

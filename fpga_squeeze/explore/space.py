@@ -1,7 +1,8 @@
 """The choices of an accelerator: what the planner cannot know by itself.
 
-Widths are common ones with a difference for each group of layers; densities are levels, one for each group, of a bound
-on how much a layer may change the network's output when it alone is pruned (:mod:`..compression.densities`).
+Widths are common ones with a difference for each group of layers. Sparsity is a number for each group: the share of its
+weights that the whole network would keep if every layer lost as many as its sensitivity allows
+(:mod:`..compression.densities`); insensitive layers of the group lose more, sensitive ones less.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..compression.densities import densities
+from ..compression.densities import densities_for
 from ..compression.steps import modules
 from ..network.graph import FloatArray, FloatModel
 
@@ -18,8 +19,8 @@ WEIGHT_BITS, ACTIVATION_BITS = (4, 8), (5, 8)
 LEAST_BITS, MOST_BITS = 2, 8
 DIFFERENCE = 1
 """Bits that a group of layers may have more or less."""
-LEVELS = (0.0, 0.002, 0.01, 0.03, 0.1)
-"""Bounds, in nats of divergence of the output, of the levels of density: 0 keeps every weight."""
+KEPT = (40, 50, 60, 70, 80, 90, 100)
+"""Weights that are kept, in percent of those that are not zero."""
 BUDGETS = (60, 65, 70, 75, 80, 85, 90, 95, 100)
 """Coded bits, in percent of what the weights take when each is rounded to its nearest integer; 100: any number."""
 FORMATS = ("huffman", "mask", "sparse", "dense")
@@ -83,7 +84,7 @@ class Space:
             per_group += [
                 Variable(f"weight bits, {name}", difference, True),
                 Variable(f"activation bits, {name}", difference, True),
-                Variable(f"density level, {name}", tuple(range(len(LEVELS))), True),
+                Variable(f"kept, {name}", KEPT, True),
             ]
         return (
             Variable("device", self.devices),
@@ -113,7 +114,7 @@ class Space:
             budget=plain["budget"],
             layer_weight_bits=self._widths(plain, "weight bits"),
             layer_activation_bits=self._widths(plain, "activation bits"),
-            levels={name: plain[f"density level, {name}"] for name in self.groups},
+            kept={name: plain[f"kept, {name}"] for name in self.groups},
         )
 
     def _widths(self, params: Mapping[str, Any], what: str) -> dict[str, int]:
@@ -127,7 +128,8 @@ class Space:
 
     def plain(self) -> dict[str, Any]:
         """8 bits, nothing pruned, the first device, Huffman codes, two products per DSP slice."""
-        usual = {
+        usual = {f"kept, {name}": KEPT[-1] for name in self.groups}
+        usual |= {
             "weight bits": MOST_BITS,
             "activation bits": MOST_BITS,
             "budget": BUDGETS[-1],
@@ -165,7 +167,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Point:
-    """One design as chosen; ``levels`` of density by group, ``budget`` in percent."""
+    """One design as chosen; ``kept`` by group and ``budget`` in percent."""
 
     device: str
     clock_mhz: float | None
@@ -176,17 +178,17 @@ class Point:
     budget: int
     layer_weight_bits: Mapping[str, int]
     layer_activation_bits: Mapping[str, int]
-    levels: Mapping[str, int]
+    kept: Mapping[str, int]
 
     def densities(
         self, model: FloatModel, groups: Mapping[str, Sequence[str]], found: Mapping[str, FloatArray]
     ) -> dict[str, float]:
         """Densities by layer of those that are pruned; ``found`` is what pruning each layer alone does."""
-        level_of = {conv: self.levels[group] for group, convs in groups.items() for conv in convs}
+        kept = {conv: self.kept[group] for group, convs in groups.items() for conv in convs}
         out: dict[str, float] = {}
-        for level in sorted({*level_of.values()} - {0}):
-            chosen = densities(model, found, LEVELS[level])
-            out |= {name: chosen[name] for name, own in level_of.items() if own == level}
+        for share in sorted({*kept.values()} - {KEPT[-1]}):
+            chosen = densities_for(model, found, share / 100)
+            out |= {name: chosen[name] for name, own in kept.items() if own == share}
         return out
 
     def describe(self, kept: float) -> str:

@@ -17,6 +17,7 @@ from onnx import helper
 from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
+from ..network.borders import padded
 from ..network.fixed_point import int_name, int_range
 from ..network.golden import FLOAT32_EXACT
 from ..network.graph import IMAGE
@@ -191,7 +192,8 @@ class _Writer(Writer):
 
 
 def to_qdq(model: QModel) -> onnx.ModelProto:
-    """The exported graph; tensor ``NAME_q`` holds the integers of layer NAME."""
+    """The exported graph; tensor ``NAME_q`` holds the integers of layer NAME, those of a border among them."""
+    model = padded(model)
     w, shape = _Writer(), model.input.shape
     x = w.image(model)
     for _, y in walk(model.layers, {IMAGE: x}, w.layer):

@@ -205,14 +205,7 @@ def before_rounding(layer: QLayer, inputs: list[FloatInts]) -> Steps | None:
             acc = golden.conv_accumulate(inputs[0], layer).astype(np.float64)
             return np.asarray(acc * np.ldexp(layer.ratio, -layer.bias_places)[:, None, None])
         case QAvgPool():
-            sums = golden.window_sums(
-                inputs[0].astype(np.float64),
-                layer.kernel,
-                layer.stride,
-                layer.pads,
-                layer.output.shape,
-                layer.input.zero,
-            )
+            sums = golden.average_sums(inputs[0].astype(np.float64), layer)
             step = layer.input.scale / layer.count / layer.output.scale
             return np.asarray((sums - layer.count * layer.input.zero) * step)
         case QAdd():

@@ -15,11 +15,13 @@ from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import DEFAULT_ROOM, WHOLE_DEVICE, Room
 from ..errors import FpgaSqueezeError
+from ..network.borders import trimmed
 from ..network.integers import QModel
 from ..planning.cost.estimate import Way
 from ..planning.cost.placement import fits
 from ..planning.engine import Folding
 from ..planning.plan import Plan
+from ..planning.search.folding import engine_layers
 from ..planning.search.planner import cycles_without_limit, make_plan
 from ..planning.timing import Schedule, schedule
 from ..planning.weight_memories import WeightFormat
@@ -113,7 +115,9 @@ class DesignOptions:
 
     def replan(self, old: Plan, device: Device | None) -> Plan:
         """The fastest plan for the model of ``old`` on ``device``; what is not given here is as in ``old``."""
-        held = {e.name: e.weights.format for e in old.engines} if self.weights is None else {}
+        runs = {conv.name: e.weights.format for e in old.engines for conv in e.layer.convs}
+        layers = engine_layers(old.model) if self.weights is None else []
+        held = {layer.name: runs[layer.convs[-1].name] for layer in layers}
         return make_plan(
             old.model,
             old.lane_budget if self.lanes is None else self.lanes,
@@ -153,11 +157,15 @@ class Source:
     on_step: OnStep | None = None
     _made: dict[int | None, Loaded] = field(default_factory=dict)
 
+    def _load(self, budget: int | None) -> Loaded:
+        loaded = load(self.model, replace(self.options, weight_budget=budget), self.on_step)
+        return replace(loaded, model=trimmed(loaded.model))
+
     def loaded(self, budget: int | None = None) -> Loaded:
         """The integer model; ``budget`` in place of the ``weight_budget`` of the options, None: theirs."""
         budget = self.options.weight_budget if budget is None else budget
         if budget not in self._made:
-            self._made[budget] = load(self.model, replace(self.options, weight_budget=budget), self.on_step)
+            self._made[budget] = self._load(budget)
         return self._made[budget]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ..device.catalogue import Device
 from ..device.clock import Clock
-from ..device.room import WHOLE_DEVICE
 from ..errors import DoesNotFitError
 from ..planning.cost.estimate import Estimate
 from ..planning.cost.estimate import estimate as estimate_plan
@@ -56,7 +55,7 @@ def estimate_design(target: Target, options: DesignOptions, on_step: OnStep | No
 def _estimate_project(project: Project, options: DesignOptions, on_step: OnStep | None) -> Estimate:
     """What is there is held against all that routes unless a room is given; a new plan keeps to the project's."""
     at = project.device if options.device is None else options.target
-    room, clock = options.room or WHOLE_DEVICE, project_clock(project, at, options)
+    room, clock = options.room or project.manifest.room.whole, project_clock(project, at, options)
     plan = project.plan
     if options.plans_anew:
         room = options.room or project.manifest.room

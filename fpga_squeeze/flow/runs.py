@@ -43,6 +43,8 @@ class Cycles:
     latency_cycles      first input word to last output of the first frame, both included
     stalls              seed of random stalls; 0: none, and only then are measured and planned cycles the same thing
     error               what stopped the simulation early (a deadlock, a protocol error), else None
+    shell_frame_cycles  of the last frame, as the shell counts them: to its logits in memory; None without a shell
+    shell_job_cycles    of all frames, from the start that the processor gives
     """
 
     cycles_per_frame: int | None
@@ -51,6 +53,8 @@ class Cycles:
     planned_latency_cycles: int
     stalls: int
     error: str | None = None
+    shell_frame_cycles: int | None = None
+    shell_job_cycles: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..device.catalogue import Device
-from ..device.room import WHOLE_DEVICE
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..planning.cost.estimate import Way, shortages, used_by
 from ..quantization.budget import coded_size
@@ -62,7 +61,7 @@ def _ways(source: Source, options: DesignOptions, device: Device) -> Iterator[Wa
     )
     if lanes < device.dsp:
         yield from (replace(one, lanes=device.dsp) for one in (same, coded))
-    yield from (replace(one, room=WHOLE_DEVICE) for one in (same, coded))
+    yield from (replace(one, room=options.kept_room.whole) for one in (same, coded))
     loaded = source.loaded(options.quantize.weight_budget)
     if loaded.calibrated:
         size = sum(coded_size(conv.weight) for conv in loaded.model.convs)

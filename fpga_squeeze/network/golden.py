@@ -117,7 +117,7 @@ def max_pool(x: FloatInts, kernel: Window, stride: int, pads: Pads, out: Shape, 
 
 
 def window_sums(
-    x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape, outside: int = 0
+    x: npt.NDArray[Any], kernel: Window, stride: int, pads: Pads, out: Shape, outside: npt.ArrayLike = 0
 ) -> npt.NDArray[Any]:
     """Sums [C, Ho, Wo] of windows over one map [C, H, W], in its own type; ``outside`` stands around the map."""
     if kernel == x.shape[1:] and not any(pads):
@@ -134,10 +134,16 @@ def pool_forward(x: FloatInts, pool: QMaxPool) -> FloatInts:
     return max_pool(x, pool.kernel, pool.stride, pool.pads, pool.output.shape, pool.input.range[0])
 
 
+def average_sums(x: npt.NDArray[Any], pool: QAvgPool) -> npt.NDArray[Any]:
+    """The sums [C, Ho, Wo] of an average over one map [C, H, W], in its own type."""
+    outside = pool.input.zero if pool.border is None else pool.border
+    return window_sums(x, pool.kernel, pool.stride, pool.pads, pool.output.shape, outside)
+
+
 def average_forward(x: FloatInts, pool: QAvgPool) -> FloatInts:
     """One image [C, H, W] through an exact average -> [C, Ho, Wo]."""
     zero = pool.input.zero
-    total = window_sums(x.astype(np.int64), pool.kernel, pool.stride, pool.pads, pool.output.shape, zero)
+    total = average_sums(x.astype(np.int64), pool)
     if pool.total:
         return total.astype(np.float32 if pool.output.bits <= FLOAT32_PLACES else np.float64)
     if pool.scaled:

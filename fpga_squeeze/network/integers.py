@@ -229,7 +229,7 @@ class QMaxPool:
 
 @dataclass(frozen=True, eq=False)
 class QAvgPool:
-    """Integer average pool over windows, the input's zero point around the map.
+    """Integer average pool over windows, the input's zero point around the map, or ``border``, int64 [C].
 
     Plain types, the output no coarser or narrower: round_half_even(sum * 2**(output.frac - input.frac) / count).
     Others: output.zero + round_half_even((sum - count * input.zero) * multiplier * 2**-right). With ``total`` the sums
@@ -244,6 +244,7 @@ class QAvgPool:
     input: TensorType
     output: TensorType
     total: bool = False
+    border: IntArray | None = None
 
     @property
     def count(self) -> int:
@@ -276,8 +277,10 @@ class QAvgPool:
 
     @property
     def is_global(self) -> bool:
-        """Whether its window is the whole map."""
-        return self.kernel == (self.input.shape.height, self.input.shape.width) and not any(self.pads)
+        """Whether its window is the whole map, with a ``border`` of its own that around it as well."""
+        top, left, bottom, right = self.pads
+        whole = self.input.shape.height + top + bottom, self.input.shape.width + left + right
+        return self.kernel == whole and (self.border is not None or not any(self.pads))
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,19 +103,63 @@ def fuse(model: QModel, together: frozenset[str] = frozenset()) -> tuple[Node, .
 
     Convolutions that meet in a concatenation and read the same rows, themselves or through a convolution that nothing
     else reads, share an engine; where it gives all of the concatenation, there is no other kernel for that. Engines
-    named in ``together`` are one with the engine whose rows they read. Raises FpgaSqueezeError where they cannot.
+    named in ``together`` are one with the engine whose rows they read; a squeeze named there leaves its module for that
+    engine, and the module reads squeezed rows. Raises FpgaSqueezeError where they cannot.
     """
-    if unknown := sorted(together - followers(model)):
+    if unknown := sorted(together - followers(model) - moving(model).keys()):
         raise FpgaSqueezeError(f"{unknown[0]}: cannot share the engine of what it reads")
     nodes: dict[str, Node] = {}
     for node in _modules(model):
-        if node.name in together and isinstance(node.body, EngineLayer):
-            before = nodes.pop(node.sources[0])
-            assert isinstance(before.body, EngineLayer)
-            body = _chained(before.body, node.body)
-            node = replace(node, sources=before.sources, body=body)
-        nodes[node.name] = node
+        for part in _parted(node, together):
+            if part.name in together and isinstance(part.body, EngineLayer):
+                before = nodes.pop(part.sources[0])
+                assert isinstance(before.body, EngineLayer)
+                body = _chained(before.body, part.body)
+                part = replace(part, sources=before.sources, body=body)
+            nodes[part.name] = part
     return tuple(nodes.values())
+
+
+def _squeeze(body: Body) -> QConv | None:
+    """The only convolution of a module that reads the rows that arrive, if it stores its own for all others."""
+    if not isinstance(body, EngineLayer) or len(body.work) < 2:
+        return None
+    first, *others = body.work
+    return first.conv if first.sink == 1 and all(work.source == 1 for work in others) else None
+
+
+@lru_cache(maxsize=1024)  # a search plans the same layers again and again
+def _without_squeeze(body: EngineLayer) -> EngineLayer:
+    squeeze, *others = body.work
+    work = tuple(replace(one, source=0, delay=0) for one in others)
+    return EngineLayer(body.name, body.tensors, squeeze.conv.name, work, body.output, body.first)
+
+
+def _parted(node: Node, together: frozenset[str]) -> tuple[Node, ...]:
+    """A node, or its squeeze and what is left of it where ``together`` names that squeeze."""
+    squeeze = _squeeze(node.body)
+    if squeeze is None or squeeze.name not in together:
+        return (node,)
+    assert isinstance(node.body, EngineLayer)
+    rest = _without_squeeze(node.body)
+    return _engine(_alone(squeeze)), replace(node, sources=(squeeze.name,), body=rest)
+
+
+@lru_cache(maxsize=1024)
+def _alone(conv: QConv) -> EngineLayer:
+    return single(conv)
+
+
+@lru_cache(maxsize=16)
+def moving(model: QModel) -> dict[str, str]:
+    """Squeezes that may run on the lanes of the engine whose rows they read, each with the module it leaves."""
+    found = followers(model)
+    out = {}
+    for node in _modules(model):
+        squeeze = _squeeze(node.body)
+        if node.name in found and squeeze is not None:
+            out[squeeze.name] = node.name
+    return out
 
 
 @lru_cache(maxsize=1024)  # a search plans the same layers again and again

@@ -33,8 +33,6 @@ from .weight_memories import (
 ALIKE = 2 * (DRAIN_LATENCY + PAIR_LATENCY + MULTIPLY_LATENCY + TABLE_LATENCY)
 """More passes than can have words in an output FIFO at the same time."""
 
-STORED_SLOTS = 3
-"""Row groups that a buffer of stored rows has at least: above, at and below the window."""
 STRIDES = (1, 2)
 """Strides of a convolution that a row buffer has phases for."""
 
@@ -153,7 +151,7 @@ def _stored_slots(layer: EngineLayer, number: int, folding: Folding) -> int:
     stages = layer.work_at(rows)
     readers = [(i, work) for i, work in enumerate(stages) if work.source == number]
     last = max(i for i, _ in readers)
-    most, stored, ended = STORED_SLOTS, 0, 0
+    most = stored = ended = 0
     for stage, group in work_order([work.delay for work in stages], groups):
         if stages[stage].sink == number:
             stored = group + 1

@@ -14,23 +14,29 @@ import numpy.typing as npt
 
 from .. import __version__
 from ..datasets.images import ImageArray
+from ..device.boards import boards_of
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import WHOLE_DEVICE, Room
+from ..emit.drivers import emit_drivers
 from ..emit.hls_dialect import Dialect
+from ..emit.package import Bench, emit_package, package_name
+from ..emit.registers import REGISTERS
 from ..emit.render import write
 from ..emit.rtl import emit_rtl
 from ..errors import FpgaSqueezeError
 from ..network import golden
+from ..network.borders import trimmed
 from ..network.integers import QModel
 from ..paths import resource_dir
 from ..planning.build import build_plan
 from ..planning.cost.estimate import Estimate, estimate
 from ..planning.cost.placement import styles, with_styles
 from ..planning.engine import EnginePlan
-from ..planning.fuse import followers
+from ..planning.fuse import followers, moving
 from ..planning.graph import graph_of
 from ..planning.plan import Plan
+from ..planning.shell import ShellPlan, plan_shell
 from ..planning.timing import schedule
 from .manifest import MANIFEST, Manifest, Source, parse_folding, read_manifest
 from .writing import check_target, replacing
@@ -74,9 +80,16 @@ class Project:
     def device(self) -> Device | None:
         return find_device(self.manifest.device) if self.manifest.device else None
 
+    @property
+    def shell(self) -> ShellPlan | None:
+        """The shell around the kernels; None: they stand alone."""
+        family = (self.device or find_device(DEFAULT_DEVICE)).family
+        return plan_shell(self.plan, self.manifest.room.shell.kind, family)
+
     def estimate(self) -> Estimate:
-        """Estimate of the project's plan, on its own device and clock."""
-        return estimate(self.plan, self.device, self.manifest.clock, schedule(self.plan))
+        """Estimate of the project's plan, on its own device and clock, beside its shell."""
+        clock, room = self.manifest.clock, self.manifest.room.whole
+        return estimate(self.plan, self.device, clock, schedule(self.plan), room)
 
 
 # ------------------------------------------------------------------------------------------------- writing
@@ -132,14 +145,20 @@ def create_project(
         bench = images[:BENCH_FRAMES]
         write_test_data(plan, golden.run(model, bench), bench, folder / "hls" / "tb" / "data")
         step("RTL")
-        emit_rtl(plan, folder / "rtl", header)
+        shell = plan_shell(plan, room.shell.kind, (device or find_device(DEFAULT_DEVICE)).family)
+        emit_rtl(plan, folder / "rtl", header, shell)
         (folder / "sim").mkdir()
-        for file in sorted(resource_dir("sim").glob("*.cpp")):
+        for file in sorted(resource_dir("sim").glob("*.[ch]pp")):
             shutil.copyfile(file, folder / "sim" / file.name)
+        step("packages")
+        frames = Bench(len(bench), frame_beats(bench), plan.output.type.shape.channels)
+        emit_package(plan, shell, folder, header, device, clock, frames)
         step("cocotb")
         _write_cocotb(
             folder / "cocotb", header, numbers, frame_beats(images), plan.model.output.shape.channels
         )
+        step("drivers")
+        emit_drivers(plan, folder / "drivers", header, shell, numbers.cycles_per_frame, clock.mhz)
         step("manifest")
         manifest = Manifest(
             model=model.name,
@@ -163,7 +182,7 @@ def create_project(
             estimate=numbers.summary(),
             command=command,
         )
-        _write_readme(folder / README, plan, manifest, numbers)
+        _write_readme(folder / README, plan, manifest, numbers, shell, device)
         files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         manifest = replace(manifest, files=(*files, MANIFEST))
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
@@ -189,11 +208,20 @@ def _write_cocotb(
         write(folder / name, f"cocotb/{name}.j2", context)
 
 
-def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate) -> None:
+def _write_readme(
+    path: Path,
+    plan: Plan,
+    manifest: Manifest,
+    numbers: Estimate,
+    shell: ShellPlan | None,
+    device: Device | None,
+) -> None:
     output = plan.model.output
     context = {
         "manifest": manifest,
         "numbers": numbers,
+        "shell": shell,
+        "registers": REGISTERS,
         "kernels": [
             {
                 "plan": kernel,
@@ -207,6 +235,8 @@ def _write_readme(path: Path, plan: Plan, manifest: Manifest, numbers: Estimate)
         "beats": -(-int(np.prod(manifest.input)) // 8),
         "output": output,
         "classes": output.shape.channels * output.shape.height * output.shape.width,
+        "package": package_name(plan.model.name),
+        "boards": boards_of(device),
     }
     write(path, "project/README.md.j2", context)
 
@@ -233,8 +263,9 @@ def load_project(path: str | Path) -> Project:
     model = read_model(path / MODEL)
     if not isinstance(model, QModel):
         raise FpgaSqueezeError(f"{path / MODEL}: is not quantised; generate the project again")
+    model = trimmed(model)
     together = frozenset(manifest.together)
-    damaged = together - followers(model)
+    damaged = together - followers(model) - moving(model).keys()
     engines = [] if damaged else [layer.name for layer in graph_of(model, together).engines]
     if damaged or list(manifest.foldings) != engines:
         raise FpgaSqueezeError(

@@ -53,13 +53,18 @@ QUIET_CYCLES = 2_000_000
 class CosimTiming:
     """Cycles counted by the simulation.
 
-    first_beat  cycle in which the first input beat was taken
-    frame_ends  cycle in which the last logit of each frame was taken
+    first_beat          cycle in which the kernels took the first input beat
+    frame_ends          cycle in which the last logit of each frame was taken from them
+    error               what stopped the simulation, or what its ports did not do as they should
+    shell_frame_cycles  of the last frame, as the shell counts them; None without a shell
+    shell_job_cycles    of all frames, from its start to their logits in memory
     """
 
     first_beat: int
     frame_ends: tuple[int, ...]
     error: str | None = None
+    shell_frame_cycles: int | None = None
+    shell_job_cycles: int | None = None
 
     @property
     def latency_cycles(self) -> int | None:
@@ -87,6 +92,7 @@ def build_cosim(
         rtl / "fsq_taps.h",
         rtl / "files.f",
         main,
+        *sorted(main.parent.glob("*.hpp")),
     ]
     missing = [p for p in inputs if not p.is_file()]
     if missing:
@@ -132,7 +138,7 @@ def _build(
     if done.returncode:
         raise FpgaSqueezeError(f"{rtl}: Verilator refuses the RTL: {first_error(done.stderr)}")
     include = verilator.include_dir()
-    folders = [include, include / "vltstd", model, rtl]
+    folders = [include, include / "vltstd", model, rtl, main.parent]
     options = [*flags.compile, *(f"-I{folder}" for folder in folders)]
     objects = compile_objects(
         compiler, [*sorted(model.glob("*.cpp")), main], options, build / "objects", on_step, flags.unit
@@ -165,16 +171,24 @@ def runtime_objects(
 
 
 def _read_report(path: Path) -> CosimTiming:
-    first, ends, error = 0, [], None
+    ends: list[int] = []
+    found: dict[str, str] = {}
     for line in path.read_text().splitlines() if path.is_file() else []:
         key, _, value = line.partition(" ")
-        if key == "first_beat":
-            first = int(value)
-        elif key == "frame_end":
+        if key == "frame_end":
             ends.append(int(value))
-        elif key == "error":
-            error = value
-    return CosimTiming(first, tuple(ends), error)
+        found[key] = value
+
+    def shell(key: str) -> int | None:
+        return int(found[key]) if key in found else None
+
+    return CosimTiming(
+        int(found.get("first_beat", 0)),
+        tuple(ends),
+        found.get("error"),
+        shell("shell_frame_cycles"),
+        shell("shell_job_cycles"),
+    )
 
 
 def run_cosim_program(

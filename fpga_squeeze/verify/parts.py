@@ -41,6 +41,8 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "fsq_concat": "joins",
         "fsq_input": "input and output",
         "fsq_output": "input and output",
+        "fsq_registers": "shell",
+        "fsq_dma": "shell",
     }
 )
 """Part by module ("page choice": what joins the pages of the row memories, "stage choice": the rows of the stages of an

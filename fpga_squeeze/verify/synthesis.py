@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..device.catalogue import Device, Family
+from ..device.shell import shell_parts
 from ..planning.cost.estimate import Estimate, KernelEstimate, Shortage, Used, crowding, shortages
 from .cache import is_fresh, locked, mark_fresh
 from .parts import module_name, part_of
@@ -120,7 +121,8 @@ def map_modules(
     on_step: Callable[[str], None] | None = None,
     luts: bool = True,
 ) -> dict[str, Cells]:
-    """Primitives of every instance of ``fsq_top`` in folder ``rtl``, a kernel and its parameters under one name.
+    """Primitives of every instance of ``fsq_top`` in folder ``rtl``, a kernel and its parameters under one name, and of
+    the modules of a shell.
 
     Without ``luts`` it stops when block RAMs, UltraRAMs and DSPs are mapped, which takes a fraction of the time.
     Instances of the same module with the same parameters are mapped once. Raises FpgaSqueezeError where Yosys is
@@ -129,21 +131,22 @@ def map_modules(
     with elaborated(rtl, build, on_step) as design:
         # before the end there are vendor cells with processes, which cannot be written
         rest = "; write_json" if luts else " -run :map_ffram; write_json -selected"
-        modules = list(dict.fromkeys(design.instances.values()))
+        instances = design.instances | design.shell
+        modules = list(dict.fromkeys(instances.values()))
 
         def one(number: int) -> Cells:
             top, file = modules[number], f"cells{number}.json"
             synth = f"{WIRES}synth_xilinx -family {YOSYS_FAMILY[family]} -top {top} -noiopad -noclkbuf"
             design.run(top, f"{synth}{rest} {file}")
             if on_step:
-                names = [kernel_of(name) for name, module in design.instances.items() if module == top]
+                names = [kernel_of(name) for name, module in instances.items() if module == top]
                 on_step(f"mapped {', '.join(dict.fromkeys(names))}")
             return _cells(read_modules(design.work / file), top)
 
         with ThreadPoolExecutor(jobs()) as pool:
             mapped = dict(zip(modules, pool.map(one, range(len(modules))), strict=True))
     out: dict[str, Cells] = {}
-    for name, module in design.instances.items():
+    for name, module in instances.items():
         kernel = out.setdefault(kernel_of(name), {})
         for path, cells in mapped[module].items():
             kernel.setdefault(path, Counter()).update(cells)
@@ -252,7 +255,7 @@ def _estimated(kernel: KernelEstimate) -> Resources:
 class Synthesis:
     """Cells of every kernel as Yosys maps them, beside their estimate.
 
-    mapped  by name of the kernel; names that no kernel has are wiring around them, such as the AXI4-Stream output
+    mapped  by name of the kernel; names that no kernel has are of what is around them: the AXI4-Stream output, a shell
     parts   the same by part of the kernel (see :mod:`.parts`)
     """
 
@@ -272,6 +275,8 @@ class Synthesis:
     def rows(self) -> list[Row]:
         """A row per kernel, and one for each of the others."""
         estimated = {kernel.name: _estimated(kernel) for kernel in self.estimate.kernels}
+        shell = shell_parts(self.estimate.room.shell.kind)
+        estimated |= {name: Resources(luts=luts, lut_ram=memory) for name, (luts, memory) in shell.items()}
         names = [*estimated, *(name for name in self.mapped if name not in estimated)]
         return [
             Row(name, estimated.get(name, Resources()), self.mapped.get(name, Resources())) for name in names

@@ -18,6 +18,7 @@ from typing import Any
 from ..device.catalogue import Family
 from ..errors import FpgaSqueezeError
 from .cache import content_key
+from .parts import module_name
 from .tools import first_error
 
 YOSYS_FAMILY: Mapping[Family, str] = {"zynq-7000": "xc7", "artix-7": "xc7", "zynq-ultrascale+": "xcup"}
@@ -28,7 +29,8 @@ WIRES = "scratchpad -set synth_xilinx.abc9.W 700; "
 (:mod:`.timing.speed`), so that it saves a level of LUTs too rarely: fire5 of the digits network with coded weights is
 estimated at 123 MHz with 300 and at 138 with 700, for 1.5 % more LUTs."""
 
-TOP = "fsq_top"
+TOP, SYSTEM = "fsq_top", "fsq_system"
+"""The kernels, and these in a shell."""
 Modules = dict[str, dict[str, Any]]
 """Yosys's JSON of every module: ports, cells, netnames and attributes."""
 
@@ -91,12 +93,14 @@ class Elaborated:
 
     top        ``fsq_top``: its ports and cells
     instances  module of each instance of ``fsq_top``, with its parameters; instances of one module are the same
+    shell      the same of ``fsq_system``, where there is one, by the names of its modules without their parameters
     """
 
     rtl: Path
     work: Path
     top: dict[str, Any]
     instances: dict[str, str]
+    shell: dict[str, str]
 
     def run(self, module: str, script: str) -> None:
         """Run a script with ``module`` as top of the design."""
@@ -117,10 +121,13 @@ def elaborated(rtl: Path, build: Path, on_step: Callable[[str], None] | None = N
         shutil.copytree(rtl, work)
         if on_step:
             on_step("elaborate")
-        files = " ".join((rtl / "files.f").read_text(encoding="utf-8").split())
-        read = f"read_verilog -sv {files}; hierarchy -check -top {TOP}; proc"
+        files = (rtl / "files.f").read_text(encoding="utf-8").split()
+        whole = SYSTEM if f"{SYSTEM}.sv" in files else TOP
+        read = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {whole}; proc"
         run_yosys(f"{read}; write_json top.json; write_rtlil top.il", work, rtl)
         modules = read_modules(work / "top.json")
         top = modules[TOP]
         instances = {name: cell["type"] for name, cell in top["cells"].items() if cell["type"] in modules}
-        yield Elaborated(rtl, work, top, instances)
+        around = [cell["type"] for cell in modules[whole]["cells"].values()] if whole == SYSTEM else []
+        shell = {module_name(name): name for name in around if name in modules and name != TOP}
+        yield Elaborated(rtl, work, top, instances, shell)

@@ -27,10 +27,10 @@ WINDOW, WINDOW_ROW = 5, 9
 BANK, SINGLE_PAGE = 3, 7
 """Addresses of a bank; of each page with one address."""
 DRAIN = 22
-DECODER = 139
+DECODER = 144
 """Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
 SYMBOL_WALK, SYMBOL_QUEUE = 29, 15
-"""Counters of all decoders of an engine; of a queue of symbols."""
+"""Counters of all decoders of an engine; of a queue of symbols, which has a LUT more for each bit."""
 STAGE_WALK = 21
 WORD_WALK, WORD_SEGMENT = 2, 10
 """Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
@@ -141,6 +141,7 @@ def _decoder_luts(weights: CompressedWeights) -> int:
     run_bits, weight_bits = weights.symbol_bits
     stages = len(weights.layers)
     total = SYMBOL_WALK + STAGE_WALK * (stages > 1) + SYMBOL_QUEUE * len(weights.symbol_queues)
+    total += sum(bits for _, bits in weights.symbol_queues)
     for stream in weights.streams:
         bits = run_bits if stream.channel is None else weight_bits
         total += DECODER + (4 + bits) * stages + (bits if stream.extra else 0)

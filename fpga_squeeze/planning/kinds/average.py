@@ -12,6 +12,7 @@ from ...network.integers import QAvgPool
 from ..constants import Constants, Hls, Parameters, Rtl, Vector, arriving, queue
 from ..latency import MEAN_LATENCY, tree_levels
 from ..streams import Between, OneToOne, Stream
+from .control import slot, table_luts
 from .max_pool import POOL_DEPTH
 
 CONTROL = 30
@@ -84,8 +85,8 @@ class AveragePlan(OneToOne):
     """Global average pool: ``add`` pixels a cycle; sums of the last row are divided, ``divide_bits`` a cycle.
 
     ``quotient_bits`` is a multiple of ``divide_bits``: bits of a quotient or, where sums are multiplied, of the factor;
-    0 where they leave as they are. A division goes on while the next sum is added up. Sums start at ``start``, so that
-    they end less the pixels' zero points.
+    0 where they leave as they are. A division goes on while the next sum is added up. Sums start at ``starts``, so that
+    they end less the pixels' zero points, those around the map among them: a number for all channels, or for each.
     """
 
     name: str
@@ -96,7 +97,7 @@ class AveragePlan(OneToOne):
     sum_bits: int
     quotient_bits: int
     divide_bits: int
-    start: int
+    starts: tuple[int, ...]
     sums: Memory
     kind = "average_pool"
 
@@ -139,12 +140,22 @@ class AveragePlan(OneToOne):
         bits = self.input.type.bits
         line = self.steps * self.add * bits if self.steps > 1 else 0
         mean = mean_luts(self.sum_bits, self.quotient_bits, self.divide_bits, self.layer)
-        return line + self.add * self.sum_bits + mean + CONTROL
+        starts = table_luts(len(self.starts), self._start_bits) if len(self.starts) > 1 else 0
+        return line + self.add * self.sum_bits + mean + CONTROL + starts
+
+    @property
+    def _start_bits(self) -> int:
+        """Bits of the number that a sum starts with (two's complement)."""
+        return signed_bits(min(self.starts), max(self.starts))
 
     @property
     def rtl(self) -> Rtl:
         source = self.input.type
-        start: Parameters = {"START": self.start} if self.start else {}
+        start: Parameters = {"START": self.starts[0]} if any(self.starts) else {}
+        if len(self.starts) > 1:
+            bits = self._start_bits
+            entries = tuple(v % (1 << bits) for v in self.starts)
+            start = {"START_W": bits, "SLOT": slot(bits), "STARTS": Vector(entries, slot(bits))}
         return Rtl(
             "fsq_avg_pool",
             {
@@ -171,9 +182,9 @@ class AveragePlan(OneToOne):
                 **arriving(self.input),
                 "ADD": self.add,
                 "STEPS": self.steps,
-                "START": self.start,
                 **average_constants(self.sum_bits, self.quotient_bits, self.layer),
             },
+            {"starts": self.starts},
         )
 
 
@@ -215,6 +226,15 @@ def check_average(pool: QAvgPool) -> None:
         )
 
 
+def _starts(pool: QAvgPool) -> tuple[int, ...]:
+    """What sums start with, for each channel, or for all."""
+    start = -pool.count * pool.input.zero
+    if pool.border is None:
+        return (start,)
+    around = pool.count - pool.input.shape.height * pool.input.shape.width
+    return tuple(start + around * int(v) for v in pool.border)
+
+
 def plan_average(pool: QAvgPool, source: Stream, add: int, divide_bits: int = 1) -> AveragePlan:
     """Plan the global average pool with ``add`` pixels and ``divide_bits`` bits of a quotient or factor per cycle."""
     check_average(pool)
@@ -229,6 +249,6 @@ def plan_average(pool: QAvgPool, source: Stream, add: int, divide_bits: int = 1)
         sum_bits=sum_bits,
         quotient_bits=quotient_size(pool, divide_bits),
         divide_bits=divide_bits,
-        start=-pool.count * pool.input.zero,
+        starts=_starts(pool),
         sums=Memory(f"{pool.name}_sums", "sums", channels, sum_bits, channels * sum_bits, single=1),
     )

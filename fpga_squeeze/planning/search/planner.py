@@ -23,6 +23,7 @@ from ..timing import schedule
 from ..weight_memories import FORMATS, WeightFormat, rom_bits
 from .folding import choose_foldings, engine_layers, tune_buffers, tune_stores
 from .frugal import fit_memory
+from .moving import choose_moves, owners
 from .sharing import FASTER, SMALLER, choose_sharing
 
 
@@ -114,11 +115,22 @@ def _plan_with(
 ) -> Plan:
     """The fastest plan with weight ``formats``, one per engine of a module, that ``device`` holds whole.
 
-    Engines run several modules where that wins, unless foldings are given by hand.
+    Engines run several modules, or the squeeze of the next one, where that wins, unless foldings are given by hand.
     """
     by_name = dict(zip([layer.name for layer in engine_layers(model)], formats, strict=True))
     alone = _plan_sharing(model, budget, multipliers, by_name, device, foldings, frozenset())
-    together = frozenset() if foldings else choose_sharing(model, budget, multipliers, by_name)
+    if foldings:
+        return alone
+    if device and schedule(alone).cycles_per_frame * FASTER > cycles_without_limit(alone):
+        by_name |= {squeeze: by_name[owner] for squeeze, owner in owners(model).items()}
+        if moves := choose_moves(alone):
+            moved = _plan_sharing(model, budget, multipliers, by_name, device, foldings, moves)
+            if fits(moved, device) and (
+                not fits(alone, device)
+                or schedule(moved).cycles_per_frame <= FASTER * schedule(alone).cycles_per_frame
+            ):
+                return moved
+    together = choose_sharing(model, budget, multipliers, by_name)
     if not together:
         return alone
     shared = _plan_sharing(model, budget, multipliers, by_name, device, foldings, together)

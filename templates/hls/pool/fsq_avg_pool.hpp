@@ -1,7 +1,7 @@
 // Global average pool: adds ADD pixels per turn, then divides bit by bit; multiplies where FACTOR is not 0; sends the sum
 // where QUOTIENT is 0.
 //
-// P gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, IN_ROWS, ADD, STEPS (turns per word), START (of a sum), and what
+// P gives CHANNELS, HEIGHT, WIDTH, BITS, SIGNED, IN_ROWS, ADD, STEPS (turns per word), start(channel) of a sum, and what
 // fsq_divide.hpp and fsq_mean_multiply.hpp ask for.
 #ifndef FSQ_AVG_POOL_HPP
 #define FSQ_AVG_POOL_HPP
@@ -65,7 +65,7 @@ void avg_pool(sums_memory<P>& sums, hls::stream<ap_uint<P::WIDTH * P::BITS> >& i
             pixels[x] = 0;
         }
         sint<P::SUM_BITS> sum = sums[at.channel];
-        if (at.y == 0) sum = P::START;
+        if (at.y == 0) sum = P::start(at.channel);
         for (int step = 0; step < P::STEPS; ++step) {
             FSQ_PIPELINE(1)
             FSQ_UNROLL_ABOVE

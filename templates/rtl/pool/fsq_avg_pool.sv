@@ -15,6 +15,9 @@ module fsq_avg_pool #(
     parameter ADD      = 1,      // pixels per cycle
     parameter SUM_W    = 21,     // signed sum over the map
     parameter START    = 0,      // the sum before the first pixel
+    parameter START_W  = 0,      // not 0: that sum has so many signed bits and is another one for each channel
+    parameter SLOT     = 1,      // START_W, up to a power of two
+    parameter STARTS   = 0,      // a slot for each channel, channel 0 in the lowest
     parameter COUNT    = 16,     // HEIGHT * WIDTH
     parameter EXTRA    = 0,      // more bits below the binary point than the input has
     parameter [63:0] FACTOR = 0, // not 0: sums are multiplied by it instead of divided
@@ -139,7 +142,26 @@ module fsq_avg_pool #(
       assign {at, top, bottom, adds, first, ends} = flags_q[LEVELS*(CW+5)-1-:CW+5];
     end
   endgenerate
-  assign base = !first ? sum_q : (top ? SUM_W'(START) : stored_q);
+  logic signed [SUM_W-1:0] start;
+  generate
+    if (START_W != 0) begin : gen_starts
+      logic [START_W-1:0] entry, entry_q;
+      fsq_table #(
+          .IN_BITS (CW),
+          .OUT_BITS(START_W),
+          .SLOT    (SLOT),
+          .ENTRIES ((SLOT << CW)'(STARTS))
+      ) u_starts (
+          .x_i(at),
+          .y_o(entry)
+      );
+      always_ff @(posedge clk) entry_q <= entry;
+      assign start = SUM_W'($signed(entry_q));
+    end else begin : gen_start
+      assign start = SUM_W'(START);
+    end
+  endgenerate
+  assign base = !first ? sum_q : (top ? start : stored_q);
   always_ff @(posedge clk) begin
     stored_q <= stored;
     if (adds) sum_q <= pixels + base;  // in this order the choice of the base is part of the adder's LUTs

@@ -49,15 +49,14 @@ module fsq_bit_reader #(
     for (i = 0; i < 16; i = i + 1)
       place_table[i] = 1'(((i / 4 == LOAD) ? i % 4 + 1 : (i / 4 + i % 4 + 2) % 3 + 1) >> at);
   endfunction
-  // Whether a word is used up, of each {step, shift, place}.
-  function automatic [31:0] unload_table();
+  // Whether a word is used up, of each {step, end, shift where nothing ends, place}.
+  function automatic [63:0] unload_table();
     integer i;
-    for (i = 0; i < 32; i = i + 1)
-      unload_table[i] = i >= 16 && ((i / 4) % 4 == LOAD || (i / 4) % 4 + i % 4 >= 4);
+    for (i = 0; i < 64; i = i + 1) unload_table[i] = i >= 32 && (i >= 48 || (i / 4) % 4 + i % 4 >= 4);
   endfunction
 
   logic [17:0] word;
-  logic unload;
+  logic [1:0] unload;  // the words go on, those of the queue and the one here: each is told by a table of its own
   fsq_word_stream #(
       .WORD_W   (18),
       .ADDR_W   (ADDR_W),
@@ -77,7 +76,7 @@ module fsq_bit_reader #(
       .rom_data_i,
       .ready_o,
       .word_o(word),
-      .take_i(unload)
+      .take_i(unload[0])
   );
 
   logic [17:0] low_q;  // the word behind that of the first chunk
@@ -86,7 +85,7 @@ module fsq_bit_reader #(
   logic [1:0] place_q, place_next, place;  // chunk of {word, low_q} that follows the four; from which on they are shown
   logic [11:0] follow;  // two chunks from there on
   logic [11:0] later;  // where a segment starts: the two after these
-  logic [1:0] shift;
+  logic [1:0] shift, goes;  // by how many chunks the window goes on; that, where nothing ends, for no other use than the words
   logic [5:0] first_q, first_next;  // of the window
   logic [18:0] even;
   logic [17:0] ahead;  // the window, and what follows it
@@ -129,6 +128,20 @@ module fsq_bit_reader #(
           .x_i({shift, place}),
           .y_o(place_next[g])
       );
+      fsq_lookup #(
+          .IN_BITS(7),
+          .ENTRIES(128'(shift_table(g)))
+      ) u_goes (
+          .x_i({length_i, bit_q}),
+          .y_o(goes[g])
+      );
+      fsq_lookup #(
+          .IN_BITS(6),
+          .ENTRIES(unload_table())
+      ) u_unload (
+          .x_i({step_i, end_i, goes, place_q}),
+          .y_o(unload[g])
+      );
     end
     for (g = 0; g < 3; g = g + 1) begin : gen_bit
       fsq_lookup #(
@@ -140,13 +153,6 @@ module fsq_bit_reader #(
       );
     end
   endgenerate
-  fsq_lookup #(
-      .IN_BITS(5),
-      .ENTRIES(unload_table())
-  ) u_unload (
-      .x_i({step_i, shift, place}),
-      .y_o(unload)
-  );
   assign place    = end_i ? start_i : place_q;
   fsq_mux4 #(
       .WIDTH(12)
@@ -171,7 +177,7 @@ module fsq_bit_reader #(
       if (end_i) bit_q <= '0;
       else bit_q <= bit_next;
     end
-    if (unload) low_q <= word;
+    if (unload[1]) low_q <= word;
   end
 
 `ifdef VERILATOR

@@ -1,4 +1,5 @@
-// Decoded symbols that wait for the engine, the oldest one in a register.
+// Decoded symbols that wait for the engine, the oldest one in a register and the next one behind it: what the engine takes
+// goes no further than there.
 module fsq_symbol_queue #(
     parameter WIDTH   = 8,   // bits of a symbol, or of those that are taken together
     parameter DEPTH   = 32,  // symbols, a power of two
@@ -18,10 +19,9 @@ module fsq_symbol_queue #(
   logic [LATENCY-1:0] go_q;
   logic [DW:0] free_q;  // places that no symbol has or will have, without the last take
   logic [DW-1:0] put_q, get_q;
-  logic take_q, some, pop;
+  logic take_q, some, ready;
   logic [WIDTH-1:0] oldest;
-  assign some = put_q != get_q;  // a symbol waits behind the register: never as many as there are places
-  assign pop  = some && (take_i || !valid_o);
+  assign some = put_q != get_q;  // a symbol waits in the memory: never as many as there are places
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       go_q    <= '0;
@@ -30,18 +30,27 @@ module fsq_symbol_queue #(
       get_q   <= '0;
       take_q  <= 1'b0;
       room_o  <= 1'b0;
-      valid_o <= 1'b0;
     end else begin
       go_q   <= {go_q[LATENCY-2:0], go_i};
       take_q <= take_i;
       free_q <= free_q - (DW + 1)'(go_i) + (DW + 1)'(take_q);
       room_o <= free_q[DW:1] != '0;  // two or more: go_i is not counted yet; so one place stays empty
       if (go_q[LATENCY-1]) put_q <= put_q + 1'b1;
-      if (pop) get_q <= get_q + 1'b1;
-      valid_o <= some || (valid_o && !take_i);
+      if (some && ready) get_q <= get_q + 1'b1;
     end
   end
-  always_ff @(posedge clk) if (pop) symbol_o <= oldest;
+  fsq_skid #(
+      .WIDTH(WIDTH)
+  ) u_oldest (
+      .clk,
+      .rst_n,
+      .valid_i(some),
+      .ready_o(ready),
+      .data_i (oldest),
+      .valid_o,
+      .data_o (symbol_o),
+      .take_i
+  );
   fsq_ram_lut #(
       .WIDTH (WIDTH),
       .DEPTH (DEPTH),
