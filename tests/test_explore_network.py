@@ -141,6 +141,8 @@ def test_the_verb(untrained: dict[str, Any], tmp_path: Path, capsys: Capture) ->
     text = works(capsys, *words, "-o", page)
     assert f"next: fpga-squeeze generate {tmp_path / 'n' / 'trial'}" in text and page.stat().st_size > 3000
     told = json.loads(works(capsys, *words, "--json"))
-    assert sum(t["state"] == "done" for t in told["trials"]) == 2 and told["trials"][0]["params"] == dict(SEEDS[0])
+    assert sum(t["state"] == "done" for t in told["trials"]) == 2 and told["trials"][0]["params"] == dict(
+        SEEDS[0]
+    )
     line = fails(capsys, 2, "generate", "--from-study", study, "--trial", 0)
     assert f"is a study of networks; generate takes its trial as {tmp_path / 'n' / 'trial0.onnx'}" in line
