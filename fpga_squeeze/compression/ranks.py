@@ -69,10 +69,11 @@ def find_ranks(
 
     Raises FpgaSqueezeError for a budget that the lowest ranks tried do not reach.
     """
+    names = [conv.name for conv in model.convs if conv.name in names]
     points = _points(model, names, images, preprocess, inputs, on_step)
     taken = sorted((step for own in points.values() for step in hull(own)), key=lambda step: step.price)
     if budget is not None:
-        return chosen(taken[: _within(taken, macs(model), budget)])
+        return _in_order(chosen(taken[: _within(taken, macs(model), budget)]), names)
     assert max_loss is not None
     wanted = first_classes(model, images, preprocess)
     low, high = 0, len(taken) + 1  # so many steps are known to do, so many not to
@@ -84,7 +85,11 @@ def find_ranks(
             left = 100 * macs(candidate) / macs(model)
             on_step(f"{left:.1f} % of the multiplications: {loss:.2f} % of the images change their class")
         low, high = (middle, high) if loss <= max_loss else (low, middle)
-    return chosen(taken[:low])
+    return _in_order(chosen(taken[:low]), names)
+
+
+def _in_order(factors: list[Factors], names: Sequence[str]) -> list[Factors]:
+    return sorted(factors, key=lambda one: names.index(one.original.name))
 
 
 def _points(
@@ -143,8 +148,7 @@ def _price(before: Point | None, after: Point | None) -> float:
 
 def chosen(steps: Sequence[_Step]) -> list[Factors]:
     """Where the layers stand after ``steps``."""
-    last = {step.point.factors.original.name: step.point.factors for step in steps}
-    return list(last.values())
+    return list({step.point.factors.original.name: step.point.factors for step in steps}.values())
 
 
 def _within(steps: Sequence[_Step], whole: int, budget: float) -> int:
