@@ -1,6 +1,6 @@
 """A search that takes no time: what tests of studies run, in processes of their own, too.
 
-python explore_work.py STORAGE TRIALS SECONDS    runs it, waiting so many seconds in each trial
+python explore_work.py STORAGE TRIALS SECONDS [JOBS]    runs it, waiting so many seconds in each trial
 """
 
 from __future__ import annotations
@@ -50,4 +50,5 @@ class Toy:
 
 
 if __name__ == "__main__":
-    search(Toy(float(sys.argv[3])), SearchOptions(sys.argv[1], int(sys.argv[2]), "random", 1, 0))
+    jobs = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    search(Toy(float(sys.argv[3])), SearchOptions(sys.argv[1], int(sys.argv[2]), "random", jobs, 0))

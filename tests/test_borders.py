@@ -76,12 +76,14 @@ def _design(name: str, folder: Path) -> tuple[RtlDesign, np.ndarray]:
     return design, random_images(np.random.default_rng(1), plan.model, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_rtl(name: str, tmp_path: Path) -> None:
     design, images = _design(name, tmp_path)
     design.check(images, name, (1, 2))
 
 
+@pytest.mark.slow
 def test_another_start_is_seen(tmp_path: Path) -> None:
     design, images = _design("all round", tmp_path)
     design.edit("fsq_avg_pool.sv", ".x_i(at)", ".x_i(~at)")
@@ -89,6 +91,7 @@ def test_another_start_is_seen(tmp_path: Path) -> None:
     assert not timing.error and not comparison.equal
 
 
+@pytest.mark.slow
 @needs_tools
 def test_csim(tmp_path: Path) -> None:
     plan = build_plan(trimmed(CASES["signed, two sides"]), [Folding(1, 1, 2), Folding(2, 1, 1)])

@@ -41,7 +41,7 @@ def test_nothing_is_rounded_where_memory_suffices() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("ramb36", "lut_memory"), [(10, 1400), (9, 1800)])
+@pytest.mark.parametrize(("ramb36", "lut_memory"), [(10, 1000), (9, 1800)])
 def test_weights_are_rounded_where_it_helps(ramb36: int, lut_memory: int) -> None:
     device = _device(ramb36, lut_memory)
     made, kept = _digits(device), _digits(device, options=LARGE)

@@ -108,7 +108,7 @@ def test_python_finds_the_accelerator(bench: Bench) -> None:
             module.AcceleratorError, match="has no ips that are accelerators; give ip, one of: dma"
         ):
             module.Accelerator(file)
-        board.ips["a"] = entry | {"type": "xilinx.com:module_ref:fsq_system:1.0"}
+        board.ips["a"] = entry | {"type": "xilinx.com:module_ref:fsq_ip:1.0"}
         assert np.array_equal(module.Accelerator(file).predict(bench.images[0]), bench.logits[:1])
         board.ips["b"] = entry
         with pytest.raises(

@@ -110,6 +110,18 @@ def test_what_does_not_fit_has_its_reasons_and_no_project(done: Exploration, tmp
     assert not (tmp_path / "p").exists()
 
 
+def test_dense_weights_that_no_block_ram_holds_need_no_quantiser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is told so does not fit when it is planned in full."""
+    work = Accelerators(replace(OPTIONS, room=api.Room(85.0, api.Shell(2500, 49))))
+    point = work.space.point({"weights": "dense", "weight bits": 8, "device": "XC7Z007S"})
+    told = work.weights_alone(point)
+    assert told is not None and told.excess > 0 and "dense weights alone" in told.reasons[0]
+    planned = work._planned(work.design_options(point), work.quantised(work.quantize_options(point))[0])
+    assert any("RAMB36" in reason for reason in planned["reasons"])
+    assert work.weights_alone(replace(point, weights="mask")) is None
+    assert Accelerators(OPTIONS).weights_alone(point) is None
+
+
 def test_a_study_that_was_changed_is_refused(done: Exploration, tmp_path: Path) -> None:
     trial = fitting(done)[0]
     assert trial.outcome is not None

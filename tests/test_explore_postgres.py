@@ -62,7 +62,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "cwd": folder,
         "env": {"LC_ALL": "C"},
     }
-    made = [initdb, "-D", str(data), "-U", "tester", "--auth=trust", "--no-sync"]
+    made = [initdb, "-D", str(data), "-U", "tester", "--auth=trust", "--no-sync", "-E", "UTF8"]
     subprocess.run(made, check=True, **quiet, **account)  # type: ignore[call-overload]
     command = [postgres, "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-F"]
     server = subprocess.Popen(command, **quiet, **account)  # type: ignore[call-overload]

@@ -28,7 +28,17 @@ TOOLS = (
     "verify/timing/route.py",
 )
 """Where options are those of other programs."""
-OPTIONS = (api.DesignOptions, api.QuantizeOptions, api.CompressOptions, api.Room, Preprocess)
+OPTIONS = (
+    api.DesignOptions,
+    api.QuantizeOptions,
+    api.CompressOptions,
+    api.ExploreOptions,
+    api.FineTune,
+    api.Numbers,
+    api.Room,
+    api.SearchOptions,
+    Preprocess,
+)
 Capture = pytest.CaptureFixture[str]
 
 
@@ -72,7 +82,8 @@ def test_every_field_named_has_an_option() -> None:
 
 def test_every_field_and_option_is_there() -> None:
     known = {f.name for kind in OPTIONS for f in fields(kind)}
-    for verb in (api.compress, api.cosim, api.csim, api.download, api.evaluate, api.generate):
+    verbs = (api.compress, api.cosim, api.csim, api.download, api.evaluate, api.generate)
+    for verb in (*verbs, api.build_network, api.explore, api.explore_networks, api.generate_trial):
         known |= set(inspect.signature(verb).parameters)
     assert set(FLAGS) <= known
     flags = {

@@ -131,7 +131,7 @@ def test_what_finetune_is_refused_for(capsys: Capture, tmp_path: Path) -> None:
     refused(capsys, "--epochs says how long --finetune trains", "compress", "--epochs", 3, "--density", 0.5)
     for how, message in (
         (api.FineTune("digits", 0), "field epochs 0"),
-        (api.FineTune("digits", rate=2.0), "field rate 2"),
+        (api.FineTune("digits", rate=2.0), "learning rate 2"),
     ):
         with pytest.raises(FpgaSqueezeError, match=message):
             api.compress(options=api.CompressOptions(densities={"": 0.5}), finetune=how)

@@ -26,7 +26,6 @@ FLAGS = {
     "foldings": "--folding",
     "force": "--force",
     "formats": "--weights",
-    "folder": "--folder",
     "frames": "--frames",
     "freq": "--freq",
     "images": "--images",

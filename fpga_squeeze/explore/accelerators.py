@@ -19,7 +19,9 @@ from threadpoolctl import threadpool_limits
 from ..compression.densities import KEPT, sensitivity
 from ..compression.sensitivity import scan
 from ..datasets.images import ImageArray, embedded_model_path, list_images
+from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import find_device
+from ..device.clock import Clock
 from ..device.room import DEFAULT_ROOM, Room
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..export.qdq import write_qdq
@@ -348,6 +350,8 @@ class Accelerators:
     def evaluate(self, trial: Any, promising: Promising) -> Outcome:
         """:class:`.study.Work`: quantise, plan, and judge if it fits, on some images first."""
         point = self.space.draw(trial)
+        if too_large := self.weights_alone(point):
+            return too_large
         options = self.design_options(point)
         model, digest = self.quantised(options.quantize)
         key = value_key(
@@ -373,6 +377,26 @@ class Accelerators:
             if not promising(numbers | hoped(measured, seen, total)):
                 return Outcome(numbers, complete=False, images=seen, facts=facts)
             seen = min(3 * seen, total)
+
+    def weights_alone(self, point: Point) -> Outcome | None:
+        """What becomes of dense weights that no block RAM of the device holds, which needs no quantiser; None: they may
+        fit. Engines store their layers at the width of the widest: this is the least that they take."""
+        device = find_device(point.device)
+        if point.weights != "dense":
+            return None
+        bits = sum(
+            conv.weight.size * point.layer_weight_bits.get(conv.name, point.weight_bits)
+            for conv in self.float_model.convs
+        )
+        room = self.options.room.of(device).ramb36 * RAMB36_BITS
+        if bits <= room:
+            return None
+        reason = f"dense weights alone take {bits:,} bits of block RAM, {device.name} has room for {room:,}"
+        facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
+        return Outcome({"weight_bits": bits}, (reason,), bits / max(room, 1) - 1, complete=False, facts=facts)
+
+    def _clock(self, point: Point) -> Clock:
+        return DesignOptions(device=point.device, clock_mhz=point.clock_mhz).clock(find_device(point.device))
 
     def _planned(self, options: DesignOptions, model: QModel) -> dict[str, Any]:
         """Numbers of the plan, or why there is none, ready for JSON."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -101,11 +104,18 @@ def _share(work: Work, options: SearchOptions, on_trial: OnTrial | None) -> None
             revive(study)
 
 
+def _end_with_parent() -> None:
+    """End this process with the one that started it, however that ends."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _work(work: Work, options: SearchOptions, number: int, errors: Any) -> None:
     """What a process does."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends this one
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         run_trials(work, options, number)
     except FpgaSqueezeError as error:

@@ -41,7 +41,7 @@ class FineTune:
         if self.epochs < 1:
             raise FpgaSqueezeError(f"field epochs {self.epochs}: give at least one")
         if not 0 < self.rate <= 1:
-            raise FpgaSqueezeError(f"field rate {self.rate:g}: give a number above 0, at most 1")
+            raise FpgaSqueezeError(f"learning rate {self.rate:g}: give a number above 0, at most 1")
 
 
 class Tuner:

@@ -33,7 +33,7 @@ class Widths:
             for name in given:
                 if name not in known:
                     raise FpgaSqueezeError(
-                        f"field layer_{what}_bits {name}={given[name]}: {model.source or model.name} has no such layer"
+                        f"layer_{what}_bits {name}={given[name]}: {model.source or model.name} has no such layer"
                     )
 
     def of_weights(self, name: str) -> int:

@@ -21,7 +21,7 @@ from fsq_common import AcceleratorError, AcceleratorTimeout, as_frames, as_logit
 
 __all__ = ["Accelerator", "AcceleratorError", "AcceleratorTimeout"]
 
-TYPES = ("fpga_squeeze:", ":fsq_system:")
+TYPES = ("fpga_squeeze:", ":fsq_system:", ":fsq_ip:")
 """In the type of the accelerator: packaged as IP, and as a module in a block design."""
 PATIENCE = 1.0
 """Seconds in which a soft reset must come to its end."""
