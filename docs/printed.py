@@ -144,7 +144,8 @@ class Runner:
         return self.folder / word
 
     def _projects(self, command: str) -> list[str]:
-        return [w for w in shlex.split(command)[2:] if self._makes.get(w, command) != command]
+        names = [word.split("/")[0] for word in shlex.split(command)[2:]]
+        return [name for name in names if self._makes.get(name, command) != command]
 
     def _run(self, command: str) -> tuple[str, ...]:
         program, *words = shlex.split(command)
