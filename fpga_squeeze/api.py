@@ -50,6 +50,7 @@ from .flow.report.numbers import gather as report
 from .flow.report.write import write_report
 from .flow.runs import CosimRun, Cycles, Run, Simulation, read_cycles
 from .flow.sources import DEFAULTS, OnStep, QuantizeOptions, Target, keep_sources, load, quantized
+from .flow.trace import Trace, trace
 from .network import golden as golden_model
 from .network.fixed_point import IntArray
 from .network.graph import FloatModel
@@ -107,6 +108,7 @@ __all__ = [
     "Synthesis",
     "Target",
     "Timing",
+    "Trace",
     "Trial",
     "Way",
     "agree",
@@ -135,6 +137,7 @@ __all__ = [
     "study_json",
     "synth",
     "timing",
+    "trace",
     "write_report",
 ]
 

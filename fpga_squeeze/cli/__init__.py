@@ -42,6 +42,7 @@ for _command in (design.quantize, design.generate, simulation.csim, simulation.c
     app.add_command(_command)
 for _command in (hls, design.estimate, simulation.synth, simulation.timing, accuracy.evaluate):
     app.add_command(_command)
+app.add_command(accuracy.trace)
 for _command in (report, exploration.explore, network.network, shrink.compress, design.golden):
     app.add_command(_command)
 for _command in (inspection.inspect, fetch.fetch):

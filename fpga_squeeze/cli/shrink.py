@@ -140,7 +140,7 @@ def compress(
     if as_json:
         print_json(done.to_json())
         return
-    _print_steps(done)
+    _print_steps(done, options.finds_ranks)
     if layers:
         _print_layers(done)
     if report:
@@ -165,7 +165,7 @@ def _score_columns(scores: Sequence[Accuracy | None]) -> dict[str, str]:
     return dict.fromkeys(("top-1", AGREEMENT) if seen[0].top1_count is not None else (AGREEMENT,), "right")
 
 
-def _print_steps(done: api.Compression) -> None:
+def _print_steps(done: api.Compression, finds_ranks: bool) -> None:
     columns = {"step": "left"} | dict.fromkeys(
         ("weights", "not zero", "weight bits", "bytes", "smaller"), "right"
     )
@@ -181,6 +181,8 @@ def _print_steps(done: api.Compression) -> None:
     of = "of its outputs" if done.weighed else "of its weights"
     for layer, rank, error in done.factors:
         say(f"{layer}: rank {rank}, relative error {100 * error:.2f} % {of}")
+    if finds_ranks and not done.factors:
+        say("no low rank: none of those tried keeps within what was asked for, or none is needed")
     if done.factors:
         before, after = done.macs
         say(f"multiplications per frame: {before:,}, with low ranks {after:,} ({100 * after / before:.1f} %)")

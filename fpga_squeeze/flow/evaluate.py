@@ -131,7 +131,7 @@ def evaluate(
     frames done and frames in all. Raises FpgaSqueezeError for bad input.
     """
     project = load_project(target) if Path(target).is_dir() else None
-    model = _integer_model(target, project, preprocess)
+    model = integer_model(target, project, preprocess)
     classes = model.output.shape.channels
     names, excluded = _selection(model, target, images, exclude_calibration, skip, frames)
     truth = read_labels(labels, names, classes)
@@ -172,7 +172,8 @@ def evaluate(
     return result
 
 
-def _integer_model(target: str | Path, project: Project | None, preprocess: Preprocess | None) -> QModel:
+def integer_model(target: str | Path, project: Project | None, preprocess: Preprocess | None) -> QModel:
+    """The integers of ``project``, or of the quantised file ``target``."""
     from ..frontend import read_model
 
     if project:
