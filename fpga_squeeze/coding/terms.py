@@ -44,7 +44,7 @@ MASK_ZEROS = 5
 """Zeros of a mask from which on their number follows: PREFIX bits then still tell the length of a codeword."""
 FILLER_SHARE = 1 / 500
 """Share of terms that may be fillers before a larger largest run is taken."""
-KEPT_TERMS = 1.05
+KEPT_TERMS = 1.02
 """Zeros are kept as terms only where this takes at most so many times the terms (cycles)."""
 
 

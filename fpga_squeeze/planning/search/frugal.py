@@ -75,7 +75,9 @@ def _held_bits(layer: EngineLayer, folding: Folding, multipliers: Multipliers, w
     return bits + sum(buffer.memory.payload_bits for buffer in plan_buffers(layer, 1, folding)[1:])
 
 
-def _options(part: Part, choices: Sequence[Choice], target: int, multipliers: Multipliers) -> dict[int, list[Option]]:
+def _options(
+    part: Part, choices: Sequence[Choice], target: int, multipliers: Multipliers
+) -> dict[int, list[Option]]:
     """Per number of rows at once: foldings that reach the target, fewer DSP slices for more memory."""
     cheapest: dict[tuple[int, int], Choice] = {}
     for choice in choices:  # by rising DSP slices
