@@ -191,7 +191,7 @@ class _Tree:
 
 
 def _shrink(plan: Plan, limit: int, device: Device) -> Plan | None:
-    """``plan`` with the spare rows that its pace needs, or, where that does not fit, those that ``limit`` cycles need."""
+    """``plan`` with the spare rows that its pace needs; where that does not fit, with those that ``limit`` needs."""
     if not fits(place(with_spares(plan, [0] * len(plan.engines)), device), device):
         return None
     for pace in (simulate(plan, SEARCH_FRAMES).cycles_per_frame, limit):
