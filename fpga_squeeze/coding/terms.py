@@ -45,7 +45,9 @@ MASK_ZEROS = 5
 FILLER_SHARE = 1 / 500
 """Share of terms that may be fillers before a larger largest run is taken."""
 KEPT_TERMS = 1.02
-"""Zeros are kept as terms only where this takes at most so many times the terms (cycles)."""
+"""Zeros are kept as terms only where this takes at most so many times the terms (cycles). Of 1.05, 1.03, 1.02 and 1.0
+this one gave v1.0 on an XC7Z020, whose coded bits leave rows little room, the fewest cycles per frame (1,111,110;
+1,100,029; 1,095,401; 1,199,880), for 1.3 % more coded bits than 1.05."""
 
 
 @dataclass(frozen=True, eq=False)
