@@ -227,7 +227,7 @@ def by_tool(report: Report) -> Shown | None:
         rows.append(
             {
                 "name": kernel["name"],
-                "values": f"{kernel['verdict']['values']:,}",
+                "compared": f"{kernel['verdict']['values']:,}",
                 "differ": count(kernel["verdict"]["mismatches"]),
                 "cycles": _pair(kernel["cycles"], ours["cycles"]),
                 "cells": [_pair(theirs[key], ours["area"][key]) for key in AREA.values()],
@@ -261,7 +261,7 @@ def timed(report: Report) -> Shown | None:
     if result["between"]:
         first = result["between"][0]
         deepest = max(path["levels"] for path in result["between"])
-        rows.append(_timed("between", first | {"most_levels": deepest}, result["between"], period))
+        rows.append(_timed("between kernels", first | {"most_levels": deepest}, result["between"], period))
     slowest = max(rows, key=lambda row: float(str(row["delay"])))
     asked = f"{'meets' if result['met'] else 'misses'} {result['clock_mhz']:g} MHz"
     return {
