@@ -10,7 +10,8 @@ from fpga_squeeze.project.results import keep_result
 from fpga_squeeze.verify.hls.bench import Verdict
 from fpga_squeeze.verify.hls.results import Area, HlsRun, KernelRun, Ours
 from fpga_squeeze.verify.synthesis import Resources, Synthesis
-from fpga_squeeze.verify.timing.results import KernelTiming, Path as Way, Point, Timing
+from fpga_squeeze.verify.timing.results import KernelTiming, Point, Timing
+from fpga_squeeze.verify.timing.results import Path as Way
 from fpga_squeeze.verify.timing.speed import speed_of
 
 

@@ -90,7 +90,9 @@ def test_cells_of_both_by_yosys(fake: pytest.MonkeyPatch, projects: dict[str, Pa
     )
     code, out, _ = hls(capsys, projects["bambu"], "--kernel", "conv1", "--yosys")
     assert code == 0 and "both as mapped by Yosys" in out
-    kernel = json.loads((projects["bambu"] / "run" / "hls" / "result.json").read_text())["result"]["kernels"][0]
+    kernel = json.loads((projects["bambu"] / "run" / "hls" / "result.json").read_text())["result"]["kernels"][
+        0
+    ]
     assert kernel["mapped"]["flip_flops"] == 1 and kernel["area"]["flip_flops"] == 120
     assert kernel["ours"]["area"]["luts"] == 9 and kernel["ours"]["area"]["bram18"] == 2
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import FpgaSqueezeError
 from .catalogue import Device
-from .shell import INTERCONNECT_LUTS, ShellKind, shell_luts
+from .shell import INTERCONNECT_LUTS, ShellKind, shell_luts, shell_parts
 
 WARN_CEILING, ROUTABLE = 85.0, 95.0
 """Percent of the LUTs of a device."""
@@ -46,6 +46,11 @@ class Shell:
     def own_luts(self) -> int:
         """LUTs of ``fsq_system`` beside its kernels; the others are those of the interconnect."""
         return shell_luts(self.kind)
+
+    @property
+    def own_memory(self) -> int:
+        """Of these used as memory."""
+        return sum(memory for _, memory in shell_parts(self.kind).values())
 
     def __str__(self) -> str:
         return f"{self.luts},{self.ramb36}" if self.kind == "stream" else self.kind
@@ -88,6 +93,7 @@ class Room:
         return replace(
             device,
             luts=max(0, int(device.luts * self.lut_ceiling / 100) - self.shell.luts),
+            lut_memory=max(0, device.lut_memory - self.shell.own_memory),
             ramb36=max(0, device.ramb36 - self.shell.ramb36),
         )
 

@@ -124,17 +124,18 @@ class Elaborated:
         if self.name == TOP:
             return inner
         around = {module_name(cell["type"]): cell["connections"] for cell in self.whole["cells"].values()}
-        passing = {
+        passing: dict[int | str, int | str] = {
             bit: outer
             for port, found in self.top["ports"].items()
             for bit, outer in zip(found["bits"], around[TOP][port], strict=True)
         }
 
         def net(bit: int | str) -> int | str:
-            return passing.get(bit, -bit if isinstance(bit, int) else bit)
+            return passing.get(bit, bit if isinstance(bit, str) else -bit)
 
         flat = {
-            name: {port: [net(bit) for bit in bits] for port, bits in ports.items()} for name, ports in inner.items()
+            name: {port: [net(bit) for bit in bits] for port, bits in ports.items()}
+            for name, ports in inner.items()
         }
         return flat | {name: around[name] for name in self.shell}
 

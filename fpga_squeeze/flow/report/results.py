@@ -187,13 +187,13 @@ def mapped(report: Report) -> Shown | None:
     ]
     wrong = [*result["differences"], *(f"too little of {short['resource']}" for short in result["short"])]
     parts = result["luts_by_part"]
-    every = sum(parts.values())
+    every, most = sum(parts.values()), max(parts.values(), default=0)
     fits = f"; fits {result['device']} as mapped" if result["fits"] else ""
     return {
         "names": list(names),
         "rows": rows,
         "parts": [
-            {"name": name, "luts": f"{luts:,}", "share": percent(luts, every), "width": width(luts, max(parts.values()))}
+            {"name": name, "luts": f"{luts:,}", "share": percent(luts, every), "width": width(luts, most)}
             for name, luts in parts.items()
         ],
         "wrong": wrong,
