@@ -153,8 +153,8 @@ def verify_hls(
     """Run an HLS tool over every kernel, or over the one called ``kernel`` (WHOLE: the whole design), on ``images``.
 
     Works in ``build/hls/<tool>/<kernel>`` of the project, anew each time; the result is kept
-    (:mod:`~...project.results`) once all has run, and an older one is removed before. ``with_yosys`` maps the Verilog of
-    the tool and ours with Yosys. Raises FpgaSqueezeError where the tool is missing or fails.
+    (:mod:`~...project.results`) once all has run, and an older one is removed before. ``with_yosys`` maps the Verilog
+    of the tool and ours with Yosys. Raises FpgaSqueezeError where the tool is missing or fails.
     """
     name = choose_tool(project, tool)
     tops = find_tops(project.plan, kernel)
