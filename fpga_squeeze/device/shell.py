@@ -1,5 +1,5 @@
-"""LUTs of the shell around the kernels (``fsq_system``), as Yosys 0.70 maps it (``synth_xilinx -family xc7``), and of what
-the vendor puts between it and a processing system."""
+"""LUTs of the shell around the kernels (``fsq_system``), as Yosys 0.70 maps it (``synth_xilinx -family xc7``), and of
+what the vendor puts between it and a processing system."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ CONTROL_LUTS = 440
 utilization_synth.rpt of design_1_axi_smc_0 in github.com/pha1aris/EncDecoder (10e53afa, XCZU15EG)."""
 WRITE_ONLY_LUTS = 970
 """SmartConnect from a master of 64 bits that only writes, with IDs of 4, to the AXI3 port of a Zynq-7000's memory: that
-report of Vivado 2019.1 in github.com/alex123go/RedPitaya_Acquisition (2321cc8e, XC7Z010). To an UltraScale+ less: 963 for reads and writes, 32 to 128 bits (github.com/Risamp/ELEN90096-Group-2, a1e680ad, K26, Vivado 2023.1)."""
+report of Vivado 2019.1 in github.com/alex123go/RedPitaya_Acquisition (2321cc8e, XC7Z010). To an UltraScale+
+less: 963 for reads and writes, 32 to 128 bits (github.com/Risamp/ELEN90096-Group-2, a1e680ad, K26, Vivado 2023.1)."""
 RESET_LUTS = 19
 """Processor System Reset, in all of these."""
 INTERCONNECT_LUTS = CONTROL_LUTS + 2 * WRITE_ONLY_LUTS + RESET_LUTS
