@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from csim_helpers import verilator_env
 from designs import RtlDesign, smallest
 from test_cli import Capture, works
 
@@ -86,18 +87,17 @@ def build(folder: Path, shell: ShellPlan, edit: Edit | None = None, like: Path |
         assert text.count(old) == 1, f"{file} holds {text.count(old)} times {old!r}"
         (folder / file).write_text(text.replace(old, new))
         files[at] = folder / file
-    verilator = find_verilator()
-    os.environ["PATH"] = f"{Path(verilator.binary).parent}{os.pathsep}{os.environ['PATH']}"
-    if verilator.root:
-        os.environ["VERILATOR_ROOT"] = str(verilator.root)
-    runner.get_runner("verilator").build(
-        sources=[*files, folder / "fsq_top.sv", folder / "fsq_system.sv"],
-        hdl_toplevel="fsq_system",
-        build_dir=folder / "build",
-        build_args=["--no-timing", "-Wno-fatal", "-CFLAGS", "-O0"],
-        timescale=("1ns", "1ps"),
-        log_file=folder / "build.log",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in verilator_env().items():
+            patch.setenv(name, value)
+        runner.get_runner("verilator").build(
+            sources=[*files, folder / "fsq_top.sv", folder / "fsq_system.sv"],
+            hdl_toplevel="fsq_system",
+            build_dir=folder / "build",
+            build_args=["--no-timing", "-Wno-fatal", "-CFLAGS", "-O0"],
+            timescale=("1ns", "1ps"),
+            log_file=folder / "build.log",
+        )
     return folder
 
 
