@@ -57,7 +57,7 @@ def run(project: Path) -> tuple[int, str]:
         text=True,
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     return done.returncode, done.stdout + done.stderr
 
