@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +13,18 @@ import numpy as np
 from ..datasets.classes import Labelled
 from ..datasets.images import ImageArray
 from ..network.fixed_point import IntArray
-from ..network.graph import FloatModel, Preprocess
+from ..network.graph import IMAGE, Conv, FloatModel, Layer, Preprocess
+from ..network.walk import walk
 from .network import Network, Tensor, need_torch
 
 BATCH = 32
+SMALL = 20_000_000
+"""Multiplications of an image up to which a network is trained on one thread: more cost more than they save, ten times
+as much on a machine that is busy, and sums in another order make another network of the same seed."""
+MEASURED = 256
+"""Images on which the start of a training is measured."""
+START = 0.3
+"""Standard deviation of the scores of a network that has not learned anything yet."""
 OnEpoch = Callable[[int, int], None]
 
 
@@ -65,7 +74,23 @@ def train(
 
     ``teacher``: a network whose classes, with how sure it is of each, count half beside the labels (G. Hinton et al.,
     arXiv:1503.02531). The epoch before any training counts as one, so that nothing gets worse on ``validation``.
+    What comes out depends on all of this alone, for networks of up to SMALL multiplications.
     """
+    with _threads(model):
+        return _train(model, data, validation, options, preprocess, ties, teacher, on_epoch, learn)
+
+
+def _train(
+    model: FloatModel,
+    data: Labelled,
+    validation: Labelled,
+    options: TrainOptions,
+    preprocess: Preprocess,
+    ties: Mapping[str, IntArray] | None,
+    teacher: FloatModel | None,
+    on_epoch: OnEpoch | None,
+    learn: bool,
+) -> Trained:
     net = Network(model, preprocess, ties, learn)
     torch = net.torch
     generator = torch.Generator().manual_seed(options.seed)
@@ -73,7 +98,7 @@ def train(
     x, y = net.pixels(data.images), torch.from_numpy(data.labels)
     val_x, val_y = net.pixels(validation.images), torch.from_numpy(validation.labels)
     wise = None if teacher is None else Network(teacher, preprocess)
-    optimiser = torch.optim.AdamW(net.parameters, lr=options.rate, weight_decay=options.decay)
+    optimiser = torch.optim.AdamW(net.parameters, lr=options.rate, weight_decay=options.decay, fused=True)
     steps = options.epochs * math.ceil(len(x) / BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=max(steps, 1))
     best = (0, *_validate(net, val_x, val_y), net.state())
@@ -97,16 +122,44 @@ def train(
     return Trained(net.trained(), epoch, lowest, correct, len(val_y))
 
 
-def fresh(model: FloatModel) -> FloatModel:
-    """``model`` as training begins with it: its random weights, no biases, and every class alive.
+def fresh(model: FloatModel, images: ImageArray, preprocess: Preprocess = Preprocess()) -> FloatModel:  # noqa: B008
+    """``model`` as training begins with it: its random weights, scaled and shifted so that on ``images`` every channel
+    of every convolution has a mean of 0 and a deviation of 1 before its ReLU (P. Krähenbühl et al., arXiv:1511.06856).
 
-    The last convolution starts with small weights and biases of 1: a ReLU behind it lets all classes learn.
+    Without that, what tells images apart fades from one narrow layer to the next, and channels are dead from the start.
+    Scores begin around 1 with a deviation of START: a ReLU behind the last convolution lets all classes learn.
     """
-    *others, last = model.convs
-    convs = {conv.name: replace(conv, bias=np.zeros_like(conv.bias)) for conv in others}
-    small = last.weight * (0.01 / last.weight.std())
-    convs[last.name] = replace(last, weight=small, bias=np.ones_like(last.bias))
-    return model.with_convs(convs)
+    net = Network(model, preprocess)
+    torch, last = net.torch, model.convs[-1].name
+
+    def run(layer: Layer, inputs: list[Tensor]) -> Tensor:
+        if isinstance(layer, Conv):
+            sums = net.layer(replace(layer, relu=False, ceiling=np.inf), inputs)
+            is_last = layer.name == last
+            spread = sums.mean((2, 3)).std(0) / START if is_last else sums.std((0, 2, 3))
+            spread = torch.where(spread > 0, spread, torch.ones_like(spread))
+            values, bias = net.values[layer.name], net.biases[layer.name]
+            bias.copy_((bias - sums.mean((0, 2, 3))) / spread + float(is_last))
+            values /= spread[:, None, None, None]
+        return net.layer(layer, inputs)
+
+    some = images[:: max(1, len(images) // MEASURED)][:MEASURED]
+    with _threads(model), torch.no_grad():
+        for _ in walk(model.layers, {IMAGE: net.pixels(some)}, run):
+            pass
+    return net.trained()
+
+
+@contextlib.contextmanager
+def _threads(model: FloatModel) -> Iterator[None]:
+    """One thread of torch for a small network."""
+    torch = need_torch()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if model.macs <= SMALL else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _loss(torch: Any, scores: Tensor, labels: Tensor, wise: tuple[Network, Tensor] | None) -> Tensor:
@@ -151,4 +204,5 @@ def moved(images: ImageArray, moves: tuple[float, float, float], seed: int) -> I
 def correct(model: FloatModel, data: Labelled, preprocess: Preprocess = Preprocess()) -> int:  # noqa: B008
     """Images whose class the float network finds."""
     net = Network(model, preprocess)
-    return _validate(net, net.pixels(data.images), net.torch.from_numpy(data.labels))[1]
+    with _threads(model):
+        return _validate(net, net.pixels(data.images), net.torch.from_numpy(data.labels))[1]
