@@ -255,7 +255,8 @@ def test_zeros_and_codes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_training_repeats_and_learns() -> None:
     data, val = few(256)
     start = fresh(
-        squeezenet_of(Numbers(16, 8, sr=0.25, fires=2, stem=8, version="1.1"), Shape(1, 32, 32), 10)
+        squeezenet_of(Numbers(16, 8, sr=0.25, fires=2, stem=8, version="1.1"), Shape(1, 32, 32), 10),
+        data.images,
     )
     options = replace(STILL, epochs=6, dropout=0.1, moves=(5.0, 5.0, 3.0))
     one, two = (train(start, data, val, options) for _ in range(2))
