@@ -36,6 +36,8 @@ class TrainOptions:
     rate     the highest rate of learning of the cycle (L. Smith, arXiv:1708.07120)
     decay    of weights
     dropout  share of what the last convolution reads that is left out
+    softness of what a teacher says: its scores are divided by that before they become shares (the temperature of G.
+             Hinton et al., arXiv:1503.02531): the larger, the more is seen of how alike it finds two classes
     moves    how far images are moved at most: rotation in degrees, scale in percent, shift in percent of the side
     seed     of the order of images, their moves and dropout
     """
@@ -44,6 +46,7 @@ class TrainOptions:
     rate: float = 1e-2
     decay: float = 1e-2
     dropout: float = 0.1
+    softness: float = 1.0
     moves: tuple[float, float, float] = (12.0, 12.0, 7.8)
     seed: int = 0
 
@@ -105,9 +108,10 @@ def _train(
     for epoch in range(1, options.epochs + 1):
         for index in torch.randperm(len(x), generator=generator).split(BATCH):
             moved = _move(torch, x[index], options.moves, generator)
-            loss = _loss(
-                torch, net.logits(moved, options.dropout), y[index], None if wise is None else (wise, moved)
-            )
+            scores = net.logits(moved, options.dropout)
+            loss = torch.nn.functional.cross_entropy(scores, y[index])
+            if wise is not None:
+                loss = (loss + _taught(torch, scores, wise, moved, options.softness)) / 2
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -162,14 +166,11 @@ def _threads(model: FloatModel) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _loss(torch: Any, scores: Tensor, labels: Tensor, wise: tuple[Network, Tensor] | None) -> Tensor:
-    functional = torch.nn.functional
-    loss = functional.cross_entropy(scores, labels)
-    if wise is None:
-        return loss
+def _taught(torch: Any, scores: Tensor, wise: Network, x: Tensor, softness: float) -> Tensor:
+    """How far ``scores`` are from what ``wise`` says of ``x``; as large, whatever the softness, as for labels."""
     with torch.no_grad():
-        wanted = wise[0].logits(wise[1]).softmax(1)
-    return (loss + functional.cross_entropy(scores, wanted)) / 2
+        wanted = (wise.logits(x) / softness).softmax(1)
+    return softness**2 * torch.nn.functional.cross_entropy(scores / softness, wanted)
 
 
 def _validate(net: Network, x: Tensor, y: Tensor) -> tuple[float, int]:
