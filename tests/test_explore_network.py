@@ -4,27 +4,32 @@ stands what gives a network as it is; tests/test_training.py has the real one.""
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from network_work import run, stand_in
 from test_cli import fails, works
 
 from fpga_squeeze import api, load_project
-from fpga_squeeze.datasets.classes import Labelled
 from fpga_squeeze.device.room import Room, Shell
 from fpga_squeeze.errors import FpgaSqueezeError
-from fpga_squeeze.explore import networks
+from fpga_squeeze.explore.accelerators import digest_of
 from fpga_squeeze.explore.networks import CHOICES, GAIN, SEEDS, NetworkSearch
-from fpga_squeeze.explore.objectives import Numbers
+from fpga_squeeze.explore.objectives import KNOWN, Numbers
+from fpga_squeeze.explore.study import read_study
 from fpga_squeeze.frontend import read_model
 from fpga_squeeze.network import golden
 from fpga_squeeze.network.graph import FloatModel, Preprocess
 from fpga_squeeze.network.integers import QModel
-from fpga_squeeze.training.loop import Trained, TrainOptions
 
 Capture = pytest.CaptureFixture[str]
 
@@ -44,25 +49,7 @@ class Choices:
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Training that changes nothing; ``right`` is the share of images that the float network is said to get right."""
-    told: dict[str, Any] = {"epochs": [], "right": [0.5, 0.6, 0.7]}
-
-    def train(model: FloatModel, data: Labelled, val: Labelled, options: TrainOptions, pre: Any) -> Trained:
-        told["epochs"].append(options.epochs)
-        told["preprocess"] = pre
-        return Trained(model, 1, 0.5, 3, len(val))
-
-    monkeypatch.setattr(networks, "need_torch", lambda: None)
-    monkeypatch.setattr(networks, "train", train)
-    monkeypatch.setattr(networks, "moved", lambda images, moves, seed: np.roll(images, seed + 1, axis=2))
-    monkeypatch.setattr(
-        networks,
-        "correct",
-        lambda model, data, pre: round(told["right"][len(told["epochs"]) - 1] * len(data)),
-    )
-    monkeypatch.setattr(networks, "fresh", lambda model, images, pre: model)
-    monkeypatch.setattr(networks, "COPIES", 1)
-    return told
+    return stand_in(monkeypatch)
 
 
 def work(tmp_path: Path, **more: Any) -> NetworkSearch:
@@ -195,3 +182,41 @@ def test_the_verb(untrained: dict[str, Any], tmp_path: Path, capsys: Capture) ->
         assert re.search(message, line)
     works(capsys, "generate", moved_to, "--from-study", study, "--trial", 0, "-o", made)
     assert str(moved_to) in load_project(made).manifest.command
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_lost_when_the_process_is_ended(
+    how: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trials that ended stay as they are, with their networks; the one at work is tried again."""
+    pytest.importorskip("optuna", reason="optuna, the extra explore, is not installed")
+    study, program = str(tmp_path / "study.log"), str(Path(__file__).with_name("network_work.py"))
+    root = str(Path(__file__).parent.parent)
+    process = subprocess.Popen(
+        [sys.executable, program, str(tmp_path), "50", "0.3"], cwd=root, env=os.environ | {"PYTHONPATH": root}
+    )
+
+    def at_work() -> bool:
+        try:
+            trials = read_study(study, KNOWN).trials
+        except FpgaSqueezeError:
+            return False
+        return any(t.outcome for t in trials) and any(t.state == "running" and t.params for t in trials)
+
+    deadline = time.monotonic() + 120
+    while not at_work() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    assert process.wait() != 0
+    before = [t for t in read_study(study, KNOWN).trials if t.outcome]
+    assert 0 < len(before) < 50
+    after = run(monkeypatch, tmp_path, len(before) + 2, 0.0)
+    assert list(after.trials[: len(before)]) == before
+    ended = [t for t in after.trials if t.outcome]
+    assert len(ended) == len(before) + 2 and not any(t.state in ("running", "waiting") for t in after.trials)
+    (failed,) = [t for t in after.trials if t.state == "failed"]
+    assert any(failed.params.items() <= t.params.items() for t in ended)
+    for trial in ended:
+        if trial.outcome and trial.state == "done":
+            model = read_model(trial.outcome.facts["file"])
+            assert isinstance(model, QModel) and digest_of(model) == trial.outcome.facts["digest"]

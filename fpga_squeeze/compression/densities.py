@@ -76,8 +76,8 @@ def densities_for(model: FloatModel, found: Mapping[str, FloatArray], share: flo
 
 
 def densities_by_shape(model: FloatModel, layers: Collection[str], share: float) -> dict[str, float]:
-    """The densities with which ``layers`` together keep ``share`` of their weights, small layers more of them than large
-    ones: in proportion to (O + I + Kh + Kw) / (O I Kh Kw), at most all (U. Evci et al., arXiv:1911.11134, section 3).
+    """The densities with which ``layers`` together keep ``share`` of their weights, small layers more than large ones:
+    in proportion to (O + I + Kh + Kw) / (O I Kh Kw), at most all (U. Evci et al., arXiv:1911.11134, section 3).
 
     That is what is left of each input and output about alike; it is for weights that are trained on.
     """

@@ -30,7 +30,7 @@ OnEpoch = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How to train; the defaults were chosen by the validation images of the digits, for networks of some 10,000 weights.
+    """How to train; the defaults were chosen by the validation images of the digits, for networks of 10,000 weights.
 
     epochs   times that every image is seen
     rate     the highest rate of learning of the cycle (L. Smith, arXiv:1708.07120)
