@@ -92,12 +92,17 @@ def test_folder_of_class_folders(tmp_path: Path) -> None:
     every = np.concatenate([p.images for p in (data.train, data.val, data.test)])
     assert len({image.tobytes() for image in every}) == 30
     assert read_dataset(path).digest == data.digest != read_dataset("digits").digest
+    numbers = read_dataset(folder_of(tmp_path / "numbers", {"10": 3, "9": 4}))
+    assert numbers.classes == ("9", "10") and np.bincount(numbers.train.labels).tolist() == [2, 1]
+    damaged = folder_of(tmp_path / "damaged", {"a": 3, "b": 3})
+    (damaged / "b" / "1.png").write_bytes(b"no image")
     for where, message in (
+        (damaged, "b: 1.png: is no image file"),
         (
             tmp_path / "none",
             "no such folder; give a folder that holds a folder of images per class, or digits",
         ),
-        (folder_of(tmp_path / "one", {"a": 3}), "holds 1 folders"),
+        (folder_of(tmp_path / "one", {"a": 3}), "holds one folder of images"),
         (folder_of(tmp_path / "two", {"a": 3, "b": 2}), "two/?.*b.* holds 2 images|b: holds 2 images"),
         (folder_of(tmp_path / "empty", {"a": 3, "b": 0}), "holds no images"),
     ):

@@ -14,7 +14,7 @@ from ..compression.steps import EVERY_LAYER
 from ..device.room import DEFAULT_ROOM
 from ..errors import FpgaSqueezeError
 from ..explore.accelerators import LIMITS
-from ..explore.report import check_output, columns_of, row_of
+from ..explore.report import HELD_OUT, check_output, columns_of, row_of
 from ..explore.samplers import SAMPLERS
 from . import options as opt
 from .output import new_table, print_json, say, show, steps
@@ -258,10 +258,9 @@ def _finish(study: api.Exploration, outputs: tuple[str, ...], as_json: bool) -> 
     }
     if clocks:
         say(f"frames per second at: {', '.join(sorted(clocks))}")
+    if HELD_OUT in names:
+        say("top-1: on validation images, as they are and moved, by which networks were chosen")
     for path in outputs:
         say(f"wrote {path}")
     if study.front:
-        best = study.front[0]
-        made = best.outcome.facts.get("file") if best.outcome else None
-        how = made or f"--from-study {study.storage} --trial {best.number}"
-        say(f"next: fpga-squeeze generate {how}")
+        say(f"next: fpga-squeeze generate --from-study {study.storage} --trial {study.front[0].number}")

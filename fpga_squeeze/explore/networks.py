@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..datasets.classes import DIGITS, DataSet, Labelled, read_dataset
 from ..datasets.images import ImageArray
@@ -226,14 +227,15 @@ class NetworkSearch:
     def estimated(self, model: FloatModel, quick: bool = False) -> tuple[QModel, Estimate]:
         """``model`` in integers, and what it costs on the device; ``quick``: weights may be any, the costs count."""
         options, design = self.design.quantize, self.design
-        integers = quantize(
-            model,
-            self.calibration[:: CALIBRATION // 4] if quick else self.calibration,
-            options.preprocess,
-            method=Method(learned=False) if quick else DEFAULT,
-            weight_bits=options.weight_bits,
-            activation_bits=options.activation_bits,
-        )
+        with threadpool_limits(1, user_api="blas"):  # sums in another order might make other integers
+            integers = quantize(
+                model,
+                self.calibration[:: CALIBRATION // 4] if quick else self.calibration,
+                options.preprocess,
+                method=Method(learned=False) if quick else DEFAULT,
+                weight_bits=options.weight_bits,
+                activation_bits=options.activation_bits,
+            )
         plan = design.plan(integers)
         return integers, design.estimate(plan, schedule(plan))
 

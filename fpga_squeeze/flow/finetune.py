@@ -16,13 +16,11 @@ from ..training.loop import TrainOptions, train
 from ..training.network import need_torch, own_codes
 from .sources import OnStep
 
-ROUNDS = 10
-"""Steps from dense to the density asked for, trained on after each: weights that go at once take accuracy along that
-no training brings back (S. Han et al., arXiv:1506.02626, section 3.4)."""
 LAST = 2 / 3
-"""Share of the epochs that is for the last round: what is left then stays."""
+"""Share of the epochs of pruned weights in which none is pruned any more. Of those before each prunes some, fewer and
+fewer (M. Zhu, S. Gupta, arXiv:1710.01878): weights that go at once take accuracy along that no training brings back."""
 GENTLE = 0.3
-"""Share of the rate in the rounds before, which begin with a network that is nearly right, and with shared weights."""
+"""Share of the rate while weights are pruned, and of shared ones: these begin with a network that is nearly right."""
 SOFTNESS = 3.0
 """Of what the teacher says: a network that learned its images by heart is too sure of them to teach much at 1."""
 
@@ -38,7 +36,7 @@ class FineTune:
     """
 
     dataset: str | Path
-    epochs: int = 90
+    epochs: int = 120
     rate: float = 1e-2
     seed: int = 0
 
@@ -71,20 +69,23 @@ class Tuner:
             )
 
     def pruned(self, model: FloatModel, densities: Mapping[str, float]) -> FloatModel:
-        """``model`` pruned to ``densities`` by layer in rounds, and trained on with its zeros kept after each."""
+        """``model`` pruned to ``densities`` by layer step by step, an epoch of training after each, and trained on with
+        its zeros kept."""
         starts = {conv.name: density(conv.weight) for conv in model.convs}
-        for i in range(1, ROUNDS + 1):
+        steps = max(1, round(self.how.epochs * (1 - LAST)))
+        for i in range(1, steps + 1):
+            gone = 1 - (1 - i / steps) ** 3
             shares = {
-                name: starts[name] * (min(1.0, share / starts[name])) ** (i / ROUNDS)
+                name: starts[name] - gone * max(0.0, starts[name] - share)
                 for name, share in densities.items()
             }
             model = prune_model(model, shares)
-            last = i == ROUNDS
-            epochs = self.how.epochs * (LAST if last else (1 - LAST) / (ROUNDS - 1))
             ties = {conv.name: own_codes(conv.weight) for conv in model.convs}
-            what = f"pruned weights, round {i} of {ROUNDS}"
-            model = self._train(model, what, max(1, round(epochs)), ties, 1.0 if last else GENTLE)
-        return model
+            if self.on_step and (i == steps or i * 10 // steps > (i - 1) * 10 // steps):
+                self.on_step(f"prune, step {i} of {steps}")
+            if i < steps:
+                model = self._train(model, "", 1, ties, GENTLE)
+        return self._train(model, "pruned weights", max(1, self.how.epochs - steps), ties, 1.0)
 
     def shared(self, coded: Sequence[Coded], model: FloatModel, learn: bool) -> list[Coded]:
         """``coded`` layers of ``model`` with the numbers that codes stand for trained on; without ``learn`` biases
@@ -111,7 +112,7 @@ class Tuner:
         )
 
         def tell(done: int, total: int) -> None:
-            if on_step and done * 10 // total > (done - 1) * 10 // total:
+            if on_step and what and done * 10 // total > (done - 1) * 10 // total:
                 on_step(f"train {what}: epoch {done} of {total}")
 
         data = self.data
