@@ -20,6 +20,7 @@ from network_work import run, stand_in
 from test_cli import fails, works
 
 from fpga_squeeze import api, load_project
+from fpga_squeeze.cli.command import trial_command
 from fpga_squeeze.device.room import Room, Shell
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.explore.accelerators import digest_of
@@ -183,6 +184,12 @@ def test_the_verb(untrained: dict[str, Any], tmp_path: Path, capsys: Capture) ->
         assert re.search(message, line)
     works(capsys, "generate", moved_to, "--from-study", study, "--trial", 0, "-o", made)
     assert str(moved_to) in load_project(made).manifest.command
+
+
+def test_the_command_of_a_trial_tells_no_password() -> None:
+    command = trial_command("mysql://me:secret@host/study", 3, None, "my images", ["-o", "p"])
+    words = ["--from-study", "mysql://me@host/study", "--trial", "3", "--calibration", "my images", "-o", "p"]
+    assert shlex.split(command) == ["fpga-squeeze", "generate", *words]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ..datasets.classes import read_dataset
 from ..device.room import Room, Shell
 from ..errors import DoesNotFitError, FpgaSqueezeError
@@ -121,9 +123,8 @@ def _of_networks(
         loaded = load(path, QuantizeOptions(calibration=calibration), on_step)
     else:
         test = read_dataset(kept[DATASET], integers.input.shape).test
-        some = slice(
-            None, None, max(1, len(test) // CALIBRATION_KEPT)
-        )  # of a folder they stand class by class
+        # of a folder they stand class by class
+        some = np.arange(0, len(test), max(1, len(test) // CALIBRATION_KEPT))[:CALIBRATION_KEPT]
         source = Source.of_file(path, "held out from training")
         loaded = Loaded(integers, source, test.images[some], test.labels[some], calibrated=False)
     return Again(trial, made, loaded)
