@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import re
@@ -264,7 +265,14 @@ def test_training_repeats_and_learns() -> None:
         data.images,
     )
     options = replace(STILL, epochs=6, dropout=0.1, moves=(5.0, 5.0, 3.0))
-    one, two = (train(start, data, val, options) for _ in range(2))
+    torch = importlib.import_module("torch")
+    before, made = torch.get_num_threads(), []
+    for threads in (1, 3):  # so many are there, and are left as they were; a small network takes one
+        torch.set_num_threads(threads)
+        made.append(train(start, data, val, options))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    one, two = made
     for a, b in zip(one.model.convs, two.model.convs, strict=True):
         assert np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias)
     assert correct(one.model, val) == one.correct > correct(start, val) + 10

@@ -102,7 +102,7 @@ def _of_networks(
     path = Path(facts["file"] if model is None else model)
     if not path.is_file():
         raise FpgaSqueezeError(
-            f"{path}: is not there; say where trial {number}'s network lies now, as field model"
+            f"{path}: is not there; give the file that trial {number}'s network lies in now as the model"
         )
     if on_step:
         on_step(f"trial {number}: {facts['design']}")
