@@ -117,7 +117,8 @@ def _of_networks(
         study.storage,
         trial,
         {**numbers_of(made.estimate), "digest": made.digest},
-        f"{path} is another network",
+        f"made by another version than this ({study.identity['version']}), or {path} is another network; generate "
+        f"takes {path} as it is, too",
     )
     if calibration is not None:
         loaded = load(path, QuantizeOptions(calibration=calibration), on_step)
