@@ -209,7 +209,9 @@ def test_nothing_is_lost_when_the_process_is_ended(
             trials = read_study(study, KNOWN).trials
         except FpgaSqueezeError:
             return False
-        return any(t.outcome for t in trials) and any(t.state == "running" and t.params for t in trials)
+        return any(t.outcome for t in trials) and any(
+            t.state == "running" and len(t.params) == len(CHOICES) for t in trials
+        )
 
     deadline = time.monotonic() + 120
     while not at_work() and time.monotonic() < deadline:
@@ -222,8 +224,9 @@ def test_nothing_is_lost_when_the_process_is_ended(
     assert list(after.trials[: len(before)]) == before
     ended = [t for t in after.trials if t.outcome]
     assert len(ended) == len(before) + 2 and not any(t.state in ("running", "waiting") for t in after.trials)
-    (failed,) = [t for t in after.trials if t.state == "failed"]
-    assert any(failed.params.items() <= t.params.items() for t in ended)
+    failed = [t for t in after.trials if t.state == "failed"]
+    assert len(failed) <= 1  # none where it was just done with a trial
+    assert all(any(one.params.items() <= t.params.items() for t in ended) for one in failed)
     for trial in ended:
         if trial.outcome and trial.state == "done":
             model = read_model(trial.outcome.facts["file"])
