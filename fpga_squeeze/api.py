@@ -335,12 +335,15 @@ def generate_trial(
     calibration: str | Path | None = None,
     dialect: Dialect = "vitis",
     force: bool = False,
+    command: str = "",
     on_step: OnStep | None = None,
 ) -> Project:
     """Write the project of a trial of a study: the integers and the plan that it was judged by.
 
-    ``model`` and ``calibration`` are where these files lie now, if not where the study was made. Raises
-    FpgaSqueezeError where anything differs from what the study says, DoesNotFitError where the design does not fit.
+    ``model`` and ``calibration`` are where these files lie now, if not where the study was made; of a study of
+    networks the file of the trial's network, and images to run the design on. ``command`` is kept as
+    :func:`generate` keeps it. Raises FpgaSqueezeError where anything differs from what the study says,
+    DoesNotFitError where the design does not fit.
     """
     from .explore.again import design_of
 
@@ -360,6 +363,7 @@ def generate_trial(
         notes=[f"trial {trial} of a study: {again.trial.outcome.facts['design']}", *numbers.warnings]
         if again.trial.outcome
         else [],
+        command=command,
         force=force,
         on_step=(lambda text: on_step(f"write {text}")) if on_step else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import re
@@ -92,12 +93,17 @@ def test_folder_of_class_folders(tmp_path: Path) -> None:
     every = np.concatenate([p.images for p in (data.train, data.val, data.test)])
     assert len({image.tobytes() for image in every}) == 30
     assert read_dataset(path).digest == data.digest != read_dataset("digits").digest
+    numbers = read_dataset(folder_of(tmp_path / "numbers", {"10": 3, "9": 4}))
+    assert numbers.classes == ("9", "10") and np.bincount(numbers.train.labels).tolist() == [2, 1]
+    damaged = folder_of(tmp_path / "damaged", {"a": 3, "b": 3})
+    (damaged / "b" / "1.png").write_bytes(b"no image")
     for where, message in (
+        (damaged, "b: 1.png: is no image file"),
         (
             tmp_path / "none",
             "no such folder; give a folder that holds a folder of images per class, or digits",
         ),
-        (folder_of(tmp_path / "one", {"a": 3}), "holds 1 folders"),
+        (folder_of(tmp_path / "one", {"a": 3}), "holds one folder of images"),
         (folder_of(tmp_path / "two", {"a": 3, "b": 2}), "two/?.*b.* holds 2 images|b: holds 2 images"),
         (folder_of(tmp_path / "empty", {"a": 3, "b": 0}), "holds no images"),
     ):
@@ -255,10 +261,18 @@ def test_zeros_and_codes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_training_repeats_and_learns() -> None:
     data, val = few(256)
     start = fresh(
-        squeezenet_of(Numbers(16, 8, sr=0.25, fires=2, stem=8, version="1.1"), Shape(1, 32, 32), 10)
+        squeezenet_of(Numbers(16, 8, sr=0.25, fires=2, stem=8, version="1.1"), Shape(1, 32, 32), 10),
+        data.images,
     )
     options = replace(STILL, epochs=6, dropout=0.1, moves=(5.0, 5.0, 3.0))
-    one, two = (train(start, data, val, options) for _ in range(2))
+    torch = importlib.import_module("torch")
+    before, made = torch.get_num_threads(), []
+    for threads in (1, 3):  # so many are there, and are left as they were; a small network takes one
+        torch.set_num_threads(threads)
+        made.append(train(start, data, val, options))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    one, two = made
     for a, b in zip(one.model.convs, two.model.convs, strict=True):
         assert np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias)
     assert correct(one.model, val) == one.correct > correct(start, val) + 10

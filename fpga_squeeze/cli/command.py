@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..api import DesignOptions, QuantizeOptions, Way
 from ..device.room import NO_SHELL
+from ..explore.study import shown
 from ..network.reference import PRESETS
 from ..project.project import MODEL
 
@@ -38,6 +39,15 @@ def generate_command(target: str | None, options: DesignOptions, way: Way, more:
     for name, weights in asked.formats.items():
         words += ["--weights", f"{name}={weights}"]
     words += _quantizing(quantize, way)
+    return shlex.join([*words, *more])
+
+
+def trial_command(
+    study: str, trial: int, target: str | None, calibration: str | Path | None, more: Sequence[str] = ()
+) -> str:
+    """``generate`` for a trial of ``study``, whose password, if it has one, is left out."""
+    words = ["fpga-squeeze", "generate", *([] if target is None else [target])]
+    words += ["--from-study", shown(study), "--trial", str(trial), *_given("--calibration", calibration)]
     return shlex.join([*words, *more])
 
 

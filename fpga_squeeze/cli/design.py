@@ -14,7 +14,7 @@ from ..emit.hls_dialect import DIALECTS, Dialect
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..quantization.budget import coded_size
 from . import options as opt
-from .command import generate_command
+from .command import generate_command, trial_command
 from .output import print_calibration, print_estimate, print_json, print_note, print_way_out, say, steps
 
 
@@ -86,12 +86,12 @@ def generate(
     MODEL is float or QDQ ONNX; the embedded digits model if left out.
     """
     options = opt.design_options(given)
-    if from_study is not None or trial is not None:
-        _print_project(_of_trial(model, output, hls_dialect, force, from_study, trial, options))
-        return
     more = ["-o", output] if output else []
     more += ["--hls-dialect", hls_dialect] if hls_dialect != "vitis" else []
     more += ["--force"] if force else []
+    if from_study is not None or trial is not None:
+        _print_project(_of_trial(model, output, hls_dialect, force, from_study, trial, options, more))
+        return
     with steps() as on_step, _with_command(model, options, more):
         project = api.generate(
             model,
@@ -114,6 +114,7 @@ def _of_trial(
     study: str | None,
     trial: int | None,
     options: api.DesignOptions,
+    more: Sequence[str],
 ) -> api.Project:
     """The project of a trial; what it is like is settled."""
     if study is None or trial is None:
@@ -132,6 +133,7 @@ def _of_trial(
             calibration=calibration,
             dialect=dialect,
             force=force,
+            command=trial_command(study, trial, model, calibration, more),
             on_step=on_step,
         )
 

@@ -14,7 +14,7 @@ from ..compression.steps import EVERY_LAYER
 from ..device.room import DEFAULT_ROOM
 from ..errors import FpgaSqueezeError
 from ..explore.accelerators import LIMITS
-from ..explore.report import check_output, columns_of, row_of
+from ..explore.report import HELD_OUT, check_output, columns_of, row_of
 from ..explore.samplers import SAMPLERS
 from . import options as opt
 from .output import new_table, print_json, say, show, steps
@@ -41,7 +41,8 @@ from .output import new_table, print_json, say, show, steps
     "limits",
     multiple=True,
     metavar="NAME=NUMBER",
-    help="The least of what is to be large, the most of what is to be small; agreement=50 if left out.",
+    help="The least of what is to be large, the most of what is to be small; agreement=50 if left out, with "
+    "--network none.",
 )
 @click.option("--sampler", default="tpe", show_default=True, metavar="NAME", help=f"{', '.join(SAMPLERS)}.")
 @click.option(
@@ -116,10 +117,16 @@ def explore(
         check_output(path)
     run: Callable[..., api.Exploration]
     if network is not None:
-        if limits:
-            raise FpgaSqueezeError("--limit is not for --network; leave it out")
         work = _network_search(
-            network, folder, epochs, devices, objectives, clocks, (model, images, labels), given
+            network,
+            folder,
+            epochs,
+            devices,
+            objectives,
+            _limits(limits),
+            clocks,
+            (model, images, labels),
+            given,
         )
         run = partial(api.explore_networks, work, search)
     elif folder is not None or epochs is not None:
@@ -158,6 +165,7 @@ def _network_search(
     epochs: int | None,
     devices: str,
     objectives: str | None,
+    limits: dict[str, float],
     clocks: str | None,
     of_a_model: tuple[str | None, ...],
     given: dict[str, Any],
@@ -182,6 +190,7 @@ def _network_search(
         folder or "networks",
         design,
         tuple(_words(objectives)) if objectives else usual.names,
+        limits,
         usual.epochs if epochs is None else epochs,
     )
 
@@ -249,10 +258,9 @@ def _finish(study: api.Exploration, outputs: tuple[str, ...], as_json: bool) -> 
     }
     if clocks:
         say(f"frames per second at: {', '.join(sorted(clocks))}")
+    if HELD_OUT in names:
+        say("top-1: on validation images, as they are and moved, by which networks were chosen")
     for path in outputs:
         say(f"wrote {path}")
     if study.front:
-        best = study.front[0]
-        made = best.outcome.facts.get("file") if best.outcome else None
-        how = made or f"--from-study {study.storage} --trial {best.number}"
-        say(f"next: fpga-squeeze generate {how}")
+        say(f"next: fpga-squeeze generate --from-study {study.storage} --trial {study.front[0].number}")

@@ -8,7 +8,7 @@ allowed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -73,6 +73,26 @@ def densities_for(model: FloatModel, found: Mapping[str, FloatArray], share: flo
         else:
             low = middle + 1
     return densities(model, found, bounds[low])
+
+
+def densities_by_shape(model: FloatModel, layers: Collection[str], share: float) -> dict[str, float]:
+    """The densities with which ``layers`` together keep ``share`` of their weights, small layers more than large ones:
+    in proportion to (O + I + Kh + Kw) / (O I Kh Kw), at most all (U. Evci et al., arXiv:1911.11134, section 3).
+
+    That is what is left of each input and output about alike; it is for weights that are trained on.
+    """
+    convs = [conv for conv in model.convs if conv.name in layers]
+    wanted = share * sum(conv.weight.size for conv in convs)
+
+    def chosen(factor: float) -> list[float]:
+        return [min(1.0, factor * sum(conv.weight.shape) / conv.weight.size) for conv in convs]
+
+    low, high = 0.0, float(max((conv.weight.size for conv in convs), default=1))
+    for _ in range(60):
+        middle = (low + high) / 2
+        kept = sum(d * conv.weight.size for d, conv in zip(chosen(middle), convs, strict=True))
+        low, high = (middle, high) if kept < wanted else (low, middle)
+    return {conv.name: d for conv, d in zip(convs, chosen(high), strict=True)}
 
 
 def _share(model: FloatModel) -> float:

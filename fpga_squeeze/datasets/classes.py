@@ -60,8 +60,9 @@ class DataSet:
 def read_dataset(path: str | Path, shape: Shape | None = None) -> DataSet:
     """The data set at ``path``: the embedded one for ``digits``, else a folder that holds a folder per class.
 
-    Classes are numbered by the order of their names. Each class's images are shared out by their names, the same way on
-    every machine: 70 % to train, 10 % to choose by, 20 % to report. ``shape``: of the images, or that of the first one.
+    Classes are numbered by the order of their names, by number where all of them are numbers. Each class's images are
+    shared out by their names, the same way on every machine: 70 % to train, 10 % to choose by, 20 % to report.
+    ``shape``: of the images, or that of the first one.
     Raises FpgaSqueezeError, naming the folder or the file, where a class has no images or one has another size.
     """
     if str(path) == DIGITS and not Path(path).exists():
@@ -69,9 +70,13 @@ def read_dataset(path: str | Path, shape: Shape | None = None) -> DataSet:
     root = Path(path)
     if not root.is_dir():
         raise FpgaSqueezeError(f"{path}: no such folder; give {KINDS}")
-    classes = sorted(f.name for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
+    classes = [f.name for f in root.iterdir() if f.is_dir() and not f.name.startswith(".")]
+    numbered = all(name.isdecimal() for name in classes)
+    classes.sort(key=lambda name: (int(name) if numbered else 0, name))
     if len(classes) < 2:
-        raise FpgaSqueezeError(f"{path}: holds {len(classes)} folders of images; give {KINDS}, at least two")
+        raise FpgaSqueezeError(
+            f"{path}: holds {'one folder' if classes else 'no folders'} of images; give {KINDS}, at least two"
+        )
     shape = shape or _first_shape(root / classes[0])
     images: dict[str, list[ImageArray]] = {part: [] for part in PARTS}
     labels: dict[str, list[int]] = {part: [] for part in PARTS}

@@ -77,7 +77,8 @@ def beyond(numbers: Numbers, limits: Numbers) -> tuple[tuple[str, ...], float]:
     for name in limits.keys() & numbers.keys():
         value, limit, larger = numbers[name], limits[name], KNOWN[name].larger
         if value < limit if larger else value > limit:
-            reasons.append(f"{name} {value:,.4g} is {'below' if larger else 'above'} the limit of {limit:,g}")
+            shown = f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+            reasons.append(f"{name} {shown} is {'below' if larger else 'above'} the limit of {limit:,g}")
             excess = max(excess, abs(value - limit) / max(limit, 1e-9))
     return tuple(sorted(reasons)), excess
 

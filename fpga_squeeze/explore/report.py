@@ -26,9 +26,18 @@ PLACES = {"fps": 1, "agreement": 2, "top1": 2, "latency_ms": 3}
 """Decimal places of a number in a table; others are as short as they can be."""
 
 
+HELD_OUT = "held out"
+"""Heading of how many images are right of those by which no network was chosen."""
+
+
 def columns_of(study: Exploration) -> list[str]:
     """Headings of :func:`row_of`."""
-    return ["trial", *(SHORT.get(o.name, o.name) for o in study.objectives), "design"]
+    held = [HELD_OUT] if _has_held_out(study) else []
+    return ["trial", *(SHORT.get(o.name, o.name) for o in study.objectives), *held, "design"]
+
+
+def _has_held_out(study: Exploration) -> bool:
+    return any(t.outcome is not None and "test_right" in t.outcome.facts for t in study.front)
 
 
 def row_of(study: Exploration, trial: Trial) -> list[str]:
@@ -39,6 +48,9 @@ def row_of(study: Exploration, trial: Trial) -> list[str]:
         value = numbers.get(objective.name)
         cells.append("" if value is None else _cell(objective.name, value))
     facts = trial.outcome.facts if trial.outcome else {}
+    if _has_held_out(study):
+        known = "test_right" in facts
+        cells.append(f"{facts['test_right']:,} of {facts['test_images']:,}" if known else "")
     return [*cells, str(facts.get("design") or ", ".join(f"{k} {v}" for k, v in trial.params.items()))]
 
 

@@ -79,8 +79,9 @@ def build_network(
             raise FpgaSqueezeError(
                 f"{dataset}: holds {len(data.classes)} classes, not {classes}; leave the number out"
             )
-        start = fresh(squeezenet_of(numbers, data.shape, len(data.classes), seed))
-        start.shapes()
+        made = squeezenet_of(numbers, data.shape, len(data.classes), seed)
+        made.shapes()
+        start = fresh(made, data.train.images)
         if on_step:
             on_step(f"train {start.name} on {len(data.train):,} images")
         done = train(start, data.train, data.val, TrainOptions(epochs, seed=seed), on_epoch=on_progress)

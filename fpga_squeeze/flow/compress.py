@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..compression.densities import find_densities
+from ..compression.densities import densities_by_shape, find_densities
 from ..compression.factorise import Factors
 from ..compression.inputs import conv_inputs
 from ..compression.ranks import find_ranks
@@ -108,7 +108,8 @@ def compress(
                   ask for that; and the preprocessing of all images
     images        run every step's network on these; ``labels`` (a CSV) tells their classes
     with_report   also the rows of SqueezeNet's paper, for the network as pruned (and trained on)
-    finetune      train pruned weights on with their zeros kept, then shared ones with their codes kept
+    finetune      train pruned weights on with their zeros kept, then shared ones with their codes kept; a density of
+                  all layers is then what they keep together, small layers more of it than large ones
 
     Raises FpgaSqueezeError for bad input or a quantised model.
     """
@@ -134,6 +135,8 @@ def compress(
     densities = options.densities
     if options.max_loss is not None and seen is not None:
         densities = find_densities(base, seen, calibration.preprocess, options.max_loss, on_step)
+    if tuner and EVERY_LAYER in densities:
+        densities = _shared_out(base, densities)
     multiplied = source.macs, base.macs
     steps.append(prune_step(base, densities))
     if tuner and densities:
@@ -172,6 +175,13 @@ def compress(
         multiplied,
         excluded,
     )
+
+
+def _shared_out(model: FloatModel, densities: Mapping[str, float]) -> dict[str, float]:
+    """``densities`` with that of all layers shared out among those that have none of their own."""
+    own = by_layer(model, "densities", {name: d for name, d in densities.items() if name != EVERY_LAYER})
+    others = [conv.name for conv in model.convs if conv.name not in own]
+    return own | densities_by_shape(model, others, densities[EVERY_LAYER])
 
 
 def _check(

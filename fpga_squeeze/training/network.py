@@ -102,29 +102,23 @@ class Network:
         def run(layer: Layer, inputs: list[Tensor]) -> Tensor:
             if dropout and layer.name == last:
                 inputs = [self.torch.nn.functional.dropout(inputs[0], dropout)]
-            return self._layer(layer, inputs)
+            return self.layer(layer, inputs)
 
         for _, x in walk(self.model.layers, {IMAGE: x}, run):  # noqa: B007, B020  (the last one's is the result)
             pass
         return x.flatten(1)
 
-    def _layer(self, layer: Layer, inputs: list[Tensor]) -> Tensor:
+    def layer(self, layer: Layer, inputs: list[Tensor]) -> Tensor:
+        """What ``layer`` gives for what it reads."""
         functional, x = self.torch.nn.functional, inputs[0]
         match layer:
             case Conv():
                 scale = self._scale(layer)
-                outside = (
-                    self.torch.tensor(layer.pad_value[:, None, None], dtype=self.torch.float32)
-                    if layer.pad_value.any()
-                    else 0.0
-                )
-                x = functional.pad(x - outside, _around(layer.pads)) + outside
-                y = functional.conv2d(
-                    x / scale, self.weight(layer.name), self.biases[layer.name], layer.stride
-                )
+                y = self._convolved(x if scale == 1 else x / scale, layer)
                 return _limited(y, layer)
             case MaxPool():
-                x = functional.pad(x, _window_pads(layer, x.shape), value=-np.inf)
+                around = _window_pads(layer, x.shape)
+                x = functional.pad(x, around, value=-np.inf) if any(around) else x
                 return functional.max_pool2d(x, layer.kernel, layer.stride)
             case AvgPool():
                 return functional.avg_pool2d(
@@ -136,6 +130,19 @@ class Network:
                 return self.torch.cat(inputs, 1)
             case _:
                 assert_never(layer)
+
+    def _convolved(self, x: Tensor, layer: Conv) -> Tensor:
+        functional, (top, left, bottom, right) = self.torch.nn.functional, layer.pads
+        outside = layer.pad_value[:, None, None] / self._scale(layer)
+        weight, bias = self.weight(layer.name), self.biases[layer.name]
+        if outside.any():
+            around = self.torch.tensor(outside, dtype=self.torch.float32)
+            x = functional.pad(x - around, _around(layer.pads)) + around
+        elif (top, left) == (bottom, right):  # no copy of the map
+            return functional.conv2d(x, weight, bias, layer.stride, (top, left))
+        else:
+            x = functional.pad(x, _around(layer.pads))
+        return functional.conv2d(x, weight, bias, layer.stride)
 
     def state(self) -> list[Tensor]:
         """A copy of all that is learned, for :meth:`restore`."""
