@@ -27,6 +27,7 @@ from ..device.room import DEFAULT_ROOM, Room, Shell
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..export.qdq import write_qdq
 from ..flow.design import DesignOptions
+from ..flow.evaluate import float_runner
 from ..flow.sources import DEFAULTS, QuantizeOptions, calibration_images, is_embedded, quantized, read
 from ..network.graph import FloatArray, FloatModel, Preprocess, Shape
 from ..network.integers import QModel
@@ -39,7 +40,7 @@ from ..quantization.budget import coded_size
 from ..quantization.rounding import coarsest, nearest
 from .cache import Cache, value_key, version
 from .judging import Judge, Judged, judged_images
-from .objectives import Numbers, Objective, beyond, limits_of, objectives_of
+from .objectives import KNOWN, Numbers, Objective, beyond, limits_of, objectives_of
 from .outcome import Layers, Outcome
 from .space import BUDGETS, Point, Space, layer_groups
 from .study import OPTIONS, OnStep, Promising
@@ -51,8 +52,11 @@ SCAN_BITS = (7, 6, 5, 4, 3)
 LIMITS = {"agreement": 50.0}
 """What is asked of a design where nothing is said: a network that is wrong more often than right is of no use, and the
 search of such networks would never end."""
-SUBSET = 64
-"""Images on which a design is judged first; twice as many follow, until it is clear or there are no more."""
+SUBSET, GROWTH = 16, 4
+"""Images on which a design is judged first; in all so many times as many follow, until it is clear or there are no
+more."""
+PRUNED = 32
+"""Images on which a float network is looked at whose weights were pruned, before it is quantised."""
 CALIBRATED = 32
 """Images drawn to quantise with where none are given for it."""
 DOUBT = 2.0
@@ -354,6 +358,8 @@ class Accelerators:
         if too_large := self.weights_alone(point):
             return too_large
         options = self.design_options(point)
+        if wrong := self.pruned_alone(point, options.quantize):
+            return wrong
         model, digest = self.quantised(options.quantize)
         key = value_key(
             (digest, point.device, point.clock_mhz, point.products, point.weights, self.options.room)
@@ -383,7 +389,7 @@ class Accelerators:
                 return Outcome(numbers, complete=True, images=seen, facts=facts)
             if not promising(numbers | best):
                 return Outcome(numbers, complete=False, images=seen, facts=facts)
-            seen = min(3 * seen, total)
+            seen = min(GROWTH * seen, total)
 
     def weights_alone(self, point: Point) -> Outcome | None:
         """What becomes of dense weights that no block RAM of the device holds, which needs no quantiser; None: they may
@@ -401,6 +407,27 @@ class Accelerators:
         reason = f"dense weights alone take {bits:,} bits of block RAM, {device.name} has room for {room:,}"
         facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
         return Outcome({"weight_bits": bits}, (reason,), bits / max(room, 1) - 1, complete=False, facts=facts)
+
+    def pruned_alone(self, point: Point, options: QuantizeOptions) -> Outcome | None:
+        """What becomes of a design whose float network is surely beyond a limit of accuracy once it is pruned, which
+        integers do not mend; None: it may be within, or nothing is pruned."""
+        seen = min(PRUNED, len(self.judged.pixels))
+        if not options.densities or not any(KNOWN[name].accuracy for name in self.options.limits):
+            return None
+
+        def classes() -> list[int]:
+            model = prune_model(self.float_model, options.densities)
+            with float_runner(model, options.preprocess)[1] as run:
+                found = run(np.asarray(self.judged.pixels[:seen])).argmax(axis=1)
+            return [int(one) for one in found]
+
+        key = value_key((self._model_key, self.judged.key, options.preprocess, seen, options.densities))
+        measured = self.judged.counts(np.array(self.cache.json("pruned", key, classes), dtype=np.int64))
+        if not beyond(hoped(measured, seen, len(self.judged.pixels)), self.options.limits)[0]:
+            return None
+        reasons, far = beyond(measured, self.options.limits)
+        facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
+        return Outcome({}, tuple(f"pruned, not yet quantised: {one}" for one in reasons), far, False, 0, facts)
 
     def _clock(self, point: Point) -> Clock:
         return DesignOptions(device=point.device, clock_mhz=point.clock_mhz).clock(find_device(point.device))

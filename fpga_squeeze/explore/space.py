@@ -19,7 +19,7 @@ WEIGHT_BITS, ACTIVATION_BITS = (4, 8), (5, 8)
 LEAST_BITS, MOST_BITS = 2, 8
 DIFFERENCE = 1
 """Bits that a group of layers may have more or less."""
-KEPT = (40, 50, 60, 70, 80, 90, 100)
+KEPT = tuple(range(40, 101, 5))
 """Weights that are kept, in percent of those that are not zero."""
 BUDGETS = (60, 65, 70, 75, 80, 85, 90, 95, 100)
 """Coded bits, in percent of what the weights take when each is rounded to its nearest integer; 100: any number."""

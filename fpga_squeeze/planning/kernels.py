@@ -94,7 +94,13 @@ def word_cycles(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> 
 
 def engine_stages(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> tuple[Stage, ...]:
     """The stages of an engine with ``channels`` output channels at once."""
-    return tuple(engine_stage(work, folding.channels, weights) for work in layer.work_at(folding.rows))
+    return _stages(layer, folding.rows, folding.channels, weights)
+
+
+@lru_cache(maxsize=4096)
+def _stages(layer: EngineLayer, rows: int, channels: int, weights: WeightFormat) -> tuple[Stage, ...]:
+    """Foldings of any number of phases have the same: a search asks for them again and again."""
+    return tuple(engine_stage(work, channels, weights) for work in layer.work_at(rows))
 
 
 def engine_weights(layer: EngineLayer, folding: Folding, weights: WeightFormat) -> Weights:
