@@ -102,6 +102,10 @@ class ExploreOptions:
         return json.dumps(out)
 
 
+Short = tuple[tuple[str, ...], float]
+"""Why a design is none, and how far it is from one, relative to what there is."""
+
+
 @dataclass(frozen=True, eq=False)
 class Made:
     """A design: its integers, its plan and what that costs; ``digest`` of the integers."""
@@ -355,44 +359,58 @@ class Accelerators:
     def evaluate(self, trial: Any, promising: Promising) -> Outcome:
         """:class:`.study.Work`: quantise, plan, and judge if it fits, on some images first."""
         point = self.space.draw(trial)
-        if too_large := self.weights_alone(point):
-            return too_large
         options = self.design_options(point)
-        if wrong := self.pruned_alone(point, options.quantize):
-            return wrong
+        early = [one for one in (self.weights_alone(point), self.pruned_alone(options.quantize)) if one]
+        facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
+        if early:
+            return self._short(early, {}, 0, facts)
         model, digest = self.quantised(options.quantize)
         key = value_key(
             (digest, point.device, point.clock_mhz, point.products, point.weights, self.options.room)
         )
         planned = self.cache.json("plan", key, lambda: self._planned(options, model))
         kept = _nonzero(model) / _nonzero(self.float_model)
-        facts = {
+        facts |= {
             "design": point.describe(min(1.0, round(kept, 3))),
             "clock": planned["clock"],
             "digest": digest,
         }
         numbers, limits = planned["numbers"], self.options.limits
-        slow, far = beyond(numbers, limits)
-        if reasons := (*planned["reasons"], *slow):
-            return Outcome(numbers, reasons, max(planned["excess"], far), False, 0, facts)
+        early = [(tuple(planned["reasons"]), planned["excess"]), beyond(numbers, limits)]
+        early = [one for one in early if one[0]]
+        if early and not self._limits_accuracy:
+            return self._short(early, numbers, 0, facts)
         judge = Judge(model, digest, self.judged, self.cache, self.threads)
         total = len(self.judged.pixels)
         seen = min(SUBSET, total)
         while True:
             measured = self.judged.counts(judge.classes(seen))
             best = hoped(measured, seen, total)
-            numbers = planned["numbers"] | measured
             if beyond(best, limits)[0]:
-                reasons, far = beyond(measured, limits)
-                return Outcome(numbers, reasons, far, seen == total, seen, facts)
+                early.append(beyond(measured, limits))
+            if early:
+                return self._short(early, numbers | measured, seen, facts)
             if seen == total:
-                return Outcome(numbers, complete=True, images=seen, facts=facts)
+                return Outcome(numbers | measured, complete=True, images=seen, facts=facts)
             if not promising(numbers | best):
-                return Outcome(numbers, complete=False, images=seen, facts=facts)
+                return Outcome(numbers | measured, complete=False, images=seen, facts=facts)
             seen = min(GROWTH * seen, total)
 
-    def weights_alone(self, point: Point) -> Outcome | None:
-        """What becomes of dense weights that no block RAM of the device holds, which needs no quantiser; None: they may
+    def _short(
+        self, short: Sequence[Short], numbers: Numbers, seen: int, facts: Mapping[str, Any]
+    ) -> Outcome:
+        """What does not fit, or is beyond limits: all that is known to be amiss adds up, so that a sampler does not
+        take what was not looked at for good."""
+        reasons = tuple(reason for one, _ in short for reason in one)
+        complete = seen == len(self.judged.pixels)
+        return Outcome(numbers, reasons, sum(excess for _, excess in short), complete, seen, facts)
+
+    @property
+    def _limits_accuracy(self) -> bool:
+        return any(KNOWN[name].accuracy for name in self.options.limits)
+
+    def weights_alone(self, point: Point) -> Short | None:
+        """Why dense weights are too large for any block RAM of the device, which needs no quantiser; None: they may
         fit. Engines store their layers at the width of the widest: this is the least that they take."""
         device = find_device(point.device)
         if point.weights != "dense":
@@ -405,29 +423,36 @@ class Accelerators:
         if bits <= room:
             return None
         reason = f"dense weights alone take {bits:,} bits of block RAM, {device.name} has room for {room:,}"
-        facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
-        return Outcome({"weight_bits": bits}, (reason,), bits / max(room, 1) - 1, complete=False, facts=facts)
+        return (reason,), bits / max(room, 1) - 1
 
-    def pruned_alone(self, point: Point, options: QuantizeOptions) -> Outcome | None:
-        """What becomes of a design whose float network is surely beyond a limit of accuracy once it is pruned, which
-        integers do not mend; None: it may be within, or nothing is pruned."""
+    def pruned_alone(self, options: QuantizeOptions) -> Short | None:
+        """Why a float network is surely beyond a limit of accuracy once it is pruned, which integers do not mend; None:
+        it may be within, or nothing is pruned.
+
+        Where hardly any class is right, how unlikely the right ones are still tells which network is nearer.
+        """
         seen = min(PRUNED, len(self.judged.pixels))
-        if not options.densities or not any(KNOWN[name].accuracy for name in self.options.limits):
+        if not options.densities or not self._limits_accuracy:
             return None
 
-        def classes() -> list[int]:
+        def looked() -> dict[str, Any]:
             model = prune_model(self.float_model, options.densities)
             with float_runner(model, options.preprocess)[1] as run:
-                found = run(np.asarray(self.judged.pixels[:seen])).argmax(axis=1)
-            return [int(one) for one in found]
+                logits = np.asarray(run(np.asarray(self.judged.pixels[:seen])), dtype=np.float64)
+            logits = logits.reshape(seen, -1)
+            away = logits - logits.max(axis=1, keepdims=True)
+            away -= np.log(np.exp(away).sum(axis=1, keepdims=True))
+            nats = -away[np.arange(seen), self.judged.wanted[:seen]].mean()
+            classes = [int(one) for one in logits.argmax(axis=1)]
+            return {"classes": classes, "unlikely": float(nats / np.log(max(2, logits.shape[1])))}
 
         key = value_key((self._model_key, self.judged.key, options.preprocess, seen, options.densities))
-        measured = self.judged.counts(np.array(self.cache.json("pruned", key, classes), dtype=np.int64))
+        found = self.cache.json("pruned float", key, looked)
+        measured = self.judged.counts(np.array(found["classes"], dtype=np.int64))
         if not beyond(hoped(measured, seen, len(self.judged.pixels)), self.options.limits)[0]:
             return None
         reasons, far = beyond(measured, self.options.limits)
-        facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
-        return Outcome({}, tuple(f"pruned, not yet quantised: {one}" for one in reasons), far, False, 0, facts)
+        return tuple(f"pruned, not yet quantised: {one}" for one in reasons), far + found["unlikely"]
 
     def _clock(self, point: Point) -> Clock:
         return DesignOptions(device=point.device, clock_mhz=point.clock_mhz).clock(find_device(point.device))
