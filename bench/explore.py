@@ -86,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (sampler, seed): SearchOptions(
             str(given.folder / f"{sampler}{seed}.log"), given.trials, sampler, 1, seed
         )
-        for seed in range(given.seeds)
         for sampler in samplers
+        for seed in range(given.seeds)
     }
     with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
         made = pool.starmap(_study, [(work, one) for one in asked.values()], chunksize=1)

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..compression.densities import KEPT, sensitivity
+from ..compression.densities import KEPT
 from ..compression.prune import prune_model
-from ..compression.sensitivity import scan
 from ..datasets.images import ImageArray, embedded_model_path, list_images
 from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import find_device
@@ -27,7 +26,6 @@ from ..device.room import DEFAULT_ROOM, Room, Shell
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..export.qdq import write_qdq
 from ..flow.design import DesignOptions
-from ..flow.evaluate import float_runner
 from ..flow.sources import DEFAULTS, QuantizeOptions, calibration_images, is_embedded, quantized, read
 from ..network.graph import FloatArray, FloatModel, Preprocess, Shape
 from ..network.integers import QModel
@@ -40,15 +38,12 @@ from ..quantization.budget import coded_size
 from ..quantization.rounding import coarsest, nearest
 from .cache import Cache, value_key, version
 from .judging import Judge, Judged, judged_images
-from .objectives import KNOWN, Numbers, Objective, beyond, limits_of, objectives_of
+from .levels import SCAN_BITS, first_level, pruned_classes, sensitivities
+from .objectives import KNOWN, Numbers, Objective, beyond, hoped, limits_of, objectives_of
 from .outcome import Layers, Outcome
 from .space import BUDGETS, Point, Space, layer_groups
 from .study import OPTIONS, OnStep, Promising
 
-SCAN_IMAGES = 8
-"""Calibration images on which the sensitivity of layers is seen."""
-SCAN_BITS = (7, 6, 5, 4, 3)
-"""Widths of a layer's weights whose effect is shown."""
 LIMITS = {"agreement": 50.0}
 """What is asked of a design where nothing is said: a network that is wrong more often than right is of no use, and the
 search of such networks would never end."""
@@ -59,8 +54,6 @@ PRUNED = 32
 """Images on which a float network is looked at whose weights were pruned, before it is quantised."""
 CALIBRATED = 32
 """Images drawn to quantise with where none are given for it."""
-DOUBT = 2.0
-"""Standard deviations by which accuracy on some images may turn out better on all."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +134,7 @@ class Accelerators:
         if on_step:
             on_step(f"float network on {len(self.judged.pixels):,} images")
         self.judged  # noqa: B018
-        self._sensitivity  # noqa: B018
+        self.first_level  # noqa: B018
 
     def __getstate__(self) -> dict[str, Any]:
         return {"options": self.options, "threads": self.threads}
@@ -240,25 +233,23 @@ class Accelerators:
         return {name: np.array(row) for name, row in self._sensitivity["kept"].items()}
 
     @cached_property
-    def _sensitivity(self) -> Any:
-        def make() -> object:
-            images, pre, model = self._calibration[0], self.options.quantize.preprocess, self.float_model
-            kept = sensitivity(model, images, pre, most=SCAN_IMAGES)
-            trials = []
-            for conv in model.convs:
-                flat = conv.weight.reshape(len(conv.weight), -1)
-                for bits in SCAN_BITS:
-                    frac = coarsest(flat, bits)
-                    rounded = np.ldexp(nearest(flat, frac, bits), -frac[:, None])
-                    trials.append(replace(conv, weight=rounded.reshape(conv.weight.shape)))
-            widths = scan(model, images, pre, trials, most=SCAN_IMAGES).reshape(-1, len(SCAN_BITS))
-            return {
-                "kept": {name: row.tolist() for name, row in kept.items()},
-                "bits": {c.name: row.tolist() for c, row in zip(model.convs, widths, strict=True)},
-            }
-
+    def first_level(self) -> float:
+        """Divergence that a layer may cause by itself at level 1 of pruning."""
+        images, pre = self.calibration_images, self.options.quantize.preprocess
+        key = self._model_key + self._calibration_key
         with threadpool_limits(1, user_api="blas"):
-            return self.cache.json("sensitivity", self._model_key + self._calibration_key, make)
+            return float(
+                self.cache.json(
+                    "first level", key, lambda: first_level(self.float_model, self.found, images, pre)
+                )
+            )
+
+    @cached_property
+    def _sensitivity(self) -> Any:
+        images, pre = self.calibration_images, self.options.quantize.preprocess
+        key = self._model_key + self._calibration_key
+        with threadpool_limits(1, user_api="blas"):
+            return self.cache.json("sensitivity", key, lambda: sensitivities(self.float_model, images, pre))
 
     def layers(self) -> Layers:
         """Divergence of the output when a layer alone keeps fewer weights, or narrower ones."""
@@ -285,11 +276,9 @@ class Accelerators:
 
     def quantize_options(self, point: Point) -> QuantizeOptions:
         """How the integers of ``point`` are made."""
-        kept = (
-            point.densities(self.float_model, self.space.groups, self.found)
-            if min(point.kept.values()) < 100
-            else {}
-        )
+        pruned = any(point.pruning.values())
+        level = self.first_level if pruned else 0.0
+        kept = point.densities(self.float_model, self.space.groups, self.found, level) if pruned else {}
         made = replace(
             self.options.quantize,
             weight_bits=point.weight_bits,
@@ -435,19 +424,18 @@ class Accelerators:
         if not options.densities or not self._limits_accuracy:
             return None
 
-        def looked() -> dict[str, Any]:
-            model = prune_model(self.float_model, options.densities)
-            with float_runner(model, options.preprocess)[1] as run:
-                logits = np.asarray(run(np.asarray(self.judged.pixels[:seen])), dtype=np.float64)
-            logits = logits.reshape(seen, -1)
-            away = logits - logits.max(axis=1, keepdims=True)
-            away -= np.log(np.exp(away).sum(axis=1, keepdims=True))
-            nats = -away[np.arange(seen), self.judged.wanted[:seen]].mean()
-            classes = [int(one) for one in logits.argmax(axis=1)]
-            return {"classes": classes, "unlikely": float(nats / np.log(max(2, logits.shape[1])))}
-
         key = value_key((self._model_key, self.judged.key, options.preprocess, seen, options.densities))
-        found = self.cache.json("pruned float", key, looked)
+        found = self.cache.json(
+            "pruned float",
+            key,
+            lambda: pruned_classes(
+                self.float_model,
+                options.densities,
+                self.judged.pixels[:seen],
+                self.judged.wanted[:seen],
+                options.preprocess,
+            ),
+        )
         measured = self.judged.counts(np.array(found["classes"], dtype=np.int64))
         if not beyond(hoped(measured, seen, len(self.judged.pixels)), self.options.limits)[0]:
             return None
@@ -493,19 +481,6 @@ def numbers_of(made: Estimate) -> dict[str, float]:
         "latency_ms": made.latency_ms,
         "weight_bits": made.weight_bits,
     }
-
-
-def hoped(measured: Numbers, seen: int, total: int) -> dict[str, float]:
-    """What shares in percent of ``seen`` images may be on all of them, as good as DOUBT standard deviations allow.
-
-    The deviation is that of a sample drawn without putting back; a count of one more and one less keeps it from zero.
-    """
-    out = {}
-    for name, share in measured.items():
-        p = (share / 100 * seen + 1) / (seen + 2)
-        deviation = 100 * (p * (1 - p) / seen * (total - seen) / max(total - 1, 1)) ** 0.5
-        out[name] = min(100.0, share + DOUBT * deviation)
-    return out
 
 
 def digest_of(model: QModel) -> str:

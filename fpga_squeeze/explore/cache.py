@@ -28,16 +28,18 @@ ROOMS = (
     "planning",
 )
 """Rooms whose code the numbers of a design come from."""
+CHOICES = ("explore/space.py", "explore/levels.py")
+"""Files that say what the choices of a trial mean."""
 
 
 @cache
 def code_key() -> str:
     """Key of the code that numbers come from, and of NumPy, whose BLAS sums."""
     root, digest = Path(__file__).resolve().parent.parent, hashlib.sha256(np.__version__.encode())
-    for room in ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
-            digest.update(path.read_bytes())
+    code = [path for room in ROOMS for path in sorted((root / room).rglob("*.py"))]
+    for path in (*code, *(root / name for name in CHOICES)):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
