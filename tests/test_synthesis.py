@@ -118,7 +118,7 @@ def test_synthesis_names_what_differs(project: Project) -> None:
 @pytest.mark.slow
 def test_two_products_in_one_dsp(tmp_path: Path) -> None:
     """Slices as planned, and nearly half as many as the same foldings take with one product."""
-    model = random_qmodel(np.random.default_rng(5), min_size=20, max_fires=1, weight_bits=(8,))
+    model = random_qmodel(np.random.default_rng(1), min_size=8, max_size=12, max_fires=1, weight_bits=(8,))
     plan = plan_for_lanes(model, 12, Multipliers(2))
     single = build_plan(model, [e.folding for e in plan.engines])
     emit_rtl(plan, tmp_path / "rtl", HEADER)

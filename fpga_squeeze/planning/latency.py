@@ -2,7 +2,7 @@
 
 ISSUE_LATENCY = 1
 """From the decision to issue a term until it is issued (fsq_sequencer); the schedule counts from the decision."""
-READ_LATENCY = 5
+READ_LATENCY = 6
 """From the issue of a term to its pixels at the lanes (fsq_line_buffer, fsq_lane_pixels)."""
 SUM_LATENCY = ISSUE_LATENCY + READ_LATENCY + 4
 """From the last term of a pass to its sums in the registers in which they wait for the drain (fsq_mac_array)."""

@@ -1,7 +1,8 @@
 // From the pixels that row buffers took to those of the lanes: lane l takes position l + shift.
 //
 // One of the buffers was read, the others give 0; every second one has joined to its own pixels those of the one before.
-// The shift comes a cycle before the pixels, which leave one cycle after they came.
+// The shift comes a cycle before the pixels, which leave two cycles after they came: between the multiplexers and the slices,
+// which lie in columns of their own far apart, there is a register.
 module fsq_lane_pixels #(
     parameter BUFFERS = 1,  // row buffers
     parameter ROWS    = 1,  // rows of the window
@@ -38,9 +39,11 @@ module fsq_lane_pixels #(
     taken_q <= taken;
   end
 
+  logic [ROWS*LANES*BITS-1:0] pixels;
+  always_ff @(posedge clk) pixels_o <= pixels;
   generate
     if (SHIFTS == 1) begin : gen_straight
-      assign pixels_o = taken_q;
+      assign pixels = taken_q;
       logic unused_shift;
       assign unused_shift = &{1'b0, shift_q};
     end else begin : gen_shifted
@@ -67,7 +70,7 @@ module fsq_lane_pixels #(
           ) u_shift (
               .data_i  (some),
               .select_i(shifts[m*SHIFT_W+:SHIFT_W]),
-              .data_o  (pixels_o[(b*LANES+m*PER)*BITS+:PART])
+              .data_o  (pixels[(b*LANES+m*PER)*BITS+:PART])
           );
         end
       end
