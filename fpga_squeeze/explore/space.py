@@ -22,8 +22,10 @@ DIFFERENCE = 1
 """Bits that a group of layers may have more or less."""
 PRUNING = tuple(range(9))
 """Levels: 0 prunes nothing, each further one allows twice the divergence of the one before."""
-BUDGETS = (60, 65, 70, 75, 80, 85, 90, 95, 100)
+BUDGETS = tuple(range(60, 101))
 """Coded bits, in percent of what the weights take when each is rounded to its nearest integer; 100: any number."""
+OWN_BUDGET = 87
+"""What ``generate`` takes by itself where memory is short, in whole percent of the nearest integers' bits."""
 FORMATS = ("huffman", "mask", "sparse", "dense")
 
 
@@ -144,7 +146,7 @@ class Space:
         for device in self.devices:
             for clock in self.clocks[-1:]:
                 at = {k: v for k, v in {"device": device, "clock": clock}.items() if self._free(k)}
-                out += [common | at, common | at | {"budget": 85}, common | at | {"weights": "dense"}]
+                out += [common | at, common | at | {"budget": OWN_BUDGET}, common | at | {"weights": "dense"}]
         return out
 
     def _free(self, name: str) -> bool:
