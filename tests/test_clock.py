@@ -16,6 +16,7 @@ from fpga_squeeze.device.clock import Clock, Origin
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.manifest import Source
 from fpga_squeeze.project.project import Project, create_project
+from fpga_squeeze.project.results import kept_result
 from fpga_squeeze.verify.compare import Comparison, KernelResult
 from fpga_squeeze.verify.timing.kept import keep_clock
 
@@ -85,13 +86,15 @@ def test_asked_clock_stays_where_it_is_met(
 
 def test_verbs_keep_the_clock_of_the_whole_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = _project(tmp_path)
-    found = SimpleNamespace(fmax_mhz=91.5, part="LFE5U-85F-6")
+    found = SimpleNamespace(fmax_mhz=91.5, part="LFE5U-85F-6", to_json=lambda: {"fmax_mhz": 91.5})
     monkeypatch.setattr("fpga_squeeze.verify.timing.report.time_design", lambda *_: found)
     monkeypatch.setattr("fpga_squeeze.verify.timing.route.route", lambda *_: found)
     api.timing(project.path, "conv1")
     api.route(project.path)  # of another fabric
-    assert _clock(project).origin == "planned"
+    assert _clock(project).origin == "planned" and kept_result(project, "timing") is None
     api.timing(project.path)
+    kept = kept_result(project, "timing")
+    assert kept and kept.current and kept.result == {"fmax_mhz": 91.5}
     assert _clock(project) == Clock(91.5, "estimated by timing")
     found.part = ZYNQ.part
     api.route(project.path, "conv1")

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from csim_helpers import needs_tools
+from designs import smallest
 from random_models import random_images, random_qmodel
 
 from fpga_squeeze.device.clock import Clock
+from fpga_squeeze.device.room import WHOLE_DEVICE, Room, Shell
+from fpga_squeeze.network.integers import QModel
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.manifest import Source
 from fpga_squeeze.project.project import create_project
@@ -22,23 +25,27 @@ pytest.importorskip("cocotbext.axi", reason="cocotbext-axi is not here: it is in
 pytestmark = [needs_tools, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network, built and run once."""
-    rng = np.random.default_rng(11)
-    model = random_qmodel(rng, min_size=8, max_size=9, max_fires=1)
+def make(folder: Path, model: QModel, room: Room = WHOLE_DEVICE) -> Path:
     created = create_project(
-        tmp_path_factory.mktemp("cocotb") / "p",
+        folder,
         model,
         plan_for_lanes(model, 16),
-        random_images(rng, model, 2),
+        random_images(np.random.default_rng(11), model, 2),
         None,
         dialect="vitis",
         device=None,
         clock=Clock(100.0, "planned"),
         source=Source("random", "0" * 64, "random pixels"),
+        room=room,
     )
     return created.path
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network, built and run once."""
+    model = random_qmodel(np.random.default_rng(11), min_size=8, max_size=9, max_fires=1)
+    return make(tmp_path_factory.mktemp("cocotb") / "p", model)
 
 
 def run(project: Path) -> tuple[int, str]:
@@ -50,7 +57,7 @@ def run(project: Path) -> tuple[int, str]:
         text=True,
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -84,3 +91,18 @@ def test_passes_on_the_design_and_fails_on_a_broken_one(project: Path) -> None:
     code, text = run(project)
     test.write_text(kept)
     assert code == 1 and "0 passed, 2 failed" in text
+
+
+def test_through_the_shell(tmp_path: Path) -> None:
+    """From memory to memory, with a reset on the way; a wrong logit is seen."""
+    project = make(tmp_path / "p", smallest(), Room(95, Shell.of("dma128")))
+    code, text = run(project)
+    assert code == 0 and "3 passed, 0 failed" in text, text[-2000:]
+    assert text.count("logits of 2 frames compared, 0 mismatches; ") == 3
+
+    test = project / "cocotb" / "test_frames.py"
+    kept = changed(test, ".reshape(-1, CLASSES)", ".reshape(-1, CLASSES) + 1")
+    code, text = run(project)
+    test.write_text(kept)
+    assert code == 1 and "0 passed, 3 failed" in text
+    assert re.search(r"frame 0, logit \d+: expected -?\d+, got -?\d+", text)

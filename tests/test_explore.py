@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -179,6 +180,21 @@ def running(file: str) -> bool:
         return any(t.state == "running" and t.number >= 3 for t in read_study(file, KNOWN).trials)
     except FpgaSqueezeError:
         return False
+
+
+def test_a_trial_that_does_not_tell_yet_whose_it_is(file: str) -> None:
+    """It is tried again where no other process can be at it, and left alone where one may."""
+    search(Toy(), options(file, 3))
+    optuna = study.optuna_module()
+    found = optuna.load_study(study_name=study.STUDY, storage=study.open_storage(file))
+    found.enqueue_trial({"x": 1, "c": "b"}, user_attrs={"again": 0})
+    number = found.ask().number
+    other = {"host": "elsewhere", "pid": 1, "born": "1"}
+    found.set_user_attr(f"{study.WORKER}elsewhere 1 1", {study.OWNER: other})
+    assert study.revive(found) == []
+    gone = {"host": socket.gethostname(), "pid": 1, "born": "another"}
+    found.set_user_attr(f"{study.WORKER}elsewhere 1 1", {study.OWNER: gone})
+    assert study.revive(found) == [number]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

@@ -73,8 +73,8 @@ def test_bambu_over_all_kernels(fake: pytest.MonkeyPatch, projects: dict[str, Pa
     assert first["area"] == {"luts": 1200, "flip_flops": 120, "dsp": 3, "bram18": None, "uram": None}
     assert first["ours"]["cycles"] == plan.engines[0].work_cycles
     assert "conv1: synthesis" in err and "conv1: simulation" in err
-    kept = projects["bambu"] / "run" / "hls" / "bambu.json"
-    assert json.loads(kept.read_text()) == result
+    kept = projects["bambu"] / "run" / "hls" / "result.json"
+    assert json.loads(kept.read_text())["result"] == result
 
     code, out, _ = hls(capsys, projects["bambu"], "--kernel", "pool1")
     assert code == 0 and "all 1,024 values equal" in out and "Bambu does not pipeline loops" in out
@@ -90,7 +90,9 @@ def test_cells_of_both_by_yosys(fake: pytest.MonkeyPatch, projects: dict[str, Pa
     )
     code, out, _ = hls(capsys, projects["bambu"], "--kernel", "conv1", "--yosys")
     assert code == 0 and "both as mapped by Yosys" in out
-    kernel = json.loads((projects["bambu"] / "run" / "hls" / "bambu.json").read_text())["kernels"][0]
+    kernel = json.loads((projects["bambu"] / "run" / "hls" / "result.json").read_text())["result"]["kernels"][
+        0
+    ]
     assert kernel["mapped"]["flip_flops"] == 1 and kernel["area"]["flip_flops"] == 120
     assert kernel["ours"]["area"]["luts"] == 9 and kernel["ours"]["area"]["bram18"] == 2
 
@@ -121,7 +123,7 @@ def test_bambu_that_fails(
     fake.setenv("FAKE_MODE", mode)
     code, out, err = hls(capsys, projects["bambu"], "--kernel", "conv1")
     assert code == 2 and out == "" and message in err
-    assert not (projects["bambu"] / "run" / "hls" / "bambu.json").exists()
+    assert not (projects["bambu"] / "run" / "hls" / "result.json").exists()
 
 
 def test_interrupted_tool_is_ended(
@@ -143,7 +145,7 @@ def test_interrupted_tool_is_ended(
     assert process.returncode == 130 and "interrupted" in err
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
-    assert not (projects["bambu"] / "run" / "hls" / "bambu.json").exists()
+    assert not (projects["bambu"] / "run" / "hls" / "result.json").exists()
 
 
 # ------------------------------------------------------------------------------------------------- Vitis HLS

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from csim_helpers import replaced
+from csim_helpers import replaced, verilator_env
 from random_models import random_images, random_qmodel
 from test_tcl import INTERPRETERS
 
@@ -26,7 +26,6 @@ from fpga_squeeze.emit.registers import REGISTERS
 from fpga_squeeze.planning.search.folding import plan_for_lanes
 from fpga_squeeze.project.manifest import Source
 from fpga_squeeze.project.project import Project, create_project
-from fpga_squeeze.verify.tools import find_verilator
 
 SPIRIT = "{http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009}"
 STUBS = Path(__file__).parent / "vivado_stubs.tcl"
@@ -342,12 +341,8 @@ def test_boards_are_those_of_the_device(tmp_path: Path) -> None:
 
 def fusesoc(project: Path, work: Path, target: str) -> subprocess.CompletedProcess[str]:
     """Run a target of the project's core; the Verilator is the one that everything else takes."""
-    verilator = find_verilator()
-    env = dict(os.environ, PATH=f"{Path(verilator.binary).parent}{os.pathsep}{os.environ['PATH']}")
+    env = os.environ | verilator_env()
     env |= {f"XDG_{kind}_HOME": str(work) for kind in ("CONFIG", "CACHE", "DATA")}
-    if verilator.root:
-        # the verilated.mk of the package from PyPI leaves this option of g++ empty
-        env |= {"VERILATOR_ROOT": str(verilator.root), "MAKEFLAGS": "-- CFG_CXXFLAGS_PCH_I=-include"}
     name = re.search(r"^name: (.+)$", (project / "fsq.core").read_text(), re.M)
     assert name
     command = [sys.executable, "-m", "fusesoc.main", "--cores-root", str(project)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import itertools
 import json
 import re
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import kept_results
 import numpy as np
 import pytest
 from browser import DARK, probe, show
@@ -223,6 +223,62 @@ def test_mismatches_are_told(copy: Path) -> None:
     assert "7 values differ" in text and "all equal" not in text
 
 
+def test_what_synth_hls_timing_and_trace_found(copy: Path, tmp_path: Path) -> None:
+    """Their figures in tables, and commands that find them again."""
+    texts = _Page(page(api.report(copy))).texts
+    assert all("Has not run" in texts[name] for name in ("mapped", "hls", "trace", "timed"))
+    kept_results.everything(copy)
+    report = api.report(copy)
+    text = page(report)
+    found = _Page(text)
+    assert wrong_numbers(report, text) == []
+    cells = {row["kernel"]: row for row in found.tables["cells"]}
+    n = report.estimate
+    for cost in n.kernels:
+        both = f"{cost.dsp:,} / {cost.dsp:,}" if cost.dsp else ""
+        assert cells[cost.name]["DSP"] == both, cost.name
+    assert cells["total"]["DSP"] == f"{n.dsp:,} / {n.dsp:,}"
+    assert "as estimated in every kernel; fits XC7Z020 as mapped" in found.texts["mapped"]
+    assert sum(int(row["LUTs"].replace(",", "")) for row in found.tables["parts"]) == n.luts
+    (row,) = found.tables["tool"]
+    assert row["values"] == "640"
+    assert (row["cycles"], row["LUTs"], row["RAMB18"]) == ("98,765 / 4,321", "1,234 / 999", "- / 2")
+    assert "all 640 values equal" in found.texts["hls"] and "Bambu 9.9" in found.texts["hls"]
+    paths = {row["kernel"]: row for row in found.tables["paths"]}
+    assert (paths["fire2"]["ns"], paths["fire2"]["levels"], paths["fire2"]["MHz"]) == ("6.50", "5", "153.8")
+    assert "153.8 MHz, meets 125 MHz" in found.texts["timed"] and paths["conv1"]["slack"] == "2.75"
+    assert paths["between kernels"]["path"] == "conv1.out_q to fire2.in_q"
+    trace = report.result("trace")
+    assert trace and [row["tensor"] for row in found.tables["tensors"]] == [
+        t["layer"] for t in trace.result["tensors"]
+    ]
+    worst = trace.result["worst"][0]
+    (snr,) = [t["own_snr_db"] for t in trace.result["tensors"] if t["layer"] == worst]
+    assert f"Most is lost by {worst} ({snr:.1f} dB)" in found.texts["trace"]
+    assert main(["report", str(copy), "-o", str(tmp_path / "r.html")]) == 0
+    written = html.unescape((tmp_path / "r.html").read_text())
+    options = {
+        "trace": " --frames 2",
+        "synth": "",
+        "timing": " --clock-mhz 125.0",
+        "hls": " --kernel conv1 --frames 1",
+    }
+    for verb, given in options.items():
+        assert f"fpga-squeeze {verb} {copy}{given}\n" in written
+
+    # what is not as it should be is told
+    kept_results.mapped(copy, more_dsp=1)
+    kept_results.by_tool(copy, mismatches=3)
+    texts = _Page(page(api.report(copy))).texts
+    assert "conv1: DSP: estimated" in texts["mapped"] and "as estimated in every" not in texts["mapped"]
+    assert "3 of 640 values differ" in texts["hls"]
+    top = copy / "rtl" / "fsq_top.sv"
+    top.write_text(top.read_text() + "// changed\n")
+    texts = _Page(page(api.report(copy))).texts
+    assert "run synth again" in texts["mapped"] and "run timing again" in texts["timed"]
+    assert "older" not in texts["hls"] + texts["trace"]
+
+
 def test_the_command_that_makes_it_again(made: Path, copy: Path, tmp_path: Path) -> None:
     written = tmp_path / "r.html"
     assert main(["report", str(made), "-o", str(written)]) == 0
@@ -325,13 +381,15 @@ def test_bars_and_marks() -> None:
 @pytest.fixture(scope="module")
 def written(made: Path, graph: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    for name, project in (("digits", made), ("graph", graph)):
+    kept_results.everything(shutil.copytree(made, folder / "all"))
+    for name, project in (("digits", made), ("graph", graph), ("all", folder / "all")):
         api.write_report(api.report(project), folder / f"{name}.html")
-    return {path.stem: path for path in folder.iterdir()}
+    return {path.stem: path for path in folder.glob("*.html")}
 
 
 @pytest.mark.slow
 def test_a_browser_has_nothing_to_complain_of(made: Path, written: dict[str, Path], tmp_path: Path) -> None:
+    assert show(written["all"], tmp_path).console == ()
     shown = show(written["digits"], tmp_path)
     assert shown.console == ()
     report = api.report(made)
@@ -352,7 +410,7 @@ def test_complaints_of_a_browser_are_seen(written: dict[str, Path], tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "scheme"), [("digits", "light"), ("graph", "dark")])
+@pytest.mark.parametrize(("name", "scheme"), [("all", "light"), ("graph", "dark")])
 def test_it_fits_where_it_is_shown(name: str, scheme: str, written: dict[str, Path], tmp_path: Path) -> None:
     flags = (DARK,) if scheme == "dark" else ()
     shown = show(probe(written[name], tmp_path, (1100, 360)), tmp_path, *flags)
@@ -380,65 +438,3 @@ def test_what_hangs_over_is_seen(written: dict[str, Path], tmp_path: Path) -> No
     assert found
     (frame,) = json.loads(html.unescape(found[1]))
     assert frame["scroll"] > frame["width"] and frame["out"]
-
-
-# ------------------------------------------------------------------------------------------------------- colours
-
-DICHROMACY = {
-    "protanopia": (
-        (0.152286, 1.052583, -0.204868),
-        (0.114503, 0.786281, 0.099216),
-        (-0.003882, -0.048116, 1.051998),
-    ),
-    "deuteranopia": (
-        (0.367322, 0.860646, -0.227968),
-        (0.280085, 0.672501, 0.047413),
-        (-0.01182, 0.04294, 0.968881),
-    ),
-    "tritanopia": (
-        (1.255528, -0.076749, -0.178779),
-        (-0.078411, 0.930809, 0.147602),
-        (0.004733, 0.691367, 0.3039),
-    ),
-    "none": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
-}
-"""Linear RGB as it is seen: Machado, Oliveira and Fernandes (2009), severity 1."""
-APART = 14
-"""CIELAB distance of two colours that are told apart beside each other; about 2 can just be seen."""
-
-
-def _linear(colour: str) -> np.ndarray:
-    values = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def _contrast(a: str, b: str) -> float:
-    """WCAG 2: from 1 to 21."""
-    low, high = sorted(float(np.array([0.2126, 0.7152, 0.0722]) @ _linear(c)) + 0.05 for c in (a, b))
-    return high / low
-
-
-def _lab(linear: np.ndarray) -> np.ndarray:
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    x = to_xyz @ np.clip(linear, 0, 1) / np.array([0.9505, 1, 1.089])
-    f = np.where(x > 0.008856, np.cbrt(x), 7.787 * x + 16 / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-def faults(page_colour: str, colours: tuple[str, ...]) -> list[str]:
-    """Colours that are too like the page, and pairs that some reader takes for one."""
-    out = [colour for colour in colours if _contrast(colour, page_colour) < 3]
-    for eye, matrix in DICHROMACY.items():
-        seen = {colour: _lab(np.array(matrix) @ _linear(colour)) for colour in colours}
-        for a, b in itertools.combinations(colours, 2):
-            if np.linalg.norm(seen[a] - seen[b]) < APART:
-                out.append(f"{eye}: {a} and {b}")
-    return out
-
-
-def test_colours_hold_for_every_reader() -> None:
-    for scheme, colours in palette.SERIES.items():
-        assert faults(palette.PAGE[scheme], colours) == []
-    assert faults("#ffffff", ("#ffee88",)) == ["#ffee88"]
-    red_and_green = faults("#ffffff", ("#a05000", "#507000"))
-    assert any(fault.startswith("deuteranopia") for fault in red_and_green)

@@ -20,6 +20,7 @@ from fpga_squeeze.planning import links, timing
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import EnginePlan, Folding
 from fpga_squeeze.planning.graph import graph_of
+from fpga_squeeze.planning.handshakes import Deadlock
 from fpga_squeeze.planning.kinds.fork import ForkPlan
 from fpga_squeeze.planning.kinds.max_pool import PoolPlan
 from fpga_squeeze.planning.kinds.store import StorePlan
@@ -33,7 +34,7 @@ from fpga_squeeze.planning.search.folding import (
     with_slots,
     with_spares,
 )
-from fpga_squeeze.planning.timing import simulate
+from fpga_squeeze.planning.timing import schedule, simulate
 from fpga_squeeze.planning.weight_memories import FORMATS
 
 FRAMES = 5
@@ -223,7 +224,25 @@ def test_buffers_are_tuned_as_by_the_oracle(seed: int, monkeypatch: pytest.Monke
     plan = build_plan(model, foldings)
     tuned = tune_buffers(plan)
     monkeypatch.setattr(folding, "schedule", schedule_oracle.schedule)
+    monkeypatch.setattr(folding, "simulate", schedule_oracle.simulate)
     assert [e.folding for e in tune_buffers(plan).engines] == [e.folding for e in tuned.engines]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_spare_row_is_needless(seed: int) -> None:
+    """With one fewer in any buffer a tuned plan is slower; one slot is enough for some."""
+    model = random_qmodel(np.random.default_rng(seed), min_size=14)
+    tuned = tune_buffers(build_plan(model, random_foldings(np.random.default_rng(seed), model)))
+    spares = [e.folding.spare for e in tuned.engines]
+    best = schedule(tuned).cycles_per_frame
+    for i, spare in enumerate(spares):
+        if spare:
+            try:
+                fewer = schedule(with_spares(tuned, [*spares[:i], spare - 1, *spares[i + 1 :]]))
+            except Deadlock:
+                continue
+            assert fewer.cycles_per_frame > best
+    assert not all(spares)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from fpga_squeeze.planning.order import work_order
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.search import planner
 from fpga_squeeze.planning.search.folding import choose_foldings
-from fpga_squeeze.planning.search.moving import choose_moves, owners
+from fpga_squeeze.planning.search.frugal import _options, _row_bits, _Tree
 from fpga_squeeze.planning.search.sharing import FASTER, choose_sharing
 from fpga_squeeze.planning.weight_memories import WeightFormat
 
@@ -177,27 +177,54 @@ def test_sharing_is_chosen_where_it_is_faster(budget: int, weights: WeightFormat
     assert every[chosen] == (best if best <= FASTER * alone else alone)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_squeezes_move_where_the_slowest_engine_gets_faster(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    model = Case((9, 8), Folding(1, 1, 1), fires=3).model(rng)
-    names = [layer.name for layer in graph_of(model).engines]
-    foldings = {name: Folding(int(rng.integers(1, 4)), 1, int(rng.integers(1, 4))) for name in names}
-    held = owners(model)
+def _all_cuts(model: QModel) -> list[frozenset[str]]:
+    """Every set of names that makes engines of its own; a squeeze moves with its module or without it."""
+    squeezes = moving(model)
+    return [
+        names
+        for names in _subsets(followers(model) | squeezes.keys())
+        if not any(squeezes.get(name) in names for name in names)
+    ]
 
-    def cycles(moved: frozenset[str]) -> int:
-        engines = graph_of(model, moved).engines
-        assert len(engines) == len(names)
-        folded = [foldings[held.get(layer.name, layer.name)] for layer in engines]
-        plan = build_plan(model, folded, formats=["huffman"] * len(names), together=moved)
-        return max(engine.work_cycles for engine in plan.engines)
 
-    every = {moved: cycles(moved) for moved in _subsets(frozenset(held))}
-    alone, best = every[frozenset()], min(every.values())
-    plan = build_plan(model, list(foldings.values()), formats=["huffman"] * len(names))
-    chosen = choose_moves(plan)
-    assert every[chosen] == (best if best <= FASTER * alone else alone)
-    assert chosen or seed != 0
+@pytest.mark.parametrize(("weights", "share"), [("dense", 1.0), ("huffman", 1.0), ("dense", 1.6)])
+def test_no_way_to_cut_takes_less_memory(weights: WeightFormat, share: float) -> None:
+    """Against every cut and all rows at once of its engines, one by one."""
+    model = Case((9, 8), Folding(1, 1, 1), fires=2).model(np.random.default_rng(1))
+    layers = graph_of(model).engines
+    plan = build_plan(model, [Folding(2, 1, 1)] * len(layers), formats=[weights] * len(layers))
+    target = int(share * max(kernel.work_cycles for kernel in plan.kernels))
+    tree = _Tree(plan, None)
+    found = tree.foldings(target, 10_000)
+    assert found
+
+    def bits(together: frozenset[str], rows: tuple[int, ...]) -> float:
+        """Least bits of engines with so many rows at once; infinite where one misses the target."""
+        total, before = 0.0, 1
+        for layer, at_once in zip(graph_of(model, together).engines, rows, strict=True):
+            (part,) = (
+                part for some in tree.parts.values() for part in some if part.layer.convs == layer.convs
+            )
+            own = _options(part, part.choices, target, ONE_PRODUCT).get(at_once, [])
+            total += min((option.bits for option in own), default=float("inf"))
+            total += _row_bits(part.layer, at_once, before)
+            before = at_once
+        return total
+
+    cuts = _all_cuts(model)
+    least = {
+        together: min(
+            bits(together, rows)
+            for rows in product(range(1, 5), repeat=len(graph_of(model, together).engines))
+        )
+        for together in cuts
+    }
+    assert sum(len(some) for some in tree.parts.values()) == len(
+        {layer.convs for together in cuts for layer in graph_of(model, together).engines}
+    )
+    assert least[found.together] == min(least.values()) < float("inf")
+    rows = [found.foldings[layer.name][0].rows for layer in graph_of(model, found.together).engines]
+    assert bits(found.together, tuple(rows)) == least[found.together]
 
 
 def test_a_project_remembers_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

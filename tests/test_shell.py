@@ -7,32 +7,37 @@ import json
 import os
 import shutil
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import RtlDesign
+from csim_helpers import verilator_env
+from designs import RtlDesign, smallest
 from test_cli import Capture, works
 
 from fpga_squeeze import api
 from fpga_squeeze.api import DesignOptions, Way
 from fpga_squeeze.cli.command import generate_command
 from fpga_squeeze.device.catalogue import find_device
-from fpga_squeeze.device.room import INTERCONNECT_LUTS, WHOLE_DEVICE, Room, Shell
-from fpga_squeeze.device.shell import BUS_BITS, ShellKind, shell_parts
+from fpga_squeeze.device.room import WHOLE_DEVICE, Room, Shell
+from fpga_squeeze.device.shell import BUS_BITS, INTERCONNECT_LUTS, ShellKind, shell_parts
 from fpga_squeeze.emit.registers import markdown
 from fpga_squeeze.emit.render import write
 from fpga_squeeze.emit.shell import shell_context
-from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Shape
 from fpga_squeeze.paths import resource_dir
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.plan import Plan
 from fpga_squeeze.planning.shell import ShellPlan, plan_shell
 from fpga_squeeze.project.project import load_project
-from fpga_squeeze.quantization.quantize import quantize
-from fpga_squeeze.verify.synthesis import Synthesis, synthesise, totals
+from fpga_squeeze.verify.synthesis import Resources, Synthesis, synthesise, totals
+from fpga_squeeze.verify.timing.analysis import Arrivals, TimingGraph
+from fpga_squeeze.verify.timing.mapping import map_design
+from fpga_squeeze.verify.timing.netlist import build_netlist
+from fpga_squeeze.verify.timing.report import time_design
+from fpga_squeeze.verify.timing.speed import speed_of
 from fpga_squeeze.verify.tools import find_verilator
 
 pytest.importorskip("cocotbext.axi", reason="cocotb and cocotbext-axi are not installed")
@@ -82,18 +87,17 @@ def build(folder: Path, shell: ShellPlan, edit: Edit | None = None, like: Path |
         assert text.count(old) == 1, f"{file} holds {text.count(old)} times {old!r}"
         (folder / file).write_text(text.replace(old, new))
         files[at] = folder / file
-    verilator = find_verilator()
-    os.environ["PATH"] = f"{Path(verilator.binary).parent}{os.pathsep}{os.environ['PATH']}"
-    if verilator.root:
-        os.environ["VERILATOR_ROOT"] = str(verilator.root)
-    runner.get_runner("verilator").build(
-        sources=[*files, folder / "fsq_top.sv", folder / "fsq_system.sv"],
-        hdl_toplevel="fsq_system",
-        build_dir=folder / "build",
-        build_args=["--no-timing", "-Wno-fatal", "-CFLAGS", "-O0"],
-        timescale=("1ns", "1ps"),
-        log_file=folder / "build.log",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in verilator_env().items():
+            patch.setenv(name, value)
+        runner.get_runner("verilator").build(
+            sources=[*files, folder / "fsq_top.sv", folder / "fsq_system.sv"],
+            hdl_toplevel="fsq_system",
+            build_dir=folder / "build",
+            build_args=["--no-timing", "-Wno-fatal", "-CFLAGS", "-O0"],
+            timescale=("1ns", "1ps"),
+            log_file=folder / "build.log",
+        )
     return folder
 
 
@@ -147,7 +151,7 @@ def test_frames_of_less_than_a_beat(narrow: Path, tmp_path: Path) -> None:
 
 BROKEN: tuple[tuple[Edit, str], ...] = (
     # a burst may start between the answer to the last one and the reset
-    (("fsq_job.sv", "= stop_q || clear_q;  //", "= stop_q;  //"), "reset_at_any_time"),
+    (("fsq_job.sv", "= emptying_q;  // clear_q as well", "= stop_q;  //"), "reset_at_any_time"),
     # bursts begin where the frame does, and so cross 4 KB
     (("fsq_bursts.sv", "(WORDS_W + 1)'(word_q[BLOCK_LOG-1:0])", "'0"), "frames_anywhere"),
 )
@@ -170,14 +174,7 @@ def test_docs_show_the_registers() -> None:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    """A network of 3 logits, of frames of 105 bytes."""
-    rng = np.random.default_rng(0)
-    conv = Conv("conv1", (IMAGE,), rng.normal(size=(3, 3, 1, 1)), np.zeros(3), 1, (0, 0, 0, 0), True)
-    pool = AvgPool("pool", ("conv1",), (7, 5), 1, (0, 0, 0, 0))
-    images = rng.integers(0, 256, (4, 7, 5, 3), dtype=np.uint8)
-    return build_plan(
-        quantize(FloatModel("shelled", Shape(3, 7, 5), (conv, pool)), images), [Folding(1, 1, 1)]
-    )
+    return build_plan(smallest(), [Folding(1, 1, 1)])
 
 
 @pytest.mark.slow
@@ -203,21 +200,28 @@ def test_parts_of_a_shell() -> None:
     for kind, bits in BUS_BITS.items():
         shell = Shell.of(kind)
         assert shell.own_luts == sum(map(sum, shell_parts(kind).values())) > bits
-        assert shell.luts - shell.own_luts == INTERCONNECT_LUTS > 0 and str(shell) == kind
-    assert (Shell.of("dma").luts, Shell.of("dma").ramb36) == (Shell().luts, Shell().ramb36)
+        assert shell.luts - shell.own_luts == INTERCONNECT_LUTS > 0 == shell.ramb36 and str(shell) == kind
+    for room, kept in ((Room(70), 0), (Room(70, Shell.of("dma")), 132)):
+        assert ZYNQ.lut_memory - room.of(ZYNQ).lut_memory == kept
     assert Room(70, Shell.of("dma")).whole == Room(95, Shell.of("dma")) and Room(70).whole == WHOLE_DEVICE
-    assert "2,500 LUTs and 3 RAMB36 kept for the shell dma: 832 LUTs of it" in str(Room(70, Shell.of("dma")))
+    assert "3,246 LUTs kept for the shell dma: 847 of it" in str(Room(70, Shell.of("dma")))
+
+
+def emitted(folder: Path, shell: ShellPlan) -> Path:
+    """Folder of the RTL of a shell around a stand-in, as a project has it."""
+    rtl = folder / "rtl"
+    (rtl / "params").mkdir(parents=True)
+    for path in (*sources(), CORE):
+        shutil.copyfile(path, rtl / path.name)
+    write(rtl / "fsq_system.sv", "rtl/system.sv.j2", {"header": HEADER, "shell": shell_context(shell)})
+    (rtl / "files.f").write_text("\n".join(path.name for path in rtl.glob("*.sv")))
+    return rtl
 
 
 @pytest.mark.slow
 def test_mapped_shell_is_as_estimated(tmp_path: Path) -> None:
     """LUT RAM exactly, and logic of no more than what is kept for it."""
-    rtl = tmp_path / "rtl"
-    (rtl / "params").mkdir(parents=True)
-    for path in (*sources(), CORE):
-        shutil.copyfile(path, rtl / path.name)
-    write(rtl / "fsq_system.sv", "rtl/system.sv.j2", {"header": HEADER, "shell": shell_context(NARROW)})
-    (rtl / "files.f").write_text("\n".join(path.name for path in rtl.glob("*.sv")))
+    rtl = emitted(tmp_path, NARROW)
     mapped = totals(synthesise(rtl, tmp_path / "build", ZYNQ.family))
     assert set(mapped) == set(shell_parts("dma"))
     numbers = api.estimate(options=DesignOptions(lanes=16, room=Room(85, Shell.of("dma"))))
@@ -227,6 +231,30 @@ def test_mapped_shell_is_as_estimated(tmp_path: Path) -> None:
     # a beat more or less would be told
     more = {"fsq_dma": replace(mapped["fsq_dma"], lut_ram=mapped["fsq_dma"].lut_ram + 4)}
     assert any("fsq_dma: LUT RAM" in text for text in Synthesis(numbers, mapped | more, ZYNQ).differences)
+
+
+LEVELS = 4
+"""Most LUT levels of a path of a shell, to its kernels too; docs/shell.md."""
+
+
+@pytest.mark.slow
+def test_paths_of_a_shell_are_short(tmp_path: Path) -> None:
+    """For the widest one. Registers and DMA are parts of their own, joined with what is around them."""
+    kind: ShellKind = "dma128"
+    shell = ShellPlan(NAME, 150528, 1000, BUS_BITS[kind], 40)
+    rtl, build = emitted(tmp_path, shell), tmp_path / "build"
+    timing = time_design(rtl, build, ZYNQ, 100)
+    assert {kernel.name for kernel in timing.kernels} == set(shell_parts(kind))
+    design = map_design(rtl, build, ZYNQ.family)  # netlists are kept
+    arrivals = Arrivals(TimingGraph(build_netlist(design, "shell"), "shell"), speed_of(ZYNQ), ports=True)
+    deepest = arrivals.deepest()
+    assert deepest
+    path = arrivals.path(deepest, by_levels=True)
+    assert max(kernel.most_levels for kernel in timing.kernels) <= path.levels <= LEVELS, path
+    assert {"fsq_registers", "fsq_dma"} in [set(path.kernels) for path in timing.between]
+    for instance in design.instances:  # and mapped flat its memories are those that the estimate counts
+        cells = Counter(cell["type"] for cell in instance.module["cells"].values())
+        assert Resources.of(cells).lut_ram == shell_parts(kind)[instance.kernel][1], instance.kernel
 
 
 def test_project_with_a_shell(capsys: Capture, tmp_path: Path) -> None:
@@ -244,10 +272,10 @@ def test_project_with_a_shell(capsys: Capture, tmp_path: Path) -> None:
         done = find_verilator().run([*lint, top, "-f", "files.f", *more], folder / "rtl")
         assert done.returncode == 0, done.stderr
     told = works(capsys, "estimate", folder)
-    assert "shell dma: 832 LUTs more, as Yosys maps it; 1,668 LUTs and 3 RAMB36 are allowed for" in told
-    assert told.splitlines()[-1].startswith("fits XC7Z020 (up to 95 % of its LUTs, 2,500 LUTs and 3 RAMB36")
+    assert "shell dma: 847 LUTs more, as Yosys maps it; 2,399 are allowed for" in told
+    assert told.splitlines()[-1].startswith("fits XC7Z020 (up to 95 % of its LUTs, 3,246 LUTs")
     data = json.loads(works(capsys, "estimate", folder, "--json"))
-    assert data["room"]["shell"] == {"luts": 2500, "ramb36": 3, "kind": "dma"}
+    assert data["room"]["shell"] == {"luts": 3246, "ramb36": 0, "kind": "dma"}
     # one whose kernels stand alone has nothing of it
     works(capsys, "generate", "--lanes", 24, "--shell", "stream", "-o", folder)
     assert load_project(folder).shell is None

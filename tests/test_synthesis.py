@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import HEADER
+from pruned_models import pruned
 from random_models import random_qmodel
 from rescaled_models import rescaled
 
@@ -18,14 +19,18 @@ from fpga_squeeze.cli import main
 from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.device.dsp_packing import Multipliers
 from fpga_squeeze.emit.rtl import emit_rtl
+from fpga_squeeze.emit.rtl_engine import engine_parameters
 from fpga_squeeze.errors import FpgaSqueezeError
 from fpga_squeeze.export.qdq import write_qdq
 from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Shape
+from fpga_squeeze.network.integers import QConv
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.cost.estimate import estimate_kernel
 from fpga_squeeze.planning.engine import Folding
+from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.search.folding import plan_for_lanes
+from fpga_squeeze.planning.weight_memories import CompressedWeights
 from fpga_squeeze.project.project import Project
 from fpga_squeeze.quantization.quantize import quantize
 from fpga_squeeze.verify.parts import OTHERS
@@ -113,6 +118,37 @@ def test_synthesis_names_what_differs(project: Project) -> None:
     ]
     many = Synthesis(numbers, mapped | {"image": Resources(luts=device.luts)}, device)
     assert [s.resource for s in many.short] == ["LUTs"]
+
+
+def test_runs_are_kept_for_further_phases_only_where_zeros_are_skipped(tmp_path: Path) -> None:
+    """As the plan counts them: weights that are all terms have no memory of runs."""
+    kept = {}
+    some = random_qmodel(np.random.default_rng(5), min_size=20, max_fires=1, weight_bits=(8,))
+    layers = [
+        replace(layer, weight=layer.weight + (layer.weight == 0)) if isinstance(layer, QConv) else layer
+        for layer in some.layers
+    ]
+    for model in (replace(some, layers=tuple(layers)), pruned(np.random.default_rng(5), some)):
+        foldings = [Folding(2, 1, 1) for _ in graph_of(model).engines]
+        for engine in build_plan(model, foldings, formats=["huffman"] * len(foldings)).engines:
+            parameters = engine_parameters(engine)
+            assert isinstance(engine.weights, CompressedWeights)
+            kept[engine.weights.skips] = {name: parameters[name] for name in ("SPARSE", "RUN_W", "RUN_MAX")}
+            assert len(engine.weights.replays) == 1 + engine.weights.skips
+    names = ("fsq_term_walk.sv", "fsq_stage_walk.sv", "fsq_ram_lut.sv", "fsq_mux.sv", "fsq_mux4.sv")
+    for name in names:
+        (tmp_path / name).write_text(source_files("rtl")[name].read_text())
+    for skips, parameters in kept.items():
+        sizes = " ".join(f"-set {name} {value}" for name, value in parameters.items())
+        script = (
+            f"read_verilog -sv {' '.join(names)}; chparam -set PHASES 2 -set TERMS 9 {sizes} fsq_term_walk; "
+            f"hierarchy -top fsq_term_walk; select -assert-count {int(skips)} fsq_term_walk/c:*u_replay*"
+        )
+        done = subprocess.run(
+            [*find_yosys(), "-q", "-p", script], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert kept.keys() == {False, True}
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from fpga_squeeze.verify.timing.analysis import Arrivals, TimingGraph
 from fpga_squeeze.verify.timing.netlist import Design, Instance, build_netlist, read_module
 from fpga_squeeze.verify.timing.results import Path as TimedPath
 from fpga_squeeze.verify.timing.speed import Speed
+from fpga_squeeze.verify.yosys import Elaborated
 
 SPEED = Speed("by hand", 1.0, 1.0, 0.5)
 OUTPUTS = {"Q", "O", "CO", "P", "PCOUT", "DOA", "DOADO"}
@@ -172,6 +173,30 @@ def test_kernels_meet_in_the_level_above() -> None:
     assert "out[0]" in [leaving.path(end).end.signal for _, end in leaving.latest()]
     alone = Arrivals(TimingGraph(build_netlist(Design(both[1:]), "here"), "here"), SPEED, ports=False)
     assert alone.latest() == []
+
+
+def test_nets_pass_from_a_shell_into_the_kernels() -> None:
+    """One net on both sides of a port of fsq_top; others of the same number are not."""
+    ports = {name: {"bits": [bit]} for name, bit in (("clk", 2), ("s", 3), ("m", 4))}
+    kernels = {
+        "u_a": {"type": "a", "connections": {"clk": [2], "i": [3], "o": [5]}},
+        "u_b": {"type": "b", "connections": {"i": [5], "o": [4], "t": ["0"]}},
+    }
+    around = {
+        "u_dma": {"type": "$paramod\\fsq_dma\\W=1", "connections": {"clk": [2], "s": [5], "m": [7]}},
+        "u_top": {"type": "fsq_top", "connections": {"clk": [2], "s": [5], "m": [7]}},
+    }
+    instances = {name: str(cell["type"]) for name, cell in kernels.items()}
+    top: dict[str, Any] = {"ports": ports, "cells": kernels}
+    shell = {"fsq_dma": str(around["u_dma"]["type"])}
+    design = Elaborated(Path(), Path(), top, {"ports": {}, "cells": around}, instances, shell)
+    nets = design.connections()
+    assert design.name == "fsq_system" and set(nets) == set(design.parts) == {"u_a", "u_b", "fsq_dma"}
+    assert nets["u_a"]["clk"] == nets["fsq_dma"]["clk"] == [2]
+    assert (nets["u_a"]["i"], nets["u_b"]["o"]) == (nets["fsq_dma"]["s"], nets["fsq_dma"]["m"]) == ([5], [7])
+    assert nets["u_a"]["o"] == nets["u_b"]["i"] != nets["u_a"]["i"] and nets["u_b"]["t"] == ["0"]
+    alone = Elaborated(Path(), Path(), top, top, instances, {})
+    assert alone.name == "fsq_top" and alone.connections()["u_a"] == {"clk": [2], "i": [3], "o": [5]}
 
 
 def test_broken_netlists_are_told() -> None:

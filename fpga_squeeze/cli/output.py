@@ -250,8 +250,8 @@ def print_estimate(numbers: Estimate) -> None:
     shell = numbers.room.shell
     if shell.own_luts:
         say(
-            f"shell {shell.kind}: {shell.own_luts:,} LUTs more, as Yosys maps it; {shell.luts - shell.own_luts:,} LUTs "
-            f"and {shell.ramb36} RAMB36 are allowed for the interconnect of the processing system"
+            f"shell {shell.kind}: {shell.own_luts:,} LUTs more, as Yosys maps it; {shell.luts - shell.own_luts:,} are "
+            "allowed for the interconnect of the processing system"
         )
     if numbers.products_per_dsp > 1:
         say(

@@ -48,12 +48,12 @@ def report(project: str, output: str, json_dir: str | None, as_json: bool) -> No
 def commands(found: api.Report) -> list[str]:
     """What makes the design again, and what was found of it."""
     out = [found.manifest.command or _as_planned(found)]
-    for result in found.results:
-        words = ["fpga-squeeze", result.kind, found.path]
-        out.append(shlex.join(words + _options(result.given)))
+    given = {result.kind: result.given for result in found.results}
     origins = {clock.origin for clock in found.clocks}
     if origins & {"estimated by timing", "routed"}:
-        out.append(shlex.join(["fpga-squeeze", "timing", found.path, *["--route"] * ("routed" in origins)]))
+        given["timing"] = dict(given.get("timing", {})) | {"route": "routed" in origins}
+    for kind, options in given.items():
+        out.append(shlex.join(["fpga-squeeze", kind, found.path, *_options(options)]))
     return out
 
 

@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 
 from ..errors import FpgaSqueezeError
 from .catalogue import Device
-from .shell import ShellKind, shell_luts
+from .shell import INTERCONNECT_LUTS, ShellKind, shell_luts, shell_parts
 
 WARN_CEILING, ROUTABLE = 85.0, 95.0
 """Percent of the LUTs of a device."""
 KEPT_LUTS, KEPT_RAMB36 = 2500, 3
-"""Kept for a shell: ours of 64 bits, and the interconnect to a processor's memory."""
-INTERCONNECT_LUTS = KEPT_LUTS - shell_luts("dma")
-"""Of these the interconnect's, and all of the block RAM. Chosen, not measured: converters of protocol and width between
-shell and processor, and their FIFOs, are the vendor's."""
+"""Kept for a shell that is not ours. Chosen: the vendor's ``axi_dma`` takes 1,073 to 1,466 LUTs and up to 2.5 RAMB36
+(docs/shell.md), the interconnect of :data:`~.shell.INTERCONNECT_LUTS` not counted."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,17 @@ class Shell:
     @classmethod
     def of(cls, kind: ShellKind) -> Shell:
         """A shell of that kind, with the allowance for the interconnect."""
-        return cls(shell_luts(kind) + INTERCONNECT_LUTS, KEPT_RAMB36, kind)
+        return cls(shell_luts(kind) + INTERCONNECT_LUTS, 0, kind)
 
     @property
     def own_luts(self) -> int:
         """LUTs of ``fsq_system`` beside its kernels; the others are those of the interconnect."""
         return shell_luts(self.kind)
+
+    @property
+    def own_memory(self) -> int:
+        """Of these used as memory."""
+        return sum(memory for _, memory in shell_parts(self.kind).values())
 
     def __str__(self) -> str:
         return f"{self.luts},{self.ramb36}" if self.kind == "stream" else self.kind
@@ -75,8 +78,8 @@ class Room:
         beside = f", {shell.luts:,} LUTs and {shell.ramb36} RAMB36 kept for a shell"
         if shell.own_luts:
             beside = (
-                f", {shell.luts:,} LUTs and {shell.ramb36} RAMB36 kept for the shell {shell.kind}: "
-                f"{shell.own_luts:,} LUTs of it, the others of its interconnect"
+                f", {shell.luts:,} LUTs kept for the shell {shell.kind}: {shell.own_luts:,} of it, the others of its "
+                "interconnect"
             )
         return f"up to {self.lut_ceiling:g} % of its LUTs{'' if shell == NO_SHELL else beside}"
 
@@ -90,6 +93,7 @@ class Room:
         return replace(
             device,
             luts=max(0, int(device.luts * self.lut_ceiling / 100) - self.shell.luts),
+            lut_memory=max(0, device.lut_memory - self.shell.own_memory),
             ramb36=max(0, device.ramb36 - self.shell.ramb36),
         )
 

@@ -133,7 +133,8 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
     channel_bits, window_bits = position_bits(engine, window=True)
     run_bits, run_max = 1, 0
     if isinstance(engine.weights, CompressedWeights):
-        run_bits, run_max = engine.weights.symbol_bits[0], engine.weights.largest_run
+        run_bits = engine.weights.symbol_bits[0]
+        run_max = engine.weights.largest_run if engine.weights.skips else 0
     terms = max(stage.terms for stage in engine.stages)
     return {
         **_stage_parameters(engine),

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..flow.report.svg import round_step
+
 COLOURS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 """Viridis, from low to high: even in lightness, and told apart by those who do not see red or green."""
 
@@ -30,9 +32,7 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
     """Round numbers between ``low`` and ``high``."""
     if high <= low:
         return [low]
-    raw = (high - low) / count
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = size * next(m for m in (1, 2, 2.5, 5, 10) if m * size >= raw * 0.999)
+    step = round_step((high - low) / count, (1, 2, 2.5, 5, 10))
     first = math.ceil(low / step - 1e-9)
     return [round(n * step, 12) for n in range(first, math.floor(high / step + 1e-9) + 1)]
 

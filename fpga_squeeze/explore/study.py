@@ -42,7 +42,8 @@ STUDY = "fpga-squeeze"
 """Name of the study within its storage."""
 BEAT, SILENT = 20.0, 300.0
 IDENTITY, WANTED, LAYERS, OUTCOME, OWNER, ALIVE = "identity", "trials", "layers", "outcome", "owner", "alive"
-"""Attributes of a study and of its trials."""
+WORKER = "worker "
+"""Attributes of a study and of its trials; the last begins the name of one for each process that has run trials."""
 INSTALL = "optuna is missing; install it with: pip install 'fpga-squeeze[explore]'"
 
 Promising = Callable[[Numbers], bool]
@@ -311,13 +312,32 @@ def _gone(attributes: Mapping[str, Any]) -> bool:
     return time.time() - float(attributes.get(ALIVE, 0)) > SILENT
 
 
+def _join(study: Any) -> None:
+    """Tell the study that this process runs trials of it, before it asks for one."""
+    owner = _owner()
+    study.set_user_attr(f"{WORKER}{owner['host']} {owner['pid']} {owner['born']}", {OWNER: owner})
+
+
+def _alone(study: Any) -> bool:
+    """Whether all other processes that have run trials of it were of this machine, and are gone."""
+    own, others = _owner(), [v for name, v in study.user_attrs.items() if name.startswith(WORKER)]
+    seen = own["born"] is not None  # whether this machine tells which processes there are
+    return seen and all(v[OWNER] == own or (v[OWNER]["host"] == own["host"] and _gone(v)) for v in others)
+
+
 def revive(study: Any) -> list[int]:
-    """Mark running trials as failed whose process is gone, and have their choices tried again; gives their numbers."""
+    """Mark running trials as failed whose process is gone, and have their choices tried again; gives their numbers.
+
+    One that does not tell yet whose it is belongs to another process, as long as there may be one.
+    """
     optuna = optuna_module()
     out = []
     for found in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        young = not found.user_attrs and (time.time() - found.datetime_start.timestamp()) < SILENT
-        if young or not _gone(found.user_attrs):
+        if OWNER in found.user_attrs:
+            gone = _gone(found.user_attrs)
+        else:
+            gone = _alone(study) or time.time() - found.datetime_start.timestamp() > SILENT
+        if not gone:
             continue
         if _failed(study, found._trial_id):
             again = {**found.system_attrs.get("fixed_params", {}), **found.params}
@@ -375,6 +395,7 @@ def run_trials(
 
     study = open_study(work, options.storage, options.trials)
     with _answering(options.storage):
+        _join(study)
         revive(study)
         seed = (
             None

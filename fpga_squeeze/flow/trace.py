@@ -9,6 +9,7 @@ and those that read it seem to lose as well: the first of them is the one to loo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Callable
@@ -40,6 +41,7 @@ from ..network.integers import QAdd, QConcat, QConv, QLayer, QMaxPool, QModel, T
 from ..network.reference import FloatMap, channel_statistics, layer_float, network_input
 from ..network.walk import walk
 from ..project.project import Project, load_project
+from ..project.results import keep_result
 from ..quantization.average_first import average_first
 from ..quantization.equalise import channel_numbers
 from .agreement import before_rounding
@@ -149,13 +151,22 @@ def trace(
     frames        of the images in the order of their names at most so many; None: FRAMES
     preprocess    what is done to a pixel before a quantised file that does not say so
 
-    ``on_progress`` is called with layers done and in all. Raises FpgaSqueezeError for bad input, and
-    where the layers of both networks are not the same.
+    The result of a project is kept in it (:mod:`~..project.results`). ``on_progress`` is called with layers done and in
+    all. Raises FpgaSqueezeError for bad input, and where the layers of both networks are not the same.
     """
     project = load_project(target) if Path(target).is_dir() else None
     model = integer_model(target, project, preprocess)
     source = _matching(_float_model(target, project, float_model), model)
-    return traced(source, model, _pixels(target, project, model, images, frames), on_progress)
+    result = traced(source, model, _pixels(target, project, model, images, frames), on_progress)
+    if project:
+        given = {
+            "images": None if images is None else str(images),
+            "float": str(float_model) if isinstance(float_model, str | Path) else None,
+            "frames": frames,
+        }
+        with contextlib.suppress(FpgaSqueezeError):  # of a project that only may be read nothing is kept
+            keep_result(project, "trace", given, result.to_json())
+    return result
 
 
 def _float_model(

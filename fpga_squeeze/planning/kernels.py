@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from ..device.block_ram import Memory, rom_tiles, row_memory
@@ -97,9 +98,8 @@ def engine_stages(layer: EngineLayer, folding: Folding, weights: WeightFormat) -
     return _stages(layer, folding.rows, folding.channels, weights)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # a search plans the same layers again and again
 def _stages(layer: EngineLayer, rows: int, channels: int, weights: WeightFormat) -> tuple[Stage, ...]:
-    """Foldings of any number of phases have the same: a search asks for them again and again."""
     return tuple(engine_stage(work, channels, weights) for work in layer.work_at(rows))
 
 
@@ -144,6 +144,14 @@ def plan_buffers(
     layer: EngineLayer, in_rows: int, folding: Folding, packing: Packing | None = None
 ) -> tuple[LineBuffer, ...]:
     """The row buffers of an engine whose input rows come ``in_rows`` at a time."""
+    return _buffers(layer, in_rows, replace(folding, channels=1), packing)
+
+
+@lru_cache(maxsize=4096)  # a search plans the same layers again and again
+def _buffers(
+    layer: EngineLayer, in_rows: int, folding: Folding, packing: Packing | None
+) -> tuple[LineBuffer, ...]:
+    """The row buffers, for which channels at once do not count."""
     return tuple(
         _plan_lines(layer, number, in_rows, folding, packing)
         for number in range(1 + max(work.sink or 0 for work in layer.work))
@@ -192,15 +200,14 @@ def _plan_lines(
     height, channels = tensor.shape.height, tensor.shape.channels
     frame_slots = ceil_div(height, span)
     above = ceil_div(pads[0], span)  # slots that the next group still reaches up
-    arrive_rows, spare, least = (
-        (in_rows, folding.spare, 2) if number == 0 else (rows, 0, _stored_slots(layer, number, folding))
+    arrive_rows, spare, slots = (
+        (in_rows, folding.spare, 1) if number == 0 else (rows, 0, _stored_slots(layer, number, folding))
     )
 
     def released(group: int) -> int:
         """Slots given back before a group runs."""
         return min(max(0, group - above), frame_slots)
 
-    slots = 1
     behind = max(work.delay for _, work in readers)
     for _, work in readers:
         for group in range(groups):
@@ -208,7 +215,7 @@ def _plan_lines(
             arrives = min(ceil_div(need, arrive_rows) * arrive_rows, height) - 1
             # the last reader is still at a group before this one
             slots = max(slots, arrives // span - released(max(0, group - (behind - work.delay))) + 1)
-    slots = max(least, slots + spare * ceil_div(arrive_rows, span))
+    slots += spare * ceil_div(arrive_rows, span)
     memory = row_memory(
         name, slots * stride * channels, tensor.shape.width * tensor.bits, copies=rows, lines=slots * stride
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ..network.fixed_point import IntArray
 from ..network.integers import QConv, TensorType
@@ -63,6 +64,7 @@ class EngineLayer:
         """Its convolutions, in the order of its stages."""
         return tuple(work.conv for work in self.work)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - a search plans the same layers again and again
     def work_at(self, rows: int) -> tuple[Work, ...]:
         """Its stages with row groups of ``rows`` rows: a delay of so many rows is one of fewer groups.
 

@@ -155,7 +155,7 @@ def create_project(
         beats, classes = frame_beats(plan.model.input.shape.size), plan.output.type.shape.channels
         emit_package(plan, shell, folder, header, device, clock, Bench(len(bench), beats, classes))
         step("cocotb")
-        _write_cocotb(folder / "cocotb", header, numbers, beats, classes)
+        _write_cocotb(folder / "cocotb", header, numbers, beats, classes, shell)
         step("drivers")
         emit_drivers(plan, folder / "drivers", header, shell, numbers.cycles_per_frame, clock.mhz)
         step("manifest")
@@ -193,18 +193,25 @@ COCOTB_PATIENCE = 10
 
 
 def _write_cocotb(
-    folder: Path, header: dict[str, object], numbers: Estimate, beats: int, classes: int
+    folder: Path,
+    header: dict[str, object],
+    numbers: Estimate,
+    beats: int,
+    classes: int,
+    shell: ShellPlan | None,
 ) -> None:
     """A cocotb test of the top level on the words of the HLS test bench (2 frames), its runner and what it needs."""
     context = {
         "header": header,
+        "top": "fsq_system" if shell else "fsq_top",
         "frame_bytes": BEAT_BYTES * beats,
         "classes": classes,
         "period_ps": round(1e6 / numbers.clock.mhz),
         "patience": COCOTB_PATIENCE * numbers.latency_cycles,
     }
-    for name in ("run.py", "test_frames.py", "requirements.txt"):
+    for name in ("run.py", "requirements.txt"):
         write(folder / name, f"cocotb/{name}.j2", context)
+    write(folder / "test_frames.py", f"cocotb/test_{'memory' if shell else 'streams'}.py.j2", context)
 
 
 def _write_readme(

@@ -1,4 +1,4 @@
-"""What csim, cosim and evaluate found of a project, kept in it as JSON beside the design that it was found of."""
+"""What the verbs that check a project found of it, kept in it as JSON beside the design that it was found of."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from ..errors import FpgaSqueezeError
 from ..paths import files_key, write_whole
 from .project import MODEL, Project
 
-Kind = Literal["csim", "cosim", "evaluate"]
+Kind = Literal["csim", "cosim", "evaluate", "trace", "hls", "synth", "timing"]
+"""Verbs, in the order in which they are shown."""
 RESULT = "result.json"
 INPUTS: Mapping[Kind, tuple[str, ...]] = {
     "csim": (MODEL, "hls"),
     "cosim": (MODEL, "rtl"),
     "evaluate": (MODEL,),
+    "trace": (MODEL,),
+    "hls": (MODEL, "hls"),
+    "synth": (MODEL, "rtl"),
+    "timing": (MODEL, "rtl"),
 }
 """Files and folders of a project that a result depends on."""
 

@@ -131,7 +131,7 @@ def map_modules(
     with elaborated(rtl, build, on_step) as design:
         # before the end there are vendor cells with processes, which cannot be written
         rest = "; write_json" if luts else " -run :map_ffram; write_json -selected"
-        instances = design.instances | design.shell
+        instances = design.parts
         modules = list(dict.fromkeys(instances.values()))
 
         def one(number: int) -> Cells:

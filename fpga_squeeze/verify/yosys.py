@@ -31,6 +31,8 @@ estimated at 123 MHz with 300 and at 138 with 700, for 1.5 % more LUTs."""
 
 TOP, SYSTEM = "fsq_top", "fsq_system"
 """The kernels, and these in a shell."""
+Connections = dict[str, list[int | str]]
+"""Nets by port, the lowest bit first."""
 Modules = dict[str, dict[str, Any]]
 """Yosys's JSON of every module: ports, cells, netnames and attributes."""
 
@@ -92,6 +94,7 @@ class Elaborated:
     """A design read by Yosys, in a folder of its own that goes when the work is done.
 
     top        ``fsq_top``: its ports and cells
+    whole      the same of the module around everything: ``fsq_system`` where there is a shell, else ``fsq_top``
     instances  module of each instance of ``fsq_top``, with its parameters; instances of one module are the same
     shell      the same of ``fsq_system``, where there is one, by the names of its modules without their parameters
     """
@@ -99,8 +102,42 @@ class Elaborated:
     rtl: Path
     work: Path
     top: dict[str, Any]
+    whole: dict[str, Any]
     instances: dict[str, str]
     shell: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """Of the module around everything."""
+        return TOP if self.whole is self.top else SYSTEM
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """:attr:`instances` and :attr:`shell`: all that is mapped by itself."""
+        return self.instances | self.shell
+
+    def connections(self) -> dict[str, Connections]:
+        """Nets of every part by its ports; those of ``fsq_top`` and around it have numbers of their own, but for nets
+        that pass its ports, which have those from around it."""
+        cells = self.top["cells"]
+        inner: dict[str, Connections] = {name: cells[name]["connections"] for name in self.instances}
+        if self.name == TOP:
+            return inner
+        around = {module_name(cell["type"]): cell["connections"] for cell in self.whole["cells"].values()}
+        passing: dict[int | str, int | str] = {
+            bit: outer
+            for port, found in self.top["ports"].items()
+            for bit, outer in zip(found["bits"], around[TOP][port], strict=True)
+        }
+
+        def net(bit: int | str) -> int | str:
+            return passing.get(bit, bit if isinstance(bit, str) else -bit)
+
+        flat = {
+            name: {port: [net(bit) for bit in bits] for port, bits in ports.items()}
+            for name, ports in inner.items()
+        }
+        return flat | {name: around[name] for name in self.shell}
 
     def run(self, module: str, script: str) -> None:
         """Run a script with ``module`` as top of the design."""
@@ -122,12 +159,12 @@ def elaborated(rtl: Path, build: Path, on_step: Callable[[str], None] | None = N
         if on_step:
             on_step("elaborate")
         files = (rtl / "files.f").read_text(encoding="utf-8").split()
-        whole = SYSTEM if f"{SYSTEM}.sv" in files else TOP
-        read = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {whole}; proc"
+        name = SYSTEM if f"{SYSTEM}.sv" in files else TOP
+        read = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {name}; proc"
         run_yosys(f"{read}; write_json top.json; write_rtlil top.il", work, rtl)
         modules = read_modules(work / "top.json")
-        top = modules[TOP]
+        top, whole = modules[TOP], modules[name]
         instances = {name: cell["type"] for name, cell in top["cells"].items() if cell["type"] in modules}
-        around = [cell["type"] for cell in modules[whole]["cells"].values()] if whole == SYSTEM else []
+        around = [] if whole is top else [cell["type"] for cell in whole["cells"].values()]
         shell = {module_name(name): name for name in around if name in modules and name != TOP}
-        yield Elaborated(rtl, work, top, instances, shell)
+        yield Elaborated(rtl, work, top, whole, instances, shell)

@@ -9,16 +9,10 @@ from markupsafe import Markup
 from ...device.room import WHOLE_DEVICE
 from ...emit.render import render
 from ...planning.cost.estimate import KernelEstimate
-from ...project.results import Kept, Kind
-from . import graph, histograms, memories, timeline
+from . import graph, histograms, memories, results, timeline
 from .numbers import Report
 from .palette import PAGE, PURPOSES, SERIES, STAGES
-
-VERBS: dict[Kind, str] = {
-    "csim": "HLS C++ against golden",
-    "cosim": "RTL against golden",
-    "evaluate": "labelled images",
-}
+from .words import count, percent, width
 
 
 def page(report: Report, commands: Sequence[str] = ()) -> str:
@@ -47,25 +41,16 @@ def page(report: Report, commands: Sequence[str] = ()) -> str:
         "device": _device(report),
         "shares": _shares(report),
         "weights": _weights(report),
-        "runs": [_run(report, kind) for kind in ("csim", "cosim")],
-        "accuracy": _accuracy(report),
+        "mapped": results.mapped(report),
+        "runs": [results.simulated(report, kind) for kind in ("csim", "cosim")],
+        "hls": results.by_tool(report),
+        "accuracy": results.accuracy(report),
+        "traced": results.traced(report),
+        "timed": results.timed(report),
         "clocks": _clocks(report),
         "commands": list(commands) or [report.manifest.command] * bool(report.manifest.command),
     }
     return render("report/page.html.j2", context)
-
-
-def _percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else ""
-
-
-def _width(part: float, whole: float) -> str:
-    """Of a bar, as CSS takes it."""
-    return f"{min(100.0, 100 * part / whole):.2f}%" if whole else "0%"
-
-
-def _count(value: float) -> str:
-    return f"{value:,g}" if value else ""
 
 
 def _legend(known: Mapping[str, tuple[int, str]], used: Iterable[str]) -> list[tuple[int, str]]:
@@ -124,7 +109,7 @@ def _slowest(report: Report) -> str:
         second = others[0]
         more = first.work - second.work
         if more:
-            text += f", {more:,} ({_percent(more, second.work)}) more than the next, {second.kernel}"
+            text += f", {more:,} ({percent(more, second.work)}) more than the next, {second.kernel}"
         else:
             text += f", as many as {second.kernel}"
     text += f". Frames follow each other every {interval:,} cycles"
@@ -140,16 +125,16 @@ def _cycles(report: Report) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for one in report.occupancy:
         cost = costs[one.kernel]
-        bars = [(1, _width(one.work, interval))] + ([(2, _width(one.held, interval))] if one.held else [])
+        bars = [(1, width(one.work, interval))] + ([(2, width(one.held, interval))] if one.held else [])
         rows.append(
             {
                 "name": one.kernel,
                 "kind": cost.kind.replace("_", " "),
                 "folding": ",".join(map(str, cost.folding)) if cost.folding else "",
-                "lanes": _count(cost.lanes),
-                "used": _percent(cost.lane_efficiency, 1) if cost.lane_efficiency else "",
+                "lanes": count(cost.lanes),
+                "used": percent(cost.lane_efficiency, 1) if cost.lane_efficiency else "",
                 "cycles": f"{one.work:,}",
-                "share": _percent(one.work, interval),
+                "share": percent(one.work, interval),
                 "held": f"{one.held:,}" if one.held else "",
                 "idle": f"{one.idle:,}",
                 "less": f"{slowest.work - one.work:,}" if one is not slowest else "slowest",
@@ -183,7 +168,7 @@ def _distributed(report: Report) -> str:
     blocks = f"{n.ramb36:,} RAMB36 and {n.ramb18:,} RAMB18"
     if n.uram:
         blocks += f" and {n.uram:,} URAM288"
-    weights = f"; weights fill {_percent(n.weight_efficiency, 1)} of theirs" if n.weight_efficiency else ""
+    weights = f"; weights fill {percent(n.weight_efficiency, 1)} of theirs" if n.weight_efficiency else ""
     return (
         f"{blocks} hold {inside:,} bits{weights}. {n.lutram_bits:,} bits more lie in distributed RAM "
         f"({n.lutram_luts:,} LUTs)."
@@ -208,8 +193,8 @@ def _device(report: Report) -> list[dict[str, object]]:
             "name": name,
             "used": f"{used:,g}" if isinstance(used, float) else f"{used:,}",
             "of": f"{whole:,}",
-            "share": _percent(used, whole),
-            "width": _width(used, whole),
+            "share": percent(used, whole),
+            "width": width(used, whole),
             "shell": f"{kept:,}" if kept else "",
         }
         for name, used, whole, kept in rows
@@ -229,16 +214,16 @@ def _shares(report: Report) -> list[dict[str, object]]:
     return [
         {
             "name": k.name,
-            "dsp": _count(k.dsp),
-            "dsp_share": _percent(k.dsp, have["dsp"]) if k.dsp else "",
-            "dsp_bars": [(1, _width(k.dsp - k.multiplier_dsp, most_dsp)), (2, _width(k.multiplier_dsp, most_dsp))],
+            "dsp": count(k.dsp),
+            "dsp_share": percent(k.dsp, have["dsp"]) if k.dsp else "",
+            "dsp_bars": [(1, width(k.dsp - k.multiplier_dsp, most_dsp)), (2, width(k.multiplier_dsp, most_dsp))],
             "luts": f"{_all_luts(k):,}",
-            "logic": _count(k.luts),
-            "memory": _count(k.lutram_luts),
-            "shift": _count(k.shift_luts),
-            "luts_share": _percent(_all_luts(k), have["luts"]),
+            "logic": count(k.luts),
+            "memory": count(k.lutram_luts),
+            "shift": count(k.shift_luts),
+            "luts_share": percent(_all_luts(k), have["luts"]),
             "luts_bars": [
-                (number, _width(luts, most_luts))
+                (number, width(luts, most_luts))
                 for number, luts in enumerate((k.luts, k.lutram_luts, k.shift_luts), 1)
             ],
         }
@@ -262,100 +247,13 @@ def _weights(report: Report) -> list[dict[str, object]]:
                 "scale": " to ".join(scale),
                 "range": f"{use.low} to {use.low + len(use.counts) - 1}",
                 "total": f"{use.total:,}",
-                "zeros": _percent(use.zeros, use.total),
+                "zeros": percent(use.zeros, use.total),
                 "type": layer.type,
                 "rounding": layer.rounding,
                 "picture": Markup(histograms.draw(place, use)),
             }
         )
     return out
-
-
-def _run(report: Report, kind: Kind) -> dict[str, object]:
-    """A simulation: what came out, whether of this design, or that it did not run."""
-    kept = report.result(kind)
-    if kept is None:
-        return {"kind": kind, "what": VERBS[kind], "ran": False}
-    result = kept.result
-    wrong = result["mismatches"]
-    rows = [("frames", f"{result['frames']:,}"), ("values compared", f"{result['values_compared']:,}")]
-    if result.get("terms_compared"):
-        rows.append(("weights at the lanes compared", f"{result['terms_compared']:,}"))
-    rows.append(("mismatches", f"{wrong:,}"))
-    stopped = result.get("error")
-    if kind == "cosim":
-        rows += _measured(report, kept)
-    return {
-        "kind": kind,
-        "what": VERBS[kind],
-        "ran": True,
-        "good": kept.current and not wrong and not stopped,
-        "verdict": _judged(kept, "all equal" if not wrong else f"{wrong:,} values differ"),
-        "rows": rows,
-        "when": _when(kept),
-        "stopped": stopped or "",
-    }
-
-
-def _when(kept: Kept) -> str:
-    """2026-11-26T07:38:34+00:00 as people write it."""
-    return kept.when[:16].replace("T", " ") + " UTC"
-
-
-def _judged(kept: Kept, text: str) -> str:
-    return text if kept.current else f"of an older design: {text}; run {kept.kind} again"
-
-
-def _measured(report: Report, kept: Kept) -> list[tuple[str, str]]:
-    result = kept.result
-    rows = []
-    for name, key in (("cycles per frame", "cycles_per_frame"), ("latency, cycles", "latency_cycles")):
-        measured, planned = result[key], result[f"planned_{key}"]
-        if measured is None:
-            text = f"planned {planned:,}; not measured with one frame"
-        elif result["stalls"]:
-            text = f"{measured:,} with random stalls (seed {result['stalls']}), planned {planned:,} without"
-        else:
-            text = f"measured {measured:,}, planned {planned:,}"
-        rows.append((name, text))
-    return rows
-
-
-def _accuracy(report: Report) -> dict[str, object] | None:
-    """Accuracy of golden and of the float network, and where they part; None: evaluate did not run."""
-    kept = report.result("evaluate")
-    if kept is None:
-        return None
-    frames, golden, other = kept.result["frames"], kept.result["golden"], kept.result["float"]
-    rows = [_score(golden, frames)] + ([_score(other, frames)] if other else [])
-    differ = None
-    if golden.get("agreement_count") is not None:
-        count = frames - golden["agreement_count"]
-        share = _percent(count, frames)
-        differ = (
-            f"{count:,} of {frames:,} images ({share}) get another first class than from {other['runner']}."
-        )
-    left = kept.result["excluded"]
-    return {
-        "current": kept.current,
-        "rows": rows,
-        "differ": differ,
-        "frames": f"{frames:,}",
-        "left": f"{left:,} images it was calibrated on were left out." if left else "",
-        "images": kept.given.get("images") or "",
-        "when": _when(kept),
-    }
-
-
-def _score(score: dict[str, object], frames: int) -> dict[str, object]:
-    return {
-        "runner": score["runner"],
-        "top1": f"{score['top1']:.2f} %",
-        "top1_count": f"{score['top1_count']:,}",
-        "top5": f"{score['top5']:.2f} %",
-        "top5_count": f"{score['top5_count']:,}",
-        "width": _width(float(str(score["top1"])), 100),
-    }
 
 
 ORIGINS = {

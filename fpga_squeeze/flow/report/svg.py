@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from xml.sax.saxutils import escape, quoteattr
 
 
 def number(value: float) -> str:
     """At most two decimals, no trailing zeros."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value else "0"
+
+
+def round_step(least: float, factors: tuple[float, ...] = (1, 2, 5, 10)) -> float:
+    """The smallest of ``factors``, times a power of ten, that is not below ``least`` (above 0)."""
+    size = 10.0 ** math.floor(math.log10(least))
+    return size * next(factor for factor in factors if factor * size >= least * 0.999)
 
 
 class Svg:

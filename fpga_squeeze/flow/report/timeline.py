@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .numbers import Report
 from .palette import STAGES
-from .svg import Svg, number
+from .svg import Svg, number, round_step
 
 LEFT, WIDTH, ROW, BAR, TOP, RIGHT = 110, 860, 24, 15, 46, 14
 """Of names, cycles, lines, bars in them, what stands above and to the right; in pixels."""
@@ -18,10 +18,7 @@ TICKS = 8
 
 def nice_step(most: float, count: int) -> int:
     """A round number, about ``count`` of which make ``most``."""
-    raw, power = max(1.0, most / count), 1
-    while power * 10 <= raw:
-        power *= 10
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
+    return round(round_step(max(1.0, most / count)))
 
 
 def joined(spans: Iterable[tuple[int, int]], gap: float) -> list[tuple[int, int]]:

@@ -19,7 +19,7 @@ from ..kernels import engine_cost, parameter_cost, plan_buffers, row_cost, strea
 from ..kinds.store import StorePlan, least_slots, plan_store
 from ..order import EngineLayer
 from ..plan import KernelPlan, Plan
-from ..timing import schedule, simulate
+from ..timing import STEADY_FRAMES, schedule, simulate
 from ..weight_memories import WeightFormat
 
 MAX_ROWS = 4
@@ -37,7 +37,7 @@ class Choice:
     folding: Folding
 
 
-@lru_cache(maxsize=256)  # a search plans the same layers again and again
+@lru_cache(maxsize=2048)  # a search plans the same layers again and again
 def all_choices(
     layer: EngineLayer,
     pools: tuple[Pool, ...],
@@ -213,31 +213,43 @@ def alive(plan: Plan) -> Plan:
     )
 
 
+def lean(plan: Plan, limit: int, frames: int = STEADY_FRAMES) -> Plan:
+    """The plan, before its buffers are placed, without the spare rows that ``limit`` cycles per frame need not.
+
+    Judged by the exact schedule of so many ``frames``; the largest buffer is tried first.
+    """
+    spares = [e.folding.spare for e in plan.engines]
+
+    def keeps_pace() -> bool:
+        try:
+            return simulate(with_spares(plan, spares), frames).cycles_per_frame <= limit
+        except Deadlock:
+            return False
+
+    sizes = [e.lines.memory.payload_bits for e in plan.engines]
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        while spares[i]:
+            spares[i] -= 1
+            if not keeps_pace():
+                spares[i] += 1
+                break
+    return with_spares(plan, spares)
+
+
 def tune_buffers(plan: Plan) -> Plan:
     """Give line buffers the spare rows that keep the slowest engine busy, and no more.
 
     Kernels that take turns unevenly (a Fire module reads two rows at the start of a frame, a pool sends every other
-    row) make each other wait where a buffer is short. Judged by the exact schedule; the largest buffer is tried first.
+    row) make each other wait where a buffer is short.
     """
-
-    def interval(candidate: Plan) -> int:
-        return schedule(candidate).cycles_per_frame
-
     plan = alive(plan)
-    spares = [e.folding.spare for e in plan.engines]
-    now = interval(plan)
-    if now == max(k.work_cycles for k in plan.kernels):
-        return plan
-    more = [s + 1 for s in spares]
-    best = interval(with_spares(plan, more))
-    if best == now:
-        return plan
-    sizes = [e.lines.memory.payload_bits for e in plan.engines]
-    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        fewer = [*more[:i], more[i] - 1, *more[i + 1 :]]
-        if interval(with_spares(plan, fewer)) == best:
-            more = fewer
-    return with_spares(plan, more)
+    now = schedule(plan).cycles_per_frame
+    if now > max(k.work_cycles for k in plan.kernels):
+        more = with_spares(plan, [e.folding.spare + 1 for e in plan.engines])
+        best = schedule(more).cycles_per_frame
+        if best < now:
+            return lean(more, best)
+    return lean(plan, now)
 
 
 def with_slots(plan: Plan, slots: Mapping[str, int]) -> Plan:

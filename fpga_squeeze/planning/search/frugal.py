@@ -1,21 +1,24 @@
 """Plans for devices with little memory: as fast as fits.
 
 Rows at once multiply row buffers, and so do the rows a producer sends at once; passes per row and channels at once do
-not. For a target of cycles the foldings with the least memory are found exactly (up to the trade of DSP slices against
-memory): engines form trees in which a buffer depends on the rows of its own engine and of the one before. Spare rows
-that let a producer run ahead are given up where the exact schedule allows it. The target is raised until all fits.
+not. For a target of cycles the engines and their foldings with the least memory are found exactly (up to the trade of
+DSP slices against memory): every way to cut the network is weighed (:mod:`.cuts`), engines form trees in which a buffer
+depends on the rows of its own engine and of the one before. Spare rows that let a producer run ahead are given up where
+the exact schedule allows it. The least target is taken with which all fits.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import chain, product
 
 from ...device.catalogue import Device
 from ...device.dsp_packing import Multipliers
-from ..build import Formats, build_plan
+from ...network.integers import QModel
+from ..build import build_plan
 from ..cost.estimate import used_by
 from ..cost.logic import engine_luts
 from ..cost.placement import fits, parameters_fit, place
@@ -27,7 +30,8 @@ from ..plan import Plan
 from ..streams import Stream
 from ..timing import simulate
 from ..weight_memories import CompressedWeights, WeightFormat, rom_bits
-from .folding import Choice, all_choices, tune_stores, with_spares
+from .cuts import Part, parts_of
+from .folding import Choice, lean, tune_stores, with_spares
 
 SLACKS = (1.0, 1.02, 1.04, 1.06, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5, 1.7, 2.0, 3.0, 4.0)
 """Targets of cycles to try, as multiples of those of the fastest plan."""
@@ -62,12 +66,17 @@ def logic_luts(layer: EngineLayer, folding: Folding, multipliers: Multipliers, w
     return engine_luts(plan_engine(layer, folding, source, multipliers, weights))
 
 
+@cache
+def _held_bits(layer: EngineLayer, folding: Folding, multipliers: Multipliers, weights: WeightFormat) -> int:
+    """Bits of the memories of an engine apart from the rows that arrive, and of its logic at LUT_BITS."""
+    held = engine_weights(layer, folding, weights)
+    bits = rom_bits(held) + sum(memory.payload_bits for memory in held.replays)
+    bits += LUT_BITS * logic_luts(layer, folding, multipliers, weights)
+    return bits + sum(buffer.memory.payload_bits for buffer in plan_buffers(layer, 1, folding)[1:])
+
+
 def _options(
-    layer: EngineLayer,
-    choices: Sequence[Choice],
-    target: int,
-    multipliers: Multipliers,
-    weights: WeightFormat,
+    part: Part, choices: Sequence[Choice], target: int, multipliers: Multipliers
 ) -> dict[int, list[Option]]:
     """Per number of rows at once: foldings that reach the target, fewer DSP slices for more memory."""
     cheapest: dict[tuple[int, int], Choice] = {}
@@ -76,10 +85,7 @@ def _options(
             cheapest.setdefault((choice.folding.rows, choice.folding.channels), choice)
     out: dict[int, list[Option]] = {}
     for (rows, _), choice in cheapest.items():
-        held = engine_weights(layer, choice.folding, weights)
-        bits = rom_bits(held) + sum(memory.payload_bits for memory in held.replays)
-        bits += LUT_BITS * logic_luts(layer, choice.folding, multipliers, weights)
-        bits += sum(buffer.memory.payload_bits for buffer in plan_buffers(layer, 1, choice.folding)[1:])
+        bits = _held_bits(part.layer, choice.folding, multipliers, part.weights)
         out.setdefault(rows, []).append(Option(choice, bits))
     return out
 
@@ -90,110 +96,119 @@ def _skips(layer: EngineLayer, weights: WeightFormat) -> bool:
     return isinstance(held, CompressedWeights) and any(stream.channel is None for stream in held.streams)
 
 
-class _Tree:
-    """The engines of a plan with every folding they allow; ``most`` channels at once where zeros are skipped."""
+@dataclass(frozen=True)
+class _Engines:
+    """A network cut into engines, each with its folding and weight format by name."""
 
-    def __init__(self, plan: Plan, formats: Formats, most: int | None) -> None:
-        multipliers, graph = plan.multipliers, graph_of(plan.model, plan.together)
-        self.layers, self.formats, self.multipliers = graph.engines, formats, multipliers
-        self.choices: list[Sequence[Choice]] = [
-            all_choices(layer, graph.pools_behind(layer.name), multipliers, weights)
-            for layer, weights in zip(self.layers, formats, strict=True)
-        ]
-        numbers = {layer.name: number for number, layer in enumerate(self.layers)}
-        self.parents = [numbers.get(graph.parent[layer.name] or "") for layer in self.layers]
-        if most is not None:
-            self.choices = [
-                [c for c in some if c.folding.channels <= most or not _skips(layer, weights)]
-                for layer, some, weights in zip(self.layers, self.choices, formats, strict=True)
-            ]
+    together: frozenset[str]
+    foldings: dict[str, tuple[Folding, WeightFormat]]
 
-    def foldings(self, target: int, budget: int) -> list[Folding] | None:
-        """Foldings of least memory that reach ``target`` cycles with ``budget`` DSP slices; None where none do."""
-        options = [
-            _options(layer, choices, target, self.multipliers, weights)
-            for layer, choices, weights in zip(self.layers, self.choices, self.formats, strict=True)
-        ]
-        if not all(options):
+    def build(self, model: QModel, budget: int, multipliers: Multipliers) -> Plan | None:
+        """The plan; None where the engines are not those of the network."""
+        names = [layer.name for layer in graph_of(model, self.together).engines]
+        if self.foldings.keys() != set(names):
             return None
+        foldings, formats = zip(*(self.foldings[name] for name in names), strict=True)
+        return build_plan(model, foldings, budget, multipliers, formats, together=self.together)
+
+
+class _Tree:
+    """Every engine that a plan might have, with every folding; ``most`` channels at once where zeros are skipped."""
+
+    def __init__(self, plan: Plan, most: int | None) -> None:
+        self.multipliers = plan.multipliers
+        formats = {conv.name: e.weights.format for e in plan.engines for conv in e.layer.convs}
+        self.parts, self.roots = parts_of(plan.model, plan.multipliers, formats)
+        self.choices: dict[Part, Sequence[Choice]] = {}
+        for part in chain.from_iterable(self.parts.values()):
+            if most is None or not _skips(part.layer, part.weights):
+                self.choices[part] = part.choices
+            else:
+                self.choices[part] = [c for c in part.choices if c.folding.channels <= most]
+
+    @property
+    def cycles(self) -> list[int]:
+        """Cycles that some engine takes with some folding, rising."""
+        return sorted({choice.cycles for some in self.choices.values() for choice in some})
+
+    def foldings(self, target: int, budget: int) -> _Engines | None:
+        """Engines of least memory that reach ``target`` cycles with ``budget`` DSP slices; None where none do."""
+        options = {
+            part: _options(part, choices, target, self.multipliers) for part, choices in self.choices.items()
+        }
         low, high, best = 0.0, 1.0, None
         for _ in range(PRICE_STEPS):  # bits that a DSP slice is worth
             price = high if best is None else (low + high) / 2
             path = self._cheapest(options, price)
-            if sum(o.choice.dsp for o in path) <= budget:
+            if path is None:
+                return None
+            if sum(option.choice.dsp for _, option in path) <= budget:
                 best, high = path, price
             elif best is None:
                 low, high = high, high * 4
             else:
                 low = price
-        return [o.choice.folding for o in best] if best else None
+        if best is None:
+            return None
+        together = frozenset().union(*(part.joined for part, _ in best))
+        return _Engines(together, {p.layer.name: (o.choice.folding, p.weights) for p, o in best})
 
-    def _cheapest(self, options: list[dict[int, list[Option]]], price: float) -> list[Option]:
-        """The options of least cost in all, one per engine."""
-        # per engine and rows at once: cost with all engines behind it, and its option
-        best: dict[int, dict[int, tuple[float, Option]]] = {}
-        # per engine and rows that it is fed at once: that cost with the rows that arrive, and its own rows
-        fed: dict[tuple[int, int], tuple[float, int]] = {}
+    def _cheapest(
+        self, options: dict[Part, dict[int, list[Option]]], price: float
+    ) -> list[tuple[Part, Option]] | None:
+        """The engines of least cost in all; None where no option is left for some convolution."""
+        # per first convolution and rows that it is fed at once: cost with all engines behind it, its engine and rows
+        found: dict[tuple[str, int], tuple[float, Part, int]] = {}
+        # per engine and rows at once: that cost without the rows that arrive, and its option
+        best: dict[tuple[Part, int], tuple[float, Option]] = {}
 
-        def least(number: int, in_rows: int) -> tuple[float, int]:
-            if (number, in_rows) not in fed:
-                layer, some = self.layers[number], best[number]
-                fed[number, in_rows] = min(
-                    (cost + _row_bits(layer, rows, in_rows), rows) for rows, (cost, _) in some.items()
+        def with_rows(part: Part, rows: int) -> float:
+            if (part, rows) not in best:
+                option = min(options[part][rows], key=lambda o: o.bits + price * o.choice.dsp)
+                behind = sum(least(start, rows) for start in part.behind)
+                best[part, rows] = option.bits + price * option.choice.dsp + behind, option
+            return best[part, rows][0]
+
+        def least(start: str, in_rows: int) -> float:
+            if (start, in_rows) not in found:
+                ways = (
+                    (with_rows(part, rows) + _row_bits(part.layer, rows, in_rows), part, rows)
+                    for part in self.parts[start]
+                    for rows in options[part]
                 )
-            return fed[number, in_rows]
+                nothing = float("inf"), self.parts[start][0], 0
+                found[start, in_rows] = min(ways, key=lambda way: way[0], default=nothing)
+            return found[start, in_rows][0]
 
-        for number in range(len(self.layers) - 1, -1, -1):  # readers come first
-            found = {}
-            for rows, some in options[number].items():
-                option = min(some, key=lambda o: o.bits + price * o.choice.dsp)
-                behind = sum(
-                    least(child, rows)[0] for child, parent in enumerate(self.parents) if parent == number
-                )
-                found[rows] = option.bits + price * option.choice.dsp + behind, option
-            best[number] = found
-        chosen: list[Option] = []
-        for number in range(len(self.layers)):
-            parent = self.parents[number]
-            rows = least(number, 1 if parent is None else chosen[parent].choice.folding.rows)[1]
-            chosen.append(best[number][rows][1])
-        return chosen
+        if sum(least(start, 1) for start in self.roots) == float("inf"):
+            return None
+        path, ahead = [], [(start, 1) for start in self.roots]
+        for start, in_rows in ahead:  # which grows
+            _, part, rows = found[start, in_rows]
+            path.append((part, best[part, rows][1]))
+            ahead += [(behind, rows) for behind in part.behind]
+        return path
 
 
 def _shrink(plan: Plan, limit: int, device: Device) -> Plan | None:
-    """``plan`` without spare rows where it keeps to ``limit`` cycles, the largest buffers first, until it fits."""
-    spares = [1] * len(plan.engines)
-    if not fits(place(with_spares(plan, [0] * len(spares)), device), device):
+    """``plan`` with the spare rows that its pace needs; where that does not fit, with those that ``limit`` needs."""
+    if not fits(place(with_spares(plan, [0] * len(plan.engines)), device), device):
         return None
-    now = place(with_spares(plan, spares), device)
-    sizes = [e.lines.memory.payload_bits for e in plan.engines]
-    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        if fits(now, device):
-            return now
-        fewer = [*spares[:i], 0, *spares[i + 1 :]]
-        candidate = with_spares(plan, fewer)
-        if simulate(candidate, SEARCH_FRAMES).cycles_per_frame <= limit:
-            spares, now = fewer, place(candidate, device)
-    return now if fits(now, device) else None
-
-
-def build_like(plan: Plan, foldings: Sequence[Folding]) -> Plan:
-    """The plan with other foldings."""
-    formats = [engine.weights.format for engine in plan.engines]
-    return build_plan(
-        plan.model, foldings, plan.lane_budget, plan.multipliers, formats, together=plan.together
-    )
+    for pace in (simulate(plan, SEARCH_FRAMES).cycles_per_frame, limit):
+        plan = lean(plan, pace, SEARCH_FRAMES)
+        if fits(placed := place(plan, device), device):
+            return placed
+    return None
 
 
 def _hopeless(plan: Plan, trees: Sequence[_Tree], target: int, device: Device) -> bool:
     """Whether plans of least memory for ``target`` cycles, without spare rows, miss ``device`` by far."""
-    least = [0] * len(plan.engines)
     for tree in trees:
-        foldings = tree.foldings(target, plan.lane_budget)
-        if foldings is None:
+        engines = tree.foldings(target, plan.lane_budget)
+        candidate = engines and engines.build(plan.model, plan.lane_budget, plan.multipliers)
+        if not candidate:
             continue
-        candidate = build_like(plan, foldings)
-        used = used_by(place(with_spares(candidate, least), device))
+        used = used_by(place(with_spares(candidate, [0] * len(candidate.engines)), device))
         pairs = ((used.bram36, device.ramb36), (used.luts, device.luts), (used.lut_memory, device.lut_memory))
         if all(taken <= HOPELESS * have for taken, have in pairs):
             return False
@@ -203,25 +218,47 @@ def _hopeless(plan: Plan, trees: Sequence[_Tree], target: int, device: Device) -
 def fit_memory(plan: Plan, device: Device) -> Plan:
     """The fastest plan found that ``device`` holds, starting from ``plan``, the fastest one of all.
 
-    Keeps the DSP budget, products per slice and weight formats of ``plan``. Where nothing fits, ``plan`` itself is
-    returned, with its buffers where they miss least.
+    Keeps the DSP budget, products per slice and weight formats of ``plan``; engines may be cut otherwise. Where nothing
+    fits, ``plan`` itself is returned, with its buffers where they miss least.
     """
     placed = place(plan, device)
     if fits(placed, device) or not parameters_fit(plan, device):
         return placed
-    formats = [e.weights.format for e in plan.engines]
-    trees = [_Tree(plan, formats, most) for most in (None, 1)]
+    trees = [_Tree(plan, most) for most in (None, 1)]
     fastest = max(k.work_cycles for k in plan.kernels)
     if _hopeless(plan, trees, int(fastest * SLACKS[-1]), device):
         return placed
-    tried: list[list[Folding]] = []
+    tried: list[_Engines] = []
+
+    def attempt(tree: _Tree, target: int) -> Plan | None:
+        engines = tree.foldings(target, plan.lane_budget)
+        if engines is None or engines in tried:
+            return None
+        tried.append(engines)
+        candidate = engines.build(plan.model, plan.lane_budget, plan.multipliers)
+        if candidate is None:
+            return None
+        candidate = tune_stores(candidate)
+        return _shrink(candidate, max(target, *(k.work_cycles for k in candidate.kernels)), device)
+
+    missed = 0
     for slack, tree in product(SLACKS, trees):
-        foldings = tree.foldings(int(fastest * slack), plan.lane_budget)
-        if foldings is None or foldings in tried:
-            continue
-        tried.append(foldings)
-        candidate = tune_stores(build_like(plan, foldings))
-        limit = max(int(fastest * slack), max(k.work_cycles for k in candidate.kernels))
-        if found := _shrink(candidate, limit, device):
-            return found
-    return placed
+        target = int(fastest * slack)
+        if found := attempt(tree, target):
+            break
+        missed = target if tree is trees[-1] else missed
+    else:
+        return placed
+    # between the last step and this one there are targets at which an engine just gets along with less
+    reached = simulate(found, SEARCH_FRAMES).cycles_per_frame
+    targets = [cycles for cycles in tree.cycles if missed < cycles < reached]
+    best = [found]
+
+    def fits_at(target: int) -> bool:
+        better = attempt(tree, target)
+        if better:
+            best.append(better)
+        return better is not None
+
+    bisect_left(targets, True, key=fits_at)
+    return best[-1]

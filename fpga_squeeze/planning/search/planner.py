@@ -23,7 +23,6 @@ from ..timing import schedule
 from ..weight_memories import FORMATS, WeightFormat, rom_bits
 from .folding import choose_foldings, engine_layers, tune_buffers, tune_stores
 from .frugal import fit_memory
-from .moving import choose_moves, owners
 from .sharing import FASTER, SMALLER, choose_sharing
 
 
@@ -118,22 +117,13 @@ def _plan_with(
     Engines run several modules, or the squeeze of the next one, where that wins, unless foldings are given by hand.
     """
     by_name = dict(zip([layer.name for layer in engine_layers(model)], formats, strict=True))
-    alone = _plan_sharing(model, budget, multipliers, by_name, device, foldings, frozenset())
-    if foldings:
+    alone, searched = _plan_sharing(model, budget, multipliers, by_name, device, foldings, frozenset())
+    if foldings or searched:
         return alone
-    if device and schedule(alone).cycles_per_frame * FASTER > cycles_without_limit(alone):
-        by_name |= {squeeze: by_name[owner] for squeeze, owner in owners(model).items()}
-        if moves := choose_moves(alone):
-            moved = _plan_sharing(model, budget, multipliers, by_name, device, foldings, moves)
-            if fits(moved, device) and (
-                not fits(alone, device)
-                or schedule(moved).cycles_per_frame <= FASTER * schedule(alone).cycles_per_frame
-            ):
-                return moved
     together = choose_sharing(model, budget, multipliers, by_name)
     if not together:
         return alone
-    shared = _plan_sharing(model, budget, multipliers, by_name, device, foldings, together)
+    shared, _ = _plan_sharing(model, budget, multipliers, by_name, device, foldings, together)
 
     def quality(plan: Plan) -> tuple[bool, int]:
         return device is not None and not fits(plan, device), schedule(plan).cycles_per_frame
@@ -152,8 +142,9 @@ def _plan_sharing(
     device: Device | None,
     foldings: Mapping[str, Folding],
     together: frozenset[str],
-) -> Plan:
-    """The fastest plan with the engines ``together``."""
+) -> tuple[Plan, bool]:
+    """The fastest plan with the engines ``together``; whether ``device`` holds only slower ones, for which every way to
+    cut the network has been weighed."""
     names = [layer.name for layer in graph_of(model, together).engines]
     formats = [by_name[name] for name in names]
 
@@ -172,12 +163,13 @@ def _plan_sharing(
 
     free, plan = fastest("lut")
     scaled = any(engine.requant.multiply != "shift" for engine in plan.engines)
-    if device is None or not scaled or fits(place(free, device), device):
-        return plan
+    searched = device is not None and not fits(place(free, device), device)
+    if device is None or not scaled or not searched:
+        return plan, searched
     try:
         other = fastest("dsp")[1]
     except DoesNotFitError:
-        return plan
-    if not fits(other, device):
-        return plan
-    return min(plan, other, key=lambda p: schedule(p).cycles_per_frame) if fits(plan, device) else other
+        return plan, searched
+    if fits(plan, device) and fits(other, device):
+        return min(plan, other, key=lambda p: schedule(p).cycles_per_frame), searched
+    return other if fits(other, device) else plan, searched

@@ -13,16 +13,14 @@ from itertools import product
 
 from ...device.dsp_packing import Multipliers
 from ...network.integers import QModel
-from ..fuse import followers
 from ..graph import graph_of
 from ..kernels import plan_buffers
 from ..order import EngineLayer
 from ..weight_memories import WeightFormat
+from .cuts import chains_of
 from .folding import Choice, all_choices, pareto
 from .frugal import LUT_BITS, logic_luts
 
-LONGEST = 6
-"""Modules of a chain that are weighed together: there are 2^(n - 1) ways to cut it."""
 FASTER, SMALLER = 0.99, 0.95
 """Engines are shared for so many of the cycles, or, with no more cycles, for so many of the LUTs that all engines take
 with a module each."""
@@ -51,19 +49,6 @@ class _Engine:
 
 Cut = tuple[_Engine, ...]
 """A chain cut into engines."""
-
-
-def _chains(model: QModel) -> list[list[str]]:
-    """Names of engines, each behind the first of a list able to run on the lanes of the one before."""
-    behind = followers(model)
-    chains: list[list[str]] = []
-    for layer in graph_of(model).engines:
-        before = chains[-1] if chains else []
-        if layer.name in behind and before[-1] == layer.source and len(before) < LONGEST:
-            before.append(layer.name)
-        else:
-            chains.append([layer.name])
-    return chains
 
 
 def _cuts(
@@ -153,7 +138,7 @@ def choose_sharing(
 
     Empty where sharing makes a design neither faster nor smaller by :data:`FASTER`, :data:`SMALLER`.
     """
-    chains = [_cuts(model, chain, multipliers, formats) for chain in _chains(model)]
+    chains = [_cuts(model, chain, multipliers, formats) for chain in chains_of(model)]
     alone = [[min(cuts, key=lambda cut: -len(cut))] for cuts in chains]
     plain, shared = _least_target(alone, budget), _least_target(chains, budget)
     if plain is None or shared is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +14,7 @@ from ...emit.hls_dialect import Dialect, find_dialect
 from ...errors import FpgaSqueezeError
 from ...planning.cost.estimate import Estimate
 from ...project.project import Project
+from ...project.results import RESULT, keep_result
 from ..cache import locked
 from ..synthesis import Resources, synthesise, totals
 from .bambu import DEVICES, SCRIPTS, run_bambu
@@ -143,14 +142,6 @@ def _device(tool: Dialect, project: Project) -> str:
             assert_never(tool)
 
 
-def _keep(result: HlsRun, path: Path) -> None:
-    """Write a result whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
 def verify_hls(
     project: Project,
     tool: str | None,
@@ -161,16 +152,16 @@ def verify_hls(
 ) -> HlsRun:
     """Run an HLS tool over every kernel, or over the one called ``kernel`` (WHOLE: the whole design), on ``images``.
 
-    Works in ``build/hls/<tool>/<kernel>`` of the project, anew each time; the result is kept as
-    ``run/hls/<tool>.json`` once all has run, and an older one is removed before. ``with_yosys`` maps the Verilog of the
-    tool and ours with Yosys. Raises FpgaSqueezeError where the tool is missing or fails.
+    Works in ``build/hls/<tool>/<kernel>`` of the project, anew each time; the result is kept
+    (:mod:`~...project.results`) once all has run, and an older one is removed before. ``with_yosys`` maps the Verilog
+    of the tool and ours with Yosys. Raises FpgaSqueezeError where the tool is missing or fails.
     """
     name = choose_tool(project, tool)
     tops = find_tops(project.plan, kernel)
     build = project.build("hls") / name
     check_path(build)
     _find(name)
-    kept = project.run("hls") / f"{name}.json"
+    kept = project.run("hls") / RESULT
     device = _device(name, project)
     clock_ns = 1000 / project.manifest.clock_mhz
     numbers = project.estimate()
@@ -198,7 +189,8 @@ def verify_hls(
                     run = replace(run, mapped=_area(map_verilog(*_verilog(name, job), family)))
                 runs.append(run)
             result = HlsRun(name, version, device, clock_ns, len(images), tuple(runs))
-            _keep(result, kept)
+            given = {"tool": tool, "kernel": kernel, "frames": len(images), "yosys": with_yosys}
+            keep_result(project, "hls", given, result.to_json())
     except OSError as error:
         raise FpgaSqueezeError(f"{error.filename or build}: {error.strerror or error}") from error
     return result

@@ -14,7 +14,7 @@ from ..cache import is_fresh, locked, mark_fresh
 from ..yosys import WIRES, YOSYS_FAMILY, Elaborated, check_kernel, design_key, elaborated, kernel_of
 from .netlist import Design, Instance, Json, read_module
 
-FORMAT = "1"
+FORMAT = "2"
 """Of the files that are kept; another one makes them anew."""
 _FLATTEN = "setattr -mod -unset keep_hierarchy *; flatten; opt_clean"
 """What lies in modules of its own on purpose (a multiplexer that is to be mapped as it stands) is dissolved last."""
@@ -27,7 +27,7 @@ def map_design(
     kernel: str | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Design:
-    """Mapped instances of ``fsq_top``: all, or those of one kernel, which then has no outputs.
+    """Mapped instances of ``fsq_top`` and of a shell: all, or those of one kernel, which then has no outputs.
 
     Instances of one module are mapped once. The design is flat within a kernel, as placers take it, so that logic is
     joined across the modules of the RTL.
@@ -74,11 +74,10 @@ def _map_design(
 
 
 def _keep_top(design: Elaborated, target: Path) -> None:
-    """What the level above the kernels holds: module and nets of every instance, and the nets of its outputs."""
-    cells = {name: design.top["cells"][name]["connections"] for name in design.instances}
-    ports = design.top["ports"]
+    """What the levels above the kernels hold: module and nets of every instance, and the nets of their outputs."""
+    ports = design.whole["ports"]
     outputs = {port: ports[port]["bits"] for port in ports if ports[port]["direction"] == "output"}
-    found = {"modules": design.instances, "cells": cells, "outputs": outputs}
+    found = {"modules": design.parts, "cells": design.connections(), "outputs": outputs}
     target.write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -94,7 +94,7 @@ def route(
         say(f"map for {router.name}")
         alone = _alone(design.top, [n for n in design.instances if kernel_of(n) == kernel]) if kernel else ""
         mapped = design.work / "mapped.json"
-        map_flat(design, TOP, router.synth, mapped, alone)
+        map_flat(design, TOP if kernel else design.name, router.synth, mapped, alone)
         if router.pads:
             _drop_ports(mapped)
         say("place and route")

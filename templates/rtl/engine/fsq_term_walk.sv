@@ -16,7 +16,7 @@ module fsq_term_walk #(
     parameter                 LEFT_W    = 1,                // bits of the number of a position within its sum
     parameter                 SPARSE    = 0,                // 1: symbols tell which positions are terms
     parameter                 RUN_W     = 1,                // bits of a symbol
-    parameter                 RUN_MAX   = 0,                // the largest run
+    parameter                 RUN_MAX   = 0,                // the largest run; 0: every position is a term
     parameter                 TERMS     = 9,                // most terms of a sum
     parameter                 PHASES    = 1,                // passes per row
     parameter                 P_W       = 1,                // bits of a phase
@@ -161,7 +161,7 @@ module fsq_term_walk #(
 
   // ---- symbols of phase 0 for the others: the next one is read while this one is used
   generate
-    if (SPARSE == 0) begin : gen_dense
+    if (SPARSE == 0 || RUN_MAX == 0) begin : gen_dense
       assign run = '0;
       logic unused_run;
       assign unused_run = &{1'b0, run_i, run_valid_i};

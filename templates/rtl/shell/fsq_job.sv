@@ -30,7 +30,9 @@ module fsq_job #(
     output logic [31:0] frame_cycles_o,  // cycles of the last one
     output logic [31:0] job_cycles_o     // cycles of all of them
 );
+  logic run, stop, clear;  // what the registers take
   logic run_q, stop_q, clear_q, load_q, more_q, core_rst_n_q, done_q, ended_q;
+  logic busy_q, emptying_q;  // one of the first three; of the two behind run_q: so that no path starts with their sum
   logic none_q, all_q;  // a job of no frames; all are done
   logic begins, fails, empties, ends;
   logic [5:0] errors_q;
@@ -38,10 +40,10 @@ module fsq_job #(
   logic [31:0] left_q, done_count_q, clock_q, frame_clock_q, frame_cycles_q, job_cycles_q;
   assign load_o         = load_q;
   assign more_o         = more_q;
-  assign stop_o         = stop_q || clear_q;  // clear_q: the reset comes a cycle later
+  assign stop_o         = emptying_q;  // clear_q as well: the reset comes a cycle later
   assign core_rst_n_o   = core_rst_n_q;
-  assign busy_o         = run_q || stop_q || clear_q;
-  assign emptying_o     = stop_q || clear_q;
+  assign busy_o         = busy_q;
+  assign emptying_o     = emptying_q;
   assign done_o         = done_q;
   assign ended_o        = ended_q;
   assign errors_o       = errors_q;
@@ -50,10 +52,13 @@ module fsq_job #(
   assign job_cycles_o   = job_cycles_q;
 
   // reader and writer are loaded a cycle behind the start, and quiet until then
-  assign begins  = start_i && !busy_o && !reset_i;
+  assign begins  = start_i && !busy_q && !reset_i;
   assign fails   = run_q && (length_i || read_error_i || write_error_i || beyond_i);
   assign empties = stop_q && quiet_i && !load_q;
   assign ends    = run_q && all_q && sent_i && quiet_i && !load_q;
+  assign run     = run_q ? !(fails || reset_i || ends) : begins && !askew_i;
+  assign stop    = stop_q ? !empties : fails || (reset_i && !clear_q);
+  assign clear   = clear_q ? hold_q != '0 : empties;
   always_ff @(posedge clk) begin
     none_q <= frames_i == '0;
     more_q <= left_q != 32'd1;
@@ -67,6 +72,8 @@ module fsq_job #(
       run_q          <= 1'b0;
       stop_q         <= 1'b0;
       clear_q        <= 1'b0;
+      busy_q         <= 1'b0;
+      emptying_q     <= 1'b0;
       load_q         <= 1'b0;
       core_rst_n_q   <= 1'b0;
       done_q         <= 1'b0;
@@ -78,10 +85,12 @@ module fsq_job #(
       frame_cycles_q <= '0;
       job_cycles_q   <= '0;
     end else begin
-      run_q        <= run_q ? !(fails || reset_i || ends) : begins && !askew_i;
+      run_q        <= run;
       load_q       <= begins && !askew_i && !none_q;
-      stop_q       <= stop_q ? !empties : fails || (reset_i && !clear_q);
-      clear_q      <= clear_q ? hold_q != '0 : empties;
+      stop_q       <= stop;
+      clear_q      <= clear;
+      busy_q       <= run || stop || clear;
+      emptying_q   <= stop || clear;
       hold_q       <= clear_q ? hold_q - 1'b1 : '1;
       core_rst_n_q <= !clear_q;
       all_q        <= begins ? none_q : all_q || (frame_end_i && !more_q);
@@ -92,7 +101,7 @@ module fsq_job #(
         (begins && askew_i) || (run_q && beyond_i),
         run_q && write_error_i,
         run_q && read_error_i,
-        start_i && busy_o,
+        start_i && busy_q,
         run_q && length_i
       };
       if (begins) begin
