@@ -1,6 +1,7 @@
 """Samplers of explore held against each other: hypervolume of their fronts for the same number of trials.
 
-    python -m bench.explore FOLDER [--trials 60] [--seeds 3] [--images I --labels L --model M --calibration-count N]
+    python -m bench.explore FOLDER [--trials 60] [--seeds 3] [--jobs 2] [--samplers random,tpe,nsga2]
+                                   [--images I --labels L --model M --calibration-count N]
 
 Every sampler and seed has a study of its own in FOLDER, which goes on where it was left; all share one cache, so that
 a network that was quantised for one is there for the others. Without --model the embedded digits. No design is tried
@@ -13,7 +14,9 @@ number that any study found.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +51,14 @@ def volume(study: Exploration, most: Mapping[str, float], largest: float) -> flo
     return hypervolume(designs, study.objectives, reference) / box
 
 
+def _study(work: Unseeded, asked: SearchOptions) -> Exploration:
+    start = time.time()
+    made = search(work, asked)
+    told = f"{asked.sampler} {asked.seed}: front of {len(made.front)}, {time.time() - start:.0f} s"
+    print(told, file=sys.stderr, flush=True)
+    return made
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -59,23 +70,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labels")
     parser.add_argument("--preprocess", default="none", choices=sorted(PRESETS))
     parser.add_argument("--calibration-count", type=int)
+    parser.add_argument("--samplers", default=",".join(SAMPLERS))
+    parser.add_argument("--jobs", type=int, default=1, help="studies at once")
     given = parser.parse_args(arguments)
+    samplers = given.samplers.split(",")
     devices = tuple(given.device.split(","))
     quantize = QuantizeOptions(
         preprocess=PRESETS[given.preprocess], calibration_count=given.calibration_count
     )
     options = ExploreOptions(given.model, devices, given.images, given.labels, quantize=quantize)
-    work = Unseeded.for_jobs(options, 1)
+    work = Unseeded.for_jobs(options, given.jobs)
     work.prepare()
     given.folder.mkdir(parents=True, exist_ok=True)
-    studies: dict[tuple[str, int], Exploration] = {}
-    for seed in range(given.seeds):
-        for sampler in SAMPLERS:
-            asked = SearchOptions(str(given.folder / f"{sampler}{seed}.log"), given.trials, sampler, 1, seed)
-            studies[sampler, seed] = search(work, asked)
-            print(
-                f"{sampler} {seed}: front of {len(studies[sampler, seed].front)}", file=sys.stderr, flush=True
-            )
+    asked = {
+        (sampler, seed): SearchOptions(
+            str(given.folder / f"{sampler}{seed}.log"), given.trials, sampler, 1, seed
+        )
+        for sampler in samplers
+        for seed in range(given.seeds)
+    }
+    with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
+        made = pool.starmap(_study, [(work, one) for one in asked.values()], chunksize=1)
+    studies = dict(zip(asked, made, strict=True))
     numbers = [t.outcome.numbers for study in studies.values() for t in study.front if t.outcome]
     most = {
         "fps": max(n["fps"] for n in numbers),
@@ -87,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "| sampler |", " | ".join(f"seed {s}" for s in range(given.seeds)), "| mean | designs on the fronts |"
     )
     print("| --- |", " | ".join(["---"] * (given.seeds + 2)), "|")
-    for sampler in SAMPLERS:
+    for sampler in samplers:
         found = [studies[sampler, seed] for seed in range(given.seeds)]
         shares = [volume(study, most, largest) for study in found]
         cells = [f"{share:.4f}" for share in (*shares, sum(shares) / len(shares))]

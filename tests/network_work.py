@@ -34,7 +34,7 @@ def stand_in(patch: pytest.MonkeyPatch, wait: float = 0.0) -> dict[str, Any]:
         return Trained(model, 1, 0.5, 3, len(val))
 
     def correct(model: FloatModel, data: Labelled, pre: Any) -> int:
-        return round(told["right"][len(told["epochs"]) - 1] * len(data))
+        return int(round(told["right"][len(told["epochs"]) - 1] * len(data)))
 
     patch.setattr(networks, "need_torch", lambda: None)
     patch.setattr(networks, "train", train)

@@ -322,6 +322,7 @@ def test_the_picture_shows_every_trial_with_a_number(file: str) -> None:
     rings = [c for c in picture.iter("{http://www.w3.org/2000/svg}circle") if c.get("class") == "front"]
     assert len(rings) == len(found.front)
     text = drawing.page(found)
+    assert drawing.draw(found) in text  # as elements, not as their text
     assert "http://www.w3.org/2000/svg" in text and "<script" not in text and text.count("http") == 1
 
 

@@ -104,6 +104,24 @@ def test_two_products_where_slices_are_short() -> None:
     assert ways.find_way(_source(_model()), options, [options]) is None
 
 
+def test_compressed_weights_get_two_products_where_that_is_a_tenth_faster_and_fits() -> None:
+    def made(lanes: int, room: Room = BARE, **given: Any) -> tuple[int, int]:
+        options = DesignOptions(lanes=lanes, device=ZYNQ, room=room, **given)
+        done = design(_source(_model()), options)
+        told = any("two products per DSP slice" in note for note in done.notes)
+        assert told == (done.plan.products_per_dsp == 2 and options.products_per_dsp is None)
+        return done.plan.products_per_dsp, done.schedule.cycles_per_frame
+
+    one, two = (
+        made(30, weights="huffman", products_per_dsp=1),
+        made(30, weights="huffman", products_per_dsp=2),
+    )
+    assert one[1] > 1.1 * two[1]
+    assert made(30, weights="huffman") == two
+    assert made(30) == made(30, products_per_dsp=1) != two  # dense weights: as asked for
+    assert made(ZYNQ.dsp, weights="huffman") == made(ZYNQ.dsp, weights="huffman", products_per_dsp=1)
+
+
 def test_one_product_where_luts_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two products per slice it goes back to one, with the weights as they were."""
 

@@ -143,7 +143,8 @@ _DESIGN = (
         "--products-per-dsp",
         type=int,
         metavar="1|2",
-        help="Products of a DSP slice per cycle; 2 packs two pixels that share a weight, where widths allow it.",
+        help="Products of a DSP slice per cycle; 2 packs two pixels that share a weight, where widths allow it; "
+        "left out: 1, with compressed weights whichever is faster.",
     ),
     click.option(
         "--weights",

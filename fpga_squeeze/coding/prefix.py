@@ -135,8 +135,14 @@ class PrefixCode:
 
     def size(self, symbols: IntArray) -> int:
         """Bits that encode ``symbols``."""
-        values, counts = np.unique(symbols, return_counts=True)
-        return sum(self.codewords[int(v)][1] * int(n) for v, n in zip(values, counts, strict=True))
+        low = int(symbols.min(initial=0))
+        counts = np.bincount(symbols.reshape(-1) - low)
+        return sum(self._lengths[low + int(at)] * int(counts[at]) for at in np.flatnonzero(counts))
+
+    @cached_property
+    def _lengths(self) -> dict[int, int]:
+        """Symbol -> bits of its codeword."""
+        return {group.symbol + n: group.length for group in self.groups for n in range(1 << group.extra)}
 
     def encode(self, symbols: IntArray) -> IntArray:
         """Bits (0 or 1) of the codewords of int64 ``symbols`` [n], in the order in which a decoder reads them.
@@ -201,16 +207,16 @@ def _best_groups(counts: Mapping[int, int]) -> list[Group]:
     bits = np.full((len(symbols) + 1, front + SLOTS + 1), _NEVER, dtype=np.int64)
     bits[-1, front:] = 0
     left = front + np.arange(SLOTS + 1) - (SLOTS >> prefix)[:, None]  # [shapes, slots]
-    chosen = np.zeros((len(symbols), SLOTS + 1), dtype=np.int8)
+    places, flat = behind[:, :, None] * bits.shape[1] + left, bits.reshape(-1)
     for i in range(len(symbols) - 1, -1, -1):
-        sums = bits[behind[i][:, None], left] + cost[i][:, None]
-        chosen[i] = sums.argmin(axis=0)
-        bits[i, front:] = np.minimum(sums.min(axis=0), _NEVER)
+        sums = flat.take(places[i])
+        sums += cost[i][:, None]
+        np.minimum(sums.min(axis=0), _NEVER, out=bits[i, front:])
     if bits[0, -1] == _NEVER:
         raise ValueError(f"{len(symbols)} symbols do not fit codes of at most {PREFIX + EXTRA} bits")
     groups, i, slots = [], 0, SLOTS
     while i < len(symbols):
-        shape = int(chosen[i, slots])
+        shape = int((bits[behind[i], left[:, slots]] + cost[i]).argmin())
         groups.append(Group(int(symbols[i]), *_SHAPES[shape]))
         slots -= SLOTS >> _SHAPES[shape][0]
         i = int(behind[i, shape])

@@ -113,8 +113,9 @@ def expand_terms(terms: Terms, shape: tuple[int, ...], channels: int) -> IntArra
 
 
 def _counts(symbols: IntArray) -> dict[int, int]:
-    values, counts = np.unique(symbols, return_counts=True)
-    return {int(v): int(n) for v, n in zip(values, counts, strict=True)}
+    low = int(symbols.min())
+    count = np.bincount(symbols.reshape(-1) - low)  # symbols are of 8 bits: cheaper than to sort them
+    return {low + int(place): int(count[place]) for place in np.flatnonzero(count)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +201,8 @@ def layer_stream(weight: IntArray, channels: int, coding: Coding) -> LayerStream
     ``weight`` holds signed integers of at most 8 bits. The smaller of skipping and keeping zeros is taken, keeping only
     where it costs few cycles.
     """
-    skip, keep = skip_zeros(weight, channels, coding), keep_zeros(weight, channels, coding)
-    cheap = len(keep.terms.run) <= KEPT_TERMS * len(skip.terms.run)
-    return keep if cheap and keep.bits <= skip.bits else skip
+    skip = skip_zeros(weight, channels, coding)
+    if -(-len(weight) // channels) * weight[0].size > KEPT_TERMS * len(skip.terms.run):
+        return skip
+    keep = keep_zeros(weight, channels, coding)
+    return keep if keep.bits <= skip.bits else skip

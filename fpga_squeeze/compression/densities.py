@@ -58,23 +58,6 @@ def densities(model: FloatModel, found: Mapping[str, FloatArray], bound: float) 
     return out
 
 
-def densities_for(model: FloatModel, found: Mapping[str, FloatArray], share: float) -> dict[str, float]:
-    """The densities of the lowest bound with which the network keeps at most ``share`` of its weights other than zero;
-    of the highest there is where none is low enough."""
-    used = {conv.name: int(np.count_nonzero(conv.weight)) for conv in model.convs}
-    sizes = {conv.name: conv.weight.size for conv in model.convs}
-    bounds = np.unique(np.concatenate(list(found.values())))
-    low, high = 0, len(bounds) - 1
-    while low < high:
-        middle = (low + high) // 2
-        chosen = densities(model, found, bounds[middle])
-        if sum(chosen[name] * sizes[name] for name in used) <= share * sum(used.values()):
-            high = middle
-        else:
-            low = middle + 1
-    return densities(model, found, bounds[low])
-
-
 def densities_by_shape(model: FloatModel, layers: Collection[str], share: float) -> dict[str, float]:
     """The densities with which ``layers`` together keep ``share`` of their weights, small layers more than large ones:
     in proportion to (O + I + Kh + Kw) / (O I Kh Kw), at most all (U. Evci et al., arXiv:1911.11134, section 3).

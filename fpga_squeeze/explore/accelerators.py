@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..compression.densities import KEPT, sensitivity
+from ..compression.densities import KEPT
 from ..compression.prune import prune_model
-from ..compression.sensitivity import scan
 from ..datasets.images import ImageArray, embedded_model_path, list_images
 from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import find_device
@@ -39,24 +38,22 @@ from ..quantization.budget import coded_size
 from ..quantization.rounding import coarsest, nearest
 from .cache import Cache, value_key, version
 from .judging import Judge, Judged, judged_images
-from .objectives import Numbers, Objective, beyond, limits_of, objectives_of
+from .levels import SCAN_BITS, first_level, pruned_classes, sensitivities
+from .objectives import KNOWN, Numbers, Objective, beyond, hoped, limits_of, objectives_of
 from .outcome import Layers, Outcome
 from .space import BUDGETS, Point, Space, layer_groups
 from .study import OPTIONS, OnStep, Promising
 
-SCAN_IMAGES = 8
-"""Calibration images on which the sensitivity of layers is seen."""
-SCAN_BITS = (7, 6, 5, 4, 3)
-"""Widths of a layer's weights whose effect is shown."""
 LIMITS = {"agreement": 50.0}
 """What is asked of a design where nothing is said: a network that is wrong more often than right is of no use, and the
 search of such networks would never end."""
-SUBSET = 64
-"""Images on which a design is judged first; twice as many follow, until it is clear or there are no more."""
+SUBSET, GROWTH = 16, 4
+"""Images on which a design is judged first; in all so many times as many follow, until it is clear or there are no
+more."""
+PRUNED = 32
+"""Images on which a float network is looked at whose weights were pruned, before it is quantised."""
 CALIBRATED = 32
 """Images drawn to quantise with where none are given for it."""
-DOUBT = 2.0
-"""Standard deviations by which accuracy on some images may turn out better on all."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +95,10 @@ class ExploreOptions:
         return json.dumps(out)
 
 
+Short = tuple[tuple[str, ...], float]
+"""Why a design is none, and how far it is from one, relative to what there is."""
+
+
 @dataclass(frozen=True, eq=False)
 class Made:
     """A design: its integers, its plan and what that costs; ``digest`` of the integers."""
@@ -133,7 +134,7 @@ class Accelerators:
         if on_step:
             on_step(f"float network on {len(self.judged.pixels):,} images")
         self.judged  # noqa: B018
-        self._sensitivity  # noqa: B018
+        self.first_level  # noqa: B018
 
     def __getstate__(self) -> dict[str, Any]:
         return {"options": self.options, "threads": self.threads}
@@ -232,25 +233,23 @@ class Accelerators:
         return {name: np.array(row) for name, row in self._sensitivity["kept"].items()}
 
     @cached_property
-    def _sensitivity(self) -> Any:
-        def make() -> object:
-            images, pre, model = self._calibration[0], self.options.quantize.preprocess, self.float_model
-            kept = sensitivity(model, images, pre, most=SCAN_IMAGES)
-            trials = []
-            for conv in model.convs:
-                flat = conv.weight.reshape(len(conv.weight), -1)
-                for bits in SCAN_BITS:
-                    frac = coarsest(flat, bits)
-                    rounded = np.ldexp(nearest(flat, frac, bits), -frac[:, None])
-                    trials.append(replace(conv, weight=rounded.reshape(conv.weight.shape)))
-            widths = scan(model, images, pre, trials, most=SCAN_IMAGES).reshape(-1, len(SCAN_BITS))
-            return {
-                "kept": {name: row.tolist() for name, row in kept.items()},
-                "bits": {c.name: row.tolist() for c, row in zip(model.convs, widths, strict=True)},
-            }
-
+    def first_level(self) -> float:
+        """Divergence that a layer may cause by itself at level 1 of pruning."""
+        images, pre = self.calibration_images, self.options.quantize.preprocess
+        key = self._model_key + self._calibration_key
         with threadpool_limits(1, user_api="blas"):
-            return self.cache.json("sensitivity", self._model_key + self._calibration_key, make)
+            return float(
+                self.cache.json(
+                    "first level", key, lambda: first_level(self.float_model, self.found, images, pre)
+                )
+            )
+
+    @cached_property
+    def _sensitivity(self) -> Any:
+        images, pre = self.calibration_images, self.options.quantize.preprocess
+        key = self._model_key + self._calibration_key
+        with threadpool_limits(1, user_api="blas"):
+            return self.cache.json("sensitivity", key, lambda: sensitivities(self.float_model, images, pre))
 
     def layers(self) -> Layers:
         """Divergence of the output when a layer alone keeps fewer weights, or narrower ones."""
@@ -277,11 +276,9 @@ class Accelerators:
 
     def quantize_options(self, point: Point) -> QuantizeOptions:
         """How the integers of ``point`` are made."""
-        kept = (
-            point.densities(self.float_model, self.space.groups, self.found)
-            if min(point.kept.values()) < 100
-            else {}
-        )
+        pruned = any(point.pruning.values())
+        level = self.first_level if pruned else 0.0
+        kept = point.densities(self.float_model, self.space.groups, self.found, level) if pruned else {}
         made = replace(
             self.options.quantize,
             weight_bits=point.weight_bits,
@@ -351,42 +348,58 @@ class Accelerators:
     def evaluate(self, trial: Any, promising: Promising) -> Outcome:
         """:class:`.study.Work`: quantise, plan, and judge if it fits, on some images first."""
         point = self.space.draw(trial)
-        if too_large := self.weights_alone(point):
-            return too_large
         options = self.design_options(point)
+        early = [one for one in (self.weights_alone(point), self.pruned_alone(options.quantize)) if one]
+        facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
+        if early:
+            return self._short(early, {}, 0, facts)
         model, digest = self.quantised(options.quantize)
         key = value_key(
             (digest, point.device, point.clock_mhz, point.products, point.weights, self.options.room)
         )
         planned = self.cache.json("plan", key, lambda: self._planned(options, model))
         kept = _nonzero(model) / _nonzero(self.float_model)
-        facts = {
+        facts |= {
             "design": point.describe(min(1.0, round(kept, 3))),
             "clock": planned["clock"],
             "digest": digest,
         }
         numbers, limits = planned["numbers"], self.options.limits
-        slow, far = beyond(numbers, limits)
-        if reasons := (*planned["reasons"], *slow):
-            return Outcome(numbers, reasons, max(planned["excess"], far), False, 0, facts)
+        early = [(tuple(planned["reasons"]), planned["excess"]), beyond(numbers, limits)]
+        early = [one for one in early if one[0]]
+        if early and not self._limits_accuracy:
+            return self._short(early, numbers, 0, facts)
         judge = Judge(model, digest, self.judged, self.cache, self.threads)
         total = len(self.judged.pixels)
         seen = min(SUBSET, total)
         while True:
             measured = self.judged.counts(judge.classes(seen))
             best = hoped(measured, seen, total)
-            numbers = planned["numbers"] | measured
             if beyond(best, limits)[0]:
-                reasons, far = beyond(measured, limits)
-                return Outcome(numbers, reasons, far, seen == total, seen, facts)
+                early.append(beyond(measured, limits))
+            if early:
+                return self._short(early, numbers | measured, seen, facts)
             if seen == total:
-                return Outcome(numbers, complete=True, images=seen, facts=facts)
+                return Outcome(numbers | measured, complete=True, images=seen, facts=facts)
             if not promising(numbers | best):
-                return Outcome(numbers, complete=False, images=seen, facts=facts)
-            seen = min(3 * seen, total)
+                return Outcome(numbers | measured, complete=False, images=seen, facts=facts)
+            seen = min(GROWTH * seen, total)
 
-    def weights_alone(self, point: Point) -> Outcome | None:
-        """What becomes of dense weights that no block RAM of the device holds, which needs no quantiser; None: they may
+    def _short(
+        self, short: Sequence[Short], numbers: Numbers, seen: int, facts: Mapping[str, Any]
+    ) -> Outcome:
+        """What does not fit, or is beyond limits: all that is known to be amiss adds up, so that a sampler does not
+        take what was not looked at for good."""
+        reasons = tuple(reason for one, _ in short for reason in one)
+        complete = seen == len(self.judged.pixels)
+        return Outcome(numbers, reasons, sum(excess for _, excess in short), complete, seen, facts)
+
+    @property
+    def _limits_accuracy(self) -> bool:
+        return any(KNOWN[name].accuracy for name in self.options.limits)
+
+    def weights_alone(self, point: Point) -> Short | None:
+        """Why dense weights are too large for any block RAM of the device, which needs no quantiser; None: they may
         fit. Engines store their layers at the width of the widest: this is the least that they take."""
         device = find_device(point.device)
         if point.weights != "dense":
@@ -399,8 +412,35 @@ class Accelerators:
         if bits <= room:
             return None
         reason = f"dense weights alone take {bits:,} bits of block RAM, {device.name} has room for {room:,}"
-        facts = {"design": point.describe(1.0), "clock": str(self._clock(point))}
-        return Outcome({"weight_bits": bits}, (reason,), bits / max(room, 1) - 1, complete=False, facts=facts)
+        return (reason,), bits / max(room, 1) - 1
+
+    def pruned_alone(self, options: QuantizeOptions) -> Short | None:
+        """Why a float network is surely beyond a limit of accuracy once it is pruned, which integers do not mend; None:
+        it may be within, or nothing is pruned.
+
+        Where hardly any class is right, how unlikely the right ones are still tells which network is nearer.
+        """
+        seen = min(PRUNED, len(self.judged.pixels))
+        if not options.densities or not self._limits_accuracy:
+            return None
+
+        key = value_key((self._model_key, self.judged.key, options.preprocess, seen, options.densities))
+        found = self.cache.json(
+            "pruned float",
+            key,
+            lambda: pruned_classes(
+                self.float_model,
+                options.densities,
+                self.judged.pixels[:seen],
+                self.judged.wanted[:seen],
+                options.preprocess,
+            ),
+        )
+        measured = self.judged.counts(np.array(found["classes"], dtype=np.int64))
+        if not beyond(hoped(measured, seen, len(self.judged.pixels)), self.options.limits)[0]:
+            return None
+        reasons, far = beyond(measured, self.options.limits)
+        return tuple(f"pruned, not yet quantised: {one}" for one in reasons), far + found["unlikely"]
 
     def _clock(self, point: Point) -> Clock:
         return DesignOptions(device=point.device, clock_mhz=point.clock_mhz).clock(find_device(point.device))
@@ -441,19 +481,6 @@ def numbers_of(made: Estimate) -> dict[str, float]:
         "latency_ms": made.latency_ms,
         "weight_bits": made.weight_bits,
     }
-
-
-def hoped(measured: Numbers, seen: int, total: int) -> dict[str, float]:
-    """What shares in percent of ``seen`` images may be on all of them, as good as DOUBT standard deviations allow.
-
-    The deviation is that of a sample drawn without putting back; a count of one more and one less keeps it from zero.
-    """
-    out = {}
-    for name, share in measured.items():
-        p = (share / 100 * seen + 1) / (seen + 2)
-        deviation = 100 * (p * (1 - p) / seen * (total - seen) / max(total - 1, 1)) ** 0.5
-        out[name] = min(100.0, share + DOUBT * deviation)
-    return out
 
 
 def digest_of(model: QModel) -> str:

@@ -28,16 +28,20 @@ ROOMS = (
     "planning",
 )
 """Rooms whose code the numbers of a design come from."""
+CHOICES = ("explore/space.py", "explore/levels.py")
+"""Files that say what the choices of a trial mean."""
 
 
 @cache
 def code_key(rooms: tuple[str, ...] = ROOMS) -> str:
     """Key of the code that numbers come from, and of NumPy, whose BLAS sums."""
     root, digest = Path(__file__).resolve().parent.parent, hashlib.sha256(np.__version__.encode())
-    for room in rooms:
-        for path in sorted((root / room).rglob("*.py")):
-            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
-            digest.update(path.read_bytes())
+    places = [root / name for name in (*rooms, *CHOICES)]
+    for path in [
+        found for place in places for found in sorted(place.rglob("*.py") if place.is_dir() else [place])
+    ]:
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

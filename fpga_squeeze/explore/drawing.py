@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from ..emit.render import render
 from .canvas import Axis, Canvas, colour, number
 from .importance import importances
@@ -52,7 +54,7 @@ def page(study: Exploration) -> str:
         {
             "title": f"{study.identity.get('model', 'study')}: a front of {len(study.front)} designs",
             "about": f"{shown(study.storage)}: {counts}.",
-            "picture": draw(study),
+            "picture": Markup(draw(study)),
             "columns": columns_of(study),
             "rows": [row_of(study, trial) for trial in study.front],
         },

@@ -11,6 +11,8 @@ Numbers = Mapping[str, float]
 """Numbers of a design by name."""
 WORST = 1e12
 """Stands for a number to be small that is not known."""
+DOUBT = 2.0
+"""Standard deviations by which accuracy on some images may turn out better on all."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,19 @@ def beyond(numbers: Numbers, limits: Numbers) -> tuple[tuple[str, ...], float]:
             reasons.append(f"{name} {shown} is {'below' if larger else 'above'} the limit of {limit:,g}")
             excess = max(excess, abs(value - limit) / max(limit, 1e-9))
     return tuple(sorted(reasons)), excess
+
+
+def hoped(measured: Numbers, seen: int, total: int) -> dict[str, float]:
+    """What shares in percent of ``seen`` images may be on all of them, as good as DOUBT standard deviations allow.
+
+    The deviation is that of a sample drawn without putting back; a count of one more and one less keeps it from zero.
+    """
+    out = {}
+    for name, share in measured.items():
+        p = (share / 100 * seen + 1) / (seen + 2)
+        deviation = 100 * (p * (1 - p) / seen * (total - seen) / max(total - 1, 1)) ** 0.5
+        out[name] = min(100.0, share + DOUBT * deviation)
+    return out
 
 
 def beats(a: Numbers, b: Numbers, objectives: Sequence[Objective]) -> bool:

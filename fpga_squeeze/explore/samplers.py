@@ -13,8 +13,11 @@ SAMPLERS = ("tpe", "nsga2", "annealing", "random", "grid")
 STARTUP_SHARE = 5
 """One of so many trials is drawn at random before a model of the space is made; SMALLEST at least."""
 SMALLEST, LARGEST_STARTUP = 8, 30
-POPULATION = 16
-"""Of NSGA-II: some eight generations in 200 trials."""
+CANDIDATES = 96
+"""Designs drawn from the model, of which the likeliest is tried: some twenty choices are too many for optuna's 24."""
+POPULATION, MUTATION, SWAPPED = 8, 0.15, 0.3
+"""Of NSGA-II: many small generations, children nearer to one parent than optuna's, and more of what no parent has: with
+few trials most of the first designs do not fit."""
 
 
 def excess_of(trial: Any) -> tuple[float, ...]:
@@ -39,12 +42,19 @@ def sampler_of(options: SearchOptions, grid: Mapping[str, Sequence[Any]], seed: 
                 n_startup_trials=min(LARGEST_STARTUP, max(SMALLEST, options.trials // STARTUP_SHARE)),
                 multivariate=True,
                 group=True,
+                n_ei_candidates=CANDIDATES,
                 constant_liar=options.jobs > 1,
                 constraints_func=excess_of,
                 seed=seed,
             )
         case "nsga2":
-            return samplers.NSGAIISampler(population_size=POPULATION, constraints_func=excess_of, seed=seed)
+            return samplers.NSGAIISampler(
+                population_size=POPULATION,
+                mutation_prob=MUTATION,
+                swapping_prob=SWAPPED,
+                constraints_func=excess_of,
+                seed=seed,
+            )
         case "annealing":
             from .annealing import AnnealingSampler
 

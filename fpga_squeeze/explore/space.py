@@ -1,8 +1,9 @@
 """The choices of an accelerator: what the planner cannot know by itself.
 
-Widths are common ones with a difference for each group of layers. Sparsity is a number for each group: the share of its
-weights that the whole network would keep if every layer lost as many as its sensitivity allows
-(:mod:`..compression.densities`); insensitive layers of the group lose more, sensitive ones less.
+Widths are common ones with a difference for each group of layers. Sparsity is a level for each group: every layer of
+it loses as many of its smallest weights as it can while that alone changes the network's output by no more than the
+level's divergence (:mod:`..compression.densities`), so that insensitive layers lose more, and networks that were pruned
+before lose less.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..compression.densities import densities_for
+from ..compression.densities import densities
 from ..compression.steps import modules
 from ..network.graph import FloatArray, FloatModel
 
@@ -19,10 +20,12 @@ WEIGHT_BITS, ACTIVATION_BITS = (4, 8), (5, 8)
 LEAST_BITS, MOST_BITS = 2, 8
 DIFFERENCE = 1
 """Bits that a group of layers may have more or less."""
-KEPT = (40, 50, 60, 70, 80, 90, 100)
-"""Weights that are kept, in percent of those that are not zero."""
-BUDGETS = (60, 65, 70, 75, 80, 85, 90, 95, 100)
+PRUNING = tuple(range(9))
+"""Levels: 0 prunes nothing, each further one allows twice the divergence of the one before."""
+BUDGETS = tuple(range(60, 101))
 """Coded bits, in percent of what the weights take when each is rounded to its nearest integer; 100: any number."""
+OWN_BUDGET = 87
+"""What ``generate`` takes by itself where memory is short, in whole percent of the nearest integers' bits."""
 FORMATS = ("huffman", "mask", "sparse", "dense")
 
 
@@ -84,7 +87,7 @@ class Space:
             per_group += [
                 Variable(f"weight bits, {name}", difference, True),
                 Variable(f"activation bits, {name}", difference, True),
-                Variable(f"kept, {name}", KEPT, True),
+                Variable(f"pruning, {name}", PRUNING, True),
             ]
         return (
             Variable("device", self.devices),
@@ -114,7 +117,7 @@ class Space:
             budget=plain["budget"],
             layer_weight_bits=self._widths(plain, "weight bits"),
             layer_activation_bits=self._widths(plain, "activation bits"),
-            kept={name: plain[f"kept, {name}"] for name in self.groups},
+            pruning={name: plain[f"pruning, {name}"] for name in self.groups},
         )
 
     def _widths(self, params: Mapping[str, Any], what: str) -> dict[str, int]:
@@ -128,8 +131,7 @@ class Space:
 
     def plain(self) -> dict[str, Any]:
         """8 bits, nothing pruned, the first device, Huffman codes, two products per DSP slice."""
-        usual = {f"kept, {name}": KEPT[-1] for name in self.groups}
-        usual |= {
+        usual = {
             "weight bits": MOST_BITS,
             "activation bits": MOST_BITS,
             "budget": BUDGETS[-1],
@@ -144,7 +146,7 @@ class Space:
         for device in self.devices:
             for clock in self.clocks[-1:]:
                 at = {k: v for k, v in {"device": device, "clock": clock}.items() if self._free(k)}
-                out += [common | at, common | at | {"budget": 85}, common | at | {"weights": "dense"}]
+                out += [common | at, common | at | {"budget": OWN_BUDGET}, common | at | {"weights": "dense"}]
         return out
 
     def _free(self, name: str) -> bool:
@@ -167,7 +169,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Point:
-    """One design as chosen; ``kept`` by group and ``budget`` in percent."""
+    """One design as chosen; levels of ``pruning`` by group, ``budget`` in percent."""
 
     device: str
     clock_mhz: float | None
@@ -178,17 +180,22 @@ class Point:
     budget: int
     layer_weight_bits: Mapping[str, int]
     layer_activation_bits: Mapping[str, int]
-    kept: Mapping[str, int]
+    pruning: Mapping[str, int]
 
     def densities(
-        self, model: FloatModel, groups: Mapping[str, Sequence[str]], found: Mapping[str, FloatArray]
+        self,
+        model: FloatModel,
+        groups: Mapping[str, Sequence[str]],
+        found: Mapping[str, FloatArray],
+        first: float,
     ) -> dict[str, float]:
-        """Densities by layer of those that are pruned; ``found`` is what pruning each layer alone does."""
-        kept = {conv: self.kept[group] for group, convs in groups.items() for conv in convs}
+        """Densities by layer of those that are pruned; ``found`` is what pruning each layer alone does, ``first`` how
+        much of that a layer may do at level 1."""
         out: dict[str, float] = {}
-        for share in sorted({*kept.values()} - {KEPT[-1]}):
-            chosen = densities_for(model, found, share / 100)
-            out |= {name: chosen[name] for name, own in kept.items() if own == share}
+        for group, convs in groups.items():
+            if level := self.pruning[group]:
+                chosen = densities(model, found, first * 2 ** (level - 1))
+                out |= {name: chosen[name] for name in convs}
         return out
 
     def describe(self, kept: float) -> str:

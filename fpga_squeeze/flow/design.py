@@ -14,7 +14,7 @@ from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import DEFAULT_DEVICE, Device, find_device
 from ..device.clock import Clock
 from ..device.room import DEFAULT_ROOM, WHOLE_DEVICE, Room
-from ..errors import FpgaSqueezeError
+from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..network.borders import trimmed
 from ..network.integers import QModel
 from ..planning.cost.estimate import Estimate, Way, estimate
@@ -30,7 +30,7 @@ from .sources import DEFAULTS as QUANTIZE_DEFAULTS
 from .sources import Loaded, OnStep, QuantizeOptions, Target, load
 
 HELD_BACK = 1.1
-"""How much slower than without a limit on memory a plan is when something is done about it."""
+"""How much slower a plan is, than without a limit on memory or than with two products, when something is done."""
 BUDGET_SHARE = 0.855
 """Share of their coded bits to which weights are rounded: measured to lose no accuracy that shows (bench/README.md)."""
 
@@ -44,7 +44,8 @@ class DesignOptions:
     room                how much of the device a search may fill; None: DEFAULT_ROOM, with foldings all that routes
     clock_mhz           clock in MHz; None: the one planned for the device
     foldings            of engines by name; the others are found
-    products_per_dsp    products of a DSP slice per cycle, 1 or 2; None: a project's own, else 1
+    products_per_dsp    products of a DSP slice per cycle, 1 or 2; None: a project's own, else 1, with compressed
+                        weights that :func:`design` plans for a device whichever is faster
     weights             how all weights lie in memory; None: a project's own, else dense
     formats             and those of engines by name
     quantize            how a float model becomes integers
@@ -176,6 +177,31 @@ class Source:
 def design(source: Source, options: DesignOptions = DEFAULTS) -> Design:
     """The design for a model: quantised if it is a float model, and planned; ``quantize`` of ``options`` is that of
     ``source``, but for its ``weight_budget``.
+
+    Where weights are compressed and nothing says how many products a DSP slice makes, it makes two if that is a
+    tenth faster on the device and fits (bench/README.md); or if one does not fit.
+    """
+    one = _design(source, options)
+    coded = any(form not in (None, "dense") for form in (options.weights, *options.formats.values()))
+    if options.products_per_dsp is not None or options.target is None or options.foldings or not coded:
+        return one
+    device = options.kept_room.of(options.target)
+    try:
+        two = _design(source, replace(options, products_per_dsp=2))
+    except DoesNotFitError:
+        return one
+    cycles, before = two.schedule.cycles_per_frame, one.schedule.cycles_per_frame
+    if not fits(two.plan, device) or (fits(one.plan, device) and before < HELD_BACK * cycles):
+        return one
+    note = (
+        f"two products per DSP slice: {cycles:,} cycles per frame, {before:,} with one; field products_per_dsp "
+        "says how many"
+    )
+    return replace(two, notes=(*two.notes, note))
+
+
+def _design(source: Source, options: DesignOptions) -> Design:
+    """The design with as many products per DSP slice as ``options`` say, one where they say nothing.
 
     Where the memory of the device holds the plan back, weights that are compressed and not quantised yet are rounded
     to BUDGET_SHARE of their bits, if that makes the plan faster; a ``weight_budget`` of the user's is left as it is.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ..coding.terms import layer_stream
 from ..errors import FpgaSqueezeError
@@ -40,7 +41,7 @@ LAST_GAIN = 4.0
 """Weight of the last layers' errors: those of other layers are partly made up for by the layers that follow."""
 
 
-def code_bits(ints: FloatArray, bits: int) -> FloatArray:
+def code_bits(ints: FloatArray | IntArray | npt.NDArray[np.int8], bits: int) -> FloatArray:
     """Bits of each value -2^(bits-1) .. in an ideal code for ``ints`` [O, P], zeros included, float64 [2^bits].
 
     Zeros are part of it as the runs are: between independent weights, runs and values together take as much.
@@ -71,13 +72,14 @@ class _Layer:
         base = own[busy] if busy.any() else np.zeros(1, dtype=np.int32)
         self.fracs = np.arange(int(base.min()) - COARSER, int(base.max()) + 1, dtype=np.int32)
         self.busy, self.unsaturated = busy, own - self.fracs[0]
-        self.ints = [nearest(self.weight, np.full(len(busy), f, np.int32), self.bits) for f in self.fracs]
+        ints = [nearest(self.weight, np.full(len(busy), f, np.int32), self.bits) for f in self.fracs]
         self.cost = np.stack(
             [
                 self.sensitivity * np.square(np.ldexp(q, -f) - self.weight).sum(axis=1)
-                for q, f in zip(self.ints, self.fracs, strict=True)
+                for q, f in zip(ints, self.fracs, strict=True)
             ]
         )
+        self.ints = np.stack([q.astype(np.int8) for q in ints])
         self._nodes: dict[int, IntArray] = {}
         self._chosen: dict[int, tuple[Fracs, int]] = {}
 
@@ -97,7 +99,7 @@ class _Layer:
                 first = np.argsort(worse, kind="stable")[: len(changed) * part // PARTS]
                 at = at.copy()
                 at[changed[first]] = later[first]
-            ints = np.stack(self.ints)[at, np.arange(len(at))].reshape(self.conv.weight.shape)
+            ints = self.ints[at, np.arange(len(at))].reshape(self.conv.weight.shape)
             self._chosen[rate] = self.fracs[at], coded_size(ints.astype(np.int64))
         return self._chosen[rate]
 
@@ -114,14 +116,15 @@ class _Layer:
     def _choose(self, rate: float) -> IntArray:
         low = int_range(self.bits, True)[0]
         totals = []
-        for q, cost in zip(self.ints, self.cost, strict=True):
-            code = code_bits(q, self.bits)
-            totals.append(float(cost.sum() + rate * code[q.astype(np.int64) - low].sum()))
+        values = self.ints.astype(np.int64) - low
+        for q, cost in zip(values, self.cost, strict=True):
+            code = code_bits(q + low, self.bits)
+            totals.append(float(cost.sum() + rate * code[q].sum()))
         at = np.full(len(self.weight), int(np.argmin(totals)))
         rows = np.arange(len(at))
         for _ in range(CHOICE_ROUNDS):
-            code = code_bits(np.stack(self.ints)[at, rows], self.bits)
-            size = np.stack([code[q.astype(np.int64) - low].sum(axis=1) for q in self.ints])
+            code = code_bits(self.ints[at, rows], self.bits)
+            size = np.stack([code[q].sum(axis=1) for q in values])
             best = np.argmin(self.cost + rate * size, axis=0)
             middle = int(np.median(best[self.busy])) if self.busy.any() else 0
             lowest = np.minimum(middle - SPREAD, self.unsaturated)
