@@ -274,18 +274,17 @@ def test_layers_lose_what_their_group_allows() -> None:
         densities = work.quantize_options(every).densities
         for conv in work.float_model.convs:
             kept = densities[conv.name] * conv.weight.size / used[conv.name]
-            place = round(
-                10 - 10 * kept
-            )  # of its divergence among those that were looked at: 90 %, 80 %, ...
+            # of its divergence among those that were looked at: 90 %, 80 %, ...
+            place = round(10 - 10 * kept)
             assert place == 0 or work.found[conv.name][place - 1] <= work.first_level * 2 ** (level - 1)
         share = sum(densities[c.name] * c.weight.size for c in work.float_model.convs) / sum(used.values())
         assert share < before
         before = share
     group = list(work.space.groups)[1]
     model, _ = work.quantised(work.quantize_options(work.space.point({f"pruning, {group}": 7})))
-    for conv in model.convs:
-        less = int(np.count_nonzero(conv.weight)) < 0.9 * used[conv.name]
-        assert not less or conv.name in work.space.groups[group]
+    for layer in model.convs:
+        less = int(np.count_nonzero(layer.weight)) < 0.9 * used[layer.name]
+        assert not less or layer.name in work.space.groups[group]
 
 
 def test_the_command_line_prints_the_front_and_goes_on(
