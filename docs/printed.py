@@ -118,7 +118,7 @@ def shown(page: Path, text: str | None = None) -> list[Shown]:
 
 
 class Runner:
-    """Runs commands of the docs in one folder, each once, and before each what makes the project that it names."""
+    """Runs commands of the docs in one folder, each once, and before each what makes the project or study it names."""
 
     def __init__(self, folder: Path, commands: Sequence[str]) -> None:
         self.folder = folder
@@ -126,8 +126,9 @@ class Runner:
         self._makes = {}
         for command in commands:
             words = shlex.split(command)
-            if words[:2] == ["fpga-squeeze", "generate"] and "-o" in words:
-                self._makes[words[words.index("-o") + 1]] = command
+            for verb, option in (("generate", "-o"), ("explore", "--storage")):
+                if words[:2] == ["fpga-squeeze", verb] and option in words:
+                    self._makes[words[words.index(option) + 1]] = command
 
     def printed(self, command: str) -> tuple[str, ...]:
         """Lines of standard output; raises RuntimeError where the command fails."""
