@@ -185,7 +185,7 @@ def test_design_in_ultra_ram(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_yosys_maps_rows_to_ultra_ram(tmp_path: Path) -> None:
-    plan = _plan(5, most=1)
+    plan = _plan(12, most=1)
     plan = with_styles(plan, dict.fromkeys(styles(plan), "ultra"))
     emit_rtl(plan, tmp_path / "rtl", HEADER)
     mapped = map_kernels(tmp_path / "rtl", tmp_path, "zynq-ultrascale+", luts=False)
