@@ -28,7 +28,8 @@ from fpga_squeeze.explore.space import Point
 from fpga_squeeze.explore.study import OUTCOME, SearchOptions, optuna_module
 from fpga_squeeze.network.reference import PRESETS
 
-SAMPLERS = ("random", "tpe", "nsga2", "annealing")
+from .explore import SAMPLERS
+
 DEVICES = {"XC7Z020": (137, 112.0), "XC7Z045": (542, 208.0), "K26": (141, 448.0)}
 """RAMB36, and frames per second where nothing holds a design back."""
 OBJECTIVES = objectives_of(("fps", "agreement", "bram36"))

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .. import api
+from ..flow.trace import shown_snr
 from . import options as opt
 from .output import new_table, print_evaluation, print_json, progress, say, show
 
@@ -116,15 +117,11 @@ def _print_trace(result: api.Trace) -> None:
             f"{t.low:.4g} to {t.high:.4g}",
             f"{100 * t.largest:.0f} %",
             f"{100 * t.clipped_share:.3f} %" if t.clipped else "",
-            _decibels(t.own_snr),
-            _decibels(t.snr),
+            shown_snr(t.own_snr),
+            shown_snr(t.snr),
         )
     show(table)
     say(f"same top-1: {result.same_top1:,} of {result.frames:,} images")
     if result.worst:
-        lost = ", ".join(f"{t.layer} ({_decibels(t.own_snr)})" for t in result.worst)
+        lost = ", ".join(f"{t.layer} ({shown_snr(t.own_snr)})" for t in result.worst)
         say(f"most is lost by: {lost}")
-
-
-def _decibels(snr: float | None) -> str:
-    return "exact" if snr is None else f"{snr:.1f} dB"

@@ -37,6 +37,13 @@ class Group:
         return self.prefix + self.extra
 
 
+def counted(symbols: IntArray) -> dict[int, int]:
+    """How often each of int64 ``symbols`` occurs; of so few bits, that is cheaper to tally than to sort."""
+    low = int(symbols.min(initial=0))
+    counts = np.bincount(symbols.reshape(-1) - low)
+    return {low + int(place): int(counts[place]) for place in np.flatnonzero(counts)}
+
+
 @dataclass(frozen=True)
 class PrefixCode:
     """A prefix code; shorter prefixes come first.
@@ -135,14 +142,7 @@ class PrefixCode:
 
     def size(self, symbols: IntArray) -> int:
         """Bits that encode ``symbols``."""
-        low = int(symbols.min(initial=0))
-        counts = np.bincount(symbols.reshape(-1) - low)
-        return sum(self._lengths[low + int(at)] * int(counts[at]) for at in np.flatnonzero(counts))
-
-    @cached_property
-    def _lengths(self) -> dict[int, int]:
-        """Symbol -> bits of its codeword."""
-        return {group.symbol + n: group.length for group in self.groups for n in range(1 << group.extra)}
+        return sum(self.codewords[symbol][1] * n for symbol, n in counted(symbols).items())
 
     def encode(self, symbols: IntArray) -> IntArray:
         """Bits (0 or 1) of the codewords of int64 ``symbols`` [n], in the order in which a decoder reads them.

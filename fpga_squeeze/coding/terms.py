@@ -21,7 +21,7 @@ import numpy as np
 
 from ..network.fixed_point import IntArray
 from .bits import group_weights
-from .prefix import PREFIX, Group, PrefixCode
+from .prefix import PREFIX, Group, PrefixCode, counted
 
 Coding = Literal["huffman", "mask", "sparse"]
 """How the runs and weights of layers with zeros are coded.
@@ -112,12 +112,6 @@ def expand_terms(terms: Terms, shape: tuple[int, ...], channels: int) -> IntArra
     return flat
 
 
-def _counts(symbols: IntArray) -> dict[int, int]:
-    low = int(symbols.min())
-    count = np.bincount(symbols.reshape(-1) - low)  # symbols are of 8 bits: cheaper than to sort them
-    return {low + int(place): int(count[place]) for place in np.flatnonzero(count)}
-
-
 @dataclass(frozen=True, eq=False)
 class LayerStream:
     """A layer's terms with the codes of its run and weight symbols."""
@@ -165,7 +159,7 @@ def _prefix_code(counts: dict[int, int], coding: Coding) -> PrefixCode:
 
 
 def _weight_code(terms: Terms, coding: Coding) -> PrefixCode:
-    return _prefix_code(_counts(terms.weight), coding)
+    return _prefix_code(counted(terms.weight), coding)
 
 
 def keep_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
@@ -185,7 +179,7 @@ def keep_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
 def skip_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
     """Only positions with a weight, and fillers."""
     terms, largest = _skipping(weight, channels, (MASK_RUN,) if coding == "mask" else RUN_CHOICES)
-    runs = _counts(terms.run_symbols)
+    runs = counted(terms.run_symbols)
     if runs.keys() == {0}:
         run_code = PrefixCode.fixed([0])
     elif coding == "mask":

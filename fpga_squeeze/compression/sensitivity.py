@@ -93,10 +93,11 @@ def _divergences(
 
 def divergence(wanted: FloatMap, logits: FloatMap) -> float:
     """Kullback-Leibler divergence of softmax(``logits``) from softmax(``wanted``), in nats."""
-    p, q = _log_softmax(wanted), _log_softmax(logits)
+    p, q = log_softmax(wanted), log_softmax(logits)
     return float((np.exp(p) * (p - q)).sum())
 
 
-def _log_softmax(x: FloatMap) -> FloatArray:
+def log_softmax(x: FloatMap | FloatArray) -> FloatArray:
+    """Logarithms of the shares of all of ``x``."""
     y = x.astype(np.float64) - float(x.max())
     return np.asarray(y - np.log(np.exp(y).sum()))

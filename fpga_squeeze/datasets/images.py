@@ -47,6 +47,12 @@ def load_images(
     return np.stack(arrays), names
 
 
+def evenly(count: int, most: int) -> slice:
+    """At most ``most`` of ``count``, in even steps."""
+    step = max(1, count // most)
+    return slice(0, step * most, step)
+
+
 def drawn(names: Iterable[str]) -> list[int]:
     """Places of ``names`` in an order that looks like chance and is the same everywhere: that of their SHA-256.
 

@@ -8,7 +8,9 @@ where two small ones may still share a place.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..errors import FpgaSqueezeError
 from .catalogue import Device
@@ -82,6 +84,11 @@ class Room:
                 "interconnect"
             )
         return f"up to {self.lut_ceiling:g} % of its LUTs{'' if shell == NO_SHELL else beside}"
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Room:
+        """The inverse of ``dataclasses.asdict``."""
+        return cls(float(given["lut_ceiling"]), Shell(**given["shell"]))
 
     @property
     def whole(self) -> Room:

@@ -22,7 +22,7 @@ from ..datasets.images import ImageArray, embedded_model_path, list_images
 from ..device.block_ram import RAMB36_BITS
 from ..device.catalogue import find_device
 from ..device.clock import Clock
-from ..device.room import DEFAULT_ROOM, Room, Shell
+from ..device.room import DEFAULT_ROOM, Room
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..export.qdq import write_qdq
 from ..flow.design import DesignOptions
@@ -39,7 +39,7 @@ from ..quantization.rounding import coarsest, nearest
 from .cache import Cache, value_key, version
 from .judging import Judge, Judged, judged_images
 from .levels import SCAN_BITS, first_level, pruned_classes, sensitivities
-from .objectives import KNOWN, Numbers, Objective, beyond, hoped, limits_of, objectives_of
+from .objectives import KNOWN, Numbers, Objective, beyond, check_limits, hoped, objectives_of
 from .outcome import Layers, Outcome
 from .space import BUDGETS, Point, Space, layer_groups
 from .study import OPTIONS, OnStep, Promising
@@ -144,7 +144,7 @@ class Accelerators:
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         found = objectives_of(self.options.objectives)
-        limits_of(self.options.limits)
+        check_limits(self.options.limits)
         if (
             any(o.name == "top1" for o in found)
             and self.options.images is not None
@@ -495,12 +495,11 @@ def options_from_json(text: str) -> ExploreOptions:
     pre, shape = asked["preprocess"], asked["input_shape"]
     asked["preprocess"] = Preprocess(tuple(pre["mean"]), tuple(pre["std"]), pre["bgr"])
     asked["input_shape"] = Shape(**shape) if shape else None
-    room = given["room"]
     given |= {name: tuple(given[name]) for name in ("devices", "objectives", "clocks")}
     return ExploreOptions(
         **given
         | {
             "quantize": QuantizeOptions(**asked),
-            "room": Room(room["lut_ceiling"], Shell(**room["shell"])),
+            "room": Room.from_json(given["room"]),
         }
     )

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from ..datasets.classes import read_dataset
-from ..device.room import Room, Shell
+from ..datasets.images import evenly
+from ..device.room import Room
 from ..errors import DoesNotFitError, FpgaSqueezeError
 from ..flow.design import DesignOptions
 from ..flow.sources import CALIBRATION_KEPT, Loaded, OnStep, QuantizeOptions, load, read, with_images
@@ -109,8 +108,8 @@ def _of_networks(
     integers = read(path)
     if not isinstance(integers, QModel):
         raise FpgaSqueezeError(f"{path}: is a float model; trial {number}'s network is quantised")
-    design, room = kept["design"], kept["design"]["room"]
-    options = DesignOptions(**design | {"room": Room(room["lut_ceiling"], Shell(**room["shell"]))})
+    design = kept["design"]
+    options = DesignOptions(**design | {"room": Room.from_json(design["room"])})
     plan = options.plan(trimmed(integers))
     made = Made(plan.model, plan, options.estimate(plan, schedule(plan)), digest_of(integers))
     _hold(
@@ -125,7 +124,7 @@ def _of_networks(
     else:
         test = read_dataset(kept[DATASET], integers.input.shape).test
         # of a folder they stand class by class
-        some = np.arange(0, len(test), max(1, len(test) // CALIBRATION_KEPT))[:CALIBRATION_KEPT]
+        some = evenly(len(test), CALIBRATION_KEPT)
         source = Source.of_file(path, "held out from training")
         loaded = Loaded(integers, source, test.images[some], test.labels[some], calibrated=False)
     return Again(trial, made, loaded)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..compression.densities import densities, sensitivity
 from ..compression.prune import prune_model
-from ..compression.sensitivity import scan
-from ..datasets.images import ImageArray
+from ..compression.sensitivity import divergence, log_softmax, scan
+from ..datasets.images import ImageArray, evenly
 from ..flow.evaluate import float_runner
 from ..network.graph import FloatArray, FloatModel, Preprocess
 from ..network.reference import float_logits
@@ -50,12 +50,12 @@ def first_level(
 ) -> float:
     """Divergence that a layer may cause by itself at level 1 of pruning: the largest of FIRST_LEVELS at which all of
     them together cause no more than ALL_LAYERS. ``found`` is what pruning each layer alone does."""
-    few = images[:: max(1, len(images) // SCAN_IMAGES)][:SCAN_IMAGES]
-    wanted = log_shares(float_logits(model, few, preprocess))
+    few = images[evenly(len(images), SCAN_IMAGES)]
+    wanted = float_logits(model, few, preprocess)
     for bound in FIRST_LEVELS:
         made = prune_model(model, densities(model, found, bound))
-        away = wanted - log_shares(float_logits(made, few, preprocess))
-        if (np.exp(wanted) * away).sum(axis=1).mean() <= ALL_LAYERS:
+        away = map(divergence, wanted, float_logits(made, few, preprocess))
+        if np.mean(list(away)) <= ALL_LAYERS:
             break
     return bound
 
@@ -67,14 +67,8 @@ def pruned_classes(
     it takes those ``wanted`` to be, in units of what a network says that knows nothing."""
     with float_runner(prune_model(model, kept), preprocess)[1] as run:
         logits = np.asarray(run(np.asarray(images)), dtype=np.float64).reshape(len(images), -1)
-    nats = -log_shares(logits)[np.arange(len(images)), wanted].mean()
+    nats = -np.mean([log_softmax(row)[one] for row, one in zip(logits, wanted, strict=True)])
     return {
         "classes": [int(one) for one in logits.argmax(axis=1)],
         "unlikely": float(nats / np.log(max(2, logits.shape[1]))),
     }
-
-
-def log_shares(logits: FloatArray) -> FloatArray:
-    """Logarithms of what softmax gives for logits [N, classes]."""
-    away = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(away - np.log(np.exp(away).sum(axis=1, keepdims=True)))

@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..datasets.classes import DIGITS, DataSet, Labelled, read_dataset
-from ..datasets.images import ImageArray
+from ..datasets.images import ImageArray, evenly
 from ..errors import FpgaSqueezeError
 from ..export.float_onnx import write_float
 from ..export.qdq import write_qdq
@@ -36,7 +36,7 @@ from ..training.network import need_torch
 from ..zoo.squeezenet import Numbers, squeezenet_of
 from .accelerators import digest_of, excess_of, numbers_of
 from .cache import ROOMS, value_key, version
-from .objectives import KNOWN, Objective, beyond, limits_of, objectives_of
+from .objectives import KNOWN, Objective, beyond, check_limits, objectives_of
 from .outcome import Outcome
 from .study import OPTIONS, Promising
 
@@ -108,7 +108,7 @@ class NetworkSearch:
                 "agreement is with a given network, and there is none; give top1 as field objectives and field limits"
             )
         objectives_of(self.names)
-        limits_of(self.limits)
+        check_limits(self.limits)
         if self.design.quantize.calibration is not None or self.design.quantize.calibration_count is not None:
             raise FpgaSqueezeError(
                 "field calibration: networks are quantised on the images they are trained on; leave it out"
@@ -253,7 +253,7 @@ class NetworkSearch:
     @property
     def calibration(self) -> ImageArray:
         images = self.data.train.images
-        return images[:: max(1, len(images) // CALIBRATION)][:CALIBRATION]
+        return images[evenly(len(images), CALIBRATION)]
 
     def _draw(self, trial: Any) -> Numbers:
         drawn = {name: trial.suggest_categorical(name, list(values)) for name, values in CHOICES.items()}

@@ -62,14 +62,13 @@ def objectives_of(names: Sequence[str], known: Mapping[str, Objective] = KNOWN) 
     return tuple(known[name] for name in names)
 
 
-def limits_of(given: Mapping[str, float]) -> dict[str, float]:
-    """``given`` as it is; raises FpgaSqueezeError for a name there is not, or a limit below 0."""
+def check_limits(given: Numbers) -> None:
+    """Raise FpgaSqueezeError for a name there is not, or a limit below 0."""
     for name, limit in given.items():
         if name not in KNOWN:
             raise FpgaSqueezeError(f"field limits {name!r}: there are {', '.join(KNOWN)}")
         if not 0 <= limit < WORST:
             raise FpgaSqueezeError(f"field limits {name}={limit:g}: give a number of 0 or more")
-    return dict(given)
 
 
 def beyond(numbers: Numbers, limits: Numbers) -> tuple[tuple[str, ...], float]:

@@ -129,6 +129,11 @@ class Trace:
         }
 
 
+def shown_snr(snr: float | None) -> str:
+    """For people; None: there is no noise."""
+    return "exact" if snr is None else f"{snr:.1f} dB"
+
+
 def _decibels(signal: float, noise: float) -> float | None:
     if not noise:
         return None

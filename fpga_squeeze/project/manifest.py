@@ -10,7 +10,7 @@ from .. import __version__
 from ..device.block_ram import Style
 from ..device.clock import Clock, Origin
 from ..device.dsp_packing import Multipliers
-from ..device.room import WHOLE_DEVICE, Room, Shell
+from ..device.room import WHOLE_DEVICE, Room
 from ..emit.hls_dialect import Dialect, find_dialect
 from ..errors import FpgaSqueezeError
 from ..network.graph import Preprocess
@@ -102,7 +102,7 @@ class Manifest:
         given = {f.name: data[f.name] for f in fields(cls)}
         pre = given["preprocess"]
         given["source"] = Source(**given["source"])
-        given["room"] = Room(float(given["room"]["lut_ceiling"]), Shell(**given["room"]["shell"]))
+        given["room"] = Room.from_json(given["room"])
         given["multipliers"] = Multipliers(**given["multipliers"])
         given["preprocess"] = Preprocess(tuple(pre["mean"]), tuple(pre["std"]), bool(pre["bgr"]))
         given |= {key: tuple(given[key]) for key in ("input", "notes", "files", "together")}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets.classes import Labelled
-from ..datasets.images import ImageArray
+from ..datasets.images import ImageArray, evenly
 from ..network.fixed_point import IntArray
 from ..network.graph import IMAGE, Conv, FloatModel, Layer, Preprocess
 from ..network.walk import walk
@@ -147,7 +147,7 @@ def fresh(model: FloatModel, images: ImageArray, preprocess: Preprocess = Prepro
             values /= spread[:, None, None, None]
         return net.layer(layer, inputs)
 
-    some = images[:: max(1, len(images) // MEASURED)][:MEASURED]
+    some = images[evenly(len(images), MEASURED)]
     with _threads(model), torch.no_grad():
         for _ in walk(model.layers, {IMAGE: net.pixels(some)}, run):
             pass

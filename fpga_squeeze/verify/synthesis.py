@@ -187,6 +187,18 @@ def totals(parts: Mapping[str, Mapping[str, Resources]]) -> dict[str, Resources]
     return {name: sum(of_kernel.values(), Resources()) for name, of_kernel in parts.items()}
 
 
+CELLS = {
+    "logic LUTs": "luts",
+    "LUT RAM": "lut_ram",
+    "shift registers": "shift_registers",
+    "RAMB36": "ramb36",
+    "RAMB18": "ramb18",
+    "URAM": "uram",
+    "DSP": "dsp",
+}
+"""Fields of what Yosys counts, by their headings."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A kernel, or the sum of all: what the estimate says, and what was mapped."""
@@ -197,18 +209,9 @@ class Row:
 
     def pairs(self, ultra: bool) -> dict[str, tuple[int, int]]:
         """(estimated, mapped) by resource."""
-        names = {
-            "logic LUTs": "luts",
-            "LUT RAM": "lut_ram",
-            "shift registers": "shift_registers",
-            "RAMB36": "ramb36",
-            "RAMB18": "ramb18",
-            "URAM": "uram",
-            "DSP": "dsp",
-        }
         return {
             text: (getattr(self.estimate, name), getattr(self.mapped, name))
-            for text, name in names.items()
+            for text, name in CELLS.items()
             if ultra or name != "uram"
         }
 

@@ -7,21 +7,13 @@ from typing import Any
 
 from ...project.results import Kept, Kind
 from ...verify.hls.tools import TOOL_NAMES
+from ...verify.synthesis import CELLS
+from ..trace import shown_snr
 from .numbers import Report
 from .words import count, percent, width
 
 Shown = dict[str, object]
 WHAT: Mapping[Kind, str] = {"csim": "HLS C++ against golden", "cosim": "RTL against golden"}
-CELLS = {
-    "logic LUTs": "luts",
-    "LUT RAM": "lut_ram",
-    "shift registers": "shift_registers",
-    "RAMB36": "ramb36",
-    "RAMB18": "ramb18",
-    "URAM": "uram",
-    "DSP": "dsp",
-}
-"""Fields of what Yosys counts, by their headings."""
 AREA = {"LUTs": "luts", "flip-flops": "flip_flops", "DSP": "dsp", "RAMB18": "bram18"}
 """Fields of what an HLS tool counts."""
 
@@ -130,7 +122,7 @@ def traced(report: Report) -> Shown | None:
     result, worst = kept.result, kept.result["worst"]
     tensors = result["tensors"]
     most = max((t[key] or 0.0 for t in tensors for key in ("own_snr_db", "snr_db")), default=0.0)
-    lost = {t["layer"]: _decibels(t["own_snr_db"]) for t in tensors}
+    lost = {t["layer"]: shown_snr(t["own_snr_db"]) for t in tensors}
     where = ", ".join(f"{layer} ({lost[layer]})" for layer in worst)
     return {
         "current": kept.current,
@@ -149,16 +141,12 @@ def traced(report: Report) -> Shown | None:
                 "clipped": f"{100 * t['clipped'] / t['values']:.3f} %" if t["clipped"] else "",
                 "own": lost[t["layer"]],
                 "own_width": _loudness(t["own_snr_db"], most),
-                "snr": _decibels(t["snr_db"]),
+                "snr": shown_snr(t["snr_db"]),
                 "snr_width": _loudness(t["snr_db"], most),
             }
             for t in tensors
         ],
     }
-
-
-def _decibels(snr: float | None) -> str:
-    return "exact" if snr is None else f"{snr:.1f} dB"
 
 
 def _loudness(snr: float | None, most: float) -> str:

@@ -105,7 +105,7 @@ module fsq_engine #(
     // drain
     parameter                  PARTS       = 1,  // beats per row
     parameter                  UNITS       = 8,  // requantisers: ceil(LANES / PARTS)
-    parameter                  READ        = 5,  // cycles from the issue of a term to its pixels: see fsq_line_buffer, fsq_lane_pixels
+    parameter                  READ        = 6,  // cycles from the issue of a term to its pixels: see fsq_line_buffer, fsq_lane_pixels
     parameter                  RELEASE     = 2,  // cycles from the last term of a row group until its slots can be taken
     parameter                  SPARSE      = 0,  // 1: symbols tell which positions are terms, zeros skipped
     parameter                  RUN_W       = 1,  // bits of a symbol: see fsq_term_walk
