@@ -326,6 +326,14 @@ def test_the_picture_shows_every_trial_with_a_number(file: str) -> None:
     assert "http://www.w3.org/2000/svg" in text and "<script" not in text and text.count("http") == 1
 
 
+def test_labels_of_many_values_do_not_touch() -> None:
+    few, many = [str(v) for v in range(9)], [str(v) for v in range(60, 101)]
+    assert drawing.label_step(few, drawing.SLICE_W) == 1
+    step = drawing.label_step(many, drawing.SLICE_W)
+    apart = step * drawing.SLICE_W / len(many)
+    assert apart >= 2 * drawing.CHARACTER + drawing.CHARACTER / 2 and step < len(many) / 4
+
+
 def test_tables_have_every_trial_with_its_reasons(file: str, tmp_path: Path) -> None:
     found = search(Toy(), options(file, 20))
     for name in ("a.csv", "a.json", "a.svg", "a.html"):

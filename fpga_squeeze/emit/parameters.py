@@ -160,7 +160,15 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
             }
         )
     queues = [
-        {"name": name, "parameters": {"WIDTH": bits, "DEPTH": SYMBOL_QUEUE, "LATENCY": SYMBOL_LATENCY}}
+        {
+            "name": name,
+            "parameters": {
+                "WIDTH": bits,
+                "DEPTH": SYMBOL_QUEUE,
+                "LATENCY": SYMBOL_LATENCY,
+                "AHEAD": int(name == "weights"),  # fsq_sequencer takes weights by a register
+            },
+        }
         for name, bits in weights.symbol_queues
     ]
     return {

@@ -23,6 +23,8 @@ CHART, STRIP = 460, 44
 SLICE_W, SLICE_H, SLICES_ACROSS = 250, 120, 3
 MOST_CHOICES = 9
 """Choices shown in slices, those that decide most first."""
+CHARACTER = 7
+"""Pixels that a character of small text takes."""
 
 
 def axes_of(objectives: Sequence[Objective]) -> tuple[Objective, Objective, Objective | None]:
@@ -181,6 +183,12 @@ def _slices(canvas: Canvas, study: Exploration, y: float) -> float:
     return y - 10
 
 
+def label_step(labels: Sequence[str], width: float) -> int:
+    """Every how manieth of ``labels``, side by side in ``width`` pixels, is written so that none touches the next."""
+    needed = sum(len(label) * CHARACTER + CHARACTER for label in labels)
+    return max(1, math.ceil(needed / width))
+
+
 def _slice(
     canvas: Canvas, trials: Sequence[Trial], name: str, objective: Objective, left: float, top: float
 ) -> None:
@@ -189,8 +197,10 @@ def _slice(
     numbers = [v for t in trials if (v := _value(t, objective)) is not None]
     y = Axis.around(numbers, top + SLICE_H, top)
     bottom = top + SLICE_H
+    step = label_step([str(value) for value in values], SLICE_W)
     for n, value in enumerate(values):
-        canvas.text(x(n), bottom + 15, str(value), "small", "middle")
+        if n % step == 0:
+            canvas.text(x(n), bottom + 15, str(value), "small", "middle")
     canvas.path([(left, top), (left, bottom), (left + SLICE_W, bottom)], "axis")
     for value in (y.low + (y.high - y.low) * 0.08, y.high - (y.high - y.low) * 0.08):
         canvas.text(left - 5, y(value) + 4, number(float(f"{value:.3g}")), "small", "end")

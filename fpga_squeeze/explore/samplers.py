@@ -61,7 +61,9 @@ def sampler_of(options: SearchOptions, grid: Mapping[str, Sequence[Any]], seed: 
             return AnnealingSampler(options.trials, excess_of, seed)
         case "random":
             return samplers.RandomSampler(seed=seed)
-        case _:
+        case "grid":
             from .annealing import QuietGrid
 
             return QuietGrid(grid, seed)
+        case _:
+            raise AssertionError(f"a sampler without a case: {options.sampler}")

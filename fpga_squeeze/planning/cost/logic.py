@@ -18,8 +18,8 @@ from ..plan import KernelPlan
 from ..requant import TABLE_BITS
 from ..weight_memories import CompressedWeights, DenseWeights, gearbox_luts
 
-SEQUENCER, SEQUENCER_STAGE = 37, 14
-"""Loop counters of a convolution; of each further stage."""
+SEQUENCER, SEQUENCER_STAGE = 65, 14
+"""Loop counters of a convolution, and the term that waits behind the next one; of each further stage."""
 ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 32
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
 WINDOW, WINDOW_ROW = 5, 9
@@ -29,8 +29,8 @@ BANK, SINGLE_PAGE = 3, 7
 DRAIN = 22
 DECODER = 144
 """Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
-SYMBOL_WALK, SYMBOL_QUEUE = 29, 15
-"""Counters of all decoders of an engine; of a queue of symbols, which has a LUT more for each bit."""
+SYMBOL_WALK, SYMBOL_QUEUE, QUEUE_LEVEL = 29, 15, 8
+"""Counters of all decoders of an engine; of a queue of symbols; of that of the weights, which tells how many wait."""
 STAGE_WALK = 21
 WORD_WALK, WORD_SEGMENT = 2, 10
 """Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
@@ -140,8 +140,7 @@ def _decoder_luts(weights: CompressedWeights) -> int:
     """LUTs of the decoders, of the walk through their symbols, and of the queues of those."""
     run_bits, weight_bits = weights.symbol_bits
     stages = len(weights.layers)
-    total = SYMBOL_WALK + STAGE_WALK * (stages > 1) + SYMBOL_QUEUE * len(weights.symbol_queues)
-    total += sum(bits for _, bits in weights.symbol_queues)
+    total = SYMBOL_WALK + STAGE_WALK * (stages > 1) + SYMBOL_QUEUE * len(weights.symbol_queues) + QUEUE_LEVEL
     for stream in weights.streams:
         bits = run_bits if stream.channel is None else weight_bits
         total += DECODER + (4 + bits) * stages + (bits if stream.extra else 0)

@@ -138,9 +138,9 @@ module fsq_engine #(
     input  logic [             RUN_W-1:0] run_i,            // that symbol
     output logic                          run_take_o,       // it is taken
     // weights: one per output channel of a group, for every term of phase 0
-    input  logic                          unit_valid_i,     // those of the next term are there
-    input  logic [ CHANNELS_C*W_BITS-1:0] unit_i,           // those weights, channel 0 in the low bits
-    output logic                          unit_take_o,      // they are taken
+    input  logic                          unit_valid_i,     // those of four terms are there: see fsq_sequencer
+    input  logic [ CHANNELS_C*W_BITS-1:0] unit_i,           // those of the next term, channel 0 in the low bits
+    output logic                          unit_take_o,      // these are taken
     output logic [             OUT_W-1:0] table_addr_o,     // entry of the table
     input  logic [ BIAS_BITS+SCALE_W-1:0] table_data_i      // its bias in the low bits, its scale above them
 );
@@ -158,7 +158,6 @@ module fsq_engine #(
   logic [WAY_W-1:0] way;
   logic [CI_W-1:0] channel;
   logic [TAP_W-1:0] ky, kx;
-  logic [CHANNELS_C*W_BITS-1:0] unit_q;
   logic [P_W-1:0] phase;
   logic [N_W-1:0] term;
   logic [OUT_W-1:0] out_base;
@@ -397,8 +396,6 @@ module fsq_engine #(
       .pixels_o(pixels)
   );
 
-  always_ff @(posedge clk) unit_q <= unit_i;
-
   fsq_mac_array #(
       .CHANNELS  (CHANNELS_C),
       .ROWS      (ROWS),
@@ -422,7 +419,7 @@ module fsq_engine #(
       .last_i   (last),
       .replay_i (replay),
       .term_i   (term),
-      .weights_i(unit_q),
+      .weights_i(unit_i),
       .pixels_i (pixels),
       .sums_o   (sums),
       .done_o   (done)

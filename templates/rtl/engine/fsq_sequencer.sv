@@ -50,8 +50,8 @@ module fsq_sequencer #(
     input  logic               run_valid_i,      // a symbol is there
     input  logic [  RUN_W-1:0] run_i,            // that symbol: see fsq_term_walk
     output logic               run_take_o,       // it is taken
-    input  logic               unit_valid_i,     // the weights of the next term of phase 0 are there
-    output logic               unit_take_o,      // they are taken: the term is issued in the next cycle
+    input  logic               unit_valid_i,     // the weights of four terms of phase 0 are there, or always will be when asked for
+    output logic               unit_take_o,      // those of the next one are taken: it is issued in this cycle
     input  logic [ STAGES-1:0] rows_ok_i,        // the rows of a stage's next row group are there
     output logic [ STAGES-1:0] rows_take_o,      // that row group starts
     input  logic               pop_i,            // a word leaves the output FIFO
@@ -190,12 +190,13 @@ module fsq_sequencer #(
       .rows_o    (rows)
   );
 
-  // ---- the decision
+  // ---- the decision. What it takes to know that weights are there is three cycles old: of four, three may be taken since.
+  logic unit_ok_q;
   logic room_ok, drained_q;
-  assign issue = valid && (replay || unit_valid_i) && ((starts & ~rows_ok_i) == '0) && (!sends || room_ok) &&
+  always_ff @(posedge clk) unit_ok_q <= rst_n && unit_valid_i;
+  assign issue = valid && (replay || unit_ok_q) && ((starts & ~rows_ok_i) == '0) && (!sends || room_ok) &&
       (!last || drained_q);
   assign rows_take_o = issue ? starts : '0;
-  assign unit_take_o = issue && !replay;
 
   // words that lack in the output FIFO for a whole group, less one. One adder: what is added is one too few, and one is
   // carried in unless a word leaves.
@@ -231,8 +232,8 @@ module fsq_sequencer #(
   // ---- the issue
   logic closes_q;
   always_ff @(posedge clk) begin
-    if (!rst_n) issue_o <= 1'b0;
-    else issue_o <= issue;
+    issue_o     <= rst_n && issue;
+    unit_take_o <= rst_n && issue && !replay;
     first_o     <= first;
     last_o      <= last;
     closes_q    <= closes && last;

@@ -1,8 +1,9 @@
 // Where the terms of an engine lie: input channel, row and column of the window; and what else its issue needs.
 //
-// Three steps without a way back, behind a second term that waits: positions from term to term are split into whole channels and pixels of a kernel, the
-// pixels are counted on, the channels are. A step goes on when the one behind it does, or is empty. Kernels of one place
-// in the window are one shape. What is told of each stage or shape has 32 bits, number 0 in the lowest.
+// Three steps without a way back: positions from term to term are split into whole channels and pixels of a kernel, the
+// pixels are counted on, the channels are. A second term waits behind the one that is issued next, and all steps go on
+// unless one does: what is issued goes no further back than there. Kernels of one place in the window are one shape. What
+// is told of each stage or shape has 32 bits, number 0 in the lowest.
 module fsq_term_place #(
     parameter                 STAGES     = 1,                // stages of the engine
     parameter                 STAGE_W    = 1,                // holds STAGES - 1
@@ -34,7 +35,7 @@ module fsq_term_place #(
     input  logic               rst_n,       // synchronous reset, active low
     // from fsq_term_walk, where its ports are told
     input  logic               valid_i,     // a term is there
-    output logic               take_o,      // it is taken if there
+    output logic               take_o,      // it is taken if there: a register
     input  logic [STAGE_W-1:0] stage_i,     // see fsq_term_walk
     input  logic [    P_W-1:0] phase_i,     // see fsq_term_walk
     input  logic [  RUN_W-1:0] run_i,       // see fsq_term_walk
@@ -69,37 +70,18 @@ module fsq_term_place #(
   localparam TAG_W = STAGE_W + P_W + 7;  // stage, phase, first, last, ends, opens, closes, rest, bottom
   genvar g, n;
 
-  // ---- the next term: its run, and what it is
-  logic next_valid;
-  logic [TAG_W-1:0] next;
-  logic [RUN_W-1:0] next_run;
-  fsq_skid #(
-      .WIDTH(RUN_W + TAG_W)
-  ) u_next (
-      .clk,
-      .rst_n,
-      .valid_i,
-      .ready_o(take_o),
-      .data_i ({run_i, stage_i, phase_i, first_i, last_i, ends_i, opens_i, closes_i, rest_i, bottom_i}),
-      .valid_o(next_valid),
-      .data_o ({next_run, next}),
-      .take_i (split)
-  );
-
-  // ---- what is done in this cycle
-  logic split_valid_q, count_valid_q, place_valid_q, split, count, place;
-  assign place  = count_valid_q && (take_i || !place_valid_q);
-  assign count  = split_valid_q && (take_i || !place_valid_q || !count_valid_q);
-  assign split  = next_valid && (take_i || !place_valid_q || !count_valid_q || !split_valid_q);
+  // ---- the steps: which have a term, and that they go on
+  logic go, split_valid_q, count_valid_q, place_valid_q;
+  assign take_o = go;
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       split_valid_q <= 1'b0;
       count_valid_q <= 1'b0;
       place_valid_q <= 1'b0;
-    end else begin
-      split_valid_q <= split || (split_valid_q && !count);
-      count_valid_q <= count || (count_valid_q && !place);
-      place_valid_q <= place || (place_valid_q && !take_i);
+    end else if (go) begin
+      split_valid_q <= valid_i;
+      count_valid_q <= split_valid_q;
+      place_valid_q <= count_valid_q;
     end
   end
 
@@ -128,13 +110,14 @@ module fsq_term_place #(
   endfunction
 
   logic [KEY_W-1:0] key;
-  logic [TAG_W-1:0] tag_q;
+  logic [TAG_W-1:0] next, tag_q;
   logic [CI_W-1:0] channels_q;
   logic [TW-1:0] pixels_q;
   logic [TW:0] beyond_q;
-  assign key = KEY_W'(shape_of(next[TAG_W-1-:STAGE_W])) * KEY_W'(2 * RUNS) + KEY_W'(next[6]) * KEY_W'(RUNS) + KEY_W'(next_run >> 1);
+  assign next = {stage_i, phase_i, first_i, last_i, ends_i, opens_i, closes_i, rest_i, bottom_i};
+  assign key  = KEY_W'(shape_of(stage_i)) * KEY_W'(2 * RUNS) + KEY_W'(first_i) * KEY_W'(RUNS) + KEY_W'(run_i >> 1);
   always_ff @(posedge clk) begin
-    if (split) begin
+    if (go) begin
       tag_q      <= next;
       channels_q <= tab_channels[key];
       pixels_q   <= tab_pixels[key];
@@ -154,7 +137,7 @@ module fsq_term_place #(
       assign from = tag_q[6] ? '0 : tap_q;
       assign over = (TW + 1)'(from) + beyond_q;
       always_ff @(posedge clk) begin
-        if (count) begin
+        if (go && split_valid_q) begin
           tap_q   <= over[TW] ? from + pixels_q : over[TW-1:0];
           carry_q <= !over[TW];
         end
@@ -167,7 +150,7 @@ module fsq_term_place #(
     end
   endgenerate
   always_ff @(posedge clk) begin
-    if (count) begin
+    if (go) begin
       counted_q <= tag_q;
       forward_q <= channels_q;
     end
@@ -197,7 +180,7 @@ module fsq_term_place #(
   logic sends;
   assign {stage, phase, first, last, ends, opens, closes, rest, bottom} = counted_q;
   assign spot = SPOT_W'(shape_of(stage)) * SPOT_W'(TAPS) + SPOT_W'(tap_q);
-  assign channel = {first ? CI_W'(0) : channel_o, 1'b1} + {forward_q, carry_q};
+  assign channel = {first ? CI_W'(0) : channel_q, 1'b1} + {forward_q, carry_q};
   assign sum = first && phase == '0;
   integer s;
   always_comb begin
@@ -214,31 +197,63 @@ module fsq_term_place #(
       end
     end
   end
+  logic [STAGES-1:0] starts_q;
+  logic sends_q, first_q, last_q, closes_q, replay_q;
+  logic [COUNT_W-1:0] words_q;
+  logic [STAGE_W-1:0] stage_q;
+  logic [CI_W-1:0] channel_q;
+  logic [TAP_W-1:0] ky_q, kx_q;
+  logic [P_W-1:0] phase_q;
+  logic [N_W-1:0] term_q;
+  logic [OUT_W-1:0] base_q;
+  logic [C_W-1:0] channels_of_q;
+  logic [R_W-1:0] rows_q;
   generate
     for (g = 0; g < STAGES; g = g + 1) begin : gen_start
-      always_ff @(posedge clk) if (place) starts_o[g] <= sum && opens && stage == STAGE_W'(g);
+      always_ff @(posedge clk) if (go) starts_q[g] <= sum && opens && stage == STAGE_W'(g);
     end
   endgenerate
   always_ff @(posedge clk) begin
-    if (place) begin
-      sends_o    <= first && ends && sends;
-      words_o    <= words;
-      first_o    <= first;
-      last_o     <= last;
-      closes_o   <= closes;
-      stage_o    <= stage;
-      channel_o  <= channel[CI_W:1];
-      ky_o       <= tab_ky[spot];
-      kx_o       <= tab_kx[spot];
-      phase_o    <= phase;
-      replay_o   <= phase != '0;
-      term_o     <= first ? '0 : term_o + 1'b1;
-      channels_o <= channels;
-      rows_o     <= bottom ? R_W'(LAST_ROWS) : R_W'(ROWS);
-      if (sum) base_o <= opens ? base : base_o + OUT_W'(CHANNELS_C);
+    if (go) begin
+      sends_q       <= first && ends && sends;
+      words_q       <= words;
+      first_q       <= first;
+      last_q        <= last;
+      closes_q      <= closes;
+      stage_q       <= stage;
+      ky_q          <= tab_ky[spot];
+      kx_q          <= tab_kx[spot];
+      phase_q       <= phase;
+      replay_q      <= phase != '0;
+      channels_of_q <= channels;
+      rows_q        <= bottom ? R_W'(LAST_ROWS) : R_W'(ROWS);
+    end
+    if (go && count_valid_q) begin  // counted on from term to term
+      channel_q <= channel[CI_W:1];
+      term_q    <= first ? '0 : term_q + 1'b1;
+      if (sum) base_q <= opens ? base : base_q + OUT_W'(CHANNELS_C);
     end
   end
-  assign valid_o = place_valid_q;
+
+  // ---- the term that is issued next, and one that waits
+  fsq_skid #(
+      .WIDTH(STAGES + COUNT_W + STAGE_W + CI_W + 2 * TAP_W + P_W + N_W + OUT_W + C_W + R_W + 5)
+  ) u_next (
+      .clk,
+      .rst_n,
+      .valid_i(place_valid_q),
+      .ready_o(go),
+      .data_i ({
+        starts_q, sends_q, words_q, first_q, last_q, closes_q, stage_q, channel_q, ky_q, kx_q, phase_q, replay_q, term_q,
+        base_q, channels_of_q, rows_q
+      }),
+      .valid_o,
+      .data_o ({
+        starts_o, sends_o, words_o, first_o, last_o, closes_o, stage_o, channel_o, ky_o, kx_o, phase_o, replay_o, term_o,
+        base_o, channels_o, rows_o
+      }),
+      .take_i
+  );
   logic unused_channel;
   assign unused_channel = &{1'b0, channel[0]};
 endmodule

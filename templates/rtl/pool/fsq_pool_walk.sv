@@ -23,16 +23,18 @@ module fsq_pool_walk #(
 );
   localparam IW = (IN_ROWS > 1) ? $clog2(IN_ROWS) : 1;
 
-  logic [CHANNEL_W-1:0] ch_q;
+  logic [CHANNEL_W-1:0] ch_q, ch_next_q;
   logic [IW-1:0] row_q;
-  logic [ROW_W-1:0] y_q, y0_q;
+  logic [ROW_W-1:0] y_q, y_next_q, y0_q;
   logic extra_q, last_extra;
-  logic last_row_q, last_ch_q, frame_end_q;  // of the word, from its second cycle on
+  logic last_row_q, last_ch_q, frame_end_q;  // of the word, from its second cycle on; so are ch_next_q and y_next_q
 
   always_ff @(posedge clk) begin
     last_row_q  <= !rst_n ? IN_ROWS == 1 || HEIGHT == 1 : (row_q == IW'(IN_ROWS - 1)) || (y_q == ROW_W'(HEIGHT - 1));
     last_ch_q   <= !rst_n ? CHANNELS == 1 : ch_q == CHANNEL_W'(CHANNELS - 1);
     frame_end_q <= !rst_n ? HEIGHT == 1 : y_q == ROW_W'(HEIGHT - 1);
+    ch_next_q   <= !rst_n ? CHANNEL_W'(1) : ch_q + 1'b1;
+    y_next_q    <= !rst_n ? ROW_W'(1) : y_q + 1'b1;
   end
   assign channel_o = ch_q;
   assign row_o     = y_q;
@@ -61,7 +63,7 @@ module fsq_pool_walk #(
       extra_q <= 1'b0;
     end else if (next_i) begin
       if (extra_q) begin
-        ch_q <= last_ch_q ? '0 : ch_q + 1'b1;
+        ch_q <= last_ch_q ? '0 : ch_next_q;
         if (last_ch_q && last_extra) begin
           extra_q <= 1'b0;
           y_q     <= '0;
@@ -69,14 +71,14 @@ module fsq_pool_walk #(
         end
       end else if (!last_row_q) begin
         row_q <= row_q + 1'b1;
-        y_q   <= y_q + 1'b1;
+        y_q   <= y_next_q;
       end else begin
         row_q <= '0;
-        ch_q  <= last_ch_q ? '0 : ch_q + 1'b1;
+        ch_q  <= last_ch_q ? '0 : ch_next_q;
         if (!last_ch_q) y_q <= y0_q;
         else if (!frame_end_q) begin
-          y_q  <= y_q + 1'b1;
-          y0_q <= y_q + 1'b1;
+          y_q  <= y_next_q;
+          y0_q <= y_next_q;
         end else if (EXTRAS != 0) extra_q <= 1'b1;
         else begin
           y_q  <= '0;

@@ -26,7 +26,7 @@ module fsq_weight_stream #(
 ) (
     input  logic              clk,         // clock
     input  logic              rst_n,       // synchronous reset, active low
-    output logic              rom_next_o,  // the registers of the memory go on
+    output logic              rom_next_o,  // the registers of the memory go on: a register
     output logic [ADDR_W-1:0] rom_addr_o,  // address of a word of the memory
     input  logic [WORD_W-1:0] rom_data_i,  // that word, READ such cycles after its address
     output logic              valid_o,     // a unit is there; once there is one, there is always one
@@ -77,6 +77,7 @@ module fsq_weight_stream #(
   // ---- units
   logic [PLACES*UNIT_W-1:0] cuts;
   logic [PLACES-1:0] ends;  // a unit at that place ends its word
+  logic ends_next, spare_next;  // in the next cycle: the next unit does; one is kept
   logic [PLACE_W-1:0] place_q;
   logic [UNIT_W-1:0] unit, spare_q, unit_q;  // the next one; kept where it is not taken at once; the one that is served
   logic spare_ok_q, valid_q;
@@ -149,14 +150,16 @@ module fsq_weight_stream #(
       );
     end
   endgenerate
-  assign rom_next_o = !full || (!spare_ok_q && ends[place_q]);
+  assign spare_next = valid_q && !take_i;
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       valid_q    <= 1'b0;
       spare_ok_q <= 1'b0;
+      rom_next_o <= 1'b1;
     end else begin
       valid_q    <= full;
-      spare_ok_q <= valid_q && !take_i;
+      spare_ok_q <= spare_next;
+      rom_next_o <= !full_q[FILL-2] || (!spare_next && ends_next);  // full in the next cycle
     end
     spare_q <= unit;
     if (take_i || !valid_q) unit_q <= unit;
@@ -169,7 +172,8 @@ module fsq_weight_stream #(
     if (PLACES > 1) begin : gen_places
       // where the words on their way start; the last one is the one behind the word whose units are cut
       localparam AHEAD = FILL - 1;
-      logic [PLACE_W-1:0] start;
+      logic ends_q;  // the next unit ends its word
+      logic [PLACE_W-1:0] start, place_next;
       logic [AHEAD*PLACE_W-1:0] start_q;
       integer s;
       always_comb begin
@@ -182,12 +186,20 @@ module fsq_weight_stream #(
         if (!rst_n) start_q <= '0;
         else if (rom_next_o) start_q <= {start_q[(AHEAD-1)*PLACE_W-1:0], start};
       end
+      assign ends_next  = (full && !spare_ok_q) ? ends[place_next] : ends_q;
+      assign place_next = (place_q == PLACE_W'(PLACES - 1)) ? start_q[(AHEAD-1)*PLACE_W+:PLACE_W] : place_q + 1'b1;
       always_ff @(posedge clk) begin
-        if (!rst_n) place_q <= PLACE_W'(STARTS[0+:32]);
-        else if (full && !spare_ok_q) place_q <= (place_q == PLACE_W'(PLACES - 1)) ? start_q[(AHEAD-1)*PLACE_W+:PLACE_W] : place_q + 1'b1;
+        if (!rst_n) begin
+          place_q <= PLACE_W'(STARTS[0+:32]);
+          ends_q  <= ends[STARTS[0+:32]];
+        end else begin
+          if (full && !spare_ok_q) place_q <= place_next;
+          ends_q <= ends_next;
+        end
       end
     end else begin : gen_place_only
-      assign place_q = '0;
+      assign place_q   = '0;
+      assign ends_next = ends[0];
       logic unused_start;
       assign unused_start = &{1'b0, first, segment};
     end
