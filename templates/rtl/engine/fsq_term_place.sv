@@ -115,7 +115,7 @@ module fsq_term_place #(
   logic [TW-1:0] pixels_q;
   logic [TW:0] beyond_q;
   assign next = {stage_i, phase_i, first_i, last_i, ends_i, opens_i, closes_i, rest_i, bottom_i};
-  assign key  = KEY_W'(shape_of(stage_i)) * KEY_W'(2 * RUNS) + KEY_W'(first_i) * KEY_W'(RUNS) + KEY_W'(run_i >> 1);
+  assign key  = (KEY_W'(shape_of(stage_i)) << RUN_W) | (KEY_W'(first_i) << (RUN_W - 1)) | KEY_W'(run_i >> 1);
   always_ff @(posedge clk) begin
     if (go) begin
       tag_q      <= next;
@@ -157,14 +157,15 @@ module fsq_term_place #(
   end
 
   // ---- place: the channel, the row and column of the window, and what the pass is
-  localparam SPOT_W = (SHAPES * TAPS > 1) ? $clog2(SHAPES * TAPS) : 1;
-  logic [SHAPES*TAPS-1:0][TAP_W-1:0] tab_ky, tab_kx;
+  localparam SPOTS = 1 << TW;  // TAPS, up to a power of two: the place of a shape's first one needs no adder
+  localparam SPOT_W = $clog2(SHAPES * SPOTS);
+  logic [SHAPES*SPOTS-1:0][TAP_W-1:0] tab_ky, tab_kx;
   generate
     for (g = 0; g < SHAPES; g = g + 1) begin : gen_window
       localparam COLUMNS = SHAPE_COLUMNS[g*32+:32];
-      for (n = 0; n < TAPS; n = n + 1) begin : gen_tap
-        assign tab_ky[g*TAPS+n] = TAP_W'(n / COLUMNS + TAP_ROWS[g*32+:32]);
-        assign tab_kx[g*TAPS+n] = TAP_W'(n % COLUMNS + TAP_COLUMNS[g*32+:32]);
+      for (n = 0; n < SPOTS; n = n + 1) begin : gen_tap
+        assign tab_ky[g*SPOTS+n] = (n < TAPS) ? TAP_W'(n / COLUMNS + TAP_ROWS[g*32+:32]) : '0;
+        assign tab_kx[g*SPOTS+n] = (n < TAPS) ? TAP_W'(n % COLUMNS + TAP_COLUMNS[g*32+:32]) : '0;
       end
     end
   endgenerate
@@ -179,7 +180,7 @@ module fsq_term_place #(
   logic [OUT_W-1:0] base;
   logic sends;
   assign {stage, phase, first, last, ends, opens, closes, rest, bottom} = counted_q;
-  assign spot = SPOT_W'(shape_of(stage)) * SPOT_W'(TAPS) + SPOT_W'(tap_q);
+  assign spot = (SPOT_W'(shape_of(stage)) << TW) | SPOT_W'(tap_q);
   assign channel = {first ? CI_W'(0) : channel_q, 1'b1} + {forward_q, carry_q};
   assign sum = first && phase == '0;
   integer s;

@@ -18,20 +18,19 @@ module fsq_output #(
     output logic            m_last_o     // beat out: the last class of a frame (TLAST)
 );
   localparam CW = (CLASSES > 1) ? $clog2(CLASSES) : 1;
-  logic [CW-1:0] class_q;
+  logic [CW-1:0] class_q, next_q;
   logic [BITS-1:0] data_q;
-  logic empty_q, valid_q, last_q, last;
+  logic empty_q, valid_q, last_q, ends_q;  // ends_q and next_q: of the class, from its second cycle on
 
   assign in_ready_o = empty_q;
   assign m_valid_o  = valid_q;
   assign m_data_o   = {{(32 - BITS) {(SIGNED != 0) & data_q[BITS-1]}}, data_q};
   assign m_last_o   = last_q;
-  assign last       = class_q == CW'(CLASSES - 1);
 
   always_ff @(posedge clk) begin
     if (empty_q) begin
       data_q <= in_data_i;
-      last_q <= last;
+      last_q <= ends_q;
     end
   end
   always_ff @(posedge clk) begin
@@ -39,10 +38,14 @@ module fsq_output #(
       empty_q <= 1'b1;
       valid_q <= 1'b0;
       class_q <= '0;
+      next_q  <= CW'(1);
+      ends_q  <= CLASSES == 1;
     end else begin
       empty_q <= empty_q ? !in_valid_i : m_ready_i;
       valid_q <= empty_q ? in_valid_i : !m_ready_i;
-      if (empty_q && in_valid_i) class_q <= last ? '0 : class_q + 1'b1;
+      if (empty_q && in_valid_i) class_q <= ends_q ? '0 : next_q;
+      next_q <= class_q + 1'b1;
+      ends_q <= class_q == CW'(CLASSES - 1);
     end
   end
 endmodule
