@@ -169,6 +169,7 @@ def engine_parameters(engine: EnginePlan) -> Parameters:
         "READ": READ_LATENCY,
         "RELEASE": RELEASE,
         "SPARSE": int(isinstance(engine.weights, CompressedWeights)),
+        "SINGLES": int(engine.has_single_terms),
         "RUN_W": run_bits,
         "RUN_MAX": run_max,
         "DEPTH": engine.output.depth,

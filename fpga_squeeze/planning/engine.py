@@ -282,6 +282,11 @@ class EnginePlan:
         return self.folding.channels * self.folding.rows * self.parts
 
     @property
+    def has_single_terms(self) -> bool:
+        """Whether a sum has one term, so that passes may start in cycles that follow each other (fsq_sequencer)."""
+        return min(min(stage.lengths) for stage in self.stages) == 1
+
+    @property
     def memories(self) -> tuple[Memory, ...]:
         rows = (buffer.memory for buffer in self.buffers)
         return (*self.weights.memories, self.table, *rows, *self.early_pixels, *self.output.memories)

@@ -108,6 +108,7 @@ module fsq_engine #(
     parameter                  READ        = 6,  // cycles from the issue of a term to its pixels: see fsq_line_buffer, fsq_lane_pixels
     parameter                  RELEASE     = 2,  // cycles from the last term of a row group until its slots can be taken
     parameter                  SPARSE      = 0,  // 1: symbols tell which positions are terms, zeros skipped
+    parameter                  SINGLES     = 0,  // 1: a sum may have one term: see fsq_sequencer
     parameter                  RUN_W       = 1,  // bits of a symbol: see fsq_term_walk
     parameter                  RUN_MAX     = 0,  // the largest run
     // output FIFO
@@ -196,6 +197,7 @@ module fsq_engine #(
       .RUN_W     (RUN_W),
       .RUN_MAX   (RUN_MAX),
       .TERMS     (TERMS),
+      .SINGLES   (SINGLES),
       .ROWS      (ROWS),
       .LAST_ROWS (LAST_ROWS),
       .PHASES    (PHASES),

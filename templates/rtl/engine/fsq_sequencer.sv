@@ -28,6 +28,7 @@ module fsq_sequencer #(
     parameter                 RUN_W      = 1,                // bits of a symbol: see fsq_term_walk
     parameter                 RUN_MAX    = 0,                // the largest run
     parameter                 TERMS      = 9,                // most terms of a sum
+    parameter                 SINGLES    = 0,                // 1: a sum may have one term, so that passes may start one cycle apart
     parameter                 ROWS       = 1,                // rows of a group
     parameter                 LAST_ROWS  = 1,                // rows of the last group
     parameter                 PHASES     = 1,                // passes per row
@@ -196,7 +197,6 @@ module fsq_sequencer #(
   always_ff @(posedge clk) unit_ok_q <= rst_n && unit_valid_i;
   assign issue = valid && (replay || unit_ok_q) && ((starts & ~rows_ok_i) == '0) && (!sends || room_ok) &&
       (!last || drained_q);
-  assign rows_take_o = issue ? starts : '0;
 
   // words that lack in the output FIFO for a whole group, less one. One adder: what is added is one too few, and one is
   // carried in unless a word leaves.
@@ -204,10 +204,10 @@ module fsq_sequencer #(
   logic [LW-1:0] lacking_q;
   logic [LW:0] lacking;
   logic reserve;
-  assign reserve   = issue && sends;
-  assign lacking   = {lacking_q, 1'b1} + {reserve ? {1'b0, words} : {LW{1'b1}}, !pop_i};
+  logic [COUNT_W-1:0] reserved;
+  assign lacking   = {lacking_q, 1'b1} + {reserve ? {1'b0, reserved} : {LW{1'b1}}, !pop_i};
   assign room_ok   = lacking_q[LW-1];
-  assign reserve_o = reserve ? words + 1'b1 : '0;
+  assign reserve_o = reserve ? reserved + 1'b1 : '0;
   always_ff @(posedge clk) begin
     if (!rst_n) lacking_q <= LW'(CHANNELS_C * ROWS - 1 - DEPTH);
     else lacking_q <= lacking[LW:1];
@@ -215,7 +215,19 @@ module fsq_sequencer #(
   logic unused_carry;
   assign unused_carry = &{1'b0, lacking[0]};
 
+  // what a start takes is counted a cycle later where no other start can come before that
   generate
+    if (SINGLES != 0) begin : gen_at_start
+      assign rows_take_o = issue ? starts : '0;
+      assign reserve     = issue && sends;
+      assign reserved    = words;
+    end else begin : gen_later
+      always_ff @(posedge clk) begin
+        rows_take_o <= (rst_n && issue) ? starts : '0;
+        reserve     <= rst_n && issue && sends;
+        reserved    <= words;
+      end
+    end
     if (DRAIN > 1) begin : gen_drain
       logic [DW-1:0] drain_q;  // cycles until a pass may end, less one
       always_ff @(posedge clk) begin

@@ -132,14 +132,14 @@ module fsq_term_place #(
   logic carry_q;
   generate
     if (TAPS > 1) begin : gen_taps
-      logic [TW-1:0] from;
+      logic first;
       logic [TW:0] over;
-      assign from = tag_q[6] ? '0 : tap_q;
-      assign over = (TW + 1)'(from) + beyond_q;
+      assign first = tag_q[6];
+      assign over  = (TW + 1)'(tap_q) + beyond_q;
       always_ff @(posedge clk) begin
         if (go && split_valid_q) begin
-          tap_q   <= over[TW] ? from + pixels_q : over[TW-1:0];
-          carry_q <= !over[TW];
+          tap_q   <= first ? pixels_q : over[TW] ? tap_q + pixels_q : over[TW-1:0];
+          carry_q <= !first && !over[TW];
         end
       end
     end else begin : gen_point

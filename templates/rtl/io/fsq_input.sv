@@ -53,7 +53,7 @@ module fsq_input #(
   logic [HW-1:0] y_q;
   logic [CW-1:0] ch_q;
   logic [NW-1:0] beat_count_q;
-  logic error_q, accept, push, last_ch, last_beat;
+  logic error_q, accept, push, last_ch, last_beat_q;
   logic [COUNT_W-1:0] free;
   assign s_ready_o = ready_q;
   assign accept    = s_valid_i & ready_q;
@@ -66,7 +66,6 @@ module fsq_input #(
   assign fill_n    = fill_q ? !ends : push && last_ch;
   assign last_n    = fill_q ? (move ? need_q == NEED_W'(2) : last_q) : need == NEED_W'(1);
   assign frees     = fill_n && (last_n ? bottom_q || (!shared_q && left_n == LW'(1)) : left_n == LW'(1));
-  assign last_beat = beat_count_q == NW'(BEATS - 1);
   assign frame_error_o = error_q;
   generate
     if (BEYOND == 0) begin : gen_in_line
@@ -102,6 +101,7 @@ module fsq_input #(
       ch_q         <= '0;
       send_q       <= 1'b0;
       beat_count_q <= '0;
+      last_beat_q  <= BEATS == 1;
       error_q      <= 1'b0;
     end else begin
       left_q   <= left_n;
@@ -117,8 +117,9 @@ module fsq_input #(
       send_q <= ends ? down == '0 : ((down_q == SW'(1)) || (send_q && !(push && last_ch)));
       if (push) ch_q <= last_ch ? '0 : ch_q + 1'b1;
       if (accept) begin
-        beat_count_q <= last_beat ? '0 : beat_count_q + 1'b1;
-        if (s_last_i != last_beat) error_q <= 1'b1;
+        beat_count_q <= last_beat_q ? '0 : beat_count_q + 1'b1;
+        last_beat_q  <= last_beat_q ? BEATS == 1 : beat_count_q == NW'(BEATS - 2);
+        if (s_last_i != last_beat_q) error_q <= 1'b1;
       end
     end
   end
