@@ -192,10 +192,16 @@ module fsq_sequencer #(
   );
 
   // ---- the decision. What it takes to know that weights are there is three cycles old: of four, three may be taken since.
-  logic unit_ok_q;
+  logic unit_ok;
   logic room_ok, drained_q;
-  always_ff @(posedge clk) unit_ok_q <= rst_n && unit_valid_i;
-  assign issue = valid && (replay || unit_ok_q) && ((starts & ~rows_ok_i) == '0) && (!sends || room_ok) &&
+  fsq_copy #(
+      .WIDTH(1)
+  ) u_unit_ok (
+      .clk,
+      .d_i(rst_n && unit_valid_i),
+      .q_o(unit_ok)
+  );
+  assign issue = valid && (replay || unit_ok) && ((starts & ~rows_ok_i) == '0) && (!sends || room_ok) &&
       (!last || drained_q);
 
   // words that lack in the output FIFO for a whole group, less one. One adder: what is added is one too few, and one is
