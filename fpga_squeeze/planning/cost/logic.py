@@ -18,7 +18,7 @@ from ..plan import KernelPlan
 from ..requant import TABLE_BITS
 from ..weight_memories import CompressedWeights, DenseWeights, gearbox_luts
 
-SEQUENCER, SEQUENCER_STAGE = 65, 14
+SEQUENCER, SEQUENCER_STAGE = 50, 14
 """Loop counters of a convolution, and the term that waits behind the next one; of each further stage."""
 ROW_GATE, ROW_CURSOR, ROW_WRITER = 33, 22, 32
 """Control of a row buffer: which rows are complete, which are read, where the next one goes."""
