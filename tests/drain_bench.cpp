@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "Vdrain_bench.h"
+#include "bench_clock.hpp"
 #include "verilated.h"
 
 int main(int argc, char** argv) {
@@ -36,10 +37,7 @@ int main(int argc, char** argv) {
         top.phase_i = term[68] >> 2 & 1;
         std::memcpy(&top.weights_i, term, 4);
         std::memcpy(&top.pixels_i[0], term + 4, 64);
-        top.clk = 0;
-        top.eval();
-        top.clk = 1;
-        top.eval();
+        tick(top);
         for (int i = 0; i < count; ++i)
             if (top.send_o >> i & 1) std::fwrite(&top.words_o[i * widest], 4, widest, out[i]);
     }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "Vfsq_mac_array.h"
+#include "bench_clock.hpp"
 #include "verilated.h"
 
 struct Term {
@@ -38,10 +39,7 @@ int main(int argc, char** argv) {
         top.weights_i = static_cast<uint32_t>(term.weight) & ((1u << w_bits) - 1);
         const uint32_t x1 = static_cast<uint32_t>(earlier.x1), x0 = static_cast<uint32_t>(earlier.x0);
         top.pixels_i = (x1 & x_mask) << x_bits | (x0 & x_mask);
-        top.clk = 0;
-        top.eval();
-        top.clk = 1;
-        top.eval();
+        tick(top);
         if (done_before) {  // the sums stand there two cycles after done_o
             const uint64_t sums = top.sums_o;
             std::fwrite(&sums, sizeof sums, 1, out);

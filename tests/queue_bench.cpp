@@ -6,18 +6,8 @@
 #include <cstdlib>
 
 #include "Vqueue_bench.h"
+#include "bench_clock.hpp"
 #include "verilated.h"
-
-namespace {
-
-void tick(Vqueue_bench& top) {
-    top.clk = 0;
-    top.eval();
-    top.clk = 1;
-    top.eval();
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 3) return 2;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "Vrequant_bench.h"
+#include "bench_clock.hpp"
 #include "verilated.h"
 
 struct Sum {
@@ -34,10 +35,7 @@ int main(int argc, char** argv) {
         top.zero_i = static_cast<uint32_t>(at(t - latency + 3).zero);
         top.low_i = static_cast<uint32_t>(at(t - latency + 2).limits);
         top.high_i = static_cast<uint32_t>(at(t - latency + 2).limits >> 32);
-        top.clk = 0;
-        top.eval();
-        top.clk = 1;
-        top.eval();
+        tick(top);
         if (t >= latency - 1) {
             const int64_t y = (top.y_o[number / 2] >> (number % 2 * 16)) & 0xFFFF;
             std::fwrite(&y, sizeof y, 1, out);

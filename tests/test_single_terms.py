@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import HEADER, RtlDesign
+from designs import RtlDesign
 from random_graphs import _Grower, quantised_graph
 from random_models import random_images
 
-from fpga_squeeze.emit.rtl import emit_rtl
 from fpga_squeeze.network.graph import IMAGE, AvgPool, FloatModel, Shape
 from fpga_squeeze.network.integers import QModel
-from fpga_squeeze.planning.build import build_plan
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.planning.graph import graph_of
 from fpga_squeeze.planning.weight_memories import WeightFormat
@@ -41,11 +39,10 @@ def _model(rng: np.random.Generator) -> QModel:
 def _design(name: str, folder: Path) -> tuple[RtlDesign, np.ndarray]:
     rng = np.random.default_rng(3)
     model, (folding, weights) = _model(rng), CASES[name]
-    engines = graph_of(model).engines
-    plan = build_plan(model, [folding] * len(engines), None, formats=[weights] * len(engines))
-    assert plan.engines[0].has_single_terms
-    emit_rtl(plan, folder / "rtl", HEADER)
-    return RtlDesign(plan, folder / "rtl", folder / "build"), random_images(rng, model, 3)
+    count = len(graph_of(model).engines)
+    design = RtlDesign.emit(model, [folding] * count, folder, formats=[weights] * count)
+    assert design.plan.engines[0].has_single_terms
+    return design, random_images(rng, model, 3)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -5,18 +5,8 @@
 #include <cstdlib>
 
 #include "Vwalk_bench.h"
+#include "bench_clock.hpp"
 #include "verilated.h"
-
-namespace {
-
-void tick(Vwalk_bench& top) {
-    top.clk = 0;
-    top.eval();
-    top.clk = 1;
-    top.eval();
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 4) return 2;
