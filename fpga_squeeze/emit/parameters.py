@@ -161,15 +161,15 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
         )
     queues = [
         {
-            "name": name,
+            "name": queue.name,
             "parameters": {
-                "WIDTH": bits,
+                "WIDTH": queue.bits,
                 "DEPTH": SYMBOL_QUEUE,
                 "LATENCY": SYMBOL_LATENCY,
-                "AHEAD": int(name == "weights"),  # fsq_sequencer takes weights by a register
+                "AHEAD": int(queue.ahead),
             },
         }
-        for name, bits in weights.symbol_queues
+        for queue in weights.symbol_queues
     ]
     return {
         "decoders": decoders,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import gcd
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..coding.prefix import PREFIX, PrefixCode
 from ..coding.terms import Coding, LayerStream, layer_stream
@@ -37,6 +37,18 @@ SYMBOL_QUEUE = 32
 """Decoded symbols that wait for the engine: a LUT RAM holds as many (fsq_symbol_queue)."""
 CODE_WORD = 3 * PREFIX
 """Bits of a word of a compressed stream, whole prefixes: narrow words waste nothing of a RAMB36."""
+
+
+class SymbolQueue(NamedTuple):
+    """A queue of decoded symbols, ``bits`` wide.
+
+    ahead  it tells ahead of time that symbols are there, as ``fsq_sequencer`` takes weights by a register; else its
+           reader sees one and takes it in the same cycle, as ``fsq_term_walk`` does with runs
+    """
+
+    name: str
+    bits: int
+    ahead: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,11 +197,12 @@ class CompressedWeights:
         return tuple(stream.memory for stream in self.streams)
 
     @property
-    def symbol_queues(self) -> tuple[tuple[str, int], ...]:
-        """Queues of decoded symbols and their widths: the weights of a term; where runs take bits, its run."""
+    def symbol_queues(self) -> tuple[SymbolQueue, ...]:
+        """Queues of decoded symbols: the weights of a term; where runs take bits, its run."""
         run_bits, weight_bits = self.symbol_bits
-        weights = ("weights", weight_bits * sum(stream.channel is not None for stream in self.streams))
-        return (weights, ("runs", run_bits)) if self.skips else (weights,)
+        channels = sum(stream.channel is not None for stream in self.streams)
+        weights = SymbolQueue("weights", weight_bits * channels, ahead=True)
+        return (weights, SymbolQueue("runs", run_bits, ahead=False)) if self.skips else (weights,)
 
     @property
     def skips(self) -> bool:
@@ -203,8 +216,8 @@ class CompressedWeights:
     @property
     def memories(self) -> tuple[Memory, ...]:
         queues = [_queue(f"{rom.name}_queue", WEIGHT_QUEUE, CODE_WORD) for rom in self.roms]
-        for name, bits in self.symbol_queues:
-            queues.append(_queue(f"{self.name}_{name}_symbols", SYMBOL_QUEUE, bits))
+        for queue in self.symbol_queues:
+            queues.append(_queue(f"{self.name}_{queue.name}_symbols", SYMBOL_QUEUE, queue.bits))
         return (*self.roms, *queues, *self.replays)
 
 

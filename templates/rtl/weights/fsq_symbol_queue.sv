@@ -1,4 +1,5 @@
-// Decoded symbols that wait for the engine, the oldest one in a register.
+// Decoded symbols that wait for the engine, the oldest one in a register; where valid_o tells of one, as it is taken in the
+// same cycle, the next one waits behind it: what is taken then goes no further than there.
 module fsq_symbol_queue #(
     parameter WIDTH   = 8,   // bits of a symbol, or of those that are taken together
     parameter DEPTH   = 32,  // symbols, a power of two
@@ -19,10 +20,9 @@ module fsq_symbol_queue #(
   logic [LATENCY-1:0] go_q;
   logic [DW:0] free_q;  // places that no symbol has or will have, without the last take
   logic [DW-1:0] put_q, get_q;
-  logic take_q, some, get, here_q;
+  logic take_q, some, get;
   logic [WIDTH-1:0] oldest;
   assign some = put_q != get_q;  // a symbol waits in the memory: never as many as there are places
-  assign get  = some && (take_i || !here_q);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       go_q    <= '0;
@@ -31,7 +31,6 @@ module fsq_symbol_queue #(
       get_q   <= '0;
       take_q  <= 1'b0;
       room_o  <= 1'b0;
-      here_q  <= 1'b0;
     end else begin
       go_q    <= {go_q[LATENCY-2:0], go_i};
       take_q  <= take_i;
@@ -39,24 +38,50 @@ module fsq_symbol_queue #(
       room_o  <= free_q[DW:1] != '0;  // two or more: go_i is not counted yet; so one place stays empty
       if (go_q[LATENCY-1]) put_q <= put_q + 1'b1;
       if (get) get_q <= get_q + 1'b1;
-      here_q  <= some || (here_q && !take_i);
     end
   end
-  always_ff @(posedge clk) if (get) symbol_o <= oldest;
   generate
     if (AHEAD != 0) begin : gen_four
+      logic here_q;  // a symbol is in the register
       logic [DW:0] count_q;  // symbols that are there
+      assign get = some && (take_i || !here_q);
       always_ff @(posedge clk) begin
         if (!rst_n) begin
+          here_q  <= 1'b0;
           count_q <= '0;
           valid_o <= 1'b0;
         end else begin
+          here_q  <= some || (here_q && !take_i);
           count_q <= count_q + (DW + 1)'(go_q[LATENCY-1]) - (DW + 1)'(take_i);
           valid_o <= count_q[DW:2] != '0;
         end
       end
+      always_ff @(posedge clk) if (get) symbol_o <= oldest;
+`ifdef VERILATOR
+      always_ff @(posedge clk) begin
+        if (rst_n && take_i && !here_q) $fatal(1, "fsq_symbol_queue %m: no symbol is there");
+      end
+`endif
     end else begin : gen_one
-      assign valid_o = here_q;
+      logic ready;
+      assign get = some && ready;
+      fsq_skid #(
+          .WIDTH(WIDTH)
+      ) u_oldest (
+          .clk,
+          .rst_n,
+          .valid_i(some),
+          .ready_o(ready),
+          .data_i (oldest),
+          .valid_o,
+          .data_o (symbol_o),
+          .take_i
+      );
+`ifdef VERILATOR
+      always_ff @(posedge clk) begin
+        if (rst_n && take_i && !valid_o) $fatal(1, "fsq_symbol_queue %m: no symbol is there");
+      end
+`endif
     end
   endgenerate
   fsq_ram_lut #(
@@ -71,10 +96,4 @@ module fsq_symbol_queue #(
       .raddr_i(get_q),
       .rdata_o(oldest)
   );
-
-`ifdef VERILATOR
-  always_ff @(posedge clk) begin
-    if (rst_n && take_i && !here_q) $fatal(1, "fsq_symbol_queue %m: no symbol is there");
-  end
-`endif
 endmodule
