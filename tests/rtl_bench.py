@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from designs import FAST_FLAGS
+
 from fpga_squeeze.verify.cosim import runtime_objects
 from fpga_squeeze.verify.tools import compile_objects, find_compiler, find_verilator, link
 
@@ -27,11 +29,9 @@ def build_bench(
     done = verilator.run(["--cc", "-Wall", "--no-timing", *values, "-y", ".", f"{top}.sv"], folder)
     assert done.returncode == 0, done.stderr
     include, model = verilator.include_dir(), folder / "obj_dir"
-    # a driver runs for a moment: what -O2 would win is less than what it takes
-    flags = ["-std=gnu++17", "-O1", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{model}"]
-    objects = compile_objects(
-        compiler, [*sorted(model.glob("*.cpp")), TESTS / driver], flags, folder / "objects"
-    )
+    flags = [*FAST_FLAGS.compile, f"-I{include}", f"-I{include / 'vltstd'}", f"-I{model}"]
+    parts = [*sorted(model.glob("*.cpp")), TESTS / driver]
+    objects = compile_objects(compiler, parts, flags, folder / "objects", unit=FAST_FLAGS.unit)
     link(compiler, [*objects, *runtime_objects(compiler, include)], ("-pthread",), folder / "bench")
     return folder / "bench"
 

@@ -1,4 +1,4 @@
-"""fsq_symbol_queue with a reader that decides from registers, as fsq_sequencer does, and one that takes what it sees."""
+"""fsq_symbol_queue with a reader that decides from registers, as fsq_sequencer, and one that takes what it sees."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_symbol_is_taken_once_and_one_a_cycle(ahead: int, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("ahead", "old", "new"),
     [
-        (1, "count_q[DW:2] != '0", "count_q >= (DW + 1)'(3)"),  # a symbol fewer than may have been taken since
+        (1, "count_q[DW:2] != '0", "count_q >= (DW + 1)'(3)"),  # one fewer than may have been taken
         (0, "free_q[DW:1] != '0", "free_q != '0"),
         (1, "(take_i || !here_q)", "take_i"),
         (0, "some && ready", "some || ready"),

@@ -30,8 +30,8 @@ DRAIN = 22
 DECODER = 144
 """Words and chunks of a stream, and the step from codeword to codeword, without the tables of the code."""
 SYMBOL_WALK, SYMBOL_QUEUE, QUEUE_LEVEL = 29, 15, 8
-"""Counters of all decoders of an engine; of a queue of symbols; of one that tells ahead how many wait. One that does not
-has a LUT for each bit: the next symbol waits behind the oldest."""
+"""Counters of all decoders of an engine; of a queue of symbols; of one that tells ahead how many wait. One that does
+not has a LUT for each bit: the next symbol waits behind the oldest."""
 STAGE_WALK = 21
 WORD_WALK, WORD_SEGMENT = 2, 10
 """Addresses of a dense weight memory and the place of a unit: for each bit of an address; for each further segment."""
@@ -142,7 +142,9 @@ def _decoder_luts(weights: CompressedWeights) -> int:
     run_bits, weight_bits = weights.symbol_bits
     stages = len(weights.layers)
     total = SYMBOL_WALK + STAGE_WALK * (stages > 1)
-    total += sum(SYMBOL_QUEUE + (QUEUE_LEVEL if queue.ahead else queue.bits) for queue in weights.symbol_queues)
+    total += sum(
+        SYMBOL_QUEUE + (QUEUE_LEVEL if queue.ahead else queue.bits) for queue in weights.symbol_queues
+    )
     for stream in weights.streams:
         bits = run_bits if stream.channel is None else weight_bits
         total += DECODER + (4 + bits) * stages + (bits if stream.extra else 0)
