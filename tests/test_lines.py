@@ -7,19 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import RtlDesign
+from mapped_modules import deepest_path, mapped_graph
 
-from fpga_squeeze.device.catalogue import find_device
 from fpga_squeeze.network.graph import IMAGE, AvgPool, Conv, FloatModel, Shape
 from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.engine import Folding
 from fpga_squeeze.quantization.quantize import quantize
-from fpga_squeeze.verify.timing.analysis import Arrivals, TimingGraph
-from fpga_squeeze.verify.timing.mapping import synth_xilinx
-from fpga_squeeze.verify.timing.netlist import Design, Instance, build_netlist, read_module
-from fpga_squeeze.verify.timing.speed import speed_of
-from fpga_squeeze.verify.yosys import run_yosys
+from fpga_squeeze.verify.timing.analysis import TimingGraph
 
-ZYNQ = find_device("XC7Z020")
 LEVELS = 4
 LOADS = 100
 """Of a signal that 96 bits share: those, and a few."""
@@ -48,38 +43,18 @@ ROWS |= {"ROWS": 2, "STYLE": 3}
 
 
 def _graph(folder: Path, unkept: bool = False) -> TimingGraph:
-    """A row buffer by itself, mapped flat; ``unkept``: its copies are no modules of their own."""
-    folder.mkdir()
-    names = []
-    for name, path in source_files("rtl").items():
-        text = path.read_text()
-        if unkept and name == "fsq_copy.sv":
-            assert "(* keep_hierarchy" in text
-            text = text.replace('(* keep_hierarchy = "yes" *)', "")
-        (folder / name).write_text(text)
-        names.append(name)
-    sets = " ".join(f"-set {name} {value}" for name, value in ROWS.items())
-    flatten = "setattr -mod -unset keep_hierarchy *; flatten; opt_clean"
-    run_yosys(
-        f"read_verilog -sv {' '.join(names)}; chparam {sets} fsq_line_buffer; "
-        "hierarchy -check -top fsq_line_buffer; proc; "
-        f"rename -top mapped; {synth_xilinx(ZYNQ.family)} -top mapped; {flatten}; select mapped; "
-        "write_json -selected flat.json",
-        folder,
-        folder,
-    )
-    return TimingGraph(
-        build_netlist(Design([Instance("lines", read_module(folder / "flat.json"))]), "lines"), "lines"
-    )
+    """A row buffer by itself; ``unkept``: its copies are no modules of their own."""
+    sources = {name: path.read_text() for name, path in source_files("rtl").items()}
+    if unkept:
+        assert "(* keep_hierarchy" in sources["fsq_copy.sv"]
+        sources["fsq_copy.sv"] = sources["fsq_copy.sv"].replace('(* keep_hierarchy = "yes" *)', "")
+    return mapped_graph(folder, "fsq_line_buffer", ROWS, sources)
 
 
 @pytest.mark.slow
 def test_steps_are_short(tmp_path: Path) -> None:
     graph = _graph(tmp_path / "rtl")
-    arrivals = Arrivals(graph, speed_of(ZYNQ), ports=True)
-    deepest = arrivals.deepest()
-    assert deepest
-    assert arrivals.levels[deepest.net][0] <= LEVELS, arrivals.path(deepest, by_levels=True)
+    assert deepest_path(graph).levels <= LEVELS, deepest_path(graph)
     assert max(graph.loads) <= LOADS
     # where copies become one, all bits share it
     assert max(_graph(tmp_path / "unkept", unkept=True).loads) > LOADS

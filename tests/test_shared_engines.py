@@ -80,9 +80,9 @@ class Case:
 
 CASES = {
     "one by one": Case((7, 6), Folding(1, 1, 1)),
-    "coded": Case((9, 7), Folding(2, 2, 3), weights="huffman", alone=2),
+    "coded": Case((9, 7), Folding(2, 2, 3), weights="huffman"),
     "two products": Case((8, 9), Folding(3, 3, 2), fires=3, products=2, signed=0.6),
-    "one row group": Case((3, 5), Folding(1, 3, 2), weights="sparse", alone=2),
+    "one row group": Case((3, 5), Folding(1, 3, 2), weights="sparse"),
     "two row groups": Case((4, 5), Folding(2, 2, 1), kernel=(5, 1)),
     "squeezes moved": Case((7, 6), Folding(1, 1, 1), moved=True),
     "coded squeezes moved": Case(

@@ -151,15 +151,15 @@ def _skipping(weight: IntArray, channels: int, largest: tuple[int, ...]) -> tupl
     return terms, run
 
 
-def _prefix_code(counts: dict[int, int], coding: Coding) -> PrefixCode:
-    """A code that spends at least one bit: only runs of 0 go without saying."""
+def symbol_code(counts: dict[int, int], coding: Coding) -> PrefixCode:
+    """The code of symbols that occur ``counts`` times. It spends at least one bit: only runs of 0 go without saying."""
     if len(counts) == 1:
         return PrefixCode.of_lengths(dict.fromkeys(counts, 1))
     return PrefixCode.shortest(counts) if coding == "huffman" else PrefixCode.fixed(list(counts))
 
 
 def _weight_code(terms: Terms, coding: Coding) -> PrefixCode:
-    return _prefix_code(counted(terms.weight), coding)
+    return symbol_code(counted(terms.weight), coding)
 
 
 def keep_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
@@ -185,7 +185,7 @@ def skip_zeros(weight: IntArray, channels: int, coding: Coding) -> LayerStream:
     elif coding == "mask":
         run_code = _mask_code()
     else:
-        run_code = _prefix_code(runs, coding)
+        run_code = symbol_code(runs, coding)
     return LayerStream(terms, largest, run_code, _weight_code(terms, coding))
 
 

@@ -109,22 +109,28 @@ def _dense(engine: EnginePlan, weights: DenseWeights) -> Parameters:
     }
 
 
-def _decoder(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Parameters:
+def decoder_parameters(engine: EnginePlan, stream: CodedStream, symbol_bits: int) -> Parameters:
+    """Parameters of the ``fsq_prefix_decoder`` of a stream, whose symbols have ``symbol_bits``."""
     tables = stream_tables(stream, symbol_bits)
     walk = SegmentWalk.of(stream.segments, engine.delays)
     slot = 1 << (symbol_bits - 1).bit_length()
+    numbers = stream.code_numbers
+    first_uses = [numbers.index(number) for number in range(max(numbers) + 1)]
     words = _segment_parameters(walk, engine.groups)
     words["WORD_FIRSTS"], words["WORD_LASTS"] = words.pop("FIRSTS"), words.pop("LASTS")
     return {
         "STAGES": len(stream.codes),
         "STAGE_W": index_bits(len(stream.codes)),
         "STARTS": packed(stream_starts(stream)),
+        "CODES": len(first_uses),
+        "CODE_W": index_bits(len(first_uses)),
+        "CODE_OF": packed(numbers),
         "ADDR_W": index_bits(stream.memory.depth),
         "QUEUE": WEIGHT_QUEUE,
         **words,
         "EXTRA": tables.extra,
-        "LENGTHS": constant(chain(*tables.lengths), 4),
-        "FIRSTS": constant(chain(*tables.firsts), slot),
+        "LENGTHS": constant(chain(*(tables.lengths[stage] for stage in first_uses)), 4),
+        "FIRSTS": constant(chain(*(tables.firsts[stage] for stage in first_uses)), slot),
         "SYMBOL_W": symbol_bits,
         "SLOT": slot,
     }
@@ -155,7 +161,7 @@ def _compressed(engine: EnginePlan, weights: CompressedWeights) -> Context:
         decoders.append(
             {
                 "name": "runs" if runs else f"weights{stream.channel}",
-                "parameters": _decoder(engine, stream, bits),
+                "parameters": decoder_parameters(engine, stream, bits),
                 "symbol": "runs" if stream.channel is None else f"weights[{stream.channel * bits}+:{bits}]",
             }
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import gcd
 from typing import Literal, NamedTuple
 
-from ..coding.prefix import PREFIX, PrefixCode
-from ..coding.terms import Coding, LayerStream, layer_stream
+from ..coding.prefix import PREFIX, PrefixCode, counted
+from ..coding.shared import MOST_CODES, share_codes
+from ..coding.terms import Coding, LayerStream, layer_stream, symbol_code
 from ..device.block_ram import Memory, rom_tiles, tile_bits
 from ..device.catalogue import LUTRAM_BITS_PER_LUT
 from ..device.lut_ram import ceil_div, mux_luts
@@ -159,7 +160,7 @@ class DenseWeights:
 class CodedStream:
     """One stream of codewords: of the runs (``channel`` None), or of the weights of a channel of every group.
 
-    codes   code of each stage
+    codes   code of each stage, MOST_CODES different ones
     counts  symbols of each stage in a row group
     """
 
@@ -173,6 +174,12 @@ class CodedStream:
     def extra(self) -> int:
         """Most bits of a codeword behind its prefix."""
         return max(code.extra for code in self.codes)
+
+    @property
+    def code_numbers(self) -> tuple[int, ...]:
+        """Number of each stage's code among the different ones, in the order of their first use."""
+        different = list(dict.fromkeys(self.codes))
+        return tuple(different.index(code) for code in self.codes)
 
 
 @dataclass(frozen=True)
@@ -299,6 +306,26 @@ def coded_segment(size: int, stages: tuple[int, ...]) -> Segment:
     return Segment(words, words * CODE_WORD - size, stages)
 
 
+@lru_cache(maxsize=4096)
+def _layers(convs: tuple[QConv, ...], channels: int, coding: Coding) -> tuple[LayerStream, ...]:
+    """The streams of an engine's layers, with no more codes of either kind than a decoder tells apart."""
+    layers = tuple(_stream(conv, channels, coding) for conv in convs)
+    if len(layers) <= MOST_CODES:
+        return layers
+
+    def code_of(counts: dict[int, int]) -> PrefixCode:
+        return symbol_code(counts, coding)
+
+    runs = [counted(layer.terms.run_symbols) for layer in layers]
+    weights = [counted(layer.terms.weight) for layer in layers]
+    run_codes = share_codes(runs, [layer.run_code for layer in layers], code_of)
+    weight_codes = share_codes(weights, [layer.weight_code for layer in layers], code_of)
+    return tuple(
+        replace(layer, run_code=run, weight_code=weight)
+        for layer, run, weight in zip(layers, run_codes, weight_codes, strict=True)
+    )
+
+
 def _coded(
     name: str, channel: int | None, layers: Sequence[LayerStream], parts: Sequence[tuple[int, ...]]
 ) -> CodedStream | None:
@@ -326,7 +353,7 @@ def plan_compressed(
     name: str, stages: Sequence[Stage], channels: int, phases: int, coding: Coding
 ) -> CompressedWeights:
     """Compressed weights of an engine."""
-    layers = tuple(_stream(stage.conv, channels, coding) for stage in stages)
+    layers = _layers(tuple(stage.conv for stage in stages), channels, coding)
     parts = joined_stages([stage.delay for stage in stages])
     streams = [_coded(f"{name}_weights{c}", c, layers, parts) for c in range(channels)]
     runs = _coded(f"{name}_runs", None, layers, parts)

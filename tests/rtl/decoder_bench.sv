@@ -44,12 +44,12 @@ module decoder_bench #(
       .start_i (start_q)
   );
   fsq_codeword #(
-      .STAGES (STAGES),
-      .STAGE_W(2),
-      .OPEN   (1)
+      .CODES (STAGES),
+      .CODE_W(2),
+      .OPEN  (1)
   ) u_codeword (
       .clk,
-      .stage_i  (stage_q),
+      .code_i   (stage_q),
       .window_i (window),
       .length_o (length),
       .symbol_o,

@@ -147,7 +147,7 @@ def _decoder_luts(weights: CompressedWeights) -> int:
     )
     for stream in weights.streams:
         bits = run_bits if stream.channel is None else weight_bits
-        total += DECODER + (4 + bits) * stages + (bits if stream.extra else 0)
+        total += DECODER + (4 + bits) * len(set(stream.codes)) + (bits if stream.extra else 0)
         total += STAGE_WALK * (len(stream.segments) > 1)
     return total
 

@@ -3,25 +3,25 @@
 // The first six bits tell both the length and the first symbol of those that start so; what bits follow are a number that
 // is added to it. A code of one symbol takes no bits.
 module fsq_codeword #(
-    parameter STAGES   = 1,  // each has its own code
-    parameter STAGE_W  = 1,  // bits of the number of a stage
+    parameter CODES    = 1,  // codes
+    parameter CODE_W   = 1,  // bits of the number of a code
     parameter EXTRA    = 6,  // most bits behind the first six
     parameter SYMBOL_W = 8,  // bits of a symbol
     parameter SLOT     = 8,  // SYMBOL_W, up to a power of two
-    parameter LENGTHS  = 0,  // per stage and value of the first six bits, the first lowest: length, 4 bits; 0: there is none
-    parameter FIRSTS   = 0,  // per stage and value of the first six bits: first symbol, SLOT bits
+    parameter LENGTHS  = 0,  // per code and value of the first six bits, the first lowest: length, 4 bits; 0: there is none
+    parameter FIRSTS   = 0,  // per code and value of the first six bits: first symbol, SLOT bits
     parameter OPEN     = 0   // 1: the tables are the inputs, for a test bench that goes through many codes
 ) (
-    input  logic                       clk,        // clock
-    input  logic [        STAGE_W-1:0] stage_i,    // stage of the codeword
-    input  logic [               11:0] window_i,   // the next bits, the first one lowest
-    output logic [                3:0] length_o,   // bits of the codeword at the start of the window
-    output logic [       SYMBOL_W-1:0] symbol_o,   // its symbol, three cycles after the window
-    input  logic                       take_i,     // the codeword is taken: it must be one
-    input  logic [STAGES*64*4   -1:0]  lengths_i,  // tables where they are inputs (OPEN): see LENGTHS
-    input  logic [STAGES*64*SLOT-1:0]  firsts_i    // see FIRSTS
+    input  logic                      clk,        // clock
+    input  logic [        CODE_W-1:0] code_i,     // code of the codeword
+    input  logic [              11:0] window_i,   // the next bits, the first one lowest
+    output logic [               3:0] length_o,   // bits of the codeword at the start of the window
+    output logic [      SYMBOL_W-1:0] symbol_o,   // its symbol, three cycles after the window
+    input  logic                      take_i,     // the codeword is taken: it must be one
+    input  logic [CODES*64*4   -1:0]  lengths_i,  // tables where they are inputs (OPEN): see LENGTHS
+    input  logic [CODES*64*SLOT-1:0]  firsts_i    // see FIRSTS
 );
-  localparam IN_BITS = (STAGES > 1) ? STAGE_W + 6 : 6;
+  localparam IN_BITS = (CODES > 1) ? CODE_W + 6 : 6;
   localparam SPREAD = (SYMBOL_W > EXTRA) ? SYMBOL_W : EXTRA;
 
   localparam [(4<<IN_BITS)-1:0] LENGTH_BITS = (4 << IN_BITS)'(LENGTHS);
@@ -35,12 +35,12 @@ module fsq_codeword #(
   logic [SYMBOL_W-1:0] first, first_q;
   genvar g;
   generate
-    if (STAGES > 1) begin : gen_stages
-      assign at = {stage_i, window_i[5:0]};
-    end else begin : gen_stage
+    if (CODES > 1) begin : gen_several
+      assign at = {code_i, window_i[5:0]};
+    end else begin : gen_one
       assign at = window_i[5:0];
-      logic unused_stage;
-      assign unused_stage = &{1'b0, stage_i};
+      logic unused_code;
+      assign unused_code = &{1'b0, code_i};
     end
     if (OPEN != 0) begin : gen_open
       logic [SLOT-1:0] slot;
@@ -100,10 +100,10 @@ module fsq_codeword #(
   end
 
 `ifdef VERILATOR
-  logic codes;  // the code of the stage takes bits
+  logic codes;  // the code takes bits
   generate
-    if (STAGES > 1) begin : gen_codes
-      assign codes = (OPEN != 0) ? |lengths_i[{stage_i, 8'd0}+:256] : |LENGTH_BITS[{stage_i, 8'd0}+:256];
+    if (CODES > 1) begin : gen_codes
+      assign codes = (OPEN != 0) ? |lengths_i[{code_i, 8'd0}+:256] : |LENGTH_BITS[{code_i, 8'd0}+:256];
     end else begin : gen_code
       assign codes = (OPEN != 0) ? |lengths_i : |LENGTH_BITS;
     end

@@ -6,6 +6,9 @@ module fsq_prefix_decoder #(
     parameter STAGE_W   = 1,                            // holds STAGES - 1
     parameter [STAGES*32-1:0] STARTS = '0,              // of each stage, 32 bits: chunk of its segment's first word at which
                                                         // that starts
+    parameter CODES     = 1,                            // codes of the stages: several may share one
+    parameter CODE_W    = 1,                            // holds CODES - 1
+    parameter [STAGES*32-1:0] CODE_OF = '0,             // of each stage, 32 bits: which code it has
     parameter ADDR_W    = 10,                           // bits of an address
     parameter READ      = 3,                            // cycles from an address to its word
     parameter QUEUE     = 16,                           // words of the memory that wait: see fsq_word_stream
@@ -35,19 +38,21 @@ module fsq_prefix_decoder #(
 );
   // registers of its own: what is told to all decoders goes no further in that cycle
   logic step_q, end_q;
-  logic [STAGE_W-1:0] stage_q;
+  logic [CODE_W-1:0] code_q, code;
   logic [1:0] start_q, start;
   integer s;
   always_comb begin
+    code  = CODE_OF[CODE_W-1:0];
     start = STARTS[1:0];
     for (s = 1; s < STAGES; s = s + 1) begin
+      if (stage_i == STAGE_W'(s)) code = CODE_OF[s*32+:CODE_W];
       if (stage_next_i == STAGE_W'(s)) start = STARTS[s*32+:2];
     end
   end
   always_ff @(posedge clk) begin
     if (!rst_n) step_q <= 1'b0;
     else step_q <= go_i;
-    stage_q <= stage_i;
+    code_q  <= code;
     end_q   <= end_i;
     start_q <= start;
   end
@@ -78,8 +83,8 @@ module fsq_prefix_decoder #(
       .start_i (start_q)
   );
   fsq_codeword #(
-      .STAGES  (STAGES),
-      .STAGE_W (STAGE_W),
+      .CODES   (CODES),
+      .CODE_W  (CODE_W),
       .EXTRA   (EXTRA),
       .SYMBOL_W(SYMBOL_W),
       .SLOT    (SLOT),
@@ -87,7 +92,7 @@ module fsq_prefix_decoder #(
       .FIRSTS  (FIRSTS)
   ) u_codeword (
       .clk,
-      .stage_i  (stage_q),
+      .code_i   (code_q),
       .window_i (window),
       .length_o (length),
       .symbol_o,
