@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
+
+from typing_extensions import assert_never
 
 from ..errors import FpgaSqueezeError
 from .outcome import Outcome
 from .study import OUTCOME, SearchOptions, optuna_module
 
-SAMPLERS = ("tpe", "nsga2", "annealing", "random", "grid")
+Sampler = Literal["tpe", "nsga2", "annealing", "random", "grid"]
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 STARTUP_SHARE = 5
 """One of so many trials is drawn at random before a model of the space is made; SMALLEST at least."""
 SMALLEST, LARGEST_STARTUP = 8, 30
@@ -26,17 +29,18 @@ def excess_of(trial: Any) -> tuple[float, ...]:
     return (0.0 if text is None else Outcome.from_json(text).excess,)
 
 
-def check_sampler(name: str) -> None:
-    """Raise FpgaSqueezeError for a sampler there is not."""
-    if name not in SAMPLERS:
-        raise FpgaSqueezeError(f"field sampler {name!r}: there are {', '.join(SAMPLERS)}")
+def check_sampler(name: str) -> Sampler:
+    """``name`` as a sampler; raises FpgaSqueezeError for one there is not."""
+    for known in SAMPLERS:
+        if name == known:
+            return known
+    raise FpgaSqueezeError(f"field sampler {name!r}: there are {', '.join(SAMPLERS)}")
 
 
 def sampler_of(options: SearchOptions, grid: Mapping[str, Sequence[Any]], seed: int | None) -> Any:
     """optuna's sampler of that name; raises FpgaSqueezeError for a name there is not."""
     samplers = optuna_module().samplers
-    check_sampler(options.sampler)
-    match options.sampler:
+    match check_sampler(options.sampler):
         case "tpe":
             return samplers.TPESampler(
                 n_startup_trials=min(LARGEST_STARTUP, max(SMALLEST, options.trials // STARTUP_SHARE)),
@@ -65,5 +69,5 @@ def sampler_of(options: SearchOptions, grid: Mapping[str, Sequence[Any]], seed: 
             from .annealing import QuietGrid
 
             return QuietGrid(grid, seed)
-        case _:
-            raise AssertionError(f"a sampler without a case: {options.sampler}")
+        case never:
+            assert_never(never)
