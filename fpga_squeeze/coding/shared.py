@@ -22,11 +22,6 @@ Counts = Mapping[int, int]
 """How often each symbol occurs."""
 
 
-def code_bits(code: PrefixCode, counts: Counts) -> int:
-    """Bits that ``counts`` symbols take."""
-    return sum(code.codewords[symbol][1] * n for symbol, n in counts.items())
-
-
 def _least_bits(often: IntArray) -> float:
     """Bits that symbols take at the least which occur so ``often`` (int64 [symbols]): their entropy."""
     used = often[often > 0]
