@@ -53,6 +53,7 @@ def test_flipped_weight_bit(tmp_path: Path) -> None:
     assert found["conv1"] == found["fire2"] == 0
 
 
+@pytest.mark.slow
 @needs_ac
 def test_no_value_from_braces(tmp_path: Path) -> None:
     """HLS tools whose ap_int is made of ac_int refuse ``= {}``; so does the adapter."""
@@ -65,6 +66,7 @@ def test_no_value_from_braces(tmp_path: Path) -> None:
         compile_objects(find_compiler(), source, csim_flags(tmp_path, "ac"), tmp_path / "ac")
 
 
+@pytest.mark.slow
 @needs_ac
 def test_both_libraries_agree(tmp_path: Path) -> None:
     """Ranges, shifts, products and conversions of wide integers; what streams tell of words too few or too many."""

@@ -68,6 +68,7 @@ def test_budget_is_kept_and_used(share: float) -> None:
     assert right >= (float_logits(pruned(), images).argmax(1) == labels).mean() - 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [5, 6])
 def test_better_than_fewer_bits_for_all(bits: int) -> None:
     plain = quantised(None, bits)
@@ -189,6 +190,7 @@ def _at_last(model: FloatModel, x: np.ndarray) -> np.ndarray:
     return next(y for layer, y in walk(model.layers, {IMAGE: x}, layer_float) if layer.name == at)
 
 
+@pytest.mark.slow
 def test_budget_on_a_graph_that_forks_and_joins() -> None:
     rng = np.random.default_rng(2)
     model = squeezenet("1.1", 40, 5, "complex", width=8)

@@ -115,6 +115,7 @@ def test_no_diagnostics_with_ac_integers(dialect: Dialect, tmp_path: Path) -> No
         assert diagnostics(source, *headers) == []
 
 
+@pytest.mark.slow
 @needs_tools
 @pytest.mark.parametrize(
     ("old", "new", "message"),

@@ -58,12 +58,14 @@ def test_weights_are_rounded_where_it_helps(
     assert not fits(kept.plan, device) or made.schedule.cycles_per_frame < kept.schedule.cycles_per_frame
 
 
+@pytest.mark.slow
 def test_a_budget_of_ones_own_is_left_as_it_is() -> None:
     made = _digits(_device(16, 1000), options=LARGE)
     (note,) = made.notes
     assert note.startswith("the device's memory or LUTs hold the plan back") and "field weight_budget" in note
 
 
+@pytest.mark.slow
 def test_dense_weights_are_not_rounded() -> None:
     """Fewer bits make codes shorter, not plain numbers; the advice is another format."""
     made = _digits(_device(10, 1400), "dense")

@@ -126,6 +126,7 @@ def test_luts_of_distributed_memory(depth: int, width: int, copies: int, luts: i
     assert Memory("m", "fifo", depth, width, depth * width, (), copies).lutram_luts == luts
 
 
+@pytest.mark.slow
 def test_more_lanes_are_not_slower() -> None:
     speeds = [
         api.estimate(options=api.DesignOptions(lanes=lanes)).cycles_per_frame for lanes in (16, 32, 64, 128)

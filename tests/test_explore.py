@@ -116,6 +116,7 @@ def _volume(name: str, seed: int) -> float:
     return hypervolume(found, objectives, {"fps": 0.0, "agreement": 0.0, "bram36": 80.0})
 
 
+@pytest.mark.slow
 def test_samplers_that_learn_find_more_than_chance() -> None:
     by_chance = np.mean([_volume("random", seed) for seed in range(2)])
     for sampler in ("tpe", "nsga2", "annealing"):
@@ -217,6 +218,7 @@ def test_nothing_is_lost_when_a_process_is_ended(how: signal.Signals, file: str)
         assert any(failed[0].params.items() <= t.params.items() for t in ended)
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_started_them(file: str) -> None:
     process = start(file, 2000, 0.1, jobs=2)
     deadline = time.monotonic() + 120

@@ -50,6 +50,7 @@ def fitting(study: Exploration) -> list[api.Trial]:
     return [t for t in study.trials if t.state == "done"]
 
 
+@pytest.mark.slow
 def test_trials_are_judged_in_full_or_told_why_not(done: Exploration) -> None:
     assert len(done.trials) == TRIALS and done.front
     for trial in done.trials:
@@ -63,6 +64,7 @@ def test_trials_are_judged_in_full_or_told_why_not(done: Exploration) -> None:
                 assert trial.outcome.reasons and trial.outcome.excess > 0 and trial.outcome.images <= 256
 
 
+@pytest.mark.slow
 def test_a_trial_has_the_numbers_of_the_design_that_generate_makes_of_it(
     done: Exploration, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +87,7 @@ def test_a_trial_has_the_numbers_of_the_design_that_generate_makes_of_it(
     assert told["top1"] == 100 * float((classes == labels).mean())
 
 
+@pytest.mark.slow
 def test_what_the_user_would_ask_for_is_tried_first(done: Exploration) -> None:
     """The first trial of a device is the design of generate with the same options, bit for bit."""
     trial = next(t for t in done.trials if t.params["device"] == "XC7Z020" and t.params["weights"] == "dense")
@@ -167,6 +170,7 @@ def test_a_design_beyond_a_limit_is_one_that_does_not_fit(done: Exploration) -> 
         Accelerators(replace(OPTIONS, limits={"speed": 1.0})).identity()
 
 
+@pytest.mark.slow
 def test_a_study_that_was_changed_is_refused(done: Exploration, tmp_path: Path) -> None:
     trial = fitting(done)[0]
     assert trial.outcome is not None

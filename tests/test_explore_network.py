@@ -153,6 +153,7 @@ def test_refused(untrained: dict[str, Any], tmp_path: Path, capsys: Capture) -> 
         assert re.search(message, line)
 
 
+@pytest.mark.slow
 def test_the_verb(untrained: dict[str, Any], tmp_path: Path, capsys: Capture) -> None:
     pytest.importorskip("optuna", reason="optuna, the extra explore, is not installed")
     untrained["right"] = [0.5] * 100
@@ -195,6 +196,7 @@ def test_the_command_of_a_trial_tells_no_password() -> None:
     assert shlex.split(command) == ["fpga-squeeze", "generate", *words]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_lost_when_the_process_is_ended(
     how: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

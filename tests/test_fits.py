@@ -90,6 +90,7 @@ def test_synthesis_warns_and_refuses_as_the_estimate() -> None:
     assert not full.warnings and "will not route" in str(full.short[0]) and full.to_json()["fits"] is False
 
 
+@pytest.mark.slow
 def test_search_keeps_to_the_ceiling() -> None:
     """Where the fastest plan takes more LUTs than it may, a slower one is found that does not."""
     model = squeezenet("1.1", 64)

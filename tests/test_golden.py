@@ -352,6 +352,7 @@ def test_sum_equals_fractions(data: st.DataObject) -> None:
     assert -(1 << add.sum_bits - 1) <= low and high < 1 << add.sum_bits - 1
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 def test_random_graphs_equal_onnxruntime(tmp_path: Path) -> None:
     for seed in seeds(20):

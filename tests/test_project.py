@@ -135,6 +135,7 @@ def test_an_error_while_writing_leaves_the_old_project(copy: Path, monkeypatch: 
     assert not (copy.parent / "a").exists()
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(
         DoesNotFitError, match=r"does not fit XC7Z010: DSP slices: needs \d+, .* short by \d+"

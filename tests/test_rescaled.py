@@ -82,6 +82,7 @@ def _check(number: int, folder: Path) -> None:
     design.check(random_images(rng, plan.model, FRAMES), what, (1 + number,))
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 def test_network_of_any_scale(tmp_path: Path) -> None:
     _check(1, tmp_path)
@@ -103,6 +104,7 @@ def test_networks_of_any_scale_in_cpp(number: int, tmp_path: Path) -> None:
     check_equal(simulate_csim(plan, random_images(rng, plan.model, FRAMES), tmp_path), plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(30, 33))
 def test_random_design_lints(number: int, tmp_path: Path) -> None:
     plan, rng = _plan(number)
@@ -180,6 +182,7 @@ def _engine(plan: Plan) -> EnginePlan:
     return next(engine for engine in plan.engines if engine.name == "fire2")
 
 
+@pytest.mark.slow
 def test_stages_of_many_scales(design: tuple[RtlDesign, np.ndarray]) -> None:
     made, images = design
     engine = _engine(made.plan)
@@ -225,6 +228,7 @@ def _copy(made: RtlDesign, folder: Path) -> RtlDesign:
     return RtlDesign(made.plan, folder / "rtl", folder / "build")
 
 
+@pytest.mark.slow
 def test_broken_scale_is_seen(design: tuple[RtlDesign, np.ndarray], tmp_path: Path) -> None:
     """A bit of the multiplier of one channel: it is wrong there and nowhere else."""
     made, images = _copy(design[0], tmp_path), design[1]
@@ -303,6 +307,7 @@ def test_scales_are_golden_s(number: int) -> None:
                 assert signed_bits(min(products), max(products)) <= engine.product_bits
 
 
+@pytest.mark.slow
 def test_scales_too_far_apart_share_no_engine(tmp_path: Path) -> None:
     model = _fire(signed=False)
     layers = []

@@ -34,6 +34,7 @@ def test_module_lints_alone(module: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_random_design_lints(seed: int, tmp_path: Path) -> None:
     """Widths that no default has: maps of one pixel, single channels, every weight format."""

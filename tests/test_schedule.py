@@ -101,6 +101,7 @@ def _disturbed(plan: Plan, rng: np.random.Generator) -> Plan:
     return replace(plan, kernels=tuple(kernel(k) for k in plan.kernels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(10))
 def test_random_plans_move_as_the_oracle_says(part: int) -> None:
     for seed in range(40 * part, 40 * part + 40):
@@ -152,6 +153,7 @@ def _pools_first(model: QModel, rng: np.random.Generator) -> QModel:
     return QModel(model.name, last, (*pools, *behind))
 
 
+@pytest.mark.slow
 def test_pools_behind_the_input_and_behind_pools() -> None:
     extras = 0
     for seed in range(60):
@@ -175,6 +177,7 @@ def _random_graph_plan(seed: int) -> Plan:
     return tune_stores(plan) if seed % 3 else alive(plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(5))
 def test_random_graphs_move_as_the_oracle_says(part: int) -> None:
     for seed in range(12 * part, 12 * part + 12):
@@ -183,11 +186,13 @@ def test_random_graphs_move_as_the_oracle_says(part: int) -> None:
         assert _same(tune_buffers(plan), f"seed {seed}, tuned", 3) != DEADLOCK
 
 
+@pytest.mark.slow
 def test_graphs_have_every_kind_of_kernel() -> None:
     kinds = {kernel.kind for seed in range(60) for kernel in _random_graph_plan(seed).kernels}
     assert kinds == {"input", "conv", "fire", "max_pool", "average_pool", "fork", "store", "add", "concat"}
 
 
+@pytest.mark.slow
 def test_a_store_one_row_short_is_slower_or_stops() -> None:
     """Stores of a tuned plan are as shallow as can be: one row less costs cycles, or no kernel can move a word."""
     tried = 0

@@ -257,6 +257,7 @@ def test_paths_of_a_shell_are_short(tmp_path: Path) -> None:
         assert Resources.of(cells).lut_ram == shell_parts(kind)[instance.kernel][1], instance.kernel
 
 
+@pytest.mark.slow
 def test_project_with_a_shell(capsys: Capture, tmp_path: Path) -> None:
     folder = tmp_path / "p"
     made = works(capsys, "generate", "--lanes", 24, "--device", "xc7z020", "--shell", "dma", "-o", folder)

@@ -135,6 +135,7 @@ def test_one_product_where_luts_are_short(monkeypatch: pytest.MonkeyPatch) -> No
     assert ways.find_way(_source(_model()), options, [options]) == Way(products_per_dsp=1)
 
 
+@pytest.mark.slow
 def test_room_is_given_up_before_nothing() -> None:
     wide = Room(95, Shell(ZYNQ.luts, 0))
     options = DesignOptions(lanes=LANES, device=ZYNQ, room=wide)
@@ -165,6 +166,7 @@ def test_a_way_is_one_only_if_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(planned) == len({str(one) for one in planned}) >= 6 and options not in planned
 
 
+@pytest.mark.slow
 def test_fewer_coded_bits_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """A float model can be quantised again; it is read once for each budget, and the first that fits is named."""
     read: list[int | None] = []
@@ -204,6 +206,7 @@ def test_auto_takes_the_fastest_that_fits(blocks: int) -> None:
     assert (schedule(found).cycles_per_frame, used_by(found).luts) <= min(fitting)
 
 
+@pytest.mark.slow
 def test_auto_without_zeros_stays_dense() -> None:
     """Decoders cost LUTs and gain nothing where no weight is zero."""
     model = random_integers(zoo.squeezenet("1.1", 40, classes=20, width=8))
@@ -263,6 +266,7 @@ def _saved(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_printed_command_fits(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """estimate and generate name one command, and it works."""
     from fpga_squeeze.cli import main
@@ -294,6 +298,7 @@ def test_the_printed_command_fits(capsys: Capture, tmp_path: Path, monkeypatch: 
     works(capsys, *shlex.split(command)[1:], "-o", tmp_path / "t")
 
 
+@pytest.mark.slow
 def test_no_way(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fpga_squeeze.cli import main
 

@@ -116,6 +116,7 @@ SMALL: dict[str, Callable[[], FloatModel]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_small_ones_become_integers(tmp_path: Path, name: str) -> None:
     model = SMALL[name]()
