@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fpga_squeeze.device.catalogue import find_device
+from fpga_squeeze.paths import source_files
 from fpga_squeeze.verify.timing.analysis import Arrivals, TimingGraph
 from fpga_squeeze.verify.timing.mapping import synth_xilinx
 from fpga_squeeze.verify.timing.netlist import Design, Instance, build_netlist, read_module
@@ -18,13 +19,14 @@ ZYNQ = find_device("XC7Z020")
 
 
 def mapped_graph(
-    folder: Path, top: str, parameters: Mapping[str, object], sources: Mapping[str, str]
+    folder: Path, top: str, parameters: Mapping[str, object], changed: Mapping[str, str] | None = None
 ) -> TimingGraph:
-    """Module ``top``, mapped flat for the 7 series; ``sources`` are texts by file name.
+    """Module ``top``, mapped flat for the 7 series; ``changed`` are texts by file name, instead of the project's.
 
     Parameters are written into the module as its defaults: Yosys' chparam takes no concatenations.
     """
     folder.mkdir()
+    sources = {name: path.read_text() for name, path in source_files("rtl").items()} | dict(changed or {})
     for name, text in sources.items():
         (folder / name).write_text(text)
     text = sources[f"{top}.sv"]

@@ -37,9 +37,9 @@ CLOCK = Clock(100.0, "planned")
 BIG = Device("BIG", "x", "zynq-ultrascale+", 10_000, 10_000, 1_000_000, 500_000, "made up", 10_000)
 
 
-def _plan(seed: int, most: int = 4, fires: int = 3) -> Plan:
+def _plan(seed: int, most: int = 4) -> Plan:
     rng = np.random.default_rng(seed)
-    model = random_qmodel(rng, max_fires=fires)
+    model = random_qmodel(rng)
     return build_plan(model, random_foldings(rng, model, most))
 
 
@@ -185,7 +185,7 @@ def test_design_in_ultra_ram(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_yosys_maps_rows_to_ultra_ram(tmp_path: Path) -> None:
-    plan = _plan(12, most=1, fires=1)
+    plan = _plan(12, most=1)
     plan = with_styles(plan, dict.fromkeys(styles(plan), "ultra"))
     emit_rtl(plan, tmp_path / "rtl", HEADER)
     mapped = map_kernels(tmp_path / "rtl", tmp_path, "zynq-ultrascale+", luts=False)

@@ -16,7 +16,6 @@ from test_shared_engines import CASES
 from fpga_squeeze.coding.prefix import PrefixCode
 from fpga_squeeze.coding.shared import MOST_CODES, share_codes
 from fpga_squeeze.emit.parameters import decoder_parameters
-from fpga_squeeze.paths import source_files
 from fpga_squeeze.planning.engine import EnginePlan
 from fpga_squeeze.planning.weight_memories import CodedStream, CompressedWeights
 
@@ -78,7 +77,6 @@ def test_stages_of_one_code_have_one_number() -> None:
 @pytest.mark.slow
 def test_length_of_a_codeword_is_found_in_time(tmp_path: Path) -> None:
     """The way from codeword to codeword has no more levels than any other; a code for each stage makes it slower."""
-    sources = {name: path.read_text() for name, path in source_files("rtl").items()}
     engine, stream = _stream()
     values, rng = np.arange(-128, 128), np.random.default_rng(3)
     counts = []
@@ -89,7 +87,7 @@ def test_length_of_a_codeword_is_found_in_time(tmp_path: Path) -> None:
     slowest = []
     for number, codes in enumerate((share_codes(counts, own, PrefixCode.shortest), own)):
         parameters = decoder_parameters(engine, replace(stream, codes=codes), 8)
-        graph = mapped_graph(tmp_path / str(number), "fsq_prefix_decoder", parameters, sources)
+        graph = mapped_graph(tmp_path / str(number), "fsq_prefix_decoder", parameters)
         slowest.append(slowest_ns(graph))
         assert number or deepest_path(graph).levels <= LEVELS
     assert slowest[1] > 1.1 * slowest[0]

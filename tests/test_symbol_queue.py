@@ -24,10 +24,8 @@ def run(
     assert not old or sum(text.count(old) for text in sources.values()) == 1
     if old:
         sources = {name: text.replace(old, new) for name, text in sources.items()}
-    bench = (TESTS / "rtl" / "queue_bench.sv").read_text()
-    assert bench.count("AHEAD   = 1") == 1
-    sources["queue_bench.sv"] = bench.replace("AHEAD   = 1", f"AHEAD   = {ahead}")
-    program = build_bench(folder, "queue_bench", sources, "queue_bench.cpp")
+    sources["queue_bench.sv"] = (TESTS / "rtl" / "queue_bench.sv").read_text()
+    program = build_bench(folder, "queue_bench", sources, "queue_bench.cpp", {"AHEAD": ahead})
     taken = folder / "taken.bin"
     return subprocess.run([program, str(CYCLES), taken], capture_output=True, text=True), taken
 
@@ -38,12 +36,13 @@ def in_order(taken: Path) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ahead", [0, 1])
-def test_every_symbol_is_taken_once_and_one_a_cycle(ahead: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ahead", "least"), [(0, 97), (1, 100)])
+def test_every_symbol_is_taken_once_and_one_a_cycle(ahead: int, least: int, tmp_path: Path) -> None:
+    """Both are quick for 100 cycles; a reader that takes what it sees finds none in the first three of them."""
     done, taken = run(tmp_path, ahead)
     assert done.returncode == 0, done.stderr
     assert in_order(taken) and taken.stat().st_size > CYCLES / 3
-    assert int(done.stdout) > 90  # both quick for 100 cycles: nothing waits once a first symbol is there
+    assert int(done.stdout) >= least
 
 
 @pytest.mark.slow
@@ -52,6 +51,7 @@ def test_every_symbol_is_taken_once_and_one_a_cycle(ahead: int, tmp_path: Path) 
     [
         (1, "count_q[DW:2] != '0", "count_q >= (DW + 1)'(3)"),  # one fewer than may have been taken
         (0, "free_q[DW:1] != '0", "free_q != '0"),
+        (1, "free_q[DW:1] != '0", "free_q != '0"),
         (1, "(take_i || !here_q)", "take_i"),
         (0, "some && ready", "some || ready"),
         (0, "if (!full_q) waiting_q", "if (full_q) waiting_q"),
